@@ -1,0 +1,64 @@
+"""Ask Cell Painting plates in words: CellCLIP in napari, notebooks and the terminal.
+
+The names below are loaded on first use, so that ``import napari_cellclip`` costs milliseconds and
+brings in neither torch nor Qt nor napari.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_cellclip.explore import Answer, ask
+    from napari_cellclip.model import load_model
+    from napari_cellclip.plates import Plate, PlateMap, open_plate
+    from napari_cellclip.screen import Screen, encode, iter_encode
+    from napari_cellclip.vocabulary import CellClipError, Perturbation, Stain
+
+try:
+    __version__ = version("napari-cellclip")
+except PackageNotFoundError:  # a source tree that was never installed
+    __version__ = "0+unknown"
+
+_ROOM_OF = {
+    "Answer": "explore",
+    "ask": "explore",
+    "load_model": "model",
+    "Plate": "plates",
+    "PlateMap": "plates",
+    "open_plate": "plates",
+    "Screen": "screen",
+    "encode": "screen",
+    "iter_encode": "screen",
+    "CellClipError": "vocabulary",
+    "Perturbation": "vocabulary",
+    "Stain": "vocabulary",
+}
+
+__all__ = [
+    "Answer",
+    "CellClipError",
+    "Perturbation",
+    "Plate",
+    "PlateMap",
+    "Screen",
+    "Stain",
+    "__version__",
+    "ask",
+    "encode",
+    "iter_encode",
+    "load_model",
+    "open_plate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOM_OF:
+        return getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,75 @@
+"""What was done to the cells of a well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """How a well was perturbed."""
+
+    COMPOUND = "compound"
+    CRISPR = "crispr"
+    ORF = "orf"
+    CONTROL = "control"
+    UNKNOWN = "unknown"
+
+
+class Control(StrEnum):
+    """What a control well is for (``trt`` wells have none)."""
+
+    NEGATIVE = "negcon"
+    POSITIVE = "poscon"
+    EMPTY = "empty"
+
+
+@dataclass(frozen=True, slots=True)
+class Perturbation:
+    """One treatment, as a plate map tells it.
+
+    Attributes
+    ----------
+    kind : Kind
+        Compound, CRISPR knockout, ORF over-expression, control or unknown.
+    name : str
+        Compound or gene name, ``"DMSO"``; empty where the map does not say.
+    smiles : str
+        Structure, empty where unknown.
+    genes : tuple of str
+        Target genes, HGNC symbols.
+    mechanism : str
+        Mechanism of action in words, empty where unknown.
+    dose : float or None
+        Concentration in micromolar.
+    cell_line : str
+        ``"U2OS"``, ``"A549"``; empty where unknown.
+    control : Control or None
+        Role as a control, ``None`` for a treatment.
+
+    Examples
+    --------
+    >>> Perturbation(Kind.COMPOUND, "nocodazole", dose=1.0).is_negative_control
+    False
+    """
+
+    kind: Kind = Kind.UNKNOWN
+    name: str = ""
+    smiles: str = ""
+    genes: tuple[str, ...] = ()
+    mechanism: str = ""
+    dose: float | None = None
+    cell_line: str = ""
+    control: Control | None = None
+
+    @property
+    def is_negative_control(self) -> bool:
+        """Whether the well is a vehicle or non-targeting control."""
+        return self.control is Control.NEGATIVE
+
+    @property
+    def treatment(self) -> str:
+        """Name, kind and dose as one label, such as ``nocodazole 1 µM`` or ``TUBB knockout``."""
+        suffix = {Kind.CRISPR: " knockout", Kind.ORF: " over-expression"}.get(self.kind, "")
+        dose = f" {self.dose:g} µM" if self.dose else ""
+        return f"{self.name or 'unnamed'}{suffix}{dose}"
