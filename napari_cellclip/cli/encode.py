@@ -1,0 +1,99 @@
+"""``napari-cellclip encode PLATE``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_cellclip.cli.options import (
+    ChannelOption,
+    DeviceOption,
+    ImageRootOption,
+    PatternOption,
+    PlateArgument,
+    channel_mapping,
+)
+from napari_cellclip.cli.progress import follow
+
+if TYPE_CHECKING:
+    from napari_cellclip.plates import Plate, PlateMap
+
+
+def encode(
+    plate: PlateArgument,
+    out: Annotated[Path, typer.Option("--out", "-o", show_default=False, help="Screen folder to write.")],
+    platemap: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="Table (CSV, TSV, Excel) of what each well got; if not given, the one beside the images.",
+        ),
+    ] = None,
+    metadata: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="Compound table joined to the plate map on broad_sample (JUMP)."
+        ),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="Model: demo (bundled, trained on simulations), cellclip, or a model folder.")
+    ] = "demo",
+    encoder: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, help="Local folder with the model's channel encoder (DINOv2)."
+        ),
+    ] = None,
+    channel: ChannelOption = None,
+    pattern: PatternOption = None,
+    image_root: ImageRootOption = None,
+    device: DeviceOption = "auto",
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Crops encoded at once; less takes less memory.")
+    ] = 32,
+) -> None:
+    """Turn the images of a plate into embeddings.
+
+    Done once; then ask as often as you like. May be stopped with Ctrl-C at any time and started
+    again with the same command: it goes on where it stopped. Images that cannot be read are listed
+    at the end and do not end the run.
+
+    Example: napari-cellclip encode my-plate --platemap my-plate/platemap.csv --model demo --out my-screen
+    """
+    from napari_cellclip.plates import open_plate
+
+    opened = open_plate(plate, channels=channel_mapping(channel), pattern=pattern, image_root=image_root)
+    opened.require_stains()  # before the model loads: a refusal should not take a minute
+    labels = read_platemap(opened, plate, platemap, metadata)
+
+    from napari_cellclip.model import load_model
+    from napari_cellclip.screen import Screen, iter_encode
+
+    loaded = load_model(model, device=device, encoder=encoder)
+    follow(iter_encode(opened, labels, loaded, out, batch_size=batch_size), "encoding")
+    screen = Screen.open(out)
+    print(f"{out}: {len(screen.wells)} wells encoded with {loaded.card.name}", file=sys.stderr)
+    if len(screen.failures):
+        print(f"{len(screen.failures)} sites could not be used:", file=sys.stderr)
+        print(screen.failures.to_string(index=False), file=sys.stderr)
+    print(out)
+
+
+def read_platemap(plate: Plate, path: Path, table: Path | None, metadata: Path | None) -> PlateMap | None:
+    """Read the plate map that was named, or the one beside the images, and say what does not fit."""
+    from napari_cellclip.plates import PlateMap, find_platemap
+
+    found = table or find_platemap(path)
+    if found is None:
+        print("no plate map: wells go by position alone; give one with --platemap", file=sys.stderr)
+        return None
+    labels = PlateMap.read(found, metadata=metadata, plate=plate.name)
+    if table is None:
+        print(f"plate map: {found}", file=sys.stderr)
+    for problem in labels.check(plate):
+        print(f"{problem.where}: {problem.what}", file=sys.stderr)
+    return labels

@@ -1,0 +1,100 @@
+"""``napari-cellclip info PLATE``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from napari_cellclip.cli.options import (
+    ChannelOption,
+    ImageRootOption,
+    JsonOption,
+    PatternOption,
+    PlateArgument,
+    channel_mapping,
+)
+
+if TYPE_CHECKING:
+    from napari_cellclip.plates import Plate
+
+
+def info(
+    plate: PlateArgument,
+    channel: ChannelOption = None,
+    pattern: PatternOption = None,
+    image_root: ImageRootOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a plate on disk holds.
+
+    Layout, wells, sites, which channel is which stain and how that is known, and everything that
+    would stand in the way of encoding.
+
+    Example: napari-cellclip info ~/plates/BR00117010
+    """
+    from napari_cellclip.plates import open_plate
+
+    opened = open_plate(plate, channels=channel_mapping(channel), pattern=pattern, image_root=image_root)
+    print(json.dumps(facts(opened), indent=2) if as_json else describe(opened))
+
+
+def facts(plate: Plate) -> dict[str, Any]:
+    """Return what ``info --json`` prints."""
+    stains = plate.stains
+    return {
+        "name": plate.name,
+        "path": str(plate.path),
+        "layout": plate.layout,
+        "shape": list(plate.shape),
+        "pixel_size": plate.pixel_size,
+        "wells": [
+            {"id": well.id, "sites": [site.id for site in well.sites], "known": well.known}
+            for well in plate.wells
+        ],
+        "n_wells": len(plate.wells),
+        "n_sites": len(plate.sites),
+        "stains": {
+            stain.value: {"channel": name, "source": stains.sources.get(stain, "")}
+            for stain, name in stains.channels.items()
+        },
+        "ignored": dict(stains.ignored),
+        "unmapped": list(stains.unmapped),
+        "missing": [stain.value for stain in stains.missing],
+        "complete": stains.complete,
+        "problems": [{"where": problem.where, "what": problem.what} for problem in plate.problems],
+    }
+
+
+def describe(plate: Plate) -> str:
+    """Return what ``info`` prints for people."""
+    rows, columns = plate.shape
+    per_well = sorted({len(well.sites) for well in plate.wells})
+    sites = (
+        f"{per_well[0]}" if len(per_well) == 1 else f"{per_well[0]} to {per_well[-1]}" if per_well else "no"
+    )
+    pixel = f"{plate.pixel_size:g} µm" if plate.pixel_size else "not stated in the files"
+    lines = [
+        f"Plate {plate.name}  ({plate.path})",
+        f"  layout      {plate.layout}",
+        f"  wells       {len(plate.wells)} of {rows * columns} ({rows} x {columns}), "
+        f"{sites} sites each, {len(plate.sites)} sites in all",
+        f"  pixel size  {pixel}",
+        "  stains",
+    ]
+    stains = plate.stains
+    for stain, channel in stains.channels.items():
+        lines.append(f"    {stain.value:<5} {channel}  ({stains.sources.get(stain, 'source unknown')})")
+    lines += [f"    {stain.value:<5} missing" for stain in stains.missing]
+    if stains.unmapped:
+        lines.append(f"    unmapped channels: {', '.join(stains.unmapped)}")
+        lines.append(f"    say which stain each is, for example: --channel DNA={stains.unmapped[0]}")
+    lines += [f"    {name} left out: {why}" for name, why in stains.ignored.items()]
+    unknown = [well for well in plate.wells if not well.known]
+    if unknown:
+        lines.append(f"  {len(unknown)} of the wells are not named by the files and have an id of their own")
+    if plate.problems:
+        lines.append(f"  problems ({len(plate.problems)})")
+        lines += [f"    {problem.where}: {problem.what}" for problem in plate.problems]
+    else:
+        lines.append("  problems    none")
+    return "\n".join(lines)

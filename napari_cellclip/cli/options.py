@@ -1,0 +1,100 @@
+"""Options that several verbs share, and how they are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PlateArgument = Annotated[
+    Path,
+    typer.Argument(
+        exists=True,
+        metavar="PLATE",
+        show_default=False,
+        help="The plate: a folder of images, a load_data.csv or an OME-Zarr folder.",
+    ),
+]
+
+ScreenArgument = Annotated[
+    Path,
+    typer.Argument(
+        exists=True,
+        file_okay=False,
+        metavar="SCREEN",
+        show_default=False,
+        help="A screen folder written by 'encode'.",
+    ),
+]
+
+ChannelOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--channel",
+        metavar="STAIN=CHANNEL",
+        help="Say which channel of the files is which stain, where they do not say it themselves: "
+        "--channel DNA=ch5. Once for each stain (DNA, ER, RNA, AGP, Mito).",
+    ),
+]
+
+PatternOption = Annotated[
+    str | None,
+    typer.Option(
+        help="How image files are named, for folders whose naming is not recognised: "
+        "'{well}_s{site}_{channel}.tif'."
+    ),
+]
+
+ImageRootOption = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        file_okay=False,
+        help="Folder that holds the images, where a load_data.csv speaks of paths on another computer.",
+    ),
+]
+
+DeviceOption = Annotated[
+    str,
+    typer.Option(help="Where to compute: auto, cpu, cuda or mps (Apple); auto takes the fastest present."),
+]
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print JSON for scripts instead of text; progress stays on stderr.")
+]
+
+
+def channel_mapping(pairs: list[str] | None) -> dict[str, str] | None:
+    """Read ``["DNA=ch5", …]`` into ``{"DNA": "ch5", …}``.
+
+    Parameters
+    ----------
+    pairs : list of str or None
+        As typed after ``--channel``.
+
+    Returns
+    -------
+    dict or None
+        Stain name to channel, ``None`` where nothing was typed.
+
+    Raises
+    ------
+    typer.BadParameter
+        If a pair lacks its equals sign, names no stain, or a stain comes twice.
+    """
+    from napari_cellclip.vocabulary import STAINS
+
+    by_name = {stain.value.lower(): stain.value for stain in STAINS}
+    mapping: dict[str, str] = {}
+    for pair in pairs or ():
+        stain, equals, channel = (part.strip() for part in pair.partition("="))
+        name = by_name.get(stain.lower())
+        if not (equals and channel):
+            raise typer.BadParameter(f"{pair!r} should read STAIN=CHANNEL, such as DNA=ch5")
+        if name is None:
+            raise typer.BadParameter(f"{stain!r} is not a stain: use one of {', '.join(by_name.values())}")
+        if name in mapping:
+            raise typer.BadParameter(f"{name} is given twice, as {mapping[name]!r} and {channel!r}")
+        mapping[name] = channel
+    return mapping or None

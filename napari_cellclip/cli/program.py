@@ -1,0 +1,69 @@
+"""The program ``napari-cellclip``: its verbs, and what it says when one of them fails."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from napari_cellclip.cli.ask import ask
+from napari_cellclip.cli.demo import demo
+from napari_cellclip.cli.encode import encode
+from napari_cellclip.cli.info import info
+from napari_cellclip.cli.simulate import simulate
+from napari_cellclip.cli.train import train
+from napari_cellclip.cli.version import version
+from napari_cellclip.vocabulary.errors import CellClipError
+
+DEBUG = "NAPARI_CELLCLIP_DEBUG"
+"""Environment variable that lets the traceback of a refusal through, for developers."""
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it (128 + SIGINT)."""
+
+AFTER_INTERRUPT = {
+    "demo": "what is encoded is kept: the same command goes on from there",
+    "encode": "what is encoded is kept: the same command goes on from there",
+    "simulate": "the plate is incomplete: the same command writes it again",
+    "train": "no model was written: the same command starts again",
+}
+
+
+class Verbs(TyperGroup):
+    """The group of verbs; turns what they raise into one sentence on stderr and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb: 1 for what the package or the disk refuses, 130 for Ctrl-C, 2 (click's) for usage."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            hint = AFTER_INTERRUPT.get(ctx.invoked_subcommand or "")
+            print("\nstopped" + (f"; {hint}" if hint else ""), file=sys.stderr)
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            raise  # `napari-cellclip ask … | head` ends in click's own quiet way
+        except (CellClipError, OSError) as error:
+            if os.environ.get(DEBUG):
+                raise
+            print(f"napari-cellclip: {error}", file=sys.stderr)
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(
+    cls=Verbs,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain text: paragraphs wrap, and logs stay readable
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Ask Cell Painting plates in words.\n\n"
+    "Start with 'napari-cellclip demo'. With a plate of your own: 'info' shows what was found on disk, "
+    "'encode' turns its images into embeddings, 'ask' ranks its wells by a sentence.",
+)
+
+for verb in (demo, simulate, info, encode, ask, train, version):
+    app.command()(verb)

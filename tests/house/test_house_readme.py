@@ -1,0 +1,66 @@
+"""What README and docs promise is there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+from napari_cellclip.cli import app
+
+PAGES = ("README.md", "docs/architecture.md", "docs/cli.md", "docs/formats.md")
+
+
+def code_lines(text: str) -> list[str]:
+    """Lines of the shell blocks of a page."""
+    blocks = re.findall(r"```(?:sh|bash|shell)\n(.*?)```", text, flags=re.DOTALL)
+    return [line.split("  #")[0].strip() for block in blocks for line in block.splitlines() if line.strip()]
+
+
+@pytest.fixture(scope="module")
+def readme(repository: Path) -> str:
+    return (repository / "README.md").read_text()
+
+
+def test_first_commands_are_demo_and_test(readme: str) -> None:
+    assert code_lines(readme)[:2] == ["make demo", "make test"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_make_targets_exist(page: str, repository: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (repository / "Makefile").read_text(), flags=re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z][a-z-]+)", " ".join(code_lines((repository / page).read_text()))))
+    assert named <= targets
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_shown_commands_parse(page: str, repository: Path) -> None:
+    """Every napari-cellclip line of the pages uses a verb and options that exist."""
+    verbs = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    for line in code_lines((repository / page).read_text()):
+        words = shlex.split(line, comments=True)
+        if words[:1] != ["napari-cellclip"] or len(words) < 2 or words[1].startswith("-"):
+            continue
+        assert words[1] in verbs, line
+        known = {name for parameter in verbs[words[1]].params for name in parameter.opts} | {"--help", "-h"}
+        assert {word for word in words[2:] if word.startswith("-")} <= known, line
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_point_at_files(page: str, repository: Path) -> None:
+    file = repository / page
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", file.read_text()):
+        if not target.startswith(("http:", "https:")):
+            assert (file.parent / target).exists(), f"{page} points at {target}, which is not there"
+
+
+def test_cli_page_has_every_verb(repository: Path) -> None:
+    page = (repository / "docs" / "cli.md").read_text()
+    help_text = CliRunner().invoke(app, ["--help"]).output
+    for verb in typer.main.get_command(app).commands:  # type: ignore[attr-defined]
+        assert f"napari-cellclip {verb}" in page
+        assert verb in help_text
