@@ -1,0 +1,73 @@
+"""CellCLIP: pixels and words in one space. Cards load without torch; the rest on first use."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_cellclip.model.bundle import Model, resolve_device
+    from napari_cellclip.model.cards import EncoderCard, FileCard, ModelCard, cards
+    from napari_cellclip.model.cellclip import CellCLIP, CellCLIPConfig
+    from napari_cellclip.model.encoders import ChannelEncoder
+    from napari_cellclip.model.intensity import IntensityScaling, IntensityStats
+    from napari_cellclip.model.losses import clip_loss, cwcl_loss
+    from napari_cellclip.model.prompts import PromptTemplates
+    from napari_cellclip.model.small_encoder import SmallEncoder
+    from napari_cellclip.model.tiling import Tiling
+    from napari_cellclip.model.tokenizer import WordPieceTokenizer
+    from napari_cellclip.model.weights import load_model, save_model
+
+_FILE_OF = {
+    "CellCLIP": "cellclip",
+    "CellCLIPConfig": "cellclip",
+    "ChannelEncoder": "encoders",
+    "EncoderCard": "cards",
+    "FileCard": "cards",
+    "IntensityScaling": "intensity",
+    "IntensityStats": "intensity",
+    "Model": "bundle",
+    "ModelCard": "cards",
+    "PromptTemplates": "prompts",
+    "SmallEncoder": "small_encoder",
+    "Tiling": "tiling",
+    "WordPieceTokenizer": "tokenizer",
+    "cards": "cards",
+    "clip_loss": "losses",
+    "cwcl_loss": "losses",
+    "load_model": "weights",
+    "resolve_device": "bundle",
+    "save_model": "weights",
+}
+
+__all__ = [
+    "CellCLIP",
+    "CellCLIPConfig",
+    "ChannelEncoder",
+    "EncoderCard",
+    "FileCard",
+    "IntensityScaling",
+    "IntensityStats",
+    "Model",
+    "ModelCard",
+    "PromptTemplates",
+    "SmallEncoder",
+    "Tiling",
+    "WordPieceTokenizer",
+    "cards",
+    "clip_loss",
+    "cwcl_loss",
+    "load_model",
+    "resolve_device",
+    "save_model",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FILE_OF:
+        return getattr(import_module(f"{__name__}.{_FILE_OF[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,302 @@
+"""Model cards: what a model is, how it wants its pixels and its words, and where its weights are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from napari_cellclip.model.intensity import IntensityScaling
+from napari_cellclip.model.prompts import PromptTemplates
+from napari_cellclip.model.tiling import Tiling
+from napari_cellclip.vocabulary import STAINS, ModelError, Stain
+
+CARD_FILE = "card.json"
+PUBLISHED = "cellclip"
+ALIASES = {"cell_clip": PUBLISHED, "mil_cell_clip": PUBLISHED}
+"""Older names of the published model."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class FileCard(_Frozen):
+    """Where a file or a repository of files comes from.
+
+    Attributes
+    ----------
+    repo : str
+        Repository on the Hugging Face hub; empty for a file in the model's folder.
+    file : str
+        File or folder name, in the repository or the model's folder.
+    revision : str
+        Branch, tag or commit of the repository.
+    sha256 : str
+        Of the file's bytes; empty until the file was seen.
+    """
+
+    repo: str = ""
+    file: str = ""
+    revision: str = ""
+    sha256: str = Field("", pattern=r"[0-9a-f]{0,64}")
+
+
+class EncoderCard(_Frozen):
+    """A channel encoder and how its pixels are normalised (after scaling to 0..1).
+
+    Attributes
+    ----------
+    kind : {"dinov2", "timm", "small"}
+        Family.
+    name : str
+        Hub repository, timm's name, or a free name.
+    dim : int
+        Length of a feature vector.
+    mean, std : tuple of float
+        Colour normalisation of the encoders made for colour pictures; unused by ``"small"``.
+    widths, depths : tuple of int
+        Size of a ``"small"`` one.
+    weights : FileCard
+        Where its weights are.
+    """
+
+    kind: Literal["dinov2", "timm", "small"]
+    name: str
+    dim: int = Field(ge=1)
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    widths: tuple[int, ...] = (16, 32, 64, 128)
+    depths: tuple[int, ...] = (1, 1, 2, 2)
+    weights: FileCard = FileCard()
+
+
+class ModelCard(_Frozen):
+    """Everything that belongs to a set of weights; preprocessing travels with them and cannot be mixed up.
+
+    Attributes
+    ----------
+    name, title, description : str
+        Name to load it by, one line, a paragraph.
+    simulated : bool
+        Whether it was trained on simulated pixels only.
+    weights, tokenizer : FileCard
+        The CellCLIP weights and the tokenizer's files.
+    licence, licence_text : str
+        Identifier, and what a user must know and accept before anything is fetched.
+    source : str
+        Where it comes from: paper, repository, recipe.
+    encoder : EncoderCard
+        The channel encoder.
+    intensity : IntensityScaling
+        How counts become 0..1.
+    tiling : Tiling
+        Which crops of a field are encoded.
+    pixel_size : float or None
+        Micrometres to a pixel in training. Fields are used at their own pixels; this is told, not applied.
+    stain_order : tuple of Stain
+        Stain of each slot.
+    pooling : {"attention", "mean", "median"}
+        How a well's fields become one.
+    instance : {"field"}
+        What an instance of a bag is: the mean over a field's crops.
+    prompts : PromptTemplates
+        Wordings the text tower was trained on.
+    embed_dim : int
+        Length of the shared embedding.
+    heads, text_heads : int or None
+        Attention heads of the towers where they cannot be read off the weights.
+    trained_on, limits : str
+        What it was trained on, and what not to expect of it.
+    """
+
+    name: str
+    title: str = ""
+    description: str = ""
+    simulated: bool = False
+    weights: FileCard = FileCard(file="cellclip.safetensors")
+    tokenizer: FileCard = FileCard(file="vocab.txt")
+    licence: str = ""
+    licence_text: str = ""
+    source: str = ""
+    encoder: EncoderCard
+    intensity: IntensityScaling = IntensityScaling()
+    tiling: Tiling = Tiling()
+    pixel_size: float | None = Field(None, gt=0)
+    stain_order: tuple[Stain, ...] = STAINS
+    pooling: Literal["attention", "mean", "median"] = "attention"
+    instance: Literal["field"] = "field"
+    prompts: PromptTemplates = PromptTemplates()
+    embed_dim: int = Field(ge=1)
+    heads: int = Field(8, ge=1)
+    text_heads: int | None = Field(None, ge=1)
+    trained_on: str = ""
+    limits: str = ""
+
+    @model_validator(mode="after")
+    def _slots(self) -> ModelCard:
+        if len(set(self.stain_order)) != len(self.stain_order) or not self.stain_order:
+            raise ValueError("stain_order must name each stain once")
+        return self
+
+    @property
+    def encoder_hash(self) -> str:
+        """16 hex digits over all that a field's features depend on: encoder, pixels, crops, stain order."""
+        return _digest(
+            {
+                "encoder": self.encoder.model_dump(mode="json", exclude={"name", "weights"}),
+                "weights": _identity(self.encoder.weights, self.encoder.name),
+                "intensity": self.intensity.model_dump(mode="json"),
+                "tiling": self.tiling.model_dump(mode="json"),
+                "stain_order": list(self.stain_order),
+            }
+        )
+
+    @property
+    def card_hash(self) -> str:
+        """16 hex digits over all that a well embedding depends on: fields, CellCLIP weights, pooling."""
+        return _digest(
+            {
+                "fields": self.encoder_hash,
+                "weights": _identity(self.weights, self.name),
+                "pooling": self.pooling,
+                "instance": self.instance,
+                "heads": self.heads,
+                "embed_dim": self.embed_dim,
+            }
+        )
+
+    def to_json(self) -> str:
+        """The card as JSON text."""
+        return self.model_dump_json(indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelCard:
+        """Read a card from JSON text.
+
+        Raises
+        ------
+        ModelError
+            If it is no card, with what is wrong in it.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the text"
+            raise ModelError(f"the model card cannot be used: {where}: {first['msg']}") from error
+
+
+def _identity(file: FileCard, name: str) -> list[str]:
+    """What tells these weights from others: their bytes where known, else where they come from."""
+    return [file.sha256] if file.sha256 else [name, file.repo, file.file, file.revision]
+
+
+def _digest(content: object) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def published_card() -> ModelCard:
+    """Card of the weights the paper's authors published (arXiv 2506.06290)."""
+    return ModelCard(
+        name=PUBLISHED,
+        title="CellCLIP as published (DINOv2-giant, Bray 2017)",
+        description="The weights of Lu, Weinberger, Kim and Lee (NeurIPS 2025). Fetched on request, "
+        "1.8 GB, and the "
+        "DINOv2-giant encoder, 4.5 GB. Encoding needs a GPU to be practical.",
+        weights=FileCard(repo="suinleelab/CellCLIP", file="model.safetensors", revision="main"),
+        tokenizer=FileCard(repo="google-bert/bert-base-cased", file="vocab.txt", revision="main"),
+        licence="CC-BY-NC-ND-4.0",
+        licence_text="The CellCLIP code repository is under CC BY-NC-ND 4.0 (attribution, no "
+        "commercial use, no "
+        "derivatives) and the page of the weights states no licence of its own: treat the weights alike. "
+        "DINOv2 and bert-base-cased are under Apache-2.0. Nothing of this comes with this program; "
+        "it is fetched "
+        "from huggingface.co to your computer when you accept.",
+        source="https://arxiv.org/abs/2506.06290, https://huggingface.co/suinleelab/CellCLIP",
+        encoder=EncoderCard(
+            kind="dinov2",
+            name="facebook/dinov2-giant",
+            dim=1536,
+            weights=FileCard(repo="facebook/dinov2-giant", file="model.safetensors", revision="main"),
+        ),
+        intensity=IntensityScaling(kind="image"),
+        tiling=Tiling(mode="grid", size=224),
+        pixel_size=0.656,
+        stain_order=(Stain.MITO, Stain.ER, Stain.RNA, Stain.AGP, Stain.DNA),
+        embed_dim=512,
+        trained_on="284,034 fields of Bray et al. 2017 (cpg0012): U2OS cells, 10,600 compounds, 520 "
+        "x 696 pixels.",
+        limits="Scaling each image by its own brightest pixels hides absolute brightness. It was "
+        "trained on random "
+        "crops; a grid over the whole field is used here, so that the same field always gives the "
+        "same numbers. "
+        "It knows compounds by name and SMILES, not mechanisms in words. In the paper about 1 % of "
+        "the texts find "
+        "their own well first among 2,115.",
+    )
+
+
+def model_folders() -> list[Path]:
+    """Folders in which model folders are looked for.
+
+    Those in ``NAPARI_CELLCLIP_MODELS`` (separated as in ``PATH``), then ``models`` in the user's cache
+    folder.
+    """
+    named = [
+        Path(p).expanduser() for p in os.environ.get("NAPARI_CELLCLIP_MODELS", "").split(os.pathsep) if p
+    ]
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    cache = os.environ.get("NAPARI_CELLCLIP_CACHE") or Path(base) / "napari-cellclip"
+    return [*named, Path(cache) / "models"]
+
+
+def demo_folder() -> Path:
+    """Folder of the model that comes with this package."""
+    return Path(__file__).parent / "demo"
+
+
+def read_card(folder: Path) -> ModelCard:
+    """Read the card of a model folder.
+
+    Raises
+    ------
+    ModelError
+        If there is none or it cannot be used.
+    """
+    path = Path(folder) / CARD_FILE
+    try:
+        return ModelCard.from_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(f"{folder} is no model folder: {CARD_FILE} cannot be read") from error
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
+def known_models() -> dict[str, tuple[ModelCard, Path | None]]:
+    """Cards by name with their folders (``None`` for the published one); own ones hide no built-in one."""
+    found: dict[str, tuple[ModelCard, Path | None]] = {PUBLISHED: (published_card(), None)}
+    candidates = [demo_folder()]
+    for root in model_folders():
+        if root.is_dir():
+            candidates += sorted(path.parent for path in root.glob(f"*/{CARD_FILE}"))
+    for folder in candidates:
+        if (folder / CARD_FILE).is_file():
+            try:
+                card = read_card(folder)
+            except (
+                ModelError
+            ):  # one broken folder must not hide the other models; loading it by path says why
+                continue
+            found.setdefault(card.name, (card, folder))
+    return found
+
+
+def cards() -> dict[str, ModelCard]:
+    """Cards of the models that can be loaded by name: published, bundled, and those in the user's folders."""
+    return {name: card for name, (card, _) in known_models().items()}

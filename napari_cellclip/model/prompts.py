@@ -1,0 +1,267 @@
+"""Sentences about perturbations, worded as a model was trained on them."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import BaseModel, ConfigDict
+
+from napari_cellclip.vocabulary import Control, Kind, Perturbation
+
+LONGEST = 512
+"""Characters above which a compound's prompt is shortened."""
+
+_GENE = re.compile(r"[A-Z][A-Z0-9]{1,8}(?:orf\d{1,3}[A-Z]?)?(?:-[A-Z0-9]{1,3})?")
+_KNOCKOUT = re.compile(
+    r"(?i)\b(?:crispr|cas9|knock[- ]?out|knock[- ]?down|sgrna|guide|ko)\b(?:\s+(?:of|for))?:?"
+)
+_EXPRESSION = re.compile(r"(?i)\b(?:orf|over[- ]?expression|over[- ]?expressed|cdna)\b(?:\s+of)?:?")
+_SMILES = re.compile(r"(?:\[[^\[\]\s]+\]|Br|Cl|[BCNOPSFIbcnops]|[=#$/\\.\-+:()~]|%\d\d|\d)+")
+_SMILES_MARK = re.compile(r"[=#\[(]|[a-z]\d")
+_MECHANISM = re.compile(
+    r"(?i)(?:inhibit|agoni|block|activat|agent|disrupt|stabili[sz]|uncoupl|poison|damage|stress|induc|modulat"
+    r"|intercalat|ionophore|depolymeri|polymeri[sz]|arrest|degrad|chelat|antimetabolite|tropic|toxin)"
+)
+_CONTROL = re.compile(r"(?i)\b(?:dmso|vehicle|negcon|untreated|no treatment|(?:negative )?control)s?\b")
+
+
+class PromptTemplates(BaseModel):
+    """The wordings of a model card; the defaults are those of the published CellCLIP.
+
+    Attributes
+    ----------
+    compound, smiles_only, name_only, too_long : str
+        A compound with structure; without name, or too long with it; without structure; with a structure that
+        is too long by itself.
+    vehicle : str
+        A named vehicle, such as DMSO.
+    control : str
+        A control without further word.
+    untreated : str
+        Nothing done to the cells.
+    knockout, knockout_guide : str
+        A CRISPR knockout by gene alone, and with the guide's sequence.
+    expression : str
+        An over-expressed open reading frame.
+    mechanism : str
+        A mechanism of action in words; ``{mechanism}`` stands for them. The published model knew none, and
+        gets them where a compound's name stands.
+    cell_line : str
+        Used where neither the plate map nor the asker names one.
+
+    Examples
+    --------
+    >>> PromptTemplates().for_query("TUBB knockout")
+    ['U2OS cells treated with crispr, targeting genes: TUBB']
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    compound: str = "{cell} cells treated with compound: {name}, SMILES: {smiles}"
+    smiles_only: str = "{cell} cells treated with SMILES: {smiles}"
+    name_only: str = "{cell} cells treated with compound: {name}"
+    too_long: str = "{cell} cells treated with compound, {name}"
+    vehicle: str = "{cell} cells treated with compound: control, {name}, SMILES: {smiles}"
+    control: str = "{cell} cells treated with compound: control"
+    untreated: str = "{cell} cells treated with control, no treatment."
+    knockout: str = "{cell} cells treated with crispr, targeting genes: {gene}"
+    knockout_guide: str = "{cell} cells treated with crispr sequence: {guide}, targeting genes: {gene}"
+    expression: str = "{cell} cells treated with orf, targeting genes: {gene}"
+    mechanism: str = "{cell} cells treated with compound: {mechanism}"
+    cell_line: str = "U2OS"
+
+    def for_compound(self, name: str, smiles: str = "", cell_line: str = "") -> str:
+        """Prompt of a compound; what is unknown is left out, and a name that grows the prompt too long."""
+        cell, smiles = cell_line or self.cell_line, smiles.strip()
+        if not smiles:
+            return self.name_only.format(cell=cell, name=name)
+        whole = self.compound.format(cell=cell, name=name, smiles=smiles)
+        if name and len(whole) <= LONGEST:
+            return whole
+        structure = self.smiles_only.format(cell=cell, smiles=smiles)
+        return (
+            structure if not name or len(structure) <= LONGEST else self.too_long.format(cell=cell, name=name)
+        )
+
+    def for_knockout(self, gene: str, guide: str = "", cell_line: str = "") -> str:
+        """Prompt of a CRISPR knockout."""
+        template = self.knockout_guide if guide else self.knockout
+        return template.format(cell=cell_line or self.cell_line, guide=guide, gene=gene)
+
+    def for_expression(self, gene: str, cell_line: str = "") -> str:
+        """Prompt of an over-expressed gene."""
+        return self.expression.format(cell=cell_line or self.cell_line, gene=gene)
+
+    def for_mechanism(self, words: str, cell_line: str = "") -> str:
+        """Prompt of a mechanism of action, in any words."""
+        return self.mechanism.format(cell=cell_line or self.cell_line, mechanism=words)
+
+    def for_control(self, name: str = "", smiles: str = "", cell_line: str = "") -> str:
+        """Prompt of a negative control: with its vehicle where that is named, else untreated."""
+        cell = cell_line or self.cell_line
+        if "DMSO" in name.upper():
+            # Plate maps often leave the structure of the vehicle out; it is always the same.
+            return self.vehicle.format(cell=cell, name=name, smiles=smiles or "CS(C)=O")
+        return self.control.format(cell=cell) if name else self.untreated.format(cell=cell)
+
+    def for_perturbation(self, perturbation: Perturbation, cell_line: str = "") -> str:
+        """Prompt of a well's treatment, as used in training.
+
+        Parameters
+        ----------
+        perturbation : Perturbation
+            From the plate map. Dose and mechanism take no part: the published model was not told them.
+        cell_line : str
+            Used where the perturbation names none.
+        """
+        p = perturbation
+        cell = p.cell_line or cell_line
+        gene = ", ".join(p.genes) or p.name
+        if p.control in (Control.NEGATIVE, Control.EMPTY) or (p.kind is Kind.CONTROL and p.control is None):
+            return self.for_control(p.name, p.smiles, cell)
+        if p.kind is Kind.CRISPR:
+            return self.for_knockout(gene, cell_line=cell)
+        if p.kind is Kind.ORF:
+            return self.for_expression(gene, cell_line=cell)
+        if not (p.name or p.smiles):
+            return self.for_mechanism(p.mechanism, cell) if p.mechanism else self.for_control(cell_line=cell)
+        return self.for_compound(p.name, p.smiles, cell)
+
+    def for_query(self, text: str, cell_line: str = "") -> list[str]:
+        """Word what somebody typed as this model's prompts, the likeliest reading first.
+
+        Parameters
+        ----------
+        text : str
+            A structure (SMILES), a gene, a compound, a mechanism in words, ``DMSO``, or a whole sentence
+            about cells, which is sent as it is.
+        cell_line : str
+            Of the cells asked about.
+
+        Returns
+        -------
+        list of str
+            At least one prompt; empty only where the text is empty.
+        """
+        text = " ".join(text.split())
+        if not text:
+            return []
+        if re.search(r"(?i)\bcells?\b", text):
+            return [text]
+        if looks_like_smiles(text):
+            return [self.for_compound("", text, cell_line)]
+        for words, prompt in ((_KNOCKOUT, self.for_knockout), (_EXPRESSION, self.for_expression)):
+            bare = words.sub(" ", text).strip(" ,")
+            if bare != text and looks_like_gene(bare.upper() if " " not in bare else bare):
+                return [prompt(bare.upper(), cell_line=cell_line)]
+        if _CONTROL.fullmatch(text):
+            return [self.for_control("DMSO" if "dmso" in text.lower() else "", cell_line=cell_line)]
+        if looks_like_gene(text):
+            return [
+                self.for_knockout(text, cell_line=cell_line),
+                self.for_compound(text, cell_line=cell_line),
+            ]
+        mechanism = self.for_mechanism(text, cell_line)
+        if " " in text or _MECHANISM.search(text):
+            return [mechanism]
+        return list(dict.fromkeys((self.for_compound(text, cell_line=cell_line), mechanism)))
+
+
+def looks_like_gene(text: str) -> bool:
+    """Whether a text is written like an HGNC gene symbol.
+
+    Examples
+    --------
+    >>> looks_like_gene("HDAC1"), looks_like_gene("C9orf72"), looks_like_gene("taxol")
+    (True, True, False)
+    """
+    return _GENE.fullmatch(text) is not None or re.fullmatch(r"C\d{1,2}orf\d{1,3}", text) is not None
+
+
+def looks_like_smiles(text: str) -> bool:
+    """Whether a text is written like a SMILES structure with a bond, branch, ring or bracket.
+
+    Examples
+    --------
+    >>> looks_like_smiles("CC(=O)Oc1ccccc1"), looks_like_smiles("colchicine")
+    (True, False)
+    """
+    if _SMILES.fullmatch(text) is None or _SMILES_MARK.search(text) is None:
+        return False
+    return len(text) > 2 and text.count("(") == text.count(")")
+
+
+def published_caption(
+    cell: str,
+    kind: str,
+    target: str | None = None,
+    target_info: str | None = None,
+    control_info: str | None = None,
+    *,
+    reference_quirks: bool = False,
+    templates: PromptTemplates | None = None,
+) -> str:
+    """Caption of a row of the public data sets' tables (Bray, CP-JUMP1, RxRx3-core).
+
+    Parameters
+    ----------
+    cell : str
+        Cell line.
+    kind : {"compound", "crispr", "orf"}
+        Kind of perturbation.
+    target : str, optional
+        Compound name or gene; ``None`` where the table has a gap.
+    target_info : str, optional
+        SMILES of a compound, guide of a knockout, ``"control"`` or ``"trt"`` of an ORF.
+    control_info : str, optional
+        ``"control negcon"`` for a knockout, ``"negcon"`` for an ORF.
+    reference_quirks : bool
+        Reproduce what the published captions got wrong: the word ``nan`` for a gap, ``crispr ,targeting``,
+        and the gene left out of positive controls. For comparison with the published captions only.
+    templates : PromptTemplates, optional
+        Other wordings.
+    """
+    t = templates or PromptTemplates()
+    if kind == "compound":
+        return _compound_caption(t, cell, target, target_info, reference_quirks)
+    if kind == "crispr":
+        return _crispr_caption(t, cell, target, target_info, control_info, reference_quirks)
+    if kind != "orf":
+        raise ValueError(f"no caption for the kind {kind!r}: expected compound, crispr or orf")
+    if target is None:
+        return t.untreated.format(cell=cell)
+    if control_info and target_info == "control":
+        return f"{cell} cells treated with orf control {control_info}, targeting genes: {target}."
+    return t.for_expression(target, cell)
+
+
+def _compound_caption(
+    t: PromptTemplates, cell: str, name: str | None, smiles: str | None, quirks: bool
+) -> str:
+    if name and "DMSO" in name:
+        return t.for_control(name, smiles or ("nan" if quirks else ""), cell)
+    if name and "control" in name:
+        return t.control.format(cell=cell)
+    if not quirks:
+        return t.for_compound(name or "", smiles or "", cell)
+    whole = t.compound.format(cell=cell, name=name or "nan", smiles=smiles or "nan")
+    if len(whole) <= LONGEST:
+        return whole
+    structure = t.smiles_only.format(cell=cell, smiles=smiles)
+    return structure if len(structure) <= LONGEST else f"{cell} cells treated with compound, {name}"
+
+
+def _crispr_caption(
+    t: PromptTemplates, cell: str, gene: str | None, guide: str | None, control: str | None, quirks: bool
+) -> str:
+    if guide is None or (gene and "control" in gene):
+        return t.untreated.format(cell=cell)
+    if control and "control" in control:
+        caption = f"{cell} cells treated with crispr sequence: {guide}, {control}"
+        return f"{caption}, targeting genes: {gene}" if gene and not quirks else caption
+    if "_guide_" in guide:
+        caption = t.for_knockout(gene or "nan", cell_line=cell)
+        return caption.replace("crispr, targeting", "crispr ,targeting") if quirks else caption
+    if gene is None:
+        caption = f"{cell} cells treated with crispr sequence: {guide}"
+        return f"{caption}, targeting genes: nan" if quirks else caption
+    return t.for_knockout(gene, guide, cell)

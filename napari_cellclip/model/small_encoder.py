@@ -1,0 +1,95 @@
+"""The channel encoder of the bundled model: one small residual network shared by all five stains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions with batch normalisation and a skip (He et al. 2016).
+
+    Batch and not group normalisation: the latter divides every image by its own spread, and the
+    brightness of a stain, which is biology here, would be gone after the first layer.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, width, H, W] to the same shape."""
+        y = torch.relu(self.norm1(self.conv1(x)))
+        return torch.relu(x + self.norm2(self.conv2(y)))
+
+
+class SmallEncoder(nn.Module):
+    """Features of single-stain crops, about 0.8 million parameters at the default size.
+
+    Parameters
+    ----------
+    dim : int
+        Length of a feature vector.
+    widths : sequence of int
+        Channels of each stage; the first works at a quarter of the resolution, each next at half of the one
+        before.
+    depths : sequence of int
+        Residual blocks of each stage.
+
+    Examples
+    --------
+    >>> SmallEncoder(dim=16, widths=(8, 8), depths=(1, 1)).eval()(torch.zeros(3, 1, 40, 40)).shape
+    torch.Size([3, 16])
+    """
+
+    def __init__(
+        self, dim: int = 128, widths: Sequence[int] = (16, 32, 64, 128), depths: Sequence[int] = (1, 1, 2, 2)
+    ) -> None:
+        super().__init__()
+        if not widths or len(widths) != len(depths):
+            raise ValueError(f"one depth for each width is needed, got widths {widths} and depths {depths}")
+        self.dim = dim
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, widths[0], 8, stride=4, padding=2, bias=False),
+            nn.BatchNorm2d(widths[0]),
+            nn.ReLU(),
+        )
+        stages: list[nn.Module] = []
+        for i, (width, depth) in enumerate(zip(widths, depths, strict=True)):
+            layers: list[nn.Module] = []
+            if i:
+                layers += [
+                    nn.Conv2d(widths[i - 1], width, 3, stride=2, padding=1, bias=False),
+                    nn.BatchNorm2d(width),
+                    nn.ReLU(),
+                ]
+            layers += [ResidualBlock(width) for _ in range(depth)]
+            stages.append(nn.Sequential(*layers))
+        self.stages = nn.Sequential(*stages)
+        self.head = nn.Linear(2 * widths[-1], dim)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Encode single-stain crops.
+
+        Parameters
+        ----------
+        images : Tensor
+            [N, 1, H, W] float, intensities scaled to 0..1; H and W at least 4.
+
+        Returns
+        -------
+        Tensor
+            [N, dim]. Mean and spread over the crop of the last feature maps, projected: the mean says how
+            much of a pattern there is, the spread whether it sits in few places.
+        """
+        x = images.contiguous(memory_format=torch.channels_last)
+        x = self.stages(self.stem(x))
+        mean = x.mean(dim=(2, 3))
+        spread = (x.var(dim=(2, 3), unbiased=False) + 1e-6).sqrt()
+        return self.head(torch.cat([mean, spread], dim=1))

@@ -1,0 +1,70 @@
+"""Cutting a field into the crops that a channel encoder sees, the same ones every time."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Tiling(BaseModel):
+    """Which crops of a field are encoded; part of the model card.
+
+    Attributes
+    ----------
+    mode : {"center", "grid", "random"}
+        One crop in the middle; as many as cover the whole field, evenly spread; or `n` at places drawn from
+        `seed`, the same places in every field of one size.
+    size : int
+        Side of a crop in pixels. A smaller field is filled up by reflection.
+    n : int
+        Number of crops in mode ``"random"``.
+    seed : int
+        Seed in mode ``"random"``.
+
+    Examples
+    --------
+    >>> Tiling(mode="grid", size=224).corners(520, 696)[:3]
+    [(0, 0), (0, 157), (0, 315)]
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    mode: Literal["center", "grid", "random"] = "grid"
+    size: int = Field(224, ge=4)
+    n: int = Field(1, ge=1)
+    seed: int = Field(0, ge=0)
+
+    def corners(self, height: int, width: int) -> list[tuple[int, int]]:
+        """Upper left corner (row, column) of each crop of a field, after it was filled up to `size`."""
+        free = (max(0, height - self.size), max(0, width - self.size))
+        if self.mode == "center":
+            return [(free[0] // 2, free[1] // 2)]
+        if self.mode == "random":
+            rng = np.random.default_rng(self.seed)
+            rows, columns = (rng.integers(0, f + 1, self.n).tolist() for f in free)
+            return list(zip(rows, columns, strict=True))
+        rows, columns = (_spread(f, self.size) for f in free)
+        return [(row, column) for row in rows for column in columns]
+
+    def crops(self, field: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Cut a field of [C, Y, X] into crops [n, C, size, size]; all stains share each window."""
+        filled = _fill(field, self.size)
+        size = self.size
+        return np.stack([filled[:, r : r + size, c : c + size] for r, c in self.corners(*field.shape[1:])])
+
+
+def _spread(free: int, size: int) -> list[int]:
+    """Starts of the fewest windows that cover ``free + size`` pixels, evenly spread from edge to edge."""
+    count = -(-free // size) + 1
+    return [round(free * i / (count - 1)) for i in range(count)] if count > 1 else [0]
+
+
+def _fill(field: NDArray[np.generic], size: int) -> NDArray[np.generic]:
+    """Fill a small field up to `size` by reflection, evenly on both sides."""
+    missing = [max(0, size - extent) for extent in field.shape[1:]]
+    if not any(missing):
+        return field
+    # A single row or column has nothing to reflect: symmetric padding repeats it.
+    return np.pad(field, [(0, 0), *((m // 2, m - m // 2) for m in missing)], mode="symmetric")
