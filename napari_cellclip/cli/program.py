@@ -6,7 +6,6 @@ import os
 import sys
 from typing import Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -36,7 +35,7 @@ AFTER_INTERRUPT = {
 class Verbs(TyperGroup):
     """The group of verbs; turns what they raise into one sentence on stderr and an exit code."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Run the verb: 1 for what the package or the disk refuses, 130 for Ctrl-C, 2 (click's) for usage."""
         try:
             return super().invoke(ctx)
