@@ -83,14 +83,14 @@ def encode(
     print(out)
 
 
-def read_platemap(plate: Plate, path: Path, table: Path | None, metadata: Path | None) -> PlateMap | None:
+def read_platemap(plate: Plate, path: Path, table: Path | None, metadata: Path | None) -> PlateMap:
     """Read the plate map that was named, or the one beside the images, and say what does not fit."""
     from napari_cellclip.plates import PlateMap, find_platemap
 
     found = table or find_platemap(path)
     if found is None:
         print("no plate map: wells go by position alone; give one with --platemap", file=sys.stderr)
-        return None
+        return PlateMap.from_perturbations({})
     labels = PlateMap.read(found, metadata=metadata, plate=plate.name)
     if table is None:
         print(f"plate map: {found}", file=sys.stderr)
