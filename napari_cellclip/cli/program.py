@@ -28,7 +28,7 @@ AFTER_INTERRUPT = {
     "demo": "what is encoded is kept: the same command goes on from there",
     "encode": "what is encoded is kept: the same command goes on from there",
     "simulate": "the plate is incomplete: the same command writes it again",
-    "train": "no model was written: the same command starts again",
+    "train": "the same command goes on from the last finished epoch",
 }
 
 
