@@ -33,8 +33,9 @@ def train(
 ) -> None:
     """Train a CellCLIP head on encoded screens.
 
-    It learns which words go with which wells, from the features that 'encode' stored and
-    from the treatments in the plate maps; the channel encoder stays as it is. The result is a model folder that 'encode --model' takes.
+    It learns which words go with which wells, from the features that 'encode' stored and from the
+    treatments in the plate maps; the channel encoder stays as it is. The result is a model folder
+    that 'encode --model' takes.
 
     Example: napari-cellclip train screen-1 screen-2 --out my-model --epochs 30
     """
