@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_cellclip.model.bundle import Model, resolve_device
-    from napari_cellclip.model.cards import EncoderCard, FileCard, ModelCard, cards
+    from napari_cellclip.model.cards import EncoderCard, FileCard, ModelCard
     from napari_cellclip.model.cellclip import CellCLIP, CellCLIPConfig
     from napari_cellclip.model.encoders import ChannelEncoder
     from napari_cellclip.model.intensity import IntensityScaling, IntensityStats
     from napari_cellclip.model.losses import clip_loss, cwcl_loss
     from napari_cellclip.model.prompts import PromptTemplates
+    from napari_cellclip.model.registry import cards
     from napari_cellclip.model.small_encoder import SmallEncoder
     from napari_cellclip.model.tiling import Tiling
     from napari_cellclip.model.tokenizer import WordPieceTokenizer
@@ -32,7 +33,7 @@ _FILE_OF = {
     "SmallEncoder": "small_encoder",
     "Tiling": "tiling",
     "WordPieceTokenizer": "tokenizer",
-    "cards": "cards",
+    "cards": "registry",
     "clip_loss": "losses",
     "cwcl_loss": "losses",
     "load_model": "weights",

@@ -158,11 +158,12 @@ def _load_dinov2(card: EncoderCard, source: Path) -> Dinov2Encoder:
 
     _dinov2_config(source)
     try:
-        network, report = Dinov2Model.from_pretrained(
+        loaded: Any = Dinov2Model.from_pretrained(
             str(source), local_files_only=True, trust_remote_code=False, output_loading_info=True
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"the DINOv2 in {source} cannot be loaded: {error}") from error
+    network, report = loaded
     if report["missing_keys"]:
         missing = sorted(report["missing_keys"])
         raise ModelError(f"the DINOv2 in {source} lacks {len(missing)} weights, such as {missing[0]}")
@@ -173,7 +174,7 @@ def _load_timm(card: EncoderCard, source: Path, size: int) -> TimmEncoder:
     import timm
 
     try:
-        network = timm.create_model(card.name, pretrained=False, num_classes=0)
+        network: Any = timm.create_model(card.name, pretrained=False, num_classes=0)
     except RuntimeError as error:
         raise ModelError(f"timm knows no network named {card.name!r}: see timm.list_models()") from error
     if hasattr(network, "set_input_size"):

@@ -35,10 +35,10 @@ class IntensityScaling(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     kind: Literal["image", "plate"] = "image"
-    saturated: float = Field(PUBLISHED_FRACTION, gt=0, lt=1)
-    low: float = Field(0.5, ge=0, le=100)
-    high: float = Field(99.5, ge=0, le=100)
-    headroom: float = Field(2.0, ge=1)
+    saturated: float = Field(default=PUBLISHED_FRACTION, gt=0, lt=1)
+    low: float = Field(default=0.5, ge=0, le=100)
+    high: float = Field(default=99.5, ge=0, le=100)
+    headroom: float = Field(default=2.0, ge=1)
 
     @model_validator(mode="after")
     def _ordered(self) -> IntensityScaling:
@@ -174,7 +174,8 @@ def scale_field(
     if pixels.ndim != 3 or len(pixels) != len(stains) or 0 in pixels.shape:
         raise ModelError(f"a field of shape ({len(stains)}, Y, X) is needed, got {tuple(pixels.shape)}")
     if scaling.kind == "image":
-        return np.stack([eight_bit(image, scaling.saturated) for image in pixels]).astype(np.float32) / 255
+        levels = np.stack([eight_bit(image, scaling.saturated) for image in pixels])
+        return np.divide(levels, 255, dtype=np.float32)
     if stats is None:
         raise ModelError(
             "this model scales intensities by the whole plate: measure IntensityStats over its fields first"

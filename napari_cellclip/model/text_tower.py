@@ -62,5 +62,6 @@ def restore_buffers(text: BertModel) -> None:
     embeddings = text.embeddings
     count = embeddings.position_embeddings.num_embeddings
     device = embeddings.word_embeddings.weight.device
-    embeddings.position_ids = torch.arange(count, device=device).unsqueeze(0)
-    embeddings.token_type_ids = torch.zeros(1, count, dtype=torch.long, device=device)
+    positions = torch.arange(count, device=device).unsqueeze(0)
+    embeddings.register_buffer("position_ids", positions, persistent=False)
+    embeddings.register_buffer("token_type_ids", torch.zeros_like(positions), persistent=False)

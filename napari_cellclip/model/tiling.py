@@ -32,9 +32,9 @@ class Tiling(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     mode: Literal["center", "grid", "random"] = "grid"
-    size: int = Field(224, ge=4)
-    n: int = Field(1, ge=1)
-    seed: int = Field(0, ge=0)
+    size: int = Field(default=224, ge=4)
+    n: int = Field(default=1, ge=1)
+    seed: int = Field(default=0, ge=0)
 
     def corners(self, height: int, width: int) -> list[tuple[int, int]]:
         """Upper left corner (row, column) of each crop of a field, after it was filled up to `size`."""

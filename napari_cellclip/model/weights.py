@@ -1,4 +1,4 @@
-"""Model folders: writing them, reading them, and fetching published weights when asked to."""
+"""Model folders: reading and writing all that belongs to a set of weights."""
 
 from __future__ import annotations
 
@@ -11,16 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from napari_cellclip.model.bundle import Model
-from napari_cellclip.model.cards import (
-    ALIASES,
-    CARD_FILE,
-    PUBLISHED,
-    FileCard,
-    ModelCard,
-    known_models,
-    published_card,
-    read_card,
-)
+from napari_cellclip.model.cards import CARD_FILE, EncoderCard, FileCard, ModelCard, read_card
 from napari_cellclip.model.cellclip import CellCLIP
 from napari_cellclip.model.encoders import (
     ChannelEncoder,
@@ -31,6 +22,8 @@ from napari_cellclip.model.encoders import (
     read_weights,
     weights_file,
 )
+from napari_cellclip.model.hub import hub_file
+from napari_cellclip.model.registry import ALIASES, known_models, published_card
 from napari_cellclip.model.tokenizer import WordPieceTokenizer
 from napari_cellclip.vocabulary import ModelError
 
@@ -50,8 +43,8 @@ def load_model(
     ----------
     name_or_path : str, Path or ModelCard
         A name that `cards` lists; a model folder; or a file or folder with CellCLIP weights as published,
-        which then need `encoder` and `tokenizer`. A card stands for the model of its name, which must still
-        be the same.
+        which then need a DINOv2 `encoder` of their width and a `tokenizer`. A card stands for the model of its
+        name, which must still be the same.
     device : str
         See `resolve_device`.
     encoder : path, optional
@@ -74,48 +67,35 @@ def load_model(
         If the model is not known, its licence was not accepted, or a file is missing, damaged or another one.
     """
     if isinstance(name_or_path, ModelCard):
-        model = load_model(
-            name_or_path.name, device=device, encoder=encoder, tokenizer=tokenizer, batch_size=batch_size
-        )
-        if model.card.card_hash != name_or_path.card_hash:
-            raise ModelError(
-                f"the model {name_or_path.name!r} on this computer ({model.card.card_hash}) is not "
-                f"the one asked for "
-                f"({name_or_path.card_hash}): install that version, or encode again with this one"
-            )
-        return model
+        wanted, name_or_path = name_or_path, name_or_path.name
+    else:
+        wanted = None
     card, folder = _find(name_or_path)
-    weights_path = _locate(card.weights, card, folder, accept_licence)
+    source = _Source(card, folder, accept_licence)
+
+    weights_path = source.path(card.weights)
     card = card.model_copy(update={"weights": _verified(card.weights, weights_path)})
-
-    if encoder is not None:
-        card = _with_encoder(card, Path(encoder))
-        encoder_path = Path(encoder)
-    else:
-        encoder_path = _encoder_path(card, folder, accept_licence)
-        checked = _verified(card.encoder.weights, weights_file(encoder_path))
-        card = card.model_copy(update={"encoder": card.encoder.model_copy(update={"weights": checked})})
-    if tokenizer is not None:
-        vocabulary = Path(tokenizer)
-    else:
-        vocabulary = _locate(card.tokenizer, card, folder, accept_licence)
-        if card.tokenizer.repo and folder is None:
-            _locate(
-                card.tokenizer.model_copy(update={"file": "tokenizer_config.json"}),
-                card,
-                None,
-                accept_licence,
-            )
-        _verified(card.tokenizer, vocabulary)
-        vocabulary = vocabulary.parent
-
     overrides: dict[str, Any] = {"heads": card.heads}
     if card.text_heads is not None:
         overrides["text_heads"] = card.text_heads
     cellclip = CellCLIP.from_state_dict(read_weights(weights_path), pooling=card.pooling, **overrides)
-    if not card.weights.repo and not (folder and (folder / CARD_FILE).is_file()):
+
+    if encoder is not None:
+        encoder_path = Path(encoder).expanduser()
+        card = card.model_copy(update={"encoder": _local_encoder(card, encoder_path, source.bare)})
+    else:
+        encoder_path, checked = source.encoder()
+        card = card.model_copy(update={"encoder": card.encoder.model_copy(update={"weights": checked})})
+    if source.bare:
         card = card.model_copy(update={"embed_dim": cellclip.config.embed_dim})
     _require_same_sizes(card, cellclip)
+    if wanted is not None and wanted.card_hash != card.card_hash:
+        raise ModelError(
+            f"the model {card.name!r} on this computer ({card.card_hash}) is not the one asked for "
+            f"({wanted.card_hash}): install that version, or encode again with this one"
+        )
+
+    vocabulary = Path(tokenizer).expanduser() if tokenizer is not None else source.tokenizer()
     words = WordPieceTokenizer.from_folder(vocabulary, max_length=cellclip.config.text_positions)
     if len(words) > cellclip.config.text_vocabulary:
         raise ModelError(
@@ -126,9 +106,8 @@ def load_model(
     def load() -> nn.Module:
         return load_encoder(card.encoder, encoder_path, size=card.tiling.size)
 
-    return Model(
-        card, cellclip, words, load, device=device, batch_size=batch_size, origin=str(folder or card.name)
-    )
+    origin = str(name_or_path) if source.bare else str(folder or card.name)
+    return Model(card, cellclip, words, load, device=device, batch_size=batch_size, origin=origin)
 
 
 def save_model(
@@ -145,7 +124,7 @@ def save_model(
     folder : path
         Made if absent; the card is written last, so that a folder with a card is whole.
     card : ModelCard
-        What the model is; file names, hashes and sizes are filled in.
+        What the model is; file names, hashes, pooling and attention heads are filled in.
     encoder : ChannelEncoder
         A `SmallEncoder`, `Dinov2Encoder` or `TimmEncoder`.
     cellclip : CellCLIP
@@ -163,29 +142,21 @@ def save_model(
     ModelError
         If encoder, card and model do not fit each other.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     width = cast(ChannelEncoder, encoder).dim
     if width != card.encoder.dim:
         raise ModelError(f"the encoder gives {width} numbers a stain, the card says {card.encoder.dim}")
     _require_same_sizes(card, cellclip)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / CARD_FILE).unlink(missing_ok=True)
-    module = cast(nn.Module, encoder)
-    if isinstance(module, Dinov2Encoder):
-        module.network.save_pretrained(folder / "encoder", safe_serialization=True)
-        encoder_file = FileCard(file="encoder", sha256=sha256(folder / "encoder" / "model.safetensors"))
-    else:
-        _save_state(
-            module.network if isinstance(module, TimmEncoder) else module, folder / "encoder.safetensors"
-        )
-        encoder_file = FileCard(file="encoder.safetensors", sha256=sha256(folder / "encoder.safetensors"))
     _save_state(cellclip, folder / "cellclip.safetensors")
     tokenizer.save(folder)
+    weights = _save_encoder(cast(nn.Module, encoder), folder)
     written = card.model_copy(
         update={
             "weights": FileCard(file="cellclip.safetensors", sha256=sha256(folder / "cellclip.safetensors")),
             "tokenizer": FileCard(file="vocab.txt", sha256=sha256(folder / "vocab.txt")),
-            "encoder": card.encoder.model_copy(update={"weights": encoder_file}),
+            "encoder": card.encoder.model_copy(update={"weights": weights}),
             "heads": cellclip.config.heads,
             "text_heads": cellclip.config.text_heads,
             "pooling": cellclip.pooling,
@@ -203,9 +174,63 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _save_encoder(encoder: nn.Module, folder: Path) -> FileCard:
+    if isinstance(encoder, Dinov2Encoder):
+        encoder.network.save_pretrained(folder / "encoder")
+        return FileCard(file="encoder", sha256=sha256(folder / "encoder" / "model.safetensors"))
+    network = encoder.network if isinstance(encoder, TimmEncoder) else encoder
+    _save_state(network, folder / "encoder.safetensors")
+    return FileCard(file="encoder.safetensors", sha256=sha256(folder / "encoder.safetensors"))
+
+
 def _save_state(module: nn.Module, path: Path) -> None:
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
     save_file(state, path)
+
+
+class _Source:
+    """Where the files of a card are: in its folder, or on the hub."""
+
+    def __init__(self, card: ModelCard, folder: Path | None, accept_licence: bool) -> None:
+        self.card, self.folder, self.accept_licence = card, folder, accept_licence
+        self.bare = folder is not None and not (folder / CARD_FILE).is_file()
+        """Published-style weights without a card of their own."""
+
+    def path(self, file: FileCard) -> Path:
+        if file.repo:
+            return hub_file(file, self.card, accept_licence=self.accept_licence)
+        if self.folder is None or not file.file:
+            raise ModelError(f"the card of {self.card.name!r} does not say where its files are")
+        path = self.folder / file.file
+        if self.folder.resolve() not in path.resolve().parents:
+            raise ModelError(
+                f"the card of {self.card.name!r} names {file.file!r}, which lies outside its folder"
+            )
+        if not path.exists():
+            raise ModelError(f"the model folder {self.folder} is not whole: {file.file} is missing")
+        return path
+
+    def encoder(self) -> tuple[Path, FileCard]:
+        """Path of the channel encoder and the verified card of its weights."""
+        if self.bare:
+            raise ModelError(
+                "weights without a model card need the channel encoder they were trained with: pass encoder= "
+                "with the folder of a DINOv2"
+            )
+        weights = self.card.encoder.weights
+        path = self.path(weights)
+        if weights.repo and self.card.encoder.kind == "dinov2":
+            path = self.path(weights.model_copy(update={"file": "config.json"})).parent
+        return path, _verified(weights, weights_file(path))
+
+    def tokenizer(self) -> Path:
+        """Folder of the tokenizer's files."""
+        file = self.card.tokenizer
+        path = self.path(file)
+        if file.repo:
+            self.path(file.model_copy(update={"file": "tokenizer_config.json", "sha256": ""}))
+        _verified(file, path)
+        return path.parent
 
 
 def _find(name_or_path: str | Path) -> tuple[ModelCard, Path | None]:
@@ -220,67 +245,16 @@ def _find(name_or_path: str | Path) -> tuple[ModelCard, Path | None]:
         return read_card(path), path
     if path.exists():
         file = weights_file(path)
-        card = published_card()
-        return card.model_copy(
-            update={
-                "name": path.stem,
-                "title": f"CellCLIP weights {file.name}",
-                "weights": FileCard(file=file.name),
-                "tokenizer": FileCard(file="vocab.txt"),
-            }
-        ), file.parent
+        changes = {
+            "name": path.stem,
+            "title": f"CellCLIP weights {path.name}",
+            "weights": FileCard(file=file.name),
+            "tokenizer": FileCard(file="vocab.txt"),
+        }
+        return published_card().model_copy(update=changes), file.parent
     raise ModelError(
         f"no model {name!r}: known are {', '.join(sorted(known))}, or give the path of a model folder"
     )
-
-
-def _locate(file: FileCard, card: ModelCard, folder: Path | None, accept_licence: bool) -> Path:
-    """Path of a card's file: in its folder, or on the hub."""
-    if file.repo:
-        return _fetch(file, card, accept_licence)
-    if folder is None or not file.file:
-        raise ModelError(f"the card of {card.name!r} does not say where its files are")
-    path = folder / file.file
-    if folder.resolve() not in path.resolve().parents:
-        raise ModelError(f"the card of {card.name!r} names {file.file!r}, which lies outside its folder")
-    if not path.exists():
-        raise ModelError(f"the model folder {folder} is not whole: {file.file} is missing")
-    return path
-
-
-def _encoder_path(card: ModelCard, folder: Path | None, accept_licence: bool) -> Path:
-    weights = card.encoder.weights
-    path = _locate(weights, card, folder, accept_licence)
-    if weights.repo and card.encoder.kind == "dinov2":
-        _fetch(weights.model_copy(update={"file": "config.json"}), card, accept_licence)
-        return path.parent
-    return path
-
-
-def _fetch(file: FileCard, card: ModelCard, accept_licence: bool) -> Path:
-    """Path of a hub file: from the hub's cache, or fetched if the licence was accepted."""
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
-
-    revision = file.revision or None
-    cached = try_to_load_from_cache(file.repo, file.file, revision=revision)
-    if isinstance(cached, str):
-        return Path(cached)
-    if not accept_licence:
-        raise ModelError(
-            f"{card.title or card.name} needs {file.file} of {file.repo}, which is not on this computer. "
-            f"Licence: {card.licence}. {card.licence_text} To fetch it, pass accept_licence=True; "
-            f"files you already "
-            "have can be given as paths instead"
-        )
-    try:
-        return Path(hf_hub_download(file.repo, file.file, revision=revision))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
-        raise ModelError(
-            f"{file.file} of {file.repo} could not be fetched ({type(error).__name__}): check the "
-            f"connection, or "
-            "give the path of files fetched elsewhere"
-        ) from error
 
 
 def _verified(file: FileCard, path: Path) -> FileCard:
@@ -289,40 +263,36 @@ def _verified(file: FileCard, path: Path) -> FileCard:
     if file.sha256 and found != file.sha256:
         raise ModelError(
             f"{path} is not the file its model card describes (sha256 {found[:12]}… instead of "
-            f"{file.sha256[:12]}…): "
-            "get the model again"
+            f"{file.sha256[:12]}…): get the model again"
         )
     return file.model_copy(update={"sha256": found})
 
 
-def _with_encoder(card: ModelCard, source: Path) -> ModelCard:
-    """The card with a local encoder in place of its own: the same family and size."""
+def _local_encoder(card: ModelCard, source: Path, bare: bool) -> EncoderCard:
+    """The card of local encoder files; their kind is the model's, their hash is new and not compared."""
     if not source.exists():
         raise ModelError(f"there is no channel encoder at {source}")
-    described = card.encoder
-    if described.kind == "dinov2":
-        found = encoder_card(source)
-        if found.dim != described.dim:
-            raise ModelError(
-                f"the DINOv2 in {source} gives {found.dim} numbers a stain, {card.name!r} was trained on "
-                f"{described.dim} ({described.name})"
-            )
-    # Not compared with the card: the user chose these files, and the new hash keys what they give.
     weights = FileCard(file=source.name, sha256=sha256(weights_file(source)))
-    return card.model_copy(update={"encoder": described.model_copy(update={"weights": weights})})
+    if card.encoder.kind != "dinov2":
+        return card.encoder.model_copy(update={"weights": weights})
+    found = encoder_card(source)
+    if found.dim != card.encoder.dim and not bare:
+        raise ModelError(
+            f"the DINOv2 in {source} gives {found.dim} numbers a stain, {card.name!r} was trained on "
+            f"{card.encoder.dim} ({card.encoder.name})"
+        )
+    name = found.name if bare else card.encoder.name
+    return card.encoder.model_copy(update={"name": name, "dim": found.dim, "weights": weights})
 
 
 def _require_same_sizes(card: ModelCard, cellclip: CellCLIP) -> None:
     config = cellclip.config
     for what, has, says in (
-        ("features of the channel encoder", config.width, card.encoder.dim),
-        ("embedding", config.embed_dim, card.embed_dim),
+        ("numbers a stain", config.width, card.encoder.dim),
+        ("numbers an embedding", config.embed_dim, card.embed_dim),
         ("stains", config.stains, len(card.stain_order)),
     ):
         if has != says:
             raise ModelError(
-                f"the weights of {card.name!r} do not fit its card: {what}: {has}, the card says {says}"
+                f"the CellCLIP weights have {has} {what}, the card of {card.name!r} and its encoder {says}"
             )
-
-
-__all__ = ["PUBLISHED", "load_model", "save_model", "sha256"]

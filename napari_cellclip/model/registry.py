@@ -1,0 +1,99 @@
+"""The models that can be loaded by name: published, bundled, and those in the user's folders."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from napari_cellclip.model.cards import CARD_FILE, EncoderCard, FileCard, ModelCard, read_card
+from napari_cellclip.model.intensity import IntensityScaling
+from napari_cellclip.model.tiling import Tiling
+from napari_cellclip.vocabulary import ModelError, Stain
+
+PUBLISHED = "cellclip"
+ALIASES = {"cell_clip": PUBLISHED, "mil_cell_clip": PUBLISHED}
+"""Older names of the published model."""
+
+
+def published_card() -> ModelCard:
+    """Card of the weights the paper's authors published (arXiv 2506.06290)."""
+    return ModelCard(
+        name=PUBLISHED,
+        title="CellCLIP as published (DINOv2-giant, Bray 2017)",
+        description="The weights of Lu, Weinberger, Kim and Lee (NeurIPS 2025). Fetched on request, "
+        "1.8 GB, and the "
+        "DINOv2-giant encoder, 4.5 GB. Encoding needs a GPU to be practical.",
+        weights=FileCard(repo="suinleelab/CellCLIP", file="model.safetensors", revision="main"),
+        tokenizer=FileCard(repo="google-bert/bert-base-cased", file="vocab.txt", revision="main"),
+        licence="CC-BY-NC-ND-4.0",
+        licence_text="The CellCLIP code repository is under CC BY-NC-ND 4.0 (attribution, no "
+        "commercial use, no "
+        "derivatives) and the page of the weights states no licence of its own: treat the weights alike. "
+        "DINOv2 and bert-base-cased are under Apache-2.0. Nothing of this comes with this program; "
+        "it is fetched "
+        "from huggingface.co to your computer when you accept.",
+        source="https://arxiv.org/abs/2506.06290, https://huggingface.co/suinleelab/CellCLIP",
+        encoder=EncoderCard(
+            kind="dinov2",
+            name="facebook/dinov2-giant",
+            dim=1536,
+            weights=FileCard(repo="facebook/dinov2-giant", file="model.safetensors", revision="main"),
+        ),
+        intensity=IntensityScaling(kind="image"),
+        tiling=Tiling(mode="grid", size=224),
+        pixel_size=0.656,
+        stain_order=(Stain.MITO, Stain.ER, Stain.RNA, Stain.AGP, Stain.DNA),
+        embed_dim=512,
+        trained_on="284,034 fields of Bray et al. 2017 (cpg0012): U2OS cells, 10,600 compounds, 520 "
+        "x 696 pixels.",
+        limits="Scaling each image by its own brightest pixels hides absolute brightness. It was "
+        "trained on random "
+        "crops; a grid over the whole field is used here, so that the same field always gives the "
+        "same numbers. "
+        "It knows compounds by name and SMILES, not mechanisms in words. In the paper about 1 % of "
+        "the texts find "
+        "their own well first among 2,115.",
+    )
+
+
+def model_folders() -> list[Path]:
+    """Folders in which model folders are looked for.
+
+    Those in ``NAPARI_CELLCLIP_MODELS`` (separated as in ``PATH``), then ``models`` in the user's cache
+    folder.
+    """
+    named = [
+        Path(p).expanduser() for p in os.environ.get("NAPARI_CELLCLIP_MODELS", "").split(os.pathsep) if p
+    ]
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    cache = os.environ.get("NAPARI_CELLCLIP_CACHE") or Path(base) / "napari-cellclip"
+    return [*named, Path(cache) / "models"]
+
+
+def demo_folder() -> Path:
+    """Folder of the model that comes with this package."""
+    return Path(__file__).parent / "demo"
+
+
+def known_models() -> dict[str, tuple[ModelCard, Path | None]]:
+    """Cards by name with their folders (``None`` for the published one); own ones hide no built-in one."""
+    found: dict[str, tuple[ModelCard, Path | None]] = {PUBLISHED: (published_card(), None)}
+    candidates = [demo_folder()]
+    for root in model_folders():
+        if root.is_dir():
+            candidates += sorted(path.parent for path in root.glob(f"*/{CARD_FILE}"))
+    for folder in candidates:
+        if (folder / CARD_FILE).is_file():
+            try:
+                card = read_card(folder)
+            except (
+                ModelError
+            ):  # one broken folder must not hide the other models; loading it by path says why
+                continue
+            found.setdefault(card.name, (card, folder))
+    return found
+
+
+def cards() -> dict[str, ModelCard]:
+    """Cards of the models that can be loaded by name: published, bundled, and those in the user's folders."""
+    return {name: card for name, (card, _) in known_models().items()}
