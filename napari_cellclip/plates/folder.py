@@ -1,0 +1,93 @@
+"""The files of a plate's folder, with links and paths that lead out of it left alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+TIFF_SUFFIXES = (".tif", ".tiff")
+MAX_FILES = 2_000_000
+"""How many files are looked at under one folder: beyond it, somebody opened a whole disk."""
+
+
+def is_tiff(name: str) -> bool:
+    """Whether a file name ends as TIFF files do; hidden files (``._x.tif``) and thumbnails do not count."""
+    lower = name.lower()
+    return lower.endswith(TIFF_SUFFIXES) and not lower.startswith(".") and "_thumb" not in lower
+
+
+def files_in(folder: Path, root: Path | None = None) -> tuple[list[Path], list[Path]]:
+    """List the files directly in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    root : Path, optional
+        Where links may lead; ``folder`` itself unless given.
+
+    Returns
+    -------
+    files : list of Path
+        Sorted by name; links that stay inside ``root`` among them.
+    refused : list of Path
+        Links that lead out of ``root``.
+    """
+    files: list[Path] = []
+    refused: list[Path] = []
+    inside = (root or folder).resolve()
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(inside):
+                refused.append(Path(entry.path))
+            elif entry.is_file():
+                files.append(Path(entry.path))
+    return sorted(files), sorted(refused)
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """Real folders (no links) directly in a folder, sorted, hidden ones left out."""
+    with os.scandir(folder) as entries:
+        return sorted(
+            Path(e.path) for e in entries if e.is_dir(follow_symlinks=False) and not e.name.startswith(".")
+        )
+
+
+def files_under(root: Path, depth: int = 6) -> tuple[list[Path], list[Path]]:
+    """List the files under a folder and its sub-folders.
+
+    Returns
+    -------
+    files, refused : list of Path
+        As :func:`files_in`.
+    """
+    files: list[Path] = []
+    refused: list[Path] = []
+    for folder in _walk(root, depth):
+        found, left = files_in(folder, root)
+        files += found
+        refused += left
+        if len(files) > MAX_FILES:
+            break
+    return files, refused
+
+
+def _walk(folder: Path, depth: int) -> Iterator[Path]:
+    yield folder
+    if depth:
+        for child in folders_in(folder):
+            if not child.name.lower().endswith(".zarr"):
+                yield from _walk(child, depth - 1)
+
+
+def inside(root: Path, relative: str) -> Path | None:
+    """Join a path found in metadata to a folder, ``None`` if it would lead out of it.
+
+    Absolute paths, ``..`` and links out of ``root`` all give ``None``.
+    """
+    pure = PurePosixPath(relative.replace("\\", "/"))
+    if pure.is_absolute() or ".." in pure.parts or "\0" in relative or not pure.parts:
+        return None
+    path = root / pure
+    return path if path.resolve().is_relative_to(root.resolve()) else None

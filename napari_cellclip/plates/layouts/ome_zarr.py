@@ -1,0 +1,233 @@
+"""OME-Zarr high-content plates, versions 0.4 (Zarr 2) and 0.5 (Zarr 3).
+
+The metadata are small JSON files and are read as such: opening a plate costs one read per well and image.
+Every image's own channels and axes are honoured, as wells of one plate need not be alike.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from napari_cellclip.plates.acquisition import (
+    Acquisition,
+    Channel,
+    Field,
+    Problem,
+    clean_name,
+    plate_name,
+    require_fields,
+    shape_for,
+)
+from napari_cellclip.plates.folder import folders_in, inside
+from napari_cellclip.plates.images import ZarrPlane
+from napari_cellclip.plates.layouts.options import Options
+from napari_cellclip.vocabulary import (
+    PLATE_SHAPES,
+    CellClipError,
+    PlateError,
+    normalise_well,
+    parse_well,
+    well_name,
+)
+
+_MICROMETRES = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "meter": 1e6, "angstrom": 1e-4}
+
+
+def recognise(path: Path, options: Options) -> Path | None:
+    """Return the group of an OME-Zarr plate that ``path`` is or holds, ``None`` if there is none."""
+    if path.is_file():
+        return recognise(path.parent, options) if path.name in ("zarr.json", ".zattrs", ".zgroup") else None
+    if "plate" in _attributes(path):
+        return path
+    inner = [f for f in folders_in(path) if "plate" in _attributes(f)]
+    if options.name and len(inner) > 1:
+        inner = [f for f in inner if plate_name(f) == options.name] or inner
+    if len(inner) > 1:
+        raise PlateError(
+            f"{path} holds {len(inner)} plates ({', '.join(f.name for f in inner[:8])}): open one of them"
+        )
+    return inner[0] if inner else None
+
+
+def read(root: Path, options: Options) -> Acquisition:
+    """Read wells, fields and channels of an OME-Zarr plate; no pixels are read.
+
+    Parameters
+    ----------
+    root : Path
+        The plate's group.
+    options : Options
+        ``name`` renames the plate.
+
+    Raises
+    ------
+    PlateError
+        If the plate's metadata list no image that can be used.
+    """
+    plate = _attributes(root)["plate"]
+    problems: list[Problem] = []
+    channels: dict[str, Channel] = {}
+    sizes: Counter[float] = Counter()
+    fields: list[Field] = []
+    for entry in _list(plate, "wells"):
+        text = str(entry.get("path", ""))
+        folder = inside(root, text)
+        position = _position(entry, plate)
+        if folder is None or position is None:
+            problems.append(
+                Problem(text or "well", "leads out of the plate's folder or is no well; it is left out")
+            )
+            continue
+        fields += _well(root, folder, text, position, channels, sizes, problems)
+    require_fields(fields, root)
+    named = str(plate.get("name") or "") or plate_name(root)
+    return Acquisition(
+        name=clean_name(options.name or named),
+        path=root,
+        layout="ome-zarr",
+        shape=_shape(plate, [(f.row, f.column) for f in fields]),
+        channels=tuple(channels.values()),
+        fields=tuple(fields),
+        pixel_size=sizes.most_common(1)[0][0] if sizes else None,
+        problems=tuple(problems),
+    )
+
+
+def _well(
+    root: Path,
+    folder: Path,
+    text: str,
+    position: tuple[int, int],
+    channels: dict[str, Channel],
+    sizes: Counter[float],
+    problems: list[Problem],
+) -> list[Field]:
+    name = well_name(*position)
+    images = _list(_attributes(folder).get("well", {}), "images")
+    if not images:
+        problems.append(
+            Problem(name, f"the well's group {text} is missing or lists no images; copy it again")
+        )
+    fields: list[Field] = []
+    for image in images:
+        path = str(image.get("path", ""))
+        label = f"{text}/{path}"
+        group = inside(root, label) if inside(folder, path) else None
+        if group is None:
+            problems.append(Problem(label, "leads out of the plate's folder and was not followed"))
+            continue
+        number: int | str = int(path) if path.isdigit() else path.replace("/", "_")
+        planes, fault = _planes(root, group, label, channels, sizes)
+        if fault:
+            problems.append(Problem(label, fault))
+        # A field that cannot be read stays listed, so that nobody believes it was never there.
+        fields.append(Field(*position, name, number, planes))
+    return fields
+
+
+def _planes(
+    root: Path, group: Path, label: str, channels: dict[str, Channel], sizes: Counter[float]
+) -> tuple[dict[str, tuple[ZarrPlane, ...]], str]:
+    attributes = _attributes(group)
+    scales = _list(attributes, "multiscales")
+    datasets = _list(scales[0], "datasets") if scales else []
+    array = inside(group, str(datasets[0].get("path", ""))) if datasets else None
+    if array is None or not array.resolve().is_relative_to(root.resolve()):
+        return {}, "has no multiscales metadata that can be followed; copy the image again"
+    axes = [str(a.get("name") if isinstance(a, dict) else a).lower() for a in scales[0].get("axes") or []]
+    shape = _array_shape(array)
+    if not shape:
+        return {}, f"its array {array.name} is missing or damaged; copy the image again"
+    axes = axes or ["t", "c", "z", "y", "x"][-len(shape) :]
+    if len(axes) != len(shape) or axes[-2:] != ["y", "x"]:
+        return {}, f"its axes {axes} do not fit an array of shape {shape}"
+    if size := _pixel_size(scales[0], datasets[0]):
+        sizes[size] += 1
+    count = shape[axes.index("c")] if "c" in axes else 1
+    found = _channels(attributes, count)
+    planes = {}
+    for number, channel in enumerate(found):
+        channels.setdefault(channel.name, channel)
+        index = tuple({"c": number, "t": 0}.get(axis) for axis in axes[:-2])
+        planes[channel.name] = (ZarrPlane(array, index, label),)
+    return planes, ""
+
+
+def _channels(attributes: dict[str, Any], count: int) -> list[Channel]:
+    described = _list(attributes.get("omero") or {}, "channels")
+    labels = [str(c.get("label") or c.get("name") or "").strip() for c in described]
+    labels = (labels + [""] * count)[:count]
+    return [
+        Channel(label, "OME-Zarr omero channel label", number)
+        if label and labels.count(label) == 1
+        else Channel(f"channel {number}" + f" {label}" * bool(label), "OME-Zarr channel index", number)
+        for number, label in enumerate(labels)
+    ]
+
+
+def _pixel_size(scale: dict[str, Any], dataset: dict[str, Any]) -> float | None:
+    size = 1.0
+    found = False
+    for transform in [
+        *_list(dataset, "coordinateTransformations"),
+        *_list(scale, "coordinateTransformations"),
+    ]:
+        factors = transform.get("scale")
+        if transform.get("type") == "scale" and isinstance(factors, list) and factors:
+            size *= float(factors[-1])
+            found = True
+    axes = scale.get("axes") or []
+    unit = axes[-1].get("unit") if axes and isinstance(axes[-1], dict) else None
+    # A scale without a unit is in pixels.
+    return round(size * _MICROMETRES[unit], 9) if found and unit in _MICROMETRES else None
+
+
+def _position(entry: dict[str, Any], plate: dict[str, Any]) -> tuple[int, int] | None:
+    """Well position from the well's path; from row and column index where the path is no well name."""
+    try:
+        return parse_well(normalise_well(str(entry.get("path", "")).replace("/", "")))
+    except CellClipError:
+        row, column = entry.get("rowIndex"), entry.get("columnIndex")
+        if isinstance(row, int) and isinstance(column, int) and 0 <= row < 32 and 0 <= column < 48:
+            return row, column
+        return None
+
+
+def _shape(plate: dict[str, Any], positions: list[tuple[int, int]]) -> tuple[int, int]:
+    """Size of the plate: as many rows and columns as it lists where that is a standard plate."""
+    listed = len(_list(plate, "rows")), len(_list(plate, "columns"))
+    holds_all = all(row < listed[0] and column < listed[1] for row, column in positions)
+    return listed if listed in PLATE_SHAPES.values() and holds_all else shape_for(positions)
+
+
+def _attributes(group: Path) -> dict[str, Any]:
+    """OME attributes of a Zarr group of either version; empty where there are none."""
+    if (group / "zarr.json").is_file():
+        attributes = _json(group / "zarr.json").get("attributes") or {}
+        ome = attributes.get("ome")
+        return ome if isinstance(ome, dict) else {}
+    return _json(group / ".zattrs") if (group / ".zattrs").is_file() else {}
+
+
+def _array_shape(array: Path) -> tuple[int, ...]:
+    for name in ("zarr.json", ".zarray"):
+        if (array / name).is_file():
+            shape = _json(array / name).get("shape")
+            return tuple(int(n) for n in shape) if isinstance(shape, list) else ()
+    return ()
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _list(parent: Any, key: str) -> list[dict[str, Any]]:
+    items = parent.get(key) if isinstance(parent, dict) else None
+    return [i for i in items if isinstance(i, dict)] if isinstance(items, list) else []

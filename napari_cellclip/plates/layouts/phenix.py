@@ -1,0 +1,203 @@
+"""Opera Phenix and Operetta exports: ``r02c03f01p01-ch4sk1fk1fl1.tiff`` with ``Index.idx.xml`` beside them.
+
+This is also how the Cell Painting Gallery keeps its images. The names of the channels are in the index
+only; without it the plate is opened with its stains unknown.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from pathlib import Path
+
+from napari_cellclip.plates.acquisition import (
+    Acquisition,
+    Channel,
+    Field,
+    Problem,
+    clean_name,
+    plate_name,
+    require_fields,
+    shape_for,
+)
+from napari_cellclip.plates.folder import files_in, folders_in
+from napari_cellclip.plates.images import TiffPlane
+from napari_cellclip.plates.layouts.options import Options
+from napari_cellclip.plates.layouts.phenix_index import INDEX_NAMES, PhenixIndex, read_index
+from napari_cellclip.vocabulary import CellClipError, PlateError, well_name
+
+FILE_NAME = re.compile(
+    r"r(?P<row>\d{1,3})c(?P<column>\d{1,3})f(?P<field>\d+)p(?P<plane>\d+)-ch(?P<channel>\d+)"
+    r"(?:sk(?P<time>\d+))?(?:fk\d+)?(?:fl\d+)?\.tiff?",
+    re.IGNORECASE,
+)
+
+
+def recognise(path: Path, options: Options) -> Path | None:
+    """Return the folder of Phenix images that ``path`` means, ``None`` if there is none."""
+    if path.is_file():
+        return path.parent if path.name.lower() in INDEX_NAMES and _holds_images(path.parent) else None
+    if _holds_images(path):
+        return path
+    children = folders_in(path)
+    found = [c for c in children if c.name.lower() == "images" and _holds_images(c)]
+    if not found:
+        below = [c / name for c in children for name in ("Images", "images")]
+        found = [c for c in (*children, *below) if c.is_dir() and not c.is_symlink() and _holds_images(c)]
+    if options.name and len(found) > 1:
+        found = [f for f in found if options.name in str(f.relative_to(path))] or found
+    if len(found) > 1:
+        names = ", ".join(sorted({f.relative_to(path).parts[0] for f in found})[:8])
+        raise PlateError(f"{path} holds {len(found)} plates ({names}): open one of them")
+    return found[0] if found else None
+
+
+def has_index(folder: Path) -> bool:
+    """Whether the instrument's index lies beside the images."""
+    return _index_file(folder) is not None
+
+
+def read(folder: Path, options: Options) -> Acquisition:
+    """Read the layout of a Phenix plate from its index and its file names; no image is opened.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the images.
+    options : Options
+        ``name`` renames the plate.
+
+    Returns
+    -------
+    Acquisition
+
+    Raises
+    ------
+    PlateError
+        If there are no images, or the index declares XML entities.
+    """
+    files, refused = files_in(folder)
+    problems = [Problem(f.name, "is a link out of the plate's folder and was left alone") for f in refused]
+    index, index_problem = _read_index(folder)
+    problems += [index_problem] if index_problem else []
+    channels = _channels(files, index)
+    fields, found = _fields(files, channels, index)
+    require_fields(fields, folder)
+    problems += found
+    named = clean_name(index.name) if index and index.name else plate_name(folder)
+    return Acquisition(
+        name=clean_name(options.name) if options.name else named,
+        path=folder,
+        layout="phenix",
+        shape=_shape(fields, index),
+        channels=tuple(channels.values()),
+        fields=tuple(fields),
+        pixel_size=index.pixel_size if index else None,
+        problems=tuple(problems),
+    )
+
+
+def _holds_images(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        return any(FILE_NAME.fullmatch(entry.name) for entry in entries)
+
+
+def _index_file(folder: Path) -> Path | None:
+    with os.scandir(folder) as entries:
+        found = sorted(e.name for e in entries if e.name.lower() in INDEX_NAMES and not e.is_symlink())
+    return folder / found[0] if found else None
+
+
+def _read_index(folder: Path) -> tuple[PhenixIndex | None, Problem | None]:
+    path = _index_file(folder)
+    if path is None:
+        what = (
+            "no Index.idx.xml beside the images, so neither stains nor pixel size are known; pass channels="
+        )
+        return None, Problem(folder.name, what)
+    try:
+        return read_index(path), None
+    except PlateError as error:
+        return None, Problem(path.name, f"{error}; the plate was opened by its file names alone")
+
+
+def _channels(files: list[Path], index: PhenixIndex | None) -> dict[int, Channel]:
+    """Channels seen in file names or listed by the index, by their number."""
+    seen = {int(m["channel"]) for f in files if (m := FILE_NAME.fullmatch(f.name))}
+    described = index.channels if index else {}
+    names = [c.name for c in described.values()]
+    channels = {}
+    for number in sorted(seen | set(described)):
+        code, told = f"ch{number}", described.get(number)
+        if told is None or not told.name:
+            channels[number] = Channel(code, "file name", number)
+            continue
+        # Two channels of one name can only be told apart by their number.
+        unique = names.count(told.name) == 1
+        channels[number] = Channel(
+            name=told.name if unique else f"{code} {told.name}",
+            source="Index.idx.xml channel name",
+            number=number,
+            aliases=(code,),
+            excitation=told.excitation,
+            emission=told.emission,
+            unstained=told.unstained,
+        )
+    return channels
+
+
+def _fields(
+    files: list[Path], channels: dict[int, Channel], index: PhenixIndex | None
+) -> tuple[list[Field], list[Problem]]:
+    planes: dict[tuple[int, int, int], dict[tuple[int, int], list[Path]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    later = 0
+    for file in files:
+        match = FILE_NAME.fullmatch(file.name)
+        if not match:
+            continue
+        if int(match["time"] or 1) > 1:
+            later += 1
+            continue
+        site = (int(match["row"]), int(match["column"]), int(match["field"]))
+        planes[site][int(match["channel"]), int(match["plane"])].append(file)
+    problems = [Problem("time points", f"{later} images of later time points are left out")] if later else []
+    for site in index.promised if index else ():
+        if site not in planes:
+            planes[site] = {}
+    fields = []
+    for (row, column, number), images in sorted(planes.items()):
+        try:
+            well = well_name(row - 1, column - 1)
+        except CellClipError as error:
+            problems.append(Problem(f"r{row:02d}c{column:02d}", f"{error}; its images are left out"))
+            continue
+        stacks, faults = _stacks(images, channels)
+        position = index.positions.get(number) if index else None
+        fields.append(Field(row - 1, column - 1, well, number, stacks, faults, position=position))
+    return fields, problems
+
+
+def _stacks(
+    images: dict[tuple[int, int], list[Path]], channels: dict[int, Channel]
+) -> tuple[dict[str, tuple[TiffPlane, ...]], dict[str, str]]:
+    stacks: dict[str, list[TiffPlane]] = defaultdict(list)
+    faults = {}
+    for (number, _), paths in sorted(images.items()):
+        name = channels[number].name
+        stacks[name] += [TiffPlane(path) for path in paths]
+        if len(paths) > 1:
+            both = " and ".join(p.name for p in paths)
+            faults[name] = f"there is more than one file for channel {name!r}: {both}; remove all but one"
+    return {name: tuple(stack) for name, stack in stacks.items()}, faults
+
+
+def _shape(fields: list[Field], index: PhenixIndex | None) -> tuple[int, int]:
+    positions = [(f.row, f.column) for f in fields]
+    if index and index.shape:
+        rows, columns = index.shape
+        if all(r < rows and c < columns for r, c in positions):
+            return index.shape
+    return shape_for(positions)

@@ -1,0 +1,182 @@
+"""A folder of TIFF images whose file names hold well, site and channel.
+
+Either one file per stain, or one multi-channel TIFF (OME-TIFF, ImageJ) per site. How the names are to be
+read is guessed, said, and can be given instead.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+from napari_cellclip.plates.acquisition import (
+    Acquisition,
+    Channel,
+    Field,
+    Problem,
+    clean_name,
+    plate_name,
+    require_fields,
+    shape_for,
+    strip_of,
+)
+from napari_cellclip.plates.folder import files_under, is_tiff
+from napari_cellclip.plates.images import TiffPlane, tiff_axes
+from napari_cellclip.plates.layouts.name_pattern import NamePattern, Parsed, guess_pattern
+from napari_cellclip.plates.layouts.options import Options
+from napari_cellclip.plates.tiff_metadata import TiffAxes
+from napari_cellclip.vocabulary import PlateError, parse_well
+
+
+def recognise(path: Path, options: Options) -> Path | None:
+    """Return ``path`` if it is a folder with TIFF images in it, or one TIFF image."""
+    if path.is_file():
+        return path if is_tiff(path.name) else None
+    return path if any(is_tiff(f.name) for f in files_under(path)[0]) else None
+
+
+def read(path: Path, options: Options) -> Acquisition:
+    """Read wells, sites and channels from the names of files.
+
+    Of the pixels' files at most one is opened, and only where a file holds a whole site: its header names
+    the channels.
+
+    Parameters
+    ----------
+    path : Path
+        Folder with images at any depth, or one image.
+    options : Options
+        ``pattern`` gives the way to read the names; ``name`` renames the plate.
+
+    Raises
+    ------
+    PlateError
+        If no pattern fits the names, or the one given is malformed or fits none.
+    """
+    root = path if path.is_dir() else path.parent
+    files, refused = files_under(root) if path.is_dir() else ([path], [])
+    images = {f.relative_to(root).as_posix(): f for f in files if is_tiff(f.name)}
+    problems = [Problem(f.name, "is a link out of the plate's folder and was left alone") for f in refused]
+    pattern = NamePattern.compile(options.pattern) if options.pattern else guess_pattern(list(images))
+    parsed = {name: found for name in images if (found := pattern.parse(name))}
+    if not parsed:
+        example = next(iter(images), "none")
+        raise PlateError(
+            f"no file name under {root} fits the pattern {pattern.text!r} (a file is called {example!r}): "
+            "give another with pattern= (on the command line --pattern), such as '{well}_s{site}_{channel}'"
+        )
+    problems += _remarks(pattern, images, parsed, given=options.pattern is not None)
+    per_site = not any(p.channel for p in parsed.values())
+    if per_site:
+        channels, axes = _channels_inside(images[next(iter(parsed))])
+    else:
+        names = sorted({p.channel for p in parsed.values() if p.channel})
+        channels, axes = [Channel(n, "file name", _number(n)) for n in names], None
+    fields, known = _fields(parsed, images, channels, per_site)
+    require_fields(fields, path)
+    if not known:
+        problems.append(
+            Problem("wells", "the file names say no wells: each field is given a well of its own")
+        )
+    return Acquisition(
+        name=clean_name(options.name) if options.name else plate_name(path),
+        path=path,
+        layout="tiff-folder",
+        shape=shape_for([(f.row, f.column) for f in fields]) if known else (1, len({f.well for f in fields})),
+        channels=tuple(channels),
+        fields=tuple(fields),
+        pixel_size=axes.pixel_size if axes else None,
+        problems=tuple(problems),
+    )
+
+
+def _remarks(
+    pattern: NamePattern, images: dict[str, Path], parsed: dict[str, Parsed], *, given: bool
+) -> list[Problem]:
+    remarks = []
+    if not given:
+        what = f"file names were read as {pattern.text}; pass pattern= (--pattern) if that is wrong"
+        remarks.append(Problem("file names", what))
+    if left := [name for name in images if name not in parsed]:
+        some = ", ".join(left[:3]) + (", …" if len(left) > 3 else "")
+        remarks.append(
+            Problem("file names", f"{len(left)} of {len(images)} images do not fit and are left out: {some}")
+        )
+    return remarks
+
+
+def _channels_inside(path: Path) -> tuple[list[Channel], TiffAxes]:
+    """Channels of a multi-channel TIFF by its own metadata."""
+    axes = tiff_axes(path)
+    if axes.rgb:
+        raise PlateError(
+            f"{path.name} is an RGB picture, not a measurement: export each stain as 16-bit grey levels"
+        )
+    described = list(axes.names) or [None] * axes.channels
+    names = [d.name.strip() if d else "" for d in described]
+    channels = []
+    for number, (told, name) in enumerate(zip(described, names, strict=True)):
+        unique = bool(name) and names.count(name) == 1
+        channel = Channel(
+            name=name if unique else f"channel {number}" + f" {name}" * bool(name),
+            source="TIFF metadata channel name" if name else "page of the TIFF",
+            number=number,
+        )
+        if told:
+            channel = replace(
+                channel, excitation=told.excitation, emission=told.emission, unstained=told.unstained
+            )
+        channels.append(channel)
+    return channels, axes
+
+
+def _fields(
+    parsed: dict[str, Parsed], images: dict[str, Path], channels: list[Channel], per_site: bool
+) -> tuple[list[Field], bool]:
+    # Fields of several folders that only differ by folder are told apart by their plate part.
+    known = all(p.well for p in parsed.values())
+    grouped: dict[tuple[str, int | str], list[tuple[Path, Parsed]]] = defaultdict(list)
+    for name, found in parsed.items():
+        if known:
+            grouped[found.well, found.site or 1].append((images[name], found))
+        else:
+            grouped[found.rest or "field", found.site or 1].append((images[name], found))
+    if not known:
+        names = {rest: f"field{i + 1}" for i, rest in enumerate(dict.fromkeys(rest for rest, _ in grouped))}
+        grouped = defaultdict(list, {(names[rest], site): v for (rest, site), v in grouped.items()})
+    places = {} if known else strip_of([well for well, _ in grouped])
+    fields = []
+    for (well, site), entries in grouped.items():
+        row, column = parse_well(well) if known else places[well]
+        planes, faults = _planes(entries, channels, per_site)
+        fields.append(Field(row, column, well, site, planes, faults, known=known))
+    return fields, known
+
+
+def _planes(
+    entries: list[tuple[Path, Parsed]], channels: list[Channel], per_site: bool
+) -> tuple[dict[str, tuple[TiffPlane, ...]], dict[str, str]]:
+    if per_site:
+        paths = [path for path, _ in entries]
+        planes = {c.name: (TiffPlane(paths[0], c.number, len(channels)),) for c in channels}
+        fault = f"there is more than one file for this site: {' and '.join(p.name for p in paths)}; remove all but one"
+        return planes, {c.name: fault for c in channels} if len(paths) > 1 else {}
+    stacks: dict[str, dict[int, list[Path]]] = defaultdict(lambda: defaultdict(list))
+    for path, found in entries:
+        stacks[found.channel][found.plane].append(path)
+    faults = {}
+    for name, stack in stacks.items():
+        if twice := [paths for paths in stack.values() if len(paths) > 1]:
+            files = " and ".join(p.name for p in twice[0])
+            faults[name] = f"there is more than one file for channel {name!r}: {files}; remove all but one"
+    planes = {
+        name: tuple(TiffPlane(path) for _, paths in sorted(stack.items()) for path in paths)
+        for name, stack in stacks.items()
+    }
+    return planes, faults
+
+
+def _number(name: str) -> int | None:
+    digits = name.lstrip("chwCHW")
+    return int(digits) if digits.isdigit() else None

@@ -1,0 +1,130 @@
+"""Finding out what a path is, and opening it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from napari_cellclip.plates.acquisition import Acquisition
+from napari_cellclip.plates.layouts import LAYOUTS, phenix
+from napari_cellclip.plates.layouts.options import Options
+from napari_cellclip.plates.plate import Plate
+from napari_cellclip.vocabulary import PlateError, PlateMapError, Stain
+
+
+def open_plate(
+    path: str | Path,
+    *,
+    layout: str | None = None,
+    channels: Mapping[Stain | str, str | int] | None = None,
+    pattern: str | None = None,
+    image_root: str | Path | None = None,
+    name: str | None = None,
+) -> Plate:
+    """Open a plate in any known layout; image files are not read until pixels are asked for.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder of a plate, an ``Index.idx.xml``, a ``load_data.csv`` (or ``.csv.gz``), or an OME-Zarr plate.
+    layout : str, optional
+        ``"phenix"``, ``"load_data"``, ``"ome-zarr"``, ``"tiff-folder"`` or ``"zarr-table"``; found out unless given.
+    channels : mapping, optional
+        Stain to channel name or number in the files, such as ``{"DNA": "ch5"}``; overrides what the files say.
+    pattern : str, optional
+        How the file names of a TIFF folder are read: a template such as ``"{well}_s{site}_{channel}"`` or a
+        regular expression with groups ``well`` (or ``row`` and ``column``), ``site`` and ``channel``.
+    image_root : str or Path, optional
+        Folder under which images named by a ``load_data.csv`` are found again by name.
+    name : str, optional
+        Which plate to open where the files hold several; otherwise the name to give the plate.
+
+    Returns
+    -------
+    Plate
+
+    Raises
+    ------
+    PlateError
+        If nothing at ``path`` can be opened as a plate.
+    StainError
+        If ``channels`` names a stain or channel that does not exist.
+
+    Examples
+    --------
+    >>> open_plate("BR00117006", channels={"DNA": "ch5"})   # doctest: +SKIP
+    Plate('BR00117006', phenix, 1 wells, 1 sites, stains DNA)
+    """
+    folder = Path(path).expanduser()
+    root = Path(image_root).expanduser() if image_root is not None else None
+    options = Options(name, pattern, root)
+    if not folder.exists():
+        raise PlateError(f"{folder} does not exist: check the path")
+    if root is not None and not root.is_dir():
+        raise PlateError(f"the image root {root} is not a folder: check the path")
+    if layout is not None and layout not in LAYOUTS:
+        raise PlateError(f"{layout!r} is not a layout: choose {', '.join(LAYOUTS)}")
+    try:
+        return Plate(_read(folder, layout, options), channels)
+    except PermissionError as error:
+        raise PlateError(f"{error.filename} may not be read: ask for permission to that folder") from None
+
+
+def find_platemap(path: str | Path) -> Path | None:
+    """Return the plate map beside a plate's images, if there is one by that name.
+
+    Parameters
+    ----------
+    path : str or Path
+        A plate's folder, or a file in it.
+
+    Returns
+    -------
+    Path or None
+        ``platemap.csv``, ``plate_map.xlsx``, ``BR0012_platemap.tsv`` and the like, in the folder or the one above.
+    """
+    start = Path(path).expanduser()
+    start = start if start.is_dir() else start.parent
+    for folder in (start, start.parent):
+        named = [
+            f
+            for f in sorted(folder.iterdir() if folder.is_dir() else [])
+            if f.is_file()
+            and "platemap" in f.name.lower().replace("_", "").replace("-", "").replace(" ", "")
+            and f.name.lower().endswith((".csv", ".tsv", ".txt", ".xlsx", ".csv.gz"))
+        ]
+        if len(named) == 1 or (named and named[0].stem.lower() == "platemap"):
+            return named[0]
+    return None
+
+
+def _read(folder: Path, layout: str | None, options: Options) -> Acquisition:
+    if options.pattern and layout is None:
+        layout = "tiff-folder"
+    for name in _order(folder, options) if layout is None else [layout]:
+        reader: Any = LAYOUTS[name]
+        if (found := reader.recognise(folder, options)) is not None:
+            try:
+                acquisition: Acquisition = reader.read(found, options)
+            except PlateMapError as error:
+                raise PlateError(str(error)) from error
+            return acquisition
+    if layout is not None:
+        raise PlateError(f"{folder} is not laid out as {layout!r}: leave layout= out to have it found out")
+    if folder.is_dir() and not any(folder.iterdir()):
+        raise PlateError(f"{folder} is empty: check that this is the folder with the images in it")
+    raise PlateError(
+        f"{folder} holds no plate that can be read: expected Opera Phenix images with Index.idx.xml, a load_data.csv, "
+        "an OME-Zarr plate, or a folder of TIFF images"
+    )
+
+
+def _order(folder: Path, options: Options) -> list[str]:
+    """Layouts in the order to try: a table that names the stains goes before Phenix files without an index."""
+    names = list(LAYOUTS)
+    images = phenix.recognise(folder, options) if folder.is_dir() else None
+    if images is not None and not phenix.has_index(images):
+        names.remove("phenix")
+        names.insert(names.index("load_data") + 1, "phenix")
+    return names

@@ -1,0 +1,277 @@
+"""The many names that plate maps give their columns, and how a row of them becomes a perturbation."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+
+from napari_cellclip.vocabulary import Control, Kind, Perturbation, PlateMapError
+
+# Names are compared without case, "Metadata_", blanks and punctuation; the first that a table has is taken.
+_NAMES: dict[str, str] = {
+    "well": "well,wellposition,wellname,wellid,wellno,assayplatewell,assaywell,destinationwell,pertwell,"
+    "rnawell,imagemetadatawell,wellcoordinate,wellpos,position",
+    "row": "row,wellrow,rowname,rowid,rownumber,rowindex,platerow",
+    "column": "column,col,wellcolumn,wellcol,columnid,columnnumber,colnumber,colid,columnindex,colindex,platecolumn,platecol",
+    "plate": "plate,platename,plateid,barcode,assayplatebarcode,platebarcode,detplate,assayplate",
+    "name": "treatment,pertiname,compoundname,compound,perturbation,perturbationname,drug,drugname,chemical,"
+    "commonname,name,moleculename,treatmentname,symbol,genesymbol,gene,genename,sgrnatarget,"
+    "broadsample,brdid,broadid,pertid,jcp2022,sample,sampleid,compoundid",
+    "kind": "kind,modality,perturbationtype,perturbationmodality,treatmenttype",
+    "smiles": "smiles,canonicalsmiles,isomericsmiles,cpdsmiles,structure",
+    "genes": "genes,targetlist,target,targets,targetgenes,gene,genesymbol,symbol,targetgene",
+    "mechanism": "mechanism,moa,mechanismofaction,pertmoa,moas,moaname",
+    "dose": "dose,doseum,doseumol,doseµm,doseμm,concentration,concentrationum,concentrationµm,concentrationμm,concum,"
+    "conc,concµm,concμm,pertdose,mmolesperliter,dosenm,concentrationnm,concnm,pertidose,doselevelum,cpdconc,"
+    "dosemm,concentrationmm,concmm,umolesperliter,micromolesperliter",
+    "dose_unit": "doseunit,pertdoseunit,concentrationunit,concunit,unit,units",
+    "effect": "effect",
+    "cell_line": "cellline,cell,celltype,cellid,cells",
+    "control": "controltype,control,welltype,role,wellrole",
+    "pert_type": "perttype,pertype,typeofperturbation",
+    "solvent": "solvent,vehicle",
+}
+
+_NEGATIVE = frozenset(
+    [
+        "dmso",
+        "negcon",
+        "negativecontrol",
+        "negative",
+        "neg",
+        "negctrl",
+        "nc",
+        "vehicle",
+        "vehiclecontrol",
+        "ctlvehicle",
+        "ctlvector",
+        "ctluntrt",
+        "untreated",
+        "mock",
+        "solvent",
+        "solventcontrol",
+        "nontargeting",
+        "nontargetingcontrol",
+        "nontarget",
+        "notargeting",
+        "nt",
+        "ntc",
+        "noguide",
+        "scramble",
+        "scrambled",
+        "intergenic",
+        "safeharbor",
+        "safeharbour",
+        "controlvehicle",
+        "water",
+        "pbs",
+    ]
+)
+_POSITIVE = frozenset(["poscon", "positivecontrol", "positive", "pos", "posctrl", "pc", "trtposcon"])
+_EMPTY = frozenset(
+    ["empty", "blank", "nocells", "mediaonly", "mediumonly", "media", "medium", "emptywell", "unused"]
+)
+# Reporter genes that JUMP uses as negative controls of its ORF and CRISPR plates (perturbation_control.csv).
+_REPORTERS = frozenset(["bfp", "hcred", "luciferase", "lacz"])
+_ORDINARY = frozenset(
+    [
+        "trt",
+        "trtcp",
+        "trtxpr",
+        "trtoe",
+        "trtsh",
+        "treatment",
+        "treated",
+        "sample",
+        "test",
+        "compound",
+        "none",
+        "no",
+        "false",
+        "control",
+    ]
+)
+
+_KINDS = {
+    Kind.COMPOUND: "compound,cp,trtcp,chemical,drug,smallmolecule,molecule",
+    Kind.CRISPR: "crispr,trtxpr,xpr,knockout,ko,crisprko,crispri,sgrna,guide",
+    Kind.ORF: "orf,trtoe,oe,overexpression,cdna",
+    Kind.CONTROL: "control,ctl,negcon,dmso,vehicle",
+    Kind.UNKNOWN: "unknown",
+}
+_KIND_OF = {word: kind for kind, words in _KINDS.items() for word in words.split(",")}
+
+
+def is_blank(text: str) -> bool:
+    """Whether a cell holds nothing: empty, ``NA``, ``nan``, ``-``."""
+    return text.strip().lower() in {"", "na", "n/a", "nan", "none", "null", "-", "#n/a", "<na>"}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which column of a table holds what; ``None`` where there is none."""
+
+    well: str | None = None
+    row: str | None = None
+    column: str | None = None
+    plate: str | None = None
+    names: tuple[str, ...] = ()
+    kind: str | None = None
+    smiles: str | None = None
+    genes: str | None = None
+    mechanism: str | None = None
+    dose: str | None = None
+    dose_unit: str | None = None
+    effect: str | None = None
+    cell_line: str | None = None
+    control: str | None = None
+    pert_type: str | None = None
+    solvent: str | None = None
+    others: frozenset[str] = field(default_factory=frozenset)
+
+    @classmethod
+    def find(cls, columns: list[str]) -> Columns:
+        """Find the columns of a table by their names."""
+        by_word: dict[str, str] = {}
+        for column in columns:
+            by_word.setdefault(_word(column.removeprefix("Metadata_").removeprefix("metadata_")), column)
+        found = {
+            key: [by_word[name] for name in names.split(",") if name in by_word]
+            for key, names in _NAMES.items()
+        }
+        single = {key: hits[0] if hits else None for key, hits in found.items() if key != "name"}
+        return cls(**single, names=tuple(found["name"]), others=frozenset(by_word))
+
+    @property
+    def has_wells(self) -> bool:
+        """Whether wells can be read, from one column or from two."""
+        return self.well is not None or (self.row is not None and self.column is not None)
+
+    def first_number(self, records: list[dict[str, str]]) -> int:
+        """Number of the first row or column: 0 where a table counts from 0, else 1."""
+        if self.well is not None or self.row is None or self.column is None:
+            return 1
+        cells = [record[c] for record in records for c in (self.row, self.column)]
+        return 0 if any(re.fullmatch(r"0+(\.0+)?", cell) for cell in cells) else 1
+
+    @staticmethod
+    def whole_number(text: str) -> int:
+        """Read a row or column number, also one with the decimals a spreadsheet adds.
+
+        Raises
+        ------
+        PlateMapError
+            If it is none.
+        """
+        if match := re.fullmatch(r"(\d{1,3})(?:\.0+)?", text):
+            return int(match[1])
+        raise PlateMapError(f"{text!r} is no row or column number")
+
+    def perturbation(self, record: dict[str, str]) -> Perturbation:
+        """Make the perturbation of one row.
+
+        Raises
+        ------
+        PlateMapError
+            If the dose is no number.
+        """
+        name = next((record[c] for c in self.names if not is_blank(record[c])), "")
+        genes = tuple(
+            g.strip() for g in re.split(r"[|;,]", self._cell(record, self.genes)) if not is_blank(g)
+        )
+        smiles = self._cell(record, self.smiles)
+        if not name and _word(self._cell(record, self.solvent)) == "dmso":
+            name = "DMSO"  # LINCS and JUMP leave the sample of a vehicle well empty
+        dose = self._dose(record)
+        control = self._control(record, name)
+        kind = self._kind(record, name, dose)
+        if kind in (Kind.CRISPR, Kind.ORF) and control is None and _word(name) in _REPORTERS:
+            control = Control.NEGATIVE
+        if control in (Control.NEGATIVE, Control.EMPTY) and kind in (Kind.UNKNOWN, Kind.COMPOUND):
+            kind = Kind.CONTROL
+        return Perturbation(
+            kind=kind,
+            name=name,
+            smiles=smiles,
+            genes=genes,
+            mechanism=self._cell(record, self.mechanism),
+            dose=dose,
+            cell_line=self._cell(record, self.cell_line),
+            control=control,
+        )
+
+    def effect_of(self, record: dict[str, str]) -> float | None:
+        """Simulated effect of a row (0 to 1), ``None`` where the table gives none."""
+        text = self._cell(record, self.effect)
+        try:
+            return float(text) if text else None
+        except ValueError:
+            return None
+
+    def _cell(self, record: dict[str, str], column: str | None) -> str:
+        return record[column] if column is not None and not is_blank(record[column]) else ""
+
+    def _control(self, record: dict[str, str], name: str) -> Control | None:
+        for column in (self.control, self.pert_type, self.kind):
+            if found := _control_of(self._cell(record, column)):
+                return found
+        # A treatment whose name happens to be "sample" is none of these; "DMSO 0.1 %" is one.
+        return _control_of(re.sub(r"[\d.,]+\s*%.*", "", name))
+
+    def _kind(self, record: dict[str, str], name: str, dose: float | None) -> Kind:
+        for column in (self.kind, self.pert_type):
+            word = _word(self._cell(record, column))
+            if word in _KIND_OF and (column == self.kind or word.startswith(("trt", "ctl"))):
+                return _KIND_OF[word]
+        samples = [record[c] for c in self.names]
+        if any(s.startswith("ccsbBroad") for s in samples) or "targetmatchingregionseq" in self.others:
+            return Kind.ORF
+        if any(s.startswith("BRDN") for s in samples) or self.others & {
+            "targetsequence",
+            "sgrnasequence",
+            "guide",
+        }:
+            return Kind.CRISPR
+        compound = self.smiles is not None or dose is not None or any(s.startswith("BRD-") for s in samples)
+        return Kind.COMPOUND if compound and name else Kind.UNKNOWN
+
+    def _dose(self, record: dict[str, str]) -> float | None:
+        """Dose in micromolar, by the unit in the column's name, in a unit column, or in the cell."""
+        text = self._cell(record, self.dose)
+        if not text or self.dose is None:
+            return None
+        match = re.fullmatch(r"([-+]?[\d.,]+(?:[eE][-+]?\d+)?)\s*([a-zA-Zµμ]*)", text.strip())
+        try:
+            number = float(match[1].replace(",", ".")) if match else math.nan
+        except ValueError:
+            number = math.nan
+        if not match or not math.isfinite(number) or number < 0:
+            raise PlateMapError(f"dose {text!r} is no number")
+        unit = match[2] or self._cell(record, self.dose_unit) or _unit_of(self.dose)
+        return round(number * _MICROMOLAR.get(unit.lower().replace("μ", "u").replace("µ", "u"), 1.0), 9)
+
+
+_MICROMOLAR = {"um": 1.0, "nm": 1e-3, "mm": 1e3, "m": 1e6, "pm": 1e-6}
+
+
+def _unit_of(column: str) -> str:
+    word = _word(column)
+    if word.endswith(("mmolesperliter", "dosemm", "concentrationmm", "concmm")) and not word.startswith("u"):
+        return "mM"
+    return "nM" if word.endswith("nm") else "uM"
+
+
+def _control_of(text: str) -> Control | None:
+    word = _word(text)
+    if not word or word in _ORDINARY:
+        return None
+    if word in _NEGATIVE or word.startswith(("negcon", "negativecontrol", "nontargeting", "dmso")):
+        return Control.NEGATIVE
+    if word in _POSITIVE or word.startswith(("poscon", "positivecontrol", "trtposcon")):
+        return Control.POSITIVE
+    return Control.EMPTY if word in _EMPTY else None
+
+
+def _word(text: str) -> str:
+    return re.sub(r"[^a-z0-9µμ]", "", text.lower())
