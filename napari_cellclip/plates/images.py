@@ -104,7 +104,8 @@ class TiffPlane:
         axes = read_axes(tif)
         if self.channels is not None and axes.channels != self.channels:
             raise PlateError(
-                f"{self.path.name} has {axes.channels} channels where the other files of the plate have {self.channels}"
+                f"{self.path.name} has {axes.channels} channels where the first file of the plate "
+                f"has {self.channels}: export it again"
             )
         return axes
 
@@ -122,7 +123,8 @@ class TiffPlane:
         page: Any = tif.pages[0]
         if axes.rgb:
             raise PlateError(
-                f"{self.path.name} is an RGB picture, not a measurement: export each stain as 16-bit grey levels"
+                f"{self.path.name} is an RGB picture, not a measurement: "
+                "export each stain as 16-bit grey levels"
             )
         _check_format(self.path.name, (page.imagelength, page.imagewidth), page.dtype)
         return (page.imagelength, page.imagewidth), np.dtype(page.dtype)
@@ -179,7 +181,8 @@ def _opened(path: Path) -> Iterator[tifffile.TiffFile]:
 def _check_format(name: str, shape: tuple[int, int], dtype: Any) -> None:
     if dtype is None or np.dtype(dtype).name not in _PIXEL_TYPES:
         raise PlateError(
-            f"{name} has pixels of type {dtype}: expected 16-bit grey levels (uint16); export it again as such"
+            f"{name} has pixels of type {dtype}: expected 16-bit grey levels (uint16); "
+            "export it again as such"
         )
     if not 0 < shape[0] * shape[1] <= MAX_PIXELS:
         raise PlateError(f"{name} claims to be {shape[0]} x {shape[1]} pixels: its header is damaged")

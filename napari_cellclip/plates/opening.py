@@ -29,9 +29,11 @@ def open_plate(
     path : str or Path
         Folder of a plate, an ``Index.idx.xml``, a ``load_data.csv`` (or ``.csv.gz``), or an OME-Zarr plate.
     layout : str, optional
-        ``"phenix"``, ``"load_data"``, ``"ome-zarr"``, ``"tiff-folder"`` or ``"zarr-table"``; found out unless given.
+        ``"phenix"``, ``"load_data"``, ``"ome-zarr"``, ``"tiff-folder"`` or ``"zarr-table"``; found out
+        unless given.
     channels : mapping, optional
-        Stain to channel name or number in the files, such as ``{"DNA": "ch5"}``; overrides what the files say.
+        Stain to channel name or number in the files, such as ``{"DNA": "ch5"}``; overrides what the
+        files say.
     pattern : str, optional
         How the file names of a TIFF folder are read: a template such as ``"{well}_s{site}_{channel}"`` or a
         regular expression with groups ``well`` (or ``row`` and ``column``), ``site`` and ``channel``.
@@ -82,7 +84,8 @@ def find_platemap(path: str | Path) -> Path | None:
     Returns
     -------
     Path or None
-        ``platemap.csv``, ``plate_map.xlsx``, ``BR0012_platemap.tsv`` and the like, in the folder or the one above.
+        ``platemap.csv``, ``plate_map.xlsx``, ``BR0012_platemap.tsv`` and the like, in the folder or the
+        one above.
     """
     start = Path(path).expanduser()
     start = start if start.is_dir() else start.parent
@@ -115,13 +118,13 @@ def _read(folder: Path, layout: str | None, options: Options) -> Acquisition:
     if folder.is_dir() and not any(folder.iterdir()):
         raise PlateError(f"{folder} is empty: check that this is the folder with the images in it")
     raise PlateError(
-        f"{folder} holds no plate that can be read: expected Opera Phenix images with Index.idx.xml, a load_data.csv, "
-        "an OME-Zarr plate, or a folder of TIFF images"
+        f"{folder} holds no plate that can be read: expected Opera Phenix images with Index.idx.xml, "
+        "a load_data.csv, an OME-Zarr plate, or a folder of TIFF images"
     )
 
 
 def _order(folder: Path, options: Options) -> list[str]:
-    """Layouts in the order to try: a table that names the stains goes before Phenix files without an index."""
+    """Layouts in the order to try: a table that names stains goes before Phenix files without an index."""
     names = list(LAYOUTS)
     images = phenix.recognise(folder, options) if folder.is_dir() else None
     if images is not None and not phenix.has_index(images):

@@ -98,7 +98,8 @@ class PlateMap:
         if not columns.has_wells:
             listed = ", ".join(str(c) for c in list(table.columns)[:8])
             raise PlateMapError(
-                f"{file.name} has no column of wells: name one 'well' (B03), or two 'row' and 'column'; it has {listed}"
+                f"{file.name} has no column of wells: name one 'well' (B03), or two 'row' and 'column'; "
+                f"it has {listed}"
             )
         table = _one_plate(table, columns, file.name, plate)
         wells, effects, problems = _rows(table, columns, file.name)
@@ -272,7 +273,8 @@ def _rows(
             problems.append(Problem(where, f"{error}; this row is left out"))
             continue
         if well in wells and wells[well] != perturbation:
-            what = f"well {well} is listed again with another treatment; the first one ({wells[well].treatment}) is kept"
+            kept = wells[well].treatment
+            what = f"well {well} is listed again with another treatment; the first one ({kept}) is kept"
             problems.append(Problem(where, what))
             continue
         wells[well] = perturbation

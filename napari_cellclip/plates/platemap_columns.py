@@ -13,7 +13,8 @@ _NAMES: dict[str, str] = {
     "well": "well,wellposition,wellname,wellid,wellno,assayplatewell,assaywell,destinationwell,pertwell,"
     "rnawell,imagemetadatawell,wellcoordinate,wellpos,position",
     "row": "row,wellrow,rowname,rowid,rownumber,rowindex,platerow",
-    "column": "column,col,wellcolumn,wellcol,columnid,columnnumber,colnumber,colid,columnindex,colindex,platecolumn,platecol",
+    "column": "column,col,wellcolumn,wellcol,columnid,columnnumber,colnumber,colid,columnindex,"
+    "colindex,platecolumn,platecol",
     "plate": "plate,platename,plateid,barcode,assayplatebarcode,platebarcode,detplate,assayplate",
     "name": "treatment,pertiname,compoundname,compound,perturbation,perturbationname,drug,drugname,chemical,"
     "commonname,name,moleculename,treatmentname,symbol,genesymbol,gene,genename,sgrnatarget,"
@@ -22,9 +23,9 @@ _NAMES: dict[str, str] = {
     "smiles": "smiles,canonicalsmiles,isomericsmiles,cpdsmiles,structure",
     "genes": "genes,targetlist,target,targets,targetgenes,gene,genesymbol,symbol,targetgene",
     "mechanism": "mechanism,moa,mechanismofaction,pertmoa,moas,moaname",
-    "dose": "dose,doseum,doseumol,doseµm,doseμm,concentration,concentrationum,concentrationµm,concentrationμm,concum,"
-    "conc,concµm,concμm,pertdose,mmolesperliter,dosenm,concentrationnm,concnm,pertidose,doselevelum,cpdconc,"
-    "dosemm,concentrationmm,concmm,umolesperliter,micromolesperliter",
+    "dose": "dose,doseum,doseumol,doseµm,doseμm,concentration,concentrationum,concentrationµm,"
+    "concentrationμm,concum,conc,concµm,concμm,pertdose,mmolesperliter,dosenm,concentrationnm,concnm,pertidose,doselevelum,"
+    "cpdconc,dosemm,concentrationmm,concmm,umolesperliter,micromolesperliter",
     "dose_unit": "doseunit,pertdoseunit,concentrationunit,concunit,unit,units",
     "effect": "effect",
     "cell_line": "cellline,cell,celltype,cellid,cells",

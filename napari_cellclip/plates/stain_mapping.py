@@ -72,10 +72,11 @@ class StainMapping:
                 f"(on the command line --channel '{first}', once per stain)"
             )
         present = _listed([f"{s} ({c})" for s, c in self.channels.items()]) or "none"
+        these = "this stain is" if len(missing) == 1 else "these stains are"
         raise StainError(
             f"plate {plate} was imaged without {named}: stains found are {present}. It can be looked at, but "
-            f"not used where {'this stain is' if len(missing) == 1 else 'these stains are'} needed; if a channel was "
-            f"misread, correct it with channels={{'{missing[0]}': '…'}} (on the command line --channel {missing[0]}=…)"
+            f"not used where {these} needed; if a channel was misread, correct it with "
+            f"channels={{'{missing[0]}': '…'}} (on the command line --channel {missing[0]}=…)"
         )
 
 
@@ -113,7 +114,8 @@ def map_stains(
     problems = tuple(
         Problem(
             ", ".join(c.name for c, _ in found),
-            f"these channels all look like {stain}; say which one it is with channels={{'{stain}': '{found[0][0].name}'}}",
+            f"these channels all look like {stain}; say which one it is with "
+            f"channels={{'{stain}': '{found[0][0].name}'}}",
         )
         for stain, found in claims.items()
         if len(found) > 1
@@ -156,8 +158,8 @@ def _recognised(channel: Channel) -> tuple[Stain, str] | None:
             for low, high, red_low, red_high in bands:
                 if low <= channel.excitation <= high and red_low <= channel.emission <= red_high:
                     return stain, (
-                        f"excitation {channel.excitation:g} nm and emission {channel.emission:g} nm of channel "
-                        f"{channel.name!r}, whose name says nothing"
+                        f"excitation {channel.excitation:g} nm and emission {channel.emission:g} nm "
+                        f"of channel {channel.name!r}, whose name says nothing"
                     )
     return None
 

@@ -51,8 +51,8 @@ def read_table(path: Path) -> pd.DataFrame:
 def _unpacked(path: Path) -> bytes:
     with path.open("rb") as stream:
         magic = stream.read(2)
-    opened = gzip.open(path, "rb") if magic == b"\x1f\x8b" else path.open("rb")
-    with opened as stream:
+    opener = gzip.open if magic == b"\x1f\x8b" else open
+    with opener(path, "rb") as stream:
         content = stream.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise PlateMapError(

@@ -123,7 +123,9 @@ def _from_ome(description: str, pages: int) -> TiffAxes | None:
     unit = _MICROMETRES.get(pixels.get("PhysicalSizeXUnit", "µm"))
     order = pixels.get("DimensionOrder", "XYCZT")[2:]
     return TiffAxes(
-        *sizes,
+        channels=sizes[0],
+        depth=sizes[1],
+        times=sizes[2],
         order=order if sorted(order) == ["C", "T", "Z"] else "CZT",
         names=names if len(names) == sizes[0] else (),
         pixel_size=size * unit if size and unit else None,
@@ -139,7 +141,7 @@ def _from_imagej(tif: tifffile.TiffFile, pages: int) -> TiffAxes:
     names = (
         tuple(TiffChannel(str(label)) for label in labels[: sizes[0]]) if len(labels) >= sizes[0] > 1 else ()
     )
-    return TiffAxes(*sizes, order="CZT", names=names)
+    return TiffAxes(sizes[0], sizes[1], sizes[2], names=names)
 
 
 def _local(tag: str) -> str:

@@ -44,7 +44,9 @@ def well_name(row: int, column: int) -> str:
     'B03'
     """
     if not 0 <= column < MAX_COLUMNS:
-        raise PlateMapError(f"column {column + 1} does not exist on a plate: the largest has {MAX_COLUMNS} columns")
+        raise PlateMapError(
+            f"column {column + 1} does not exist on a plate: the largest has {MAX_COLUMNS} columns"
+        )
     return f"{row_letters(row)}{column + 1:02d}"
 
 
@@ -80,7 +82,9 @@ def parse_well(text: str) -> tuple[int, int]:
     else:
         raise PlateMapError(f"{text!r} is not a well position: expected a letter and a number, such as B03")
     if row >= MAX_ROWS or column >= MAX_COLUMNS:
-        raise PlateMapError(f"{text!r} lies outside the largest plate ({MAX_ROWS} rows, {MAX_COLUMNS} columns)")
+        raise PlateMapError(
+            f"{text!r} lies outside the largest plate ({MAX_ROWS} rows, {MAX_COLUMNS} columns)"
+        )
     return row, column
 
 

@@ -51,15 +51,13 @@ class Stain(StrEnum):
             ``None`` where the text names no stain, or two different ones.
         """
         words = _words(text)
-        found = {stain for alias, stain in _ALIASES.items() if _contains(words, alias)}
-        if len(found) > 1:
-            # "488 long" contains "488": the longest alias that matched decides.
-            longest = max((a for a in _ALIASES if _contains(words, a)), key=lambda a: (len(a), sum(map(len, a))))
-            found = {_ALIASES[longest]} | {
-                s
-                for a, s in _ALIASES.items()
-                if _contains(words, a) and not _contains(longest, a) and s is not _ALIASES[longest]
-            }
+        spans = [(at, at + len(a), stain) for a, stain in _ALIASES.items() for at in _places(words, a)]
+        # "Alexa 488 long" holds "Alexa 488": a name inside a longer one is not a name of its own.
+        found = {
+            stain
+            for start, end, stain in spans
+            if not any(s <= start and end <= e and (s, e) != (start, end) for s, e, _ in spans)
+        }
         return found.pop() if len(found) == 1 else None
 
 
@@ -89,9 +87,9 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(w for w in re.split(r"[^A-Za-z0-9]+", spaced.lower()) if w)
 
 
-def _contains(words: tuple[str, ...], alias: tuple[str, ...]) -> bool:
+def _places(words: tuple[str, ...], alias: tuple[str, ...]) -> list[int]:
     n = len(alias)
-    return any(words[i : i + n] == alias for i in range(len(words) - n + 1))
+    return [i for i in range(len(words) - n + 1) if words[i : i + n] == alias]
 
 
 def _table(rows: dict[Stain, str]) -> dict[tuple[str, ...], Stain]:
@@ -102,23 +100,31 @@ def _table(rows: dict[Stain, str]) -> dict[tuple[str, ...], Stain]:
 _ALIASES = _table(
     {
         Stain.DNA: "DNA,Hoechst,Hoechst 33342,DAPI,nuclei,nucleus,nuclear,Draq5",
-        Stain.ER: "ER,ERSyto,ER Syto,ConA,Con A,concanavalin,Alexa 488,AF 488,AlexaFluor 488,"
-        "Alexa Fluor 488,endoplasmic reticulum,endoplasmic",
+        Stain.ER: "ER,ERSyto,ER Syto,ConA,Con A,concanavalin,concanavalin A,Alexa 488,AF 488,"
+        "AlexaFluor 488,Alexa Fluor 488,FITC,endoplasmic reticulum,endoplasmic",
         Stain.RNA: "RNA,SYTO,SYTO 14,ERSytoBleed,ER Syto Bleed,Syto Bleed,488 long,488 650,"
         "Alexa 488 long,Alexa Fluor 488 long,AlexaFluor 488 long,AF 488 long,nucleoli,nucleolus",
-        Stain.AGP: "AGP,Ph golgi,PhGolgi,Golgi,actin,phalloidin,WGA,wheat germ,Alexa 568,AF 568,AlexaFluor 568,"
-        "Alexa Fluor 568,Alexa 555,AF 555,Alexa 594,AF 594,plasma membrane",
-        Stain.MITO: "Mito,MitoTracker,Mito Tracker,mitochondria,mitochondrion,Alexa 647,AF 647,AlexaFluor 647,"
-        "Alexa Fluor 647,MitoTracker Deep Red,deep red",
+        Stain.AGP: "AGP,Ph golgi,PhGolgi,Golgi,actin,phalloidin,WGA,wheat germ,Alexa 568,AF 568,"
+        "AlexaFluor 568,Alexa Fluor 568,Alexa 555,AF 555,Alexa 594,AF 594,Texas Red,TexasRed,TxRed,"
+        "plasma membrane",
+        Stain.MITO: "Mito,MitoTracker,Mito Tracker,mitochondria,mitochondrion,Alexa 647,AF 647,"
+        "AlexaFluor 647,Alexa Fluor 647,MitoTracker Deep Red,deep red,Cy5",
     }
 )
 
 _UNSTAINED = tuple(
     _words(name)
     for name in (
-        "brightfield,bright field,BF,phase,phase contrast,digital phase contrast,DPC,DIC,"
-        "transmitted,transmission,TL,PhL"
-    ).split(",")
+        "brightfield",
+        "bright field",
+        "BF",
+        "phase",
+        "DPC",
+        "DIC",
+        "transmitted",
+        "transmission",
+        "TL",
+    )
 )
 
 
@@ -131,4 +137,4 @@ def is_unstained(text: str) -> bool:
     (True, True, False)
     """
     words = _words(text)
-    return any(_contains(words, alias) for alias in _UNSTAINED)
+    return any(_places(words, alias) for alias in _UNSTAINED)

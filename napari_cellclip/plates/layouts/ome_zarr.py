@@ -148,7 +148,7 @@ def _planes(
         sizes[size] += 1
     count = shape[axes.index("c")] if "c" in axes else 1
     found = _channels(attributes, count)
-    planes = {}
+    planes: dict[str, tuple[ZarrPlane, ...]] = {}
     for number, channel in enumerate(found):
         channels.setdefault(channel.name, channel)
         index = tuple({"c": number, "t": 0}.get(axis) for axis in axes[:-2])

@@ -22,10 +22,10 @@ from napari_cellclip.plates.acquisition import (
     strip_of,
 )
 from napari_cellclip.plates.folder import files_under, is_tiff
-from napari_cellclip.plates.images import TiffPlane, tiff_axes
+from napari_cellclip.plates.images import Plane, TiffPlane, tiff_axes
 from napari_cellclip.plates.layouts.name_pattern import NamePattern, Parsed, guess_pattern
 from napari_cellclip.plates.layouts.options import Options
-from napari_cellclip.plates.tiff_metadata import TiffAxes
+from napari_cellclip.plates.tiff_metadata import TiffAxes, TiffChannel
 from napari_cellclip.vocabulary import PlateError, parse_well
 
 
@@ -113,7 +113,7 @@ def _channels_inside(path: Path) -> tuple[list[Channel], TiffAxes]:
         raise PlateError(
             f"{path.name} is an RGB picture, not a measurement: export each stain as 16-bit grey levels"
         )
-    described = list(axes.names) or [None] * axes.channels
+    described: list[TiffChannel | None] = [*axes.names] or [None] * axes.channels
     names = [d.name.strip() if d else "" for d in described]
     channels = []
     for number, (told, name) in enumerate(zip(described, names, strict=True)):
@@ -156,12 +156,15 @@ def _fields(
 
 def _planes(
     entries: list[tuple[Path, Parsed]], channels: list[Channel], per_site: bool
-) -> tuple[dict[str, tuple[TiffPlane, ...]], dict[str, str]]:
+) -> tuple[dict[str, tuple[Plane, ...]], dict[str, str]]:
     if per_site:
         paths = [path for path, _ in entries]
-        planes = {c.name: (TiffPlane(paths[0], c.number, len(channels)),) for c in channels}
-        fault = f"there is more than one file for this site: {' and '.join(p.name for p in paths)}; remove all but one"
-        return planes, {c.name: fault for c in channels} if len(paths) > 1 else {}
+        together: dict[str, tuple[Plane, ...]] = {
+            c.name: (TiffPlane(paths[0], c.number, len(channels)),) for c in channels
+        }
+        files = " and ".join(p.name for p in paths)
+        fault = f"there is more than one file for this site: {files}; remove all but one"
+        return together, {c.name: fault for c in channels} if len(paths) > 1 else {}
     stacks: dict[str, dict[int, list[Path]]] = defaultdict(lambda: defaultdict(list))
     for path, found in entries:
         stacks[found.channel][found.plane].append(path)
@@ -170,7 +173,7 @@ def _planes(
         if twice := [paths for paths in stack.values() if len(paths) > 1]:
             files = " and ".join(p.name for p in twice[0])
             faults[name] = f"there is more than one file for channel {name!r}: {files}; remove all but one"
-    planes = {
+    planes: dict[str, tuple[Plane, ...]] = {
         name: tuple(TiffPlane(path) for _, paths in sorted(stack.items()) for path in paths)
         for name, stack in stacks.items()
     }

@@ -25,7 +25,7 @@ from napari_cellclip.vocabulary import CellClipError, PlateError, normalise_well
 
 
 def recognise(path: Path, options: Options) -> Path | None:
-    """Return the folder with ``sites.csv``, ``channels.csv`` and an array, ``None`` if ``path`` is no such thing."""
+    """Return the folder with ``sites.csv``, ``channels.csv`` and an array, ``None`` if there is none."""
     folder = path if path.is_dir() and path.suffix != ".zarr" else path.parent
     tables = (folder / "sites.csv").is_file() and (folder / "channels.csv").is_file()
     return folder if tables and _arrays(folder) else None

@@ -1,0 +1,218 @@
+"""One field of view: its pixels, stain by stain, with everything that can be wrong with them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_cellclip.plates.acquisition import Field
+from napari_cellclip.plates.images import Plane
+from napari_cellclip.plates.stain_mapping import StainMapping
+from napari_cellclip.vocabulary import STAINS, PlateError, Stain, split_id
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+
+class PixelFormat:
+    """The pixel type of a plate, found by asking a few of its files when first needed.
+
+    A site of another type than the rest of the plate would be on another intensity scale.
+    """
+
+    def __init__(self, planes: Sequence[Plane]) -> None:
+        self._planes = tuple(planes)
+
+    @cached_property
+    def dtype(self) -> np.dtype[Any] | None:
+        """Most frequent pixel type among the files asked; 16-bit wins a tie; ``None`` if none can be read."""
+        found: Counter[str] = Counter()
+        for plane in self._planes:
+            try:
+                found[plane.header()[1].name] += 1
+            except PlateError:
+                continue  # a damaged file is reported when its own site is read
+        best = max(found, key=lambda name: (found[name], name == "uint16"), default=None)
+        return np.dtype(best) if best else None
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """One field of view.
+
+    Attributes
+    ----------
+    id : str
+        ``"plate/B03/2"``.
+    well_id, well : str
+        ``"plate/B03"``, ``"B03"``.
+    number : int or str
+        Site within the well, as the files count.
+    position : tuple of float or None
+        Stage position (y, x) relative to the well in micrometres, where the files say it.
+    """
+
+    id: str
+    well_id: str
+    well: str
+    number: int | str
+    position: tuple[float, float] | None
+    _field: Field = field(repr=False)
+    _stains: StainMapping = field(repr=False)
+    _format: PixelFormat = field(repr=False)
+
+    @property
+    def stains(self) -> tuple[Stain, ...]:
+        """Stains of this site for which there are files."""
+        return tuple(s for s in self._stains.channels if self._fault(s) is None)
+
+    @property
+    def problem(self) -> str | None:
+        """Why this site cannot be used in full, ``None`` if nothing is known against it.
+
+        Known without opening image files; damaged ones show when they are read.
+        """
+        faults = [fault for s in self._stains.channels if (fault := self._fault(s))]
+        return "; ".join(dict.fromkeys(faults)) or None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Image files (or array metadata files) of the mapped stains."""
+        channels = [c for c in self._stains.channels.values() if c in self._field.planes]
+        return tuple(dict.fromkeys(plane.file for c in channels for plane in self._field.planes[c]))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels, from the header of one image file.
+
+        Raises
+        ------
+        PlateError
+            If no stain of the site can be read.
+        """
+        if not self.stains:
+            raise PlateError(f"site {self.id}: {self.problem or 'no stain of it is known'}")
+        return self._planes(self.stains[0])[0].header()[0]
+
+    def read(self, stains: Sequence[Stain | str] = STAINS) -> NDArray[Any]:
+        """Read pixels now.
+
+        Parameters
+        ----------
+        stains : sequence of Stain
+            Wanted stains.
+
+        Returns
+        -------
+        ndarray (len(stains), Y, X)
+            ``uint16`` as a rule; ``uint8`` or ``float32`` where the whole plate is so.
+
+        Raises
+        ------
+        StainError
+            If the plate was imaged without one of the stains.
+        PlateError
+            If a file is missing, duplicated, empty, truncated, RGB, or unlike the rest of the plate;
+            the message names the file.
+        """
+        wanted = self._wanted(stains)
+        images = [self._image(stain) for stain in wanted]
+        shapes = {image.shape for image in images}
+        if len(shapes) > 1:
+            sizes = ", ".join(f"{s} {i.shape[0]} x {i.shape[1]}" for s, i in zip(wanted, images, strict=True))
+            raise PlateError(
+                f"site {self.id}: its stains have different sizes ({sizes}); export the site again"
+            )
+        return np.stack(images)
+
+    def pixels(self, stains: Sequence[Stain | str] = STAINS) -> da.Array:
+        """Pixels as a lazy array; only one file header is read now.
+
+        Parameters
+        ----------
+        stains : sequence of Stain
+            Wanted stains.
+
+        Returns
+        -------
+        dask.array.Array (len(stains), Y, X)
+            One chunk per stain.
+
+        Raises
+        ------
+        StainError, PlateError
+            As :meth:`read`; errors of the files themselves come when the array is computed.
+        """
+        import dask
+        import dask.array as da
+
+        wanted = self._wanted(stains)
+        shape, dtype = self._planes(wanted[0])[0].header()
+        image = dask.delayed(self._image, pure=False)
+        layers = [da.from_delayed(image(s), shape, _held(dtype)) for s in wanted]
+        return da.stack(layers)
+
+    def _wanted(self, stains: Sequence[Stain | str]) -> list[Stain]:
+        wanted = [Stain(s) for s in stains]
+        if not wanted:
+            raise PlateError("no stain was asked for")
+        self._stains.require(split_id(self.id)[0], wanted)
+        return wanted
+
+    def _fault(self, stain: Stain) -> str | None:
+        channel = self._stains.channels[stain]
+        if fault := self._field.faults.get(channel):
+            return fault
+        return (
+            None if self._field.planes.get(channel) else f"there is no image of {stain} (channel {channel!r})"
+        )
+
+    def _planes(self, stain: Stain) -> tuple[Plane, ...]:
+        if fault := self._fault(stain):
+            raise PlateError(f"site {self.id}: {fault}")
+        return self._field.planes[self._stains.channels[stain]]
+
+    def _image(self, stain: Stain) -> NDArray[Any]:
+        planes = self._planes(stain)
+        try:
+            images = [plane.read() for plane in planes]
+            name = planes[0].file.name
+            for image in images:
+                self._check(name, image)
+            return (
+                np.max(images, axis=0)
+                if len(images) > 1
+                else images[0].astype(_held(images[0].dtype), copy=False)
+            )
+        except PlateError as error:
+            raise PlateError(f"site {self.id}, {stain}: {error}") from error
+        except ValueError as error:
+            raise PlateError(f"site {self.id}, {stain}: its focal planes have different sizes") from error
+
+    def _check(self, name: str, image: NDArray[Any]) -> None:
+        usual = self._format.dtype
+        if usual is not None and image.dtype != usual:
+            raise PlateError(
+                f"{name} has pixels of type {image.dtype} where the plate has {usual}: "
+                "its intensities cannot be compared; export it again like the others"
+            )
+        if image.dtype.kind == "f":
+            if not np.isfinite(image).all():
+                raise PlateError(f"{name} holds NaN or infinite values: export camera counts")
+            if image.min() < 0 or image.max() <= 1:
+                raise PlateError(
+                    f"{name} holds rescaled values ({image.min():g} to {image.max():g}), not camera counts: "
+                    "export the raw 16-bit images"
+                )
+
+
+def _held(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Pixel type in memory: double precision is more than a camera has."""
+    return np.dtype(np.float32) if dtype.kind == "f" else dtype
