@@ -1,0 +1,33 @@
+"""Learning a model: CellCLIP heads on encoded screens, and the recipe of the bundled model."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_cellclip.training.bags import Bag, Caption, bags_of
+    from napari_cellclip.training.heads import TrainingConfig, iter_fit
+    from napari_cellclip.training.runs import iter_train, train
+
+_FILE_OF = {
+    "Bag": "bags",
+    "Caption": "bags",
+    "TrainingConfig": "heads",
+    "bags_of": "bags",
+    "iter_fit": "heads",
+    "iter_train": "runs",
+    "train": "runs",
+}
+
+__all__ = ["Bag", "Caption", "TrainingConfig", "bags_of", "iter_fit", "iter_train", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FILE_OF:
+        return getattr(import_module(f"{__name__}.{_FILE_OF[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

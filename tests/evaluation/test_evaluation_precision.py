@@ -1,0 +1,49 @@
+"""Average precision against its definition and against another implementation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
+
+from napari_cellclip.evaluation.precision import average_precision, chance_precision
+
+
+def test_by_hand() -> None:
+    # Relevant at ranks 1, 3 and 4: (1/1 + 2/3 + 3/4) / 3
+    assert average_precision([9, 8, 7, 6, 5], [1, 0, 1, 1, 0]) == pytest.approx((1 + 2 / 3 + 3 / 4) / 3)
+
+
+@given(
+    st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=1, max_size=40).filter(
+        lambda items: any(relevant for _, relevant in items)
+    )
+)
+def test_equals_scikit_learn_with_ties(items: list[tuple[int, bool]]) -> None:
+    scores, relevant = zip(*items, strict=True)
+    assert average_precision(scores, relevant) == pytest.approx(average_precision_score(relevant, scores))
+
+
+@given(st.permutations(range(12)))
+def test_storage_order_does_not_matter(order: list[int]) -> None:
+    scores = np.array([3, 3, 3, 2, 2, 1, 1, 1, 1, 0, 0, 0.0])
+    relevant = np.array([1, 0, 0, 1, 0, 0, 1, 1, 0, 0, 0, 1], bool)
+    assert average_precision(scores[order], relevant[order]) == pytest.approx(
+        average_precision(scores, relevant)
+    )
+
+
+def test_nothing_relevant_is_not_a_score() -> None:
+    assert np.isnan(average_precision([1.0, 2.0], [False, False]))
+    assert np.isnan(chance_precision(10, 0))
+
+
+def test_not_a_number_ranks_last() -> None:
+    assert average_precision([np.nan, 1.0, 0.0], [True, False, False]) == pytest.approx(1 / 3)
+
+
+def test_chance_is_near_the_share_of_relevant_items() -> None:
+    assert chance_precision(1000, 100, seed=1) == pytest.approx(0.1, abs=0.02)
+    assert chance_precision(5, 5) == 1.0
