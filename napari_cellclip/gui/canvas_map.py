@@ -1,0 +1,201 @@
+"""The map on the canvas: every well's thumbnail at its place, and the ``wells`` points over them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+import numpy as np
+import pandas as pd
+
+from napari_cellclip.gui.palette import ColourScale
+from napari_cellclip.gui.session import Session, Task
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Points
+
+    from napari_cellclip.screen import Screen
+
+MARK = "cellclip"
+MAP_PIXELS = 2400
+THUMBNAIL = 72
+
+
+def places(xy: np.ndarray, count: int, size: int = MAP_PIXELS, tile: int = THUMBNAIL) -> np.ndarray:
+    """Put map coordinates into a picture, keeping their proportions.
+
+    Parameters
+    ----------
+    xy : ndarray
+        Map coordinates ``[n, 2]``, x to the right and y up.
+    count : int
+        Number of wells; kept apart from ``len(xy)`` so that a subset lies where the whole would.
+    size, tile : int
+        Side of the picture and of a thumbnail in pixels.
+
+    Returns
+    -------
+    ndarray
+        Row and column of each thumbnail's centre, float ``[n, 2]``.
+    """
+    if count == 0:
+        return np.zeros((0, 2))
+    low, high = xy.min(axis=0), xy.max(axis=0)
+    span = float(max((high - low).max(), 1e-9))
+    scaled = (xy - (low + high) / 2) / span * (size - 2 * tile) + size / 2
+    return np.stack([size - scaled[:, 1], scaled[:, 0]], axis=1)
+
+
+def mosaic(screen: Screen, ids: list[str], centres: np.ndarray, size: int = MAP_PIXELS) -> np.ndarray:
+    """Picture with each well's thumbnail at its place, RGBA uint8 ``[size, size, 4]``."""
+    picture = np.zeros((size, size, 4), np.uint8)
+    for identifier, (row, column) in zip(ids, centres, strict=True):
+        thumbnail = fitted(screen.preview(identifier), THUMBNAIL)
+        height, width = thumbnail.shape[:2]
+        top = int(np.clip(row - height / 2, 0, size - height))
+        left = int(np.clip(column - width / 2, 0, size - width))
+        picture[top : top + height, left : left + width, :3] = thumbnail
+        picture[top : top + height, left : left + width, 3] = 255
+    return picture
+
+
+def fitted(image: np.ndarray, side: int) -> np.ndarray:
+    """Thin out or repeat the pixels of an RGB image so that its longer side is ``side``."""
+    height, width = image.shape[:2]
+    factor = side / max(height, width)
+    rows = np.minimum((np.arange(max(1, round(height * factor))) / factor).astype(int), height - 1)
+    columns = np.minimum((np.arange(max(1, round(width * factor))) / factor).astype(int), width - 1)
+    return image[rows][:, columns]
+
+
+class MapLayers:
+    """Two layers of a viewer: ``map`` (thumbnails) and ``wells`` (points whose features are the well table).
+
+    The selection of the points and of the session follow each other, by id.
+    """
+
+    def __init__(self, session: Session, viewer: Any) -> None:
+        self.session = session
+        self._viewer = ref(viewer)
+        self._echo = False
+        self._points: Points | None = None
+        self._image: Image | None = None
+        self._ids: list[str] = []
+        session.selection.changed.connect(self.on_selection)
+        session.wells_changed.connect(self.refresh)
+        session.maps_changed.connect(self.refresh)
+        session.view_changed.connect(self.on_view)
+
+    @property
+    def points(self) -> Points | None:
+        """The ``wells`` layer, if the user has not removed it."""
+        viewer = self._viewer()
+        if viewer is None or self._points is None or self._points not in viewer.layers:
+            return None
+        return self._points
+
+    @property
+    def image(self) -> Image | None:
+        """The thumbnails, if the user has not removed them."""
+        viewer = self._viewer()
+        if viewer is None or self._image is None or self._image not in viewer.layers:
+            return None
+        return self._image
+
+    def show(self) -> bool:
+        """Lay thumbnails and points on the canvas; ``False`` (and a sentence) if there is no map yet."""
+        viewer, screen = self._viewer(), self.session.screen
+        projection = self.session.maps.get(self.session.view.map_method)
+        if viewer is None or screen is None or projection is None:
+            self.session.said.emit(Task.MAP, "There is no map yet: encode a plate first.")
+            return False
+        self._ids = [str(i) for i in projection.ids]
+        centres = places(np.asarray(projection.xy, float), len(self._ids))
+        picture = mosaic(screen, self._ids, centres)
+        scale = self._scale()
+        record = {MARK: {"screen": screen.name, "map": projection.method}}
+        if self.image is None:
+            self._image = viewer.add_image(picture, name="map", rgb=True, metadata=record, **scale)
+        else:
+            self.image.data = picture
+        if self.points is None:
+            self._points = viewer.add_points(
+                centres,
+                name="wells",
+                size=16,
+                symbol="disc",
+                border_width=0.15,
+                border_color="black",
+                metadata=record,
+                **scale,
+            )
+            self._points.selected_data.events.items_changed.connect(self.on_points_selected)
+        else:
+            self.points.data = centres
+        self.image.visible = self.points.visible = True
+        self.refresh()
+        viewer.layers.selection.active = self.points
+        self.points.mode = "select"
+        viewer.fit_to_view(layers=[self.image])
+        return True
+
+    def hide(self) -> bool:
+        """Put both layers away; returns whether they were to be seen."""
+        seen = False
+        for layer in (self.image, self.points):
+            if layer is not None:
+                seen |= layer.visible
+                layer.visible = False
+        return seen
+
+    def refresh(self) -> None:
+        """Bring features and colours of the points up to date."""
+        points = self.points
+        if points is None or self.session.screen is None:
+            return
+        projection = self.session.maps.get(self.session.view.map_method)
+        if projection is None or [str(i) for i in projection.ids] != self._ids:
+            self.hide()
+            return
+        table = self.session.wells.reindex(self._ids)
+        # A fresh table is assigned: napari tells others of features only then.
+        points.features = pd.DataFrame({"id": self._ids, **{c: table[c].to_numpy() for c in table.columns}})
+        view = self.session.view
+        scores = table["score"].to_numpy(float)
+        scale = ColourScale.spanning(scores, view.threshold if view.grey_rest else None, view.ramp)
+        points.face_color = np.c_[scale.colours(scores) / 255, np.ones(len(table))]
+        self.on_selection(self.session.selection.ids)
+
+    def on_view(self, _view: object) -> None:
+        """Recolour."""
+        self.refresh()
+
+    def on_selection(self, ids: frozenset[str]) -> None:
+        """Select on the layer what is selected in the session."""
+        points = self.points
+        if points is None or self._echo:
+            return
+        self._echo = True
+        try:
+            points.selected_data = {i for i, identifier in enumerate(self._ids) if identifier in ids}
+        finally:
+            self._echo = False
+
+    def on_points_selected(self, _event: object = None) -> None:
+        """Select in the session what is selected on the layer."""
+        points = self.points
+        if points is None or self._echo:
+            return
+        self._echo = True
+        try:
+            self.session.selection.replace(self._ids[i] for i in points.selected_data if i < len(self._ids))
+        finally:
+            self._echo = False
+
+    def _scale(self) -> dict[str, Any]:
+        """Draw the map as large as a field, so that one zoom suits both."""
+        plate = self.session.plate
+        if plate is None or not plate.pixel_size or not plate.sites:
+            return {"scale": (1, 1), "units": ("pixel", "pixel")}
+        side = plate.sites[0].shape[0] * plate.pixel_size
+        return {"scale": (side / MAP_PIXELS,) * 2, "units": ("um", "um")}

@@ -1,0 +1,85 @@
+"""Colours of wells: one ramp for what matches, one grey ramp for what does not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+RAMPS = ("viridis", "cividis", "plasma", "inferno")
+"""Perceptually even maps; viridis and cividis keep their order for colour-blind eyes."""
+
+UNKNOWN = (128, 128, 128)
+"""A well without a value."""
+
+
+@cache
+def ramp(name: str) -> np.ndarray:
+    """Look-up table of a colour map, uint8 ``[256, 3]``."""
+    import qtpy.QtCore  # noqa: F401  pyqtgraph takes the binding that is loaded already
+    from pyqtgraph import colormap
+
+    table = colormap.get(name).getLookupTable(nPts=256, alpha=False)
+    return np.asarray(table, dtype=np.uint8)
+
+
+def grey_ramp(dark: bool) -> np.ndarray:
+    """Look-up table for wells that do not match, quiet on a dark or on a light background."""
+    low, high = (62, 138) if dark else (218, 150)
+    level = np.linspace(low, high, 256).round().astype(np.uint8)
+    return np.stack([level, level, level], axis=1)
+
+
+@dataclass(frozen=True)
+class ColourScale:
+    """How a value becomes a colour.
+
+    Attributes
+    ----------
+    low, high : float
+        Values at the two ends of the ramp; beyond them the end colour is used.
+    threshold : float or None
+        Values below are drawn in grey; ``None`` draws all in colour.
+    name : str
+        One of :data:`RAMPS`.
+    dark : bool
+        Whether the background is dark.
+    """
+
+    low: float
+    high: float
+    threshold: float | None = None
+    name: str = "viridis"
+    dark: bool = True
+
+    @classmethod
+    def spanning(
+        cls, values: np.ndarray, threshold: float | None = None, name: str = "viridis", dark: bool = True
+    ) -> ColourScale:
+        """Span the middle 98 % of the finite values, and at least the threshold."""
+        finite = values[np.isfinite(values)]
+        if finite.size == 0:
+            return cls(0.0, 1.0, threshold, name, dark)
+        low, high = np.percentile(finite, (1, 99))
+        if threshold is not None:
+            high = max(high, threshold)
+        if high <= low:
+            high = low + 1.0
+        return cls(float(low), float(high), threshold, name, dark)
+
+    def place(self, values: np.ndarray) -> np.ndarray:
+        """Position of values on the ramp, 0..255 as intp; NaN becomes 0."""
+        scaled = (np.nan_to_num(values, nan=self.low) - self.low) / (self.high - self.low)
+        return (np.clip(scaled, 0, 1) * 255).round().astype(np.intp)
+
+    def colours(self, values: np.ndarray) -> np.ndarray:
+        """Colour of each value, uint8 ``[n, 3]``; NaN is :data:`UNKNOWN`."""
+        values = np.asarray(values, dtype=float)
+        place = self.place(values)
+        rgb = ramp(self.name)[place].copy()
+        if self.threshold is not None:
+            below = values < self.threshold
+            rgb[below] = grey_ramp(self.dark)[place[below]]
+        rgb[~np.isfinite(values)] = UNKNOWN
+        return rgb

@@ -1,0 +1,117 @@
+"""What is open, and by which model: the top line of the Explorer, and its messages."""
+
+from __future__ import annotations
+
+from html import escape
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from napari_cellclip.gui.session import Session, Task, Work
+
+BADGE = "border-radius: 3px; padding: 1px 5px; background: #b25e00; color: white;"
+
+
+class Header(QWidget):
+    """Plate name, wells, sites; model with licence; a badge where plate or model are simulations.
+
+    Parameters
+    ----------
+    session : Session
+        Read only.
+    """
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.title = QLabel()
+        self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.model = QLabel()
+        self.badge = QLabel("simulated")
+        self.badge.setStyleSheet(BADGE)
+        self.message = QLabel()
+        self.message.setWordWrap(True)
+        self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.dismiss = QToolButton()
+        self.dismiss.setText("×")
+        self.dismiss.setToolTip("Close this message")
+        self.dismiss.setAutoRaise(True)
+        first = QHBoxLayout()
+        first.addWidget(self.title, 1)
+        first.addWidget(self.model)
+        first.addWidget(self.badge)
+        self.bar = QWidget()
+        second = QHBoxLayout(self.bar)
+        second.setContentsMargins(0, 0, 0, 0)
+        second.addWidget(self.message, 1)
+        second.addWidget(self.dismiss, 0, Qt.AlignmentFlag.AlignTop)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addLayout(first)
+        layout.addWidget(self.bar)
+        self.bar.hide()
+        self.dismiss.clicked.connect(self.bar.hide)
+        session.plate_changed.connect(self.refresh)
+        session.screen_changed.connect(self.refresh)
+        session.view_changed.connect(self._view_changed)
+        session.work_changed.connect(self._work_changed)
+        session.said.connect(self.say)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Describe plate and model."""
+        session, table = self.session, self.session.wells
+        name = session.view.plate or (str(table["plate"].iat[0]) if len(table) else None)
+        if name is None:
+            self.title.setText(
+                "<b>No plate is open.</b> Drop a plate folder here, or press <b>Sample</b> on the Run tab."
+            )
+        else:
+            here = table[table["plate"] == name]
+            parts = [f"<b>{escape(name)}</b>", f"{len(here)} wells"]
+            if session.plate is not None and session.plate.name == name:
+                parts.append(f"{len(session.plate.sites)} sites")
+            elif session.screen is not None:
+                parts.append("pixels not open")
+            self.title.setText(" · ".join(parts))
+        card = session.screen.card if session.screen is not None else None
+        self.model.setText(f"model: {escape(card.name)} · {escape(card.licence)}" if card is not None else "")
+        if card is not None:
+            self.model.setToolTip(
+                f"{card.title}\n{card.description}\nTrained on: {card.trained_on}\nLimits: {card.limits}"
+            )
+        plate_simulated = session.plate is not None and is_simulated(session.plate.path)
+        model_simulated = card is not None and card.simulated
+        what = [w for w, is_so in (("plate", plate_simulated), ("model", model_simulated)) if is_so]
+        self.badge.setText("simulated " + " + ".join(what))
+        self.badge.setToolTip(
+            "This shows the program, not biology: the "
+            + " and the ".join(what)
+            + (" are simulations. " if len(what) > 1 else " is a simulation. ")
+            + "For your own plates drop their folder here and choose another model on the Run tab."
+        )
+        self.badge.setVisible(bool(what))
+
+    def say(self, _task: str, message: str) -> None:
+        """Show one sentence until it is closed or other work starts."""
+        self.message.setText(message)
+        self.bar.setVisible(bool(message))
+
+    def _view_changed(self, _view: object) -> None:
+        self.refresh()
+
+    def _work_changed(self, task: str, work: Work | None) -> None:
+        if task in (Task.OPEN, Task.SAMPLE):
+            self.message.setText(f"{work.message} …" if work is not None else "")
+            self.bar.setVisible(work is not None)
+        elif work is not None and task in (Task.ASK, Task.ENCODE, Task.FIELD):
+            self.bar.hide()
+
+
+def is_simulated(path: object) -> bool:
+    """Whether a plate folder says that it was simulated."""
+    from pathlib import Path
+
+    folder = Path(str(path))
+    return any((folder / name).is_file() for name in ("simulation.json", "SIMULATED.md"))

@@ -1,0 +1,235 @@
+"""The Hits tab: wells as a table, best first, with their pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from qtpy.QtCore import (
+    QAbstractTableModel,
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QSize,
+    QSortFilterProxyModel,
+    Qt,
+)
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QVBoxLayout, QWidget
+
+from napari_cellclip.gui.panels.theme import tones
+from napari_cellclip.gui.panels.thumbnails import Thumbnails
+from napari_cellclip.gui.session import Session
+
+COLUMNS = (
+    ("", "id"),
+    ("Well", "well"),
+    ("Score", "score"),
+    ("Cosine", "cosine"),
+    ("Treatment", "treatment"),
+    ("Mechanism", "mechanism"),
+    ("Control", "control"),
+    ("Plate", "plate"),
+)
+SORT_ROLE = Qt.ItemDataRole.UserRole
+ID_ROLE = Qt.ItemDataRole.UserRole + 1
+PICTURE = 44
+
+
+class WellModel(QAbstractTableModel):
+    """The session's wells for Qt's tables; rows carry their id."""
+
+    def __init__(self, session: Session, thumbnails: Thumbnails, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._thumbnails = thumbnails
+        self._widget = parent
+        self._table = session.wells
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids in row order."""
+        return [str(i) for i in self._table.index]
+
+    def reload(self) -> None:
+        """Take the session's wells anew."""
+        self.beginResetModel()
+        self._table = self._session.wells
+        self.endResetModel()
+
+    def recolour(self) -> None:
+        """Say that colours have changed, and nothing else."""
+        if len(self._table):
+            last = self.index(len(self._table) - 1, len(COLUMNS) - 1)
+            self.dataChanged.emit(self.index(0, 0), last, [Qt.ItemDataRole.ForegroundRole])
+
+    def rowCount(self, parent: QModelIndex | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(self._table)
+
+    def columnCount(self, parent: QModelIndex | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(COLUMNS)
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return COLUMNS[section][0]
+        return None
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        key = COLUMNS[index.column()][1]
+        identifier = str(self._table.index[index.row()])
+        if role == ID_ROLE:
+            return identifier
+        if role == Qt.ItemDataRole.DecorationRole and key == "id":
+            return self._thumbnails.pixmap(identifier, PICTURE)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._thumbnails.tooltip(identifier)
+        value = self._table[key].iat[index.row()] if key != "id" else identifier
+        if role == SORT_ROLE:
+            number = isinstance(value, (float, np.floating))
+            return -np.inf if number and np.isnan(value) else (float(value) if number else value)
+        if role == Qt.ItemDataRole.DisplayRole and key != "id":
+            return (
+                ("" if np.isnan(value) else f"{value:.2f}" if key == "score" else f"{value:.3f}")
+                if key
+                in (
+                    "score",
+                    "cosine",
+                )
+                else value
+            )
+        if role == Qt.ItemDataRole.TextAlignmentRole and key in ("score", "cosine"):
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        if role == Qt.ItemDataRole.ForegroundRole:
+            score = self._table["score"].iat[index.row()]
+            if np.isfinite(score) and score < self._session.view.threshold:
+                return tones(self._widget).between(0.55)
+        return None
+
+
+class HitsPanel(QWidget):
+    """Sortable table of all wells; its selection is the session's, both ways, by id.
+
+    Parameters
+    ----------
+    session : Session
+        Read and written.
+    thumbnails : Thumbnails
+        Pictures of the wells.
+    """
+
+    def __init__(self, session: Session, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self._echo = False
+        self.model = WellModel(session, thumbnails, self)
+        self.sorted = QSortFilterProxyModel(self)
+        self.sorted.setSourceModel(self.model)
+        self.sorted.setSortRole(SORT_ROLE)
+        self.table = QTableView()
+        self.table.setModel(self.sorted)
+        self.table.setSortingEnabled(True)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.table.setIconSize(QSize(PICTURE, PICTURE))
+        self.table.setShowGrid(False)
+        self.table.setWordWrap(False)
+        self.table.setAccessibleName("Hits")
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(PICTURE + 4)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setHighlightSections(False)
+        header.setStretchLastSection(False)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 2, 2, 2)
+        layout.addWidget(self.table)
+
+        self.table.selectionModel().selectionChanged.connect(self._table_selected)
+        self.table.doubleClicked.connect(self._opened)
+        self.table.activated.connect(self._opened)
+        session.wells_changed.connect(self.refresh)
+        session.view_changed.connect(self._view_changed)
+        session.selection.changed.connect(self._selection_changed)
+        self.refresh()
+
+    def value(self) -> pd.DataFrame:
+        """The wells in the order shown."""
+        ids = [self.sorted.index(row, 0).data(ID_ROLE) for row in range(self.sorted.rowCount())]
+        return self.session.wells.loc[ids]
+
+    def refresh(self) -> None:
+        """Reload the wells: best first when there is an answer, else plate order."""
+        self._echo = True
+        self.model.reload()
+        self._echo = False
+        answered = self.session.answer is not None
+        if answered:
+            self.table.sortByColumn(2, Qt.SortOrder.DescendingOrder)
+        else:
+            self.sorted.sort(-1)
+        table = self.session.wells
+        shown = {
+            "id": bool(table["encoded"].any()) if len(table) else False,
+            "score": answered,
+            "cosine": answered,
+            "mechanism": bool((table["mechanism"] != "").any()) if len(table) else False,
+            "control": bool((table["control"] != "").any()) if len(table) else False,
+            "plate": table["plate"].nunique() > 1,
+        }
+        metrics = self.fontMetrics()
+        widths = {
+            "id": PICTURE + 8,
+            "well": 6,
+            "score": 8,
+            "cosine": 8,
+            "treatment": 24,
+            "mechanism": 24,
+            "control": 9,
+            "plate": 12,
+        }
+        for column, (_, key) in enumerate(COLUMNS):
+            self.table.setColumnHidden(column, not shown.get(key, True))
+            width = widths[key] if key == "id" else widths[key] * metrics.averageCharWidth() + 14
+            self.table.setColumnWidth(column, width)
+        rows = PICTURE + 4 if shown["id"] else metrics.height() + 8
+        self.table.verticalHeader().setDefaultSectionSize(rows)
+        self._selection_changed(self.session.selection.ids)
+
+    def _view_changed(self, _view: object) -> None:
+        self.model.recolour()
+
+    def _opened(self, index: QModelIndex) -> None:
+        self.session.show(index.data(ID_ROLE))
+
+    def _table_selected(self, *_: object) -> None:
+        if self._echo:
+            return
+        ids = {index.data(ID_ROLE) for index in self.table.selectionModel().selectedRows()}
+        self._echo = True
+        try:
+            self.session.selection.replace(ids)
+        finally:
+            self._echo = False
+
+    def _selection_changed(self, ids: frozenset[str]) -> None:
+        if self._echo:
+            return
+        chosen, first = QItemSelection(), None
+        for row in range(self.sorted.rowCount()):
+            index = self.sorted.index(row, 0)
+            if index.data(ID_ROLE) in ids:
+                chosen.select(index, self.sorted.index(row, len(COLUMNS) - 1))
+                first = index if first is None else first
+        self._echo = True
+        try:
+            self.table.selectionModel().select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        finally:
+            self._echo = False
+        if first is not None:
+            self.table.scrollTo(first)

@@ -1,0 +1,154 @@
+"""The Map tab: wells near each other look alike to the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+
+from napari_cellclip.gui.palette import ColourScale
+from napari_cellclip.gui.panels.map_view import MapView
+from napari_cellclip.gui.panels.theme import tones
+from napari_cellclip.gui.panels.thumbnails import Thumbnails
+from napari_cellclip.gui.session import Session, Task, Work
+
+METHODS = {"umap": "UMAP", "pca": "PCA"}
+HELP = (
+    "Each point is a well; neighbours look alike to the model. Distances between far groups mean little.\n"
+    "Drag draws a lasso (Shift adds, Alt takes away, Ctrl intersects).\n"
+    "The wheel zooms, the middle button moves the map.\n"
+    "Double-click opens a well."
+)
+
+
+class MapPanel(QWidget):
+    """Map view linked to the session.
+
+    Parameters
+    ----------
+    session : Session
+        Read and written.
+    thumbnails : Thumbnails
+        Pictures for the tooltips.
+    """
+
+    def __init__(self, session: Session, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.view = MapView(thumbnails.tooltip)
+        self.view.setToolTip(HELP)
+        self.method = QComboBox()
+        for key, title in METHODS.items():
+            self.method.addItem(title, key)
+        self.method.setToolTip("How the map is made; both are seeded and kept with the screen")
+        self.pan = QToolButton()
+        self.pan.setText("Move")
+        self.pan.setCheckable(True)
+        self.pan.setToolTip("Let dragging move the map instead of drawing a lasso")
+        self.to_canvas = QPushButton("Show map on canvas")
+        self.to_canvas.setToolTip("Lay every well's thumbnail at its place on the map")
+        self.state = QLabel()
+        self.state.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        above = QHBoxLayout()
+        above.setContentsMargins(2, 0, 2, 0)
+        above.addWidget(self.method)
+        above.addWidget(self.pan)
+        above.addStretch(1)
+        above.addWidget(self.to_canvas)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 2, 2, 2)
+        layout.setSpacing(2)
+        layout.addLayout(above)
+        layout.addWidget(self.view, 1)
+        layout.addWidget(self.state)
+
+        self.method.currentIndexChanged.connect(self._method_chosen)
+        self.pan.toggled.connect(self._pan_toggled)
+        self.to_canvas.clicked.connect(session.show_map_on_canvas)
+        self.view.picked.connect(self._picked)
+        self.view.opened.connect(session.show)
+        session.maps_changed.connect(self.refresh)
+        session.wells_changed.connect(self.recolour)
+        session.view_changed.connect(self._view_changed)
+        session.selection.changed.connect(self._rings)
+        session.shown_changed.connect(self._rings)
+        session.work_changed.connect(self._work_changed)
+        self.refresh()
+
+    def value(self) -> frozenset[str]:
+        """Ids of the wells selected."""
+        return self.session.selection.ids
+
+    def refresh(self) -> None:
+        """Place the points."""
+        projection = self.session.maps.get(self.session.view.map_method)
+        if projection is None:
+            self.view.set_points([], np.zeros((0, 2)))
+        else:
+            self.view.set_points([str(i) for i in projection.ids], projection.xy)
+        self.to_canvas.setEnabled(projection is not None)
+        self._say()
+        self.recolour()
+
+    def recolour(self) -> None:
+        """Colour the points by what was asked."""
+        view = self.session.view
+        table = self.session.wells.reindex(self.view.ids)
+        values = table[view.colour_by].to_numpy(float)
+        threshold = view.threshold if view.grey_rest and view.colour_by == "score" else None
+        tone = tones(self)
+        scale = ColourScale.spanning(values, threshold, view.ramp, tone.dark)
+        rgb = scale.colours(values)
+        unscored = ~np.isfinite(values)
+        rgb[unscored] = tone.between(0.45).getRgb()[:3]
+        self.view.set_colours(
+            rgb, np.nan_to_num(values, nan=-np.inf) >= view.threshold if threshold is not None else ~unscored
+        )
+        self._rings()
+
+    def changeEvent(self, event: Any) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange) and hasattr(self, "view"):
+            self.view.follow_theme()
+
+    def showEvent(self, event: Any) -> None:
+        super().showEvent(event)
+        self.view.follow_theme()
+        self.recolour()
+
+    def _method_chosen(self) -> None:
+        method = self.method.currentData()
+        self.session.look(map_method=method)
+        if method not in self.session.maps.by_method:
+            self.session.make_map(method)
+        self.refresh()
+
+    def _pan_toggled(self, on: bool) -> None:
+        self.view.box.panning = on
+
+    def _picked(self, ids: list[str], mode: str) -> None:
+        self.session.selection.apply(ids, mode)
+
+    def _view_changed(self, _view: object) -> None:
+        self.recolour()
+
+    def _rings(self, _: object = None) -> None:
+        self.view.set_rings(self.session.selection.ids, self.session.shown_well)
+
+    def _work_changed(self, task: str, _work: Work | None) -> None:
+        if task == Task.MAP:
+            self._say()
+
+    def _say(self) -> None:
+        work = self.session.work(Task.MAP)
+        projection = self.session.maps.get(self.session.view.map_method)
+        if work is not None:
+            text = work.message + " …"
+        elif projection is None:
+            text = "The map appears when a plate is encoded (Run tab)."
+        else:
+            text = ""
+        self.state.setText(text)
+        self.state.setVisible(bool(text))

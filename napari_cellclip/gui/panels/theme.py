@@ -1,0 +1,39 @@
+"""Colours that follow napari's theme."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qtpy.QtGui import QColor, QPalette
+from qtpy.QtWidgets import QWidget
+
+SHOWN = "#ff9f1c"
+"""Outline of the well on the canvas, visible on both themes and on every ramp."""
+
+
+@dataclass(frozen=True)
+class Tones:
+    """Foreground, background and the greys between them, read from a widget."""
+
+    background: QColor
+    text: QColor
+
+    @property
+    def dark(self) -> bool:
+        """Whether the background is dark."""
+        return self.background.lightnessF() < 0.5
+
+    def between(self, share: float) -> QColor:
+        """Colour a share of the way from the background to the text."""
+        return QColor(
+            *(
+                round(low + (high - low) * share)
+                for low, high in zip(self.background.getRgb()[:3], self.text.getRgb()[:3], strict=True)
+            )
+        )
+
+
+def tones(widget: QWidget) -> Tones:
+    """Read the tones of a widget; napari's style sheet sets its palette."""
+    palette = widget.palette()
+    return Tones(palette.color(QPalette.ColorRole.Window), palette.color(QPalette.ColorRole.WindowText))

@@ -1,0 +1,85 @@
+"""Small pictures of wells for tables and tooltips, by well id."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from html import escape
+
+import numpy as np
+from qtpy.QtCore import QBuffer, QIODevice, Qt
+from qtpy.QtGui import QImage, QPixmap
+
+from napari_cellclip.gui.session import Session
+from napari_cellclip.vocabulary import CellClipError
+
+CACHED = 2000
+
+
+class Thumbnails:
+    """Previews of the session's screen as pixmaps, kept for reuse and keyed by id.
+
+    Parameters
+    ----------
+    session : Session
+        Its screen is asked; pictures of another screen are forgotten.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._pixmaps: dict[tuple[str, int], QPixmap | None] = {}
+        session.screen_changed.connect(self.forget)
+
+    def forget(self) -> None:
+        """Drop all pictures."""
+        self._pixmaps.clear()
+
+    def pixmap(self, identifier: str, side: int) -> QPixmap | None:
+        """Picture of a well with the longer side given in pixels; ``None`` if there is none."""
+        key = identifier, side
+        if key not in self._pixmaps:
+            if len(self._pixmaps) >= CACHED:
+                self._pixmaps.clear()
+            self._pixmaps[key] = self._render(identifier, side)
+        return self._pixmaps[key]
+
+    def _render(self, identifier: str, side: int) -> QPixmap | None:
+        screen = self._session.screen
+        if screen is None or identifier not in screen.wells.index:
+            return None
+        try:
+            rgb = np.ascontiguousarray(screen.preview(identifier))
+        except (CellClipError, OSError):  # a run that was cut off before this preview
+            return None
+        height, width = rgb.shape[:2]
+        image = QImage(rgb.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+        return QPixmap.fromImage(image).scaled(
+            side, side, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+        )
+
+    def tooltip(self, identifier: str, side: int = 160) -> str:
+        """Treatment, score and picture of a well as rich text."""
+        table = self._session.wells
+        if identifier not in table.index:
+            return ""
+        row = table.loc[identifier]
+        lines = [f"<b>{escape(row['well'])}</b> · {escape(row['treatment'] or 'no treatment known')}"]
+        if row["control"]:
+            lines.append(
+                {"negcon": "negative control", "poscon": "positive control"}.get(
+                    row["control"], row["control"]
+                )
+            )
+        elif row["mechanism"]:
+            lines.append(escape(row["mechanism"]))
+        if np.isfinite(row["score"]):
+            lines.append(f"score {row['score']:.2f} · cosine {row['cosine']:.3f} · rank {int(row['rank'])}")
+        elif not row["encoded"]:
+            lines.append("not encoded yet")
+        picture = self.pixmap(identifier, side)
+        if picture is not None:
+            buffer = QBuffer()
+            buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+            picture.save(buffer, "PNG")
+            data = b64encode(bytes(buffer.data())).decode()
+            lines.append(f'<img src="data:image/png;base64,{data}">')
+        return "<div style='white-space:pre'>" + "<br>".join(lines) + "</div>"

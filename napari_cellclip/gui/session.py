@@ -1,0 +1,362 @@
+"""What is open in one viewer: the state that panels read and write, and the wishes they voice.
+
+A panel never knows another panel. It changes the session, or voices a wish (``ask``, ``open``, ``encode`` …);
+the :class:`~napari_cellclip.gui.controller.Controller` of the viewer carries wishes out in workers and
+writes the result back. No toolkit is imported here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from psygnal import Signal
+
+from napari_cellclip.gui.selection import Selection
+from napari_cellclip.gui.wells import well_table
+from napari_cellclip.vocabulary import Stain, split_id
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_cellclip.explore import Answer, Projection
+    from napari_cellclip.plates import Plate, PlateMap, Site, Well
+    from napari_cellclip.screen import Screen
+
+
+class Task(StrEnum):
+    """The kinds of work that take time."""
+
+    OPEN = "open"
+    SAMPLE = "sample"
+    ENCODE = "encode"
+    ASK = "ask"
+    MAP = "map"
+    FIELD = "field"
+
+
+@dataclass(frozen=True)
+class Question:
+    """A typed query, with the prompts if the user wrote them herself."""
+
+    text: str
+    prompts: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What to encode, with which model, into which folder."""
+
+    model: str = "demo"
+    out: Path | None = None
+    batch_size: int = 32
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class View:
+    """How wells are coloured and which plate is looked at."""
+
+    colour_by: str = "score"
+    ramp: str = "viridis"
+    threshold: float = 3.0
+    grey_rest: bool = True
+    plate: str | None = None
+    map_method: str = "umap"
+
+
+@dataclass(frozen=True)
+class Work:
+    """How far a piece of work is; ``total`` 0 means that nobody knows."""
+
+    message: str = ""
+    done: int = 0
+    total: int = 0
+    failures: int = 0
+
+
+@dataclass(frozen=True)
+class Projections:
+    """The maps of the open screen, by method."""
+
+    by_method: dict[str, Projection] = field(default_factory=dict)
+
+    def get(self, method: str) -> Projection | None:
+        """Map made by this method, or the best other one there is."""
+        return self.by_method.get(method) or self.by_method.get("umap") or self.by_method.get("pca")
+
+
+class Session:
+    """Evented state of the plugin in one viewer.
+
+    Attributes
+    ----------
+    selection : Selection
+        The wells selected, in every view.
+    """
+
+    plate_changed = Signal()
+    screen_changed = Signal()
+    wells_changed = Signal()
+    answer_changed = Signal()
+    maps_changed = Signal()
+    view_changed = Signal(object)
+    shown_changed = Signal(object)
+    work_changed = Signal(str, object)
+    said = Signal(str, str)
+
+    asked = Signal(object)
+    open_wished = Signal(object)
+    sample_wished = Signal(int)
+    encode_wished = Signal(object)
+    map_wished = Signal(str)
+    canvas_map_wished = Signal()
+    stopped = Signal(str)
+
+    def __init__(self) -> None:
+        self.selection = Selection()
+        self._plate: Plate | None = None
+        self._platemap: PlateMap | None = None
+        self._screen: Screen | None = None
+        self._answer: Answer | None = None
+        self._maps = Projections()
+        self._view = View()
+        self._shown: str | None = None
+        self._work: dict[str, Work] = {}
+        self._wells: pd.DataFrame | None = None
+        self.questions: list[Question] = []
+
+    # ------------------------------------------------------------------ what is open
+
+    @property
+    def plate(self) -> Plate | None:
+        """The plate whose pixels are at hand."""
+        return self._plate
+
+    @property
+    def platemap(self) -> PlateMap | None:
+        """What was done to the wells of the plate."""
+        return self._platemap
+
+    @property
+    def screen(self) -> Screen | None:
+        """What has been encoded."""
+        return self._screen
+
+    @property
+    def answer(self) -> Answer | None:
+        """The answer to the newest question."""
+        return self._answer
+
+    @answer.setter
+    def answer(self, answer: Answer | None) -> None:
+        self._answer = answer
+        self._wells = None
+        self.answer_changed.emit()
+        self.wells_changed.emit()
+
+    @property
+    def maps(self) -> Projections:
+        """The maps of the open screen."""
+        return self._maps
+
+    @property
+    def wells(self) -> pd.DataFrame:
+        """One row per well: see :func:`~napari_cellclip.gui.wells.well_table`."""
+        if self._wells is None:
+            self._wells = well_table(self._plate, self._platemap, self._screen, self._answer)
+        return self._wells
+
+    def set_plate(self, plate: Plate | None, platemap: PlateMap | None = None) -> None:
+        """Open another plate; a screen that was made of the same plate stays open."""
+        screen = self._screen
+        same = plate is not None and screen is not None and plate.name in screen.plates
+        self._plate, self._platemap, self._wells, self._shown = plate, platemap, None, None
+        if plate is not None and same and platemap is not None:
+            self._screen = screen = screen.with_platemap(platemap, plate=plate.name)
+        if not same:
+            self._screen, self._answer, self._maps = None, None, Projections()
+            self.selection.forget()
+        self._view = replace(self._view, plate=plate.name if plate is not None else None)
+        self.plate_changed.emit()
+        if screen is not None and not same:
+            self.screen_changed.emit()
+            self.answer_changed.emit()
+            self.maps_changed.emit()
+        self.wells_changed.emit()
+
+    def set_platemap(self, platemap: PlateMap | None) -> None:
+        """Give the plate another plate map; nothing has to be encoded again."""
+        self._platemap = platemap
+        if platemap is not None and self._screen is not None:
+            name = self._plate.name if self._plate is not None else None
+            self._screen = self._screen.with_platemap(platemap, plate=name)
+        self._wells = None
+        self.plate_changed.emit()
+        self.wells_changed.emit()
+
+    def set_screen(self, screen: Screen | None) -> None:
+        """Open an encoded screen; the plate stays open if the screen was made of it."""
+        if self._plate is not None and screen is not None and self._plate.name not in screen.plates:
+            self._plate, self._platemap, self._shown = None, None, None
+            self.plate_changed.emit()
+        self._screen, self._answer, self._maps, self._wells = screen, None, Projections(), None
+        known = set(self.wells.index)
+        if not self.selection.ids <= known:
+            self.selection.forget()
+        plates = list(screen.plates) if screen is not None else []
+        if plates and self._view.plate not in plates:
+            self._view = replace(self._view, plate=str(plates[0]))
+        self.screen_changed.emit()
+        self.answer_changed.emit()
+        self.maps_changed.emit()
+        self.wells_changed.emit()
+
+    def add_map(self, projection: Projection) -> None:
+        """Keep a map of the open screen."""
+        self._maps = Projections({**self._maps.by_method, projection.method.lower(): projection})
+        self.maps_changed.emit()
+
+    # ------------------------------------------------------------------ how it is looked at
+
+    @property
+    def view(self) -> View:
+        """How wells are coloured and which plate is looked at."""
+        return self._view
+
+    def look(self, **changes: Any) -> None:
+        """Change the view, e.g. ``look(threshold=4)``; nothing happens if it is so already."""
+        view = replace(self._view, **changes)
+        if view != self._view:
+            self._view = view
+            self.view_changed.emit(view)
+
+    @property
+    def matching(self) -> list[str]:
+        """Ids of the wells at or above the threshold, best first."""
+        scores = self.wells["score"]
+        return [str(i) for i in scores[scores >= self._view.threshold].sort_values(ascending=False).index]
+
+    @property
+    def shown(self) -> str | None:
+        """Id of the site on the canvas."""
+        return self._shown
+
+    @property
+    def shown_well(self) -> str | None:
+        """Id of the well on the canvas."""
+        if self._shown is None:
+            return None
+        plate, well, _ = split_id(self._shown)
+        return f"{plate}/{well}"
+
+    def show(self, identifier: str) -> None:
+        """Put a site on the canvas, or the first site of a well."""
+        if self._plate is None:
+            self.said.emit(
+                Task.FIELD, "The pixels of this screen are not open: drop its plate folder on the Explorer."
+            )
+            return
+        plate, well, site = split_id(identifier)
+        if plate != self._plate.name:
+            self.said.emit(
+                Task.FIELD, f"Plate {plate} is not open: drop its folder on the Explorer to see its fields."
+            )
+            return
+        if site is None:
+            sites = self._well(f"{plate}/{well}").sites
+            if not sites:
+                self.said.emit(Task.FIELD, f"Well {well} has no images.")
+                return
+            identifier = sites[0].id
+        self._shown = identifier
+        self.shown_changed.emit(identifier)
+
+    def step_site(self, step: int) -> None:
+        """Show the next or previous site of the well on the canvas, round and round."""
+        if self._plate is None or self.shown_well is None:
+            return
+        sites: tuple[Site, ...] = self._well(self.shown_well).sites
+        place = [s.id for s in sites].index(self._shown)
+        self.show(sites[(place + step) % len(sites)].id)
+
+    def step_well(self, step: int) -> None:
+        """Show the next or previous well that was imaged, and select it."""
+        if self._plate is None or self.shown_well is None:
+            return
+        ids = [w.id for w in self._plate.wells]
+        following = ids[(ids.index(self.shown_well) + step) % len(ids)]
+        self.selection.replace([following])
+        self.show(following)
+
+    def _well(self, identifier: str) -> Well:
+        assert self._plate is not None
+        return self._plate.well(identifier)
+
+    # ------------------------------------------------------------------ wishes and work
+
+    def ask(self, text: str, prompts: tuple[str, ...] | None = None) -> None:
+        """Ask the open screen in words."""
+        text = text.strip()
+        if not text:
+            self.answer = None
+            return
+        question = Question(text, prompts)
+        self.questions = [*[q for q in self.questions if q.text != text][-99:], question]
+        self.asked.emit(question)
+
+    def open(self, path: Path | str, channels: dict[Stain, str] | None = None) -> None:
+        """Open a plate folder, a load_data.csv, a screen folder or a plate map."""
+        self.open_wished.emit((Path(path), channels))
+
+    def open_sample(self, wells: int = 96) -> None:
+        """Open the simulated sample plate, made on the first call."""
+        self.sample_wished.emit(wells)
+
+    def encode(self, plan: RunPlan) -> None:
+        """Encode the open plate, or go on where an earlier run was cancelled."""
+        self.encode_wished.emit(plan)
+
+    def make_map(self, method: str) -> None:
+        """Compute a map (``"pca"`` or ``"umap"``) of the open screen."""
+        self.map_wished.emit(method)
+
+    def show_map_on_canvas(self) -> None:
+        """Lay the thumbnails of all wells at their places on the map."""
+        self.canvas_map_wished.emit()
+
+    def stop(self, task: Task) -> None:
+        """Cancel a piece of work."""
+        self.stopped.emit(task)
+
+    def work(self, task: Task) -> Work | None:
+        """How far a task is, ``None`` when it is not running."""
+        return self._work.get(task)
+
+    def set_work(self, task: Task, work: Work | None) -> None:
+        """Say how far a task is (for the controller)."""
+        if work is None:
+            self._work.pop(task, None)
+        else:
+            self._work[task] = work
+        self.work_changed.emit(task, work)
+
+
+_SESSIONS: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()
+
+
+def session_of(viewer: Any) -> Session:
+    """Return the session of a viewer, made on first use.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or its public proxy
+        Plugins are handed a proxy; the session belongs to the viewer behind it and dies with it.
+    """
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    if viewer not in _SESSIONS:
+        _SESSIONS[viewer] = Session()
+    return _SESSIONS[viewer]

@@ -1,0 +1,62 @@
+"""The plugin's settings, kept by napari (manifest: ``configurations``)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+PLUGIN = "napari-cellclip"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user chose in napari's preferences.
+
+    Attributes
+    ----------
+    device : str
+        ``"auto"``, ``"cuda"``, ``"mps"`` or ``"cpu"``.
+    batch_size : int
+        Crops per pass through the channel encoder.
+    cache_dir : str
+        Folder for screens and samples; empty for the user's cache folder.
+    """
+
+    device: str = "auto"
+    batch_size: int = 32
+    cache_dir: str = ""
+
+    @property
+    def cache(self) -> Path:
+        """Folder for screens and samples."""
+        if self.cache_dir:
+            return Path(self.cache_dir).expanduser()
+        if named := os.environ.get("NAPARI_CELLCLIP_CACHE"):
+            return Path(named)
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / PLUGIN
+
+
+def read_settings() -> Settings:
+    """Read the settings; defaults where the plugin is not registered with napari."""
+    from napari.settings import get_plugin_settings
+
+    try:
+        encoding = get_plugin_settings(PLUGIN).encoding
+    except (KeyError, AttributeError):  # run from a notebook or a test without the manifest
+        return Settings()
+    return Settings(encoding.device, encoding.batch_size, encoding.cache_dir)
+
+
+def write_settings(settings: Settings) -> bool:
+    """Store the settings; returns whether napari knows the plugin and could."""
+    from napari.settings import get_plugin_settings
+
+    try:
+        encoding = get_plugin_settings(PLUGIN).encoding
+    except (KeyError, AttributeError):
+        return False
+    encoding.device = settings.device
+    encoding.batch_size = settings.batch_size
+    encoding.cache_dir = settings.cache_dir
+    return True

@@ -1,0 +1,45 @@
+"""The query line and the hits alone, for a small screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+
+from napari_cellclip.gui.controller import controller_of
+from napari_cellclip.gui.panels.footer import Footer
+from napari_cellclip.gui.panels.header import Header
+from napari_cellclip.gui.panels.hits_panel import HitsPanel
+from napari_cellclip.gui.panels.query_panel import QueryPanel
+from napari_cellclip.gui.panels.thumbnails import Thumbnails
+from napari_cellclip.gui.session import Session, session_of
+
+if TYPE_CHECKING:
+    import napari
+
+
+class TextQuery(QWidget):
+    """Ask and read the hits; shares the session, and so the answer, with the Explorer of the viewer.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer whose session is asked.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        controller_of(napari_viewer)
+        self.session: Session = session_of(napari_viewer)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        self.header = Header(self.session)
+        self.query = QueryPanel(self.session)
+        self.hits = HitsPanel(self.session, Thumbnails(self.session))
+        self.footer = Footer(self.session)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.setSpacing(4)
+        layout.addWidget(self.header)
+        layout.addWidget(self.query)
+        layout.addWidget(self.hits, 1)
+        layout.addWidget(self.footer)

@@ -1,0 +1,143 @@
+"""One table of wells for every view, made from whatever is open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from napari_cellclip.vocabulary import CellClipError, Perturbation, parse_well, plate_shape, split_id
+
+if TYPE_CHECKING:
+    from napari_cellclip.explore import Answer
+    from napari_cellclip.plates import Plate, PlateMap
+    from napari_cellclip.screen import Screen
+
+COLUMNS = (
+    "plate",
+    "well",
+    "row",
+    "column",
+    "treatment",
+    "kind",
+    "control",
+    "mechanism",
+    "imaged",
+    "encoded",
+    "score",
+    "cosine",
+    "rank",
+)
+"""Columns of a well table; its index is the well id."""
+
+
+def _described(perturbation: Perturbation | None) -> dict[str, str]:
+    if perturbation is None:
+        return {"treatment": "", "kind": "", "control": "", "mechanism": ""}
+    named = perturbation.name or perturbation.genes
+    return {
+        "treatment": perturbation.treatment if named else "",
+        "kind": str(perturbation.kind.value),
+        "control": str(perturbation.control.value) if perturbation.control else "",
+        "mechanism": perturbation.mechanism,
+    }
+
+
+def _position(well: str) -> tuple[int, int]:
+    try:
+        return parse_well(well)
+    except CellClipError:  # a field whose files did not say its well
+        return -1, -1
+
+
+def well_table(
+    plate: Plate | None = None,
+    platemap: PlateMap | None = None,
+    screen: Screen | None = None,
+    answer: Answer | None = None,
+) -> pd.DataFrame:
+    """Join plate, plate map, screen and answer into one row per well.
+
+    Parameters
+    ----------
+    plate : Plate, optional
+        Says which wells were imaged.
+    platemap : PlateMap, optional
+        Says what was done to them.
+    screen : Screen, optional
+        Says which wells were encoded; its own labels are used where the plate map has none.
+    answer : Answer, optional
+        Scores, joined by well id.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by well id, with the columns of :data:`COLUMNS`; ``row`` and ``column`` are 0-based and
+        -1 where the well is not known. Scores are NaN where there are none.
+    """
+    rows: dict[str, dict[str, object]] = {}
+    if plate is not None:
+        for well in plate.wells:
+            treated = platemap.get(well.name) if platemap is not None and well.known else None
+            rows[well.id] = {
+                "plate": well.plate,
+                "well": well.name,
+                "row": well.row,
+                "column": well.column,
+                **_described(treated),
+                "imaged": True,
+                "encoded": False,
+            }
+    if screen is not None:
+        for identifier in screen.wells.index:
+            plate_name, well_name, _ = split_id(identifier)
+            known = rows.get(identifier)
+            row, column = (known["row"], known["column"]) if known is not None else _position(well_name)
+            rows[identifier] = {
+                "plate": plate_name,
+                "well": well_name,
+                "row": row,
+                "column": column,
+                **_described(screen.perturbation(identifier)),
+                "imaged": known is not None,
+                "encoded": bool(screen.wells.at[identifier, "Metadata_sites"] > 0),
+            }
+            if known is not None and not rows[identifier]["treatment"]:
+                rows[identifier].update({k: known[k] for k in ("treatment", "kind", "control", "mechanism")})
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS[:10]))
+    table.index.name = "id"
+    if answer is not None:
+        scores = answer.scores.reindex(table.index)
+        table = table.assign(score=scores["score"], cosine=scores["cosine"], rank=scores["rank"])
+    else:
+        table = table.assign(score=np.nan, cosine=np.nan, rank=np.nan)
+    return table.sort_values(["plate", "row", "column", "well"], kind="stable") if len(table) else table
+
+
+def shape_of(table: pd.DataFrame, plate: Plate | None = None) -> tuple[int, int]:
+    """Rows and columns of the smallest standard plate that holds these wells."""
+    if plate is not None and tuple(plate.shape) > (0, 0):
+        return int(plate.shape[0]), int(plate.shape[1])
+    if len(table) == 0:
+        return 8, 12
+    return plate_shape(max(1, int(table["row"].max()) + 1), max(1, int(table["column"].max()) + 1))
+
+
+def grid_of(table: pd.DataFrame, shape: tuple[int, int], values: str = "score") -> np.ndarray:
+    """Values on the plate, float ``[rows, columns]``, NaN where there is no well."""
+    grid = np.full(shape, np.nan)
+    known = table[(table["row"] >= 0) & (table["row"] < shape[0]) & (table["column"] < shape[1])]
+    grid[known["row"].to_numpy(int), known["column"].to_numpy(int)] = known[values].to_numpy(float)
+    return grid
+
+
+def edge_medians(grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Median of each row and of each column, NaN where all is missing: positional effects show here."""
+
+    def medians(lines: np.ndarray) -> np.ndarray:
+        return np.array(
+            [np.median(line[np.isfinite(line)]) if np.isfinite(line).any() else np.nan for line in lines]
+        )
+
+    return medians(grid), medians(grid.T)

@@ -1,0 +1,150 @@
+"""Background work: late answers are dropped, errors become one sentence."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, TypeVar
+
+from napari.qt.threading import create_worker
+
+from napari_cellclip.vocabulary import CellClipError
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+def sentence(error: BaseException) -> str:
+    """Tell an error in one sentence.
+
+    Our own errors are such sentences already; anything else is a fault of the program, so its type is
+    told too and the traceback goes to the log.
+    """
+    if isinstance(error, CellClipError):
+        return str(error)
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return "Memory ran out: choose a smaller batch size in the settings and press Encode again."
+    log.error("background work failed", exc_info=error)
+    detail = str(error).strip().splitlines()
+    return f"That did not work ({type(error).__name__}{': ' + detail[0] if detail else ''})."
+
+
+def _ignore(*_: object) -> None:
+    pass
+
+
+class _Failure:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class Latest:
+    """One line of background work, of which only the newest request counts.
+
+    Starting again, or :meth:`cancel`, makes the results of earlier requests fall on the floor, and asks a
+    running generator to stop at its next step. ``finished`` is called once for each request that was not
+    overtaken, whatever became of it.
+    """
+
+    def __init__(self) -> None:
+        self.generation = 0
+        self._worker: Any = None
+
+    @property
+    def running(self) -> bool:
+        """Whether the newest request is still at work."""
+        return self._worker is not None
+
+    def cancel(self) -> None:
+        """Drop what is running."""
+        self.generation += 1
+        if self._worker is not None:
+            self._worker.quit()
+            self._worker = None
+
+    def start(
+        self,
+        work: Callable[[], T],
+        done: Callable[[T], object],
+        failed: Callable[[str], object] = _ignore,
+        finished: Callable[[], object] = _ignore,
+        title: str | None = None,
+    ) -> None:
+        """Run a function in a thread.
+
+        Parameters
+        ----------
+        work : callable
+            Runs in the thread; must not touch Qt, layers or the session.
+        done, failed, finished : callable
+            Called in the main thread with the result, with a sentence, and at the end.
+        title : str, optional
+            Shown in napari's activity dock.
+        """
+        self.cancel()
+        generation = self.generation
+
+        def run() -> T | _Failure:
+            try:
+                return work()
+            except Exception as error:
+                return _Failure(error)
+
+        def returned(result: T | _Failure) -> None:
+            if generation != self.generation:
+                return
+            self._worker = None
+            try:
+                if isinstance(result, _Failure):
+                    failed(sentence(result.error))
+                else:
+                    done(result)
+            finally:
+                finished()
+
+        self._worker = create_worker(run, _progress={"desc": title} if title else None, _ignore_errors=True)
+        self._worker.returned.connect(returned)
+        self._worker.start()
+
+    def stream(
+        self,
+        work: Callable[[], Iterator[Any]],
+        step: Callable[[Any], object],
+        done: Callable[[], object],
+        failed: Callable[[str], object] = _ignore,
+        finished: Callable[[], object] = _ignore,
+        title: str | None = None,
+    ) -> None:
+        """Run a generator in a thread; ``step`` gets what it yields, cancelling closes it where it stands."""
+        self.cancel()
+        generation = self.generation
+
+        def run() -> Generator[Any, None, _Failure | None]:
+            steps: Iterator[Any] | None = None
+            try:
+                steps = work()
+                yield from steps
+            except Exception as error:
+                return _Failure(error)
+            return None
+
+        def yielded(value: Any) -> None:
+            if generation == self.generation:
+                step(value)
+
+        def returned(result: _Failure | None) -> None:
+            if generation != self.generation:
+                return
+            self._worker = None
+            try:
+                if isinstance(result, _Failure):
+                    failed(sentence(result.error))
+                else:
+                    done()
+            finally:
+                finished()
+
+        self._worker = create_worker(run, _progress={"desc": title} if title else None, _ignore_errors=True)
+        self._worker.yielded.connect(yielded)
+        self._worker.returned.connect(returned)
+        self._worker.start()
