@@ -70,7 +70,7 @@ def demo_screen() -> tuple[Plate, Screen]:
     path = sample_plate()
     plate = open_plate(path)
     table = find_platemap(path)
-    platemap = PlateMap.read(table, plate=plate.name) if table else PlateMap.from_perturbations({})
+    platemap = PlateMap.read(table, plate=plate.name) if table else None
     model = load_model("demo")
     out = path.parent / f"{path.name}-{model.card.card_hash[:12]}.screen"
     follow(iter_encode(plate, platemap, model, out), "encoding the sample plate")

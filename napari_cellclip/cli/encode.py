@@ -53,8 +53,11 @@ def encode(
     image_root: ImageRootOption = None,
     device: DeviceOption = "auto",
     batch_size: Annotated[
-        int, typer.Option(min=1, help="Crops encoded at once; less takes less memory.")
+        int, typer.Option(min=1, help="Sites encoded at once; less takes less memory.")
     ] = 32,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try the images again that could not be used last time.")
+    ] = False,
 ) -> None:
     """Turn the images of a plate into embeddings.
 
@@ -74,23 +77,27 @@ def encode(
     from napari_cellclip.screen import Screen, iter_encode
 
     loaded = load_model(model, device=device, encoder=encoder)
-    follow(iter_encode(opened, labels, loaded, out, batch_size=batch_size), "encoding")
+    steps = iter_encode(opened, labels, loaded, out, batch_size=batch_size, retry_failed=retry_failed)
+    follow(steps, "encoding")
     screen = Screen.open(out)
     print(f"{out}: {len(screen.wells)} wells encoded with {loaded.card.name}", file=sys.stderr)
     if len(screen.failures):
         print(f"{len(screen.failures)} sites could not be used:", file=sys.stderr)
-        print(screen.failures.to_string(index=False), file=sys.stderr)
+        for site, why in zip(
+            screen.failures["Metadata_Site_id"], screen.failures["Metadata_Failure"], strict=True
+        ):
+            print(f"  {site}: {why}", file=sys.stderr)
     print(out)
 
 
-def read_platemap(plate: Plate, path: Path, table: Path | None, metadata: Path | None) -> PlateMap:
+def read_platemap(plate: Plate, path: Path, table: Path | None, metadata: Path | None) -> PlateMap | None:
     """Read the plate map that was named, or the one beside the images, and say what does not fit."""
     from napari_cellclip.plates import PlateMap, find_platemap
 
     found = table or find_platemap(path)
     if found is None:
-        print("no plate map: wells go by position alone; give one with --platemap", file=sys.stderr)
-        return PlateMap.from_perturbations({})
+        print("no plate map beside the images: give one with --platemap, now or later", file=sys.stderr)
+        return None
     labels = PlateMap.read(found, metadata=metadata, plate=plate.name)
     if table is None:
         print(f"plate map: {found}", file=sys.stderr)

@@ -84,10 +84,12 @@ def describe(plate: Plate) -> str:
     stains = plate.stains
     for stain, channel in stains.channels.items():
         lines.append(f"    {stain.value:<5} {channel}  ({stains.sources.get(stain, 'source unknown')})")
-    lines += [f"    {stain.value:<5} missing" for stain in stains.missing]
+    # While channels are unmapped, a stain without one may well be among them.
+    state = "not known" if stains.unmapped else "missing"
+    lines += [f"    {stain.value:<5} {state}" for stain in stains.missing]
     if stains.unmapped:
-        lines.append(f"    unmapped channels: {', '.join(stains.unmapped)}")
-        lines.append(f"    say which stain each is, for example: --channel DNA={stains.unmapped[0]}")
+        lines.append(f"    channels without a stain: {', '.join(stains.unmapped)}")
+        lines.append(f"    say which stain each is: --channel STAIN={stains.unmapped[0]} and so on")
     lines += [f"    {name} left out: {why}" for name, why in stains.ignored.items()]
     unknown = [well for well in plate.wells if not well.known]
     if unknown:
