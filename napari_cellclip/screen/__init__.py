@@ -1,0 +1,7 @@
+"""What has been encoded: the run from plate and model to disk, and the screen that opens without either."""
+
+from napari_cellclip.screen.progress import Progress
+from napari_cellclip.screen.run import encode, iter_encode
+from napari_cellclip.screen.screen import Screen
+
+__all__ = ["Progress", "Screen", "encode", "iter_encode"]

@@ -1,0 +1,369 @@
+"""A screen: the wells of encoded plates, read from a folder without torch or pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from napari_cellclip.screen import export
+from napari_cellclip.screen.labels import label_table, merged, perturbation, read_labels, write_labels
+from napari_cellclip.screen.plan import read_plan
+from napari_cellclip.screen.previews import Previews, composite
+from napari_cellclip.screen.record import PlateRecord, ScreenRecord
+from napari_cellclip.screen.shards import Shards
+from napari_cellclip.screen.wells import iter_embed_wells, read_wells, wells_path
+from napari_cellclip.vocabulary import Control, Perturbation, ScreenError, Stain, split_id
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from napari_cellclip.model import Model, ModelCard
+    from napari_cellclip.plates import PlateMap
+
+
+class Screen:
+    """What has been encoded of one or more plates by one model.
+
+    Opened with :meth:`open`. Tables are read when first asked for and then kept; open the folder again to see
+    what a run has added since.
+
+    Attributes
+    ----------
+    path : Path
+        The folder.
+    name : str
+        Its name.
+
+    Examples
+    --------
+    >>> screen = Screen.open("my-screen")                       # doctest: +SKIP
+    >>> screen.wells[["Metadata_treatment"]].head()              # doctest: +SKIP
+    >>> screen.embeddings.shape                                  # doctest: +SKIP
+    (384, 512)
+    """
+
+    def __init__(self, path: Path, record: ScreenRecord, labels: pd.DataFrame) -> None:
+        self.path = path
+        self.name = path.resolve().name
+        self._record = record
+        self._labels = labels
+
+    @classmethod
+    def open(cls, path: str | Path) -> Screen:
+        """Open a screen folder, finished or not.
+
+        Raises
+        ------
+        ScreenError
+            If the folder is no screen, is damaged, or was written by a newer program.
+        """
+        folder = Path(path)
+        return cls(folder, ScreenRecord.read(folder), read_labels(folder))
+
+    def __repr__(self) -> str:
+        name = self._record.current.card.get("name")
+        return (
+            f"Screen({self.name!r}, {len(self.well_ids)} wells of {', '.join(self.plates)}, model {name!r})"
+        )
+
+    @property
+    def plates(self) -> dict[str, PlateRecord]:
+        """Plates by name: where they were, shape, pixel size, stains and display contrast."""
+        return self._record.plates
+
+    @property
+    def card_hash(self) -> str:
+        """Hash of the model card whose embeddings are shown."""
+        return self._record.card_hash
+
+    @cached_property
+    def card(self) -> ModelCard:
+        """The model card whose embeddings are shown."""
+        from napari_cellclip.model import ModelCard
+
+        return ModelCard.model_validate(self._record.current.card)
+
+    @cached_property
+    def model(self) -> Model:
+        """The model that made the embeddings, loaded when first asked for.
+
+        Raises
+        ------
+        ModelError, ScreenError
+            If it is not on this computer, or another one goes by its name.
+        """
+        from napari_cellclip.model import load_model
+
+        origin = self._record.current.origin
+        model = load_model(origin if Path(origin).exists() else self.card.name)
+        self.require_model(model)
+        return model
+
+    def require_model(self, model: Model) -> None:
+        """Refuse a model other than the one that made the embeddings.
+
+        The channel encoder is not compared: it plays no part in what is asked of a screen.
+
+        Raises
+        ------
+        ScreenError
+            If the CellCLIP weights are others.
+        """
+        mine, other = self.card, model.card
+        if mine.card_hash == other.card_hash:
+            return
+        bytes_alike = bool(mine.weights.sha256) and mine.weights.sha256 == other.weights.sha256
+        if not bytes_alike or (mine.pooling, mine.heads) != (other.pooling, other.heads):
+            raise ScreenError(
+                f"screen {self.name} was embedded by {mine.name!r} with other weights ({mine.card_hash}) than "
+                f"the {other.name!r} given ({other.card_hash}): use that model, or encode again with this one"
+            )
+
+    @cached_property
+    def _plans(self) -> dict[str, pd.DataFrame]:
+        return {name: read_plan(self.path, name) for name in self.plates}
+
+    @cached_property
+    def _embedded(self) -> pd.Series[int]:
+        """Row in `_vectors` of each embedded well."""
+        return pd.Series(
+            range(len(self._vectors[0])), index=pd.Index(self._vectors[0], dtype=object), dtype=int
+        )
+
+    @cached_property
+    def _vectors(self) -> tuple[list[str], NDArray[np.float32], list[int]]:
+        dim = int(self._record.current.card["embed_dim"])
+        parts = [read_wells(wells_path(self.path, self.card_hash, name), dim) for name in self.plates]
+        ids = [well for part in parts for well in part.ids]
+        vectors = [part.vectors for part in parts] or [np.zeros((0, dim), np.float32)]
+        return ids, np.concatenate(vectors), [len(sites) for part in parts for sites in part.sites]
+
+    @cached_property
+    def wells(self) -> pd.DataFrame:
+        """One row per well of the plates, embedded or not, indexed by well id.
+
+        ``Metadata_Plate``, ``Metadata_Well``, ``Metadata_Row`` and ``Metadata_Column`` (0-based),
+        ``Metadata_known``, ``Metadata_sites`` (those the embedding was made from), ``Metadata_all_sites``,
+        then what the plate map says: ``Metadata_treatment``, ``Metadata_kind``, ``Metadata_control_type``,
+        ``Metadata_smiles``, ``Metadata_genes`` (joined by ``|``), ``Metadata_mechanism``, ``Metadata_dose``
+        (µM), ``Metadata_cell_line`` and any other column.
+        """
+        place = [f"Metadata_{n}" for n in ("Plate", "Well", "Row", "Column", "known")]
+        tables = []
+        for plan in self._plans.values():
+            grouped = plan.groupby("Metadata_Well_id", sort=False)
+            tables.append(grouped[place].first().assign(Metadata_all_sites=grouped.size()))
+        wells = pd.concat(tables) if tables else pd.DataFrame(columns=[*place, "Metadata_all_sites"])
+        used = (
+            pd.Series(self._vectors[2], index=self._vectors[0], dtype=int)
+            .reindex(wells.index)
+            .fillna(0)
+            .astype(int)
+        )
+        wells.insert(len(place), "Metadata_sites", used)
+        labels = merged(label_table(wells.index, None), self._labels).reindex(wells.index)
+        return wells.join(labels).rename_axis("well_id")
+
+    @property
+    def well_ids(self) -> tuple[str, ...]:
+        """Ids of the wells, in the order of `wells` and `embeddings`."""
+        return tuple(self.wells.index)
+
+    @cached_property
+    def embeddings(self) -> NDArray[np.float32]:
+        """Well embeddings, float32 (n_wells, E), not normalised; NaN where no site was encoded."""
+        ids, vectors, _ = self._vectors
+        if tuple(ids) == self.well_ids:
+            return vectors
+        rows = self._embedded.reindex(self.wells.index)
+        out = np.full((len(rows), vectors.shape[1]), np.nan, np.float32)
+        there = rows.notna().to_numpy()
+        out[there] = vectors[rows[there].astype(int).to_numpy()]
+        return out
+
+    @cached_property
+    def norms(self) -> NDArray[np.float32]:
+        """Euclidean length of each embedding, float32 (n_wells,); NaN where there is none."""
+        return np.sqrt(np.einsum("ij,ij->i", self.embeddings, self.embeddings))
+
+    @property
+    def control_ids(self) -> tuple[str, ...]:
+        """Ids of the negative controls (vehicle, non-targeting guides)."""
+        return tuple(self.wells.index[self.wells["Metadata_control_type"] == str(Control.NEGATIVE)])
+
+    def perturbation(self, well: str) -> Perturbation:
+        """Return what was done to a well, as the plate map says.
+
+        Raises
+        ------
+        ScreenError
+            If the screen has no such well.
+        """
+        return perturbation(self.wells.loc[self._known(well)].to_dict())
+
+    @cached_property
+    def _status(self) -> dict[str, str]:
+        encoder = self._record.current.encoder_hash
+        found: dict[str, str] = {}
+        for name, plan in self._plans.items():
+            found |= Shards(self.path, encoder, name).statuses(plan)
+        return found
+
+    @cached_property
+    def fields(self) -> pd.DataFrame:
+        """One row per encoded site, indexed by site id: its plate, well, well id and number."""
+        columns = ["Metadata_Plate", "Metadata_Well_id", "Metadata_Well", "Metadata_Site"]
+        good = [site for site, why in self._status.items() if not why]
+        plans = pd.concat(self._plans.values()) if self._plans else pd.DataFrame(columns=columns)
+        return plans.loc[good, columns].rename_axis("site_id")
+
+    @cached_property
+    def failures(self) -> pd.DataFrame:
+        """Sites that could not be used: ``Metadata_Site_id``, ``Metadata_Well_id``, ``Metadata_Failure``."""
+        rows = [(site, site.rsplit("/", 1)[0], why) for site, why in self._status.items() if why]
+        return pd.DataFrame(rows, columns=["Metadata_Site_id", "Metadata_Well_id", "Metadata_Failure"])
+
+    @property
+    def complete(self) -> bool:
+        """Whether every site was encoded or has failed, and every well with a good site is embedded."""
+        sites = sum(len(plan) for plan in self._plans.values())
+        wells = self.fields["Metadata_Well_id"].value_counts()
+        return len(self._status) == sites and dict(wells) == dict(
+            zip(self._vectors[0], self._vectors[2], strict=True)
+        )
+
+    def features(self, sites: Sequence[str]) -> NDArray[np.float32]:
+        """Channel-encoder features of sites, float32 (n, 5, D), stains in the model card's order.
+
+        Raises
+        ------
+        ScreenError
+            If one of them was not encoded.
+        """
+        encoder = self._record.current.encoder_hash
+        rows = []
+        for site in sites:
+            plate = str(site).split("/")[0]
+            plan = self._plans.get(plate)
+            if plan is None or site not in plan.index or self._status.get(site, "waiting"):
+                reason = self._status.get(site) or "it is not encoded"
+                raise ScreenError(f"screen {self.name} has no features of site {site}: {reason}")
+            rows.append(
+                Shards(self.path, encoder, plate).features(int(plan.at[site, "Metadata_shard"]))[site]
+            )
+        width = int(self._record.current.card["encoder"]["dim"])
+        return np.stack(rows).astype(np.float32) if rows else np.zeros((0, 5, width), np.float32)
+
+    def preview_stains(self, well: str) -> NDArray[np.uint8]:
+        """Small picture of a well, uint8 (5, y, x) in the order of ``STAINS``, scaled by the plate's
+        contrast.
+
+        Raises
+        ------
+        ScreenError
+            If there is none: no site of it was readable yet, or the run wrote no previews.
+        """
+        plate = split_id(self._known(well))[0]
+        plan = self._plans[plate]
+        shards = plan.loc[plan["Metadata_Well_id"] == well, "Metadata_shard"].unique().tolist()
+        image = Previews(self.path, plate).read(well, shards)
+        if image is None:
+            reasons = self.failures.loc[self.failures["Metadata_Well_id"] == well, "Metadata_Failure"]
+            raise ScreenError(
+                f"there is no preview of well {well}" + (f": {reasons.iloc[0]}" if len(reasons) else "")
+            )
+        return image
+
+    def preview(self, well: str) -> NDArray[np.uint8]:
+        """Small picture of a well, uint8 (y, x, 3): its stains added in their usual colours.
+
+        Raises
+        ------
+        ScreenError
+            As :meth:`preview_stains`.
+        """
+        return composite(self.preview_stains(well))
+
+    def contrast(self, plate: str) -> dict[Stain, tuple[float, float]]:
+        """Counts shown as black and as full colour, per stain, for a whole plate.
+
+        Raises
+        ------
+        ScreenError
+            If the screen has no such plate.
+        """
+        if plate not in self.plates:
+            raise ScreenError(f"screen {self.name} has no plate {plate!r}; it has {', '.join(self.plates)}")
+        return self.plates[plate].contrast
+
+    def with_platemap(self, platemap: PlateMap, *, plate: str | None = None, save: bool = False) -> Screen:
+        """Return this screen with other labels; nothing is encoded again.
+
+        Parameters
+        ----------
+        platemap : PlateMap
+            New labels.
+        plate : str, optional
+            Only of this plate; where not given, of all.
+        save : bool
+            Keep the labels in the folder.
+
+        Raises
+        ------
+        ScreenError
+            If the screen has no such plate.
+        """
+        if plate is not None:
+            self.contrast(plate)
+        ids = [well for well in self.well_ids if plate is None or split_id(well)[0] == plate]
+        labels = merged(self._labels, label_table(ids, platemap))
+        if save:
+            write_labels(self.path, labels)
+        other = Screen(self.path, self._record, labels)
+        if "model" in self.__dict__:
+            other.model = self.model
+        return other
+
+    def derive_wells(self, model: Model | None = None) -> Screen:
+        """Embed wells from what is encoded so far (after a cancelled run), and return the screen as it is
+        then.
+
+        Parameters
+        ----------
+        model : Model, optional
+            Where not given, the screen's own is loaded.
+
+        Raises
+        ------
+        ScreenError
+            If the model is not the one the screen was encoded with.
+        """
+        used = model or self.model
+        if used.card.card_hash != self.card_hash:
+            raise ScreenError(
+                f"screen {self.name} was encoded with {self.card.name!r}, not with {used.card.name!r}"
+            )
+        for plate in self.plates:
+            for _ in iter_embed_wells(self.path, plate, used):
+                pass
+        return Screen(self.path, self._record, self._labels)
+
+    def to_anndata(self) -> AnnData:
+        """Wells with an embedding as AnnData; see :func:`napari_cellclip.screen.export.to_anndata`."""
+        return export.to_anndata(self)
+
+    def to_parquet(self, path: str | Path) -> Path:
+        """Write profiles; see :func:`napari_cellclip.screen.export.to_parquet`."""
+        return export.to_parquet(self, Path(path))
+
+    def _known(self, well: str) -> str:
+        if well not in self.wells.index:
+            some = ", ".join(self.well_ids[:3])
+            raise ScreenError(f"screen {self.name} has no well {well!r}; an id reads {some} …")
+        return well

@@ -1,0 +1,90 @@
+"""Files of a screen: written whole or not at all, and read back with a clear sentence when damaged."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from napari_cellclip.vocabulary import ScreenError
+
+
+def folder_name(plate: str) -> str:
+    """Folder for a plate's files: its name, with whatever a file system could trip over escaped."""
+    name = quote(plate, safe=" +,=@()[]")
+    return f"%2E{name[1:]}" if name.startswith(".") else name
+
+
+def write_whole(path: Path, content: bytes | pa.Buffer) -> None:
+    """Write a file so that it is there entirely or not at all, whatever happens meanwhile.
+
+    The temporary name is fixed, so that what a killed run left behind is overwritten by the next one.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    with open(temporary, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    if os.name == "posix":  # the rename itself is on disk only when the folder is
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a Parquet file as :func:`write_whole` does."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    write_whole(path, sink.getvalue())
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a Parquet file.
+
+    Raises
+    ------
+    ScreenError
+        If the file is missing or damaged.
+    """
+    try:
+        # ParquetFile rather than read_table: folder names such as "a=b" must not become columns.
+        with pq.ParquetFile(path) as file:
+            return file.read(columns=list(columns) if columns is not None else None)
+    except FileNotFoundError as error:
+        raise ScreenError(f"{path} is missing: encode again into the same folder to make it") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ScreenError(
+            f"{path} cannot be read ({error}): delete this file and encode again into the same folder"
+        ) from error
+
+
+def rows_to_column(rows: NDArray[np.floating], missing: NDArray[np.bool_] | None = None) -> pa.Array:
+    """Array of shape (n, …) as one Parquet column of fixed-size lists, of which `missing` ones are null."""
+    width = int(np.prod(rows.shape[1:]))
+    flat = pa.array(np.ascontiguousarray(rows).reshape(-1))
+    mask = None if missing is None else pa.array(missing)
+    return pa.FixedSizeListArray.from_arrays(flat, width, mask=mask)
+
+
+def column_to_rows(column: pa.ChunkedArray) -> NDArray[np.floating]:
+    """Back from :func:`rows_to_column`: shape (n, width), null rows are NaN.
+
+    Values of null rows are not in the flattened column, which is why they are put back by position.
+    """
+    array = column.combine_chunks()
+    width = array.type.list_size
+    values = array.flatten().to_numpy(zero_copy_only=False)
+    there = array.is_valid().to_numpy(zero_copy_only=False)
+    rows = np.full((len(array), width), np.nan, values.dtype)
+    rows[there] = values.reshape(-1, width)
+    return rows
