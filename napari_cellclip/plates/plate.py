@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,10 +24,6 @@ from napari_cellclip.vocabulary import (
     split_id,
     well_id,
 )
-
-if TYPE_CHECKING:
-    pass
-
 
 MAX_SITE_PROBLEMS = 20
 """How many sites are named one by one in a plate's problems; each site knows its own."""
