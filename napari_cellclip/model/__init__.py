@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_cellclip.model.bundle import Model, resolve_device
-    from napari_cellclip.model.cards import EncoderCard, FileCard, ModelCard
+    from napari_cellclip.model.card import EncoderCard, FileCard, ModelCard
     from napari_cellclip.model.cellclip import CellCLIP, CellCLIPConfig
     from napari_cellclip.model.encoders import ChannelEncoder
     from napari_cellclip.model.intensity import IntensityScaling, IntensityStats
@@ -23,12 +23,12 @@ _FILE_OF = {
     "CellCLIP": "cellclip",
     "CellCLIPConfig": "cellclip",
     "ChannelEncoder": "encoders",
-    "EncoderCard": "cards",
-    "FileCard": "cards",
+    "EncoderCard": "card",
+    "FileCard": "card",
     "IntensityScaling": "intensity",
     "IntensityStats": "intensity",
     "Model": "bundle",
-    "ModelCard": "cards",
+    "ModelCard": "card",
     "PromptTemplates": "prompts",
     "SmallEncoder": "small_encoder",
     "Tiling": "tiling",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 
-from napari_cellclip.model.cards import ModelCard
+from napari_cellclip.model.card import ModelCard
 from napari_cellclip.model.cellclip import CellCLIP
 from napari_cellclip.model.intensity import IntensityStats, scale_field
 from napari_cellclip.model.tokenizer import WordPieceTokenizer
@@ -224,7 +224,8 @@ class Model:
         out = np.zeros((len(bags), self.card.embed_dim), np.float32)
         for start in range(0, len(bags), at_once):
             tensors = [
-                torch.tensor(np.asarray(bag), dtype=torch.float32) for bag in bags[start : start + at_once]
+                torch.from_numpy(np.array(bag, np.float32, order="C"))
+                for bag in bags[start : start + at_once]
             ]
             padded = pad_sequence(tensors, batch_first=True).to(self.device)
             with torch.inference_mode():

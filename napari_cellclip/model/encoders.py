@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from napari_cellclip.model.cards import EncoderCard
+from napari_cellclip.model.card import EncoderCard
 from napari_cellclip.model.small_encoder import SmallEncoder
 from napari_cellclip.vocabulary import ModelError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_cellclip.model.cards import FileCard, ModelCard
+from napari_cellclip.model.card import FileCard, ModelCard
 from napari_cellclip.vocabulary import ModelError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from napari_cellclip.model.cards import CARD_FILE, EncoderCard, FileCard, ModelCard, read_card
+from napari_cellclip.model.card import CARD_FILE, EncoderCard, FileCard, ModelCard, read_card
 from napari_cellclip.model.intensity import IntensityScaling
 from napari_cellclip.model.tiling import Tiling
 from napari_cellclip.vocabulary import ModelError, Stain

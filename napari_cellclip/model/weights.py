@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from napari_cellclip.model.bundle import Model
-from napari_cellclip.model.cards import CARD_FILE, EncoderCard, FileCard, ModelCard, read_card
+from napari_cellclip.model.card import CARD_FILE, EncoderCard, FileCard, ModelCard, read_card
 from napari_cellclip.model.cellclip import CellCLIP
 from napari_cellclip.model.encoders import (
     ChannelEncoder,
@@ -43,8 +43,8 @@ def load_model(
     ----------
     name_or_path : str, Path or ModelCard
         A name that `cards` lists; a model folder; or a file or folder with CellCLIP weights as published,
-        which then need a DINOv2 `encoder` of their width and a `tokenizer`. A card stands for the model of its
-        name, which must still be the same.
+        which then need a DINOv2 `encoder` of their width and a `tokenizer`. A card stands for the model of
+        its name, which must still be the same.
     device : str
         See `resolve_device`.
     encoder : path, optional
