@@ -7,14 +7,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from tokenizers import Tokenizer as FastTokenizer
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
-from torch import Tensor
 
 from napari_cellclip.vocabulary import ModelError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 FILES = ("vocab.txt", "tokenizer_config.json")
@@ -72,6 +73,8 @@ class WordPieceTokenizer:
         dict
             ``input_ids`` and ``attention_mask``, int64 [B, T] each.
         """
+        import torch  # here: building a vocabulary does not need it
+
         encoded = self._fast.encode_batch(list(texts))
         return {
             "input_ids": torch.tensor([e.ids for e in encoded], dtype=torch.long),
