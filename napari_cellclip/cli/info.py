@@ -67,6 +67,8 @@ def facts(plate: Plate) -> dict[str, Any]:
 
 def describe(plate: Plate) -> str:
     """Return what ``info`` prints for people."""
+    from napari_cellclip.vocabulary import STAINS
+
     rows, columns = plate.shape
     per_well = sorted({len(well.sites) for well in plate.wells})
     sites = (
@@ -82,11 +84,11 @@ def describe(plate: Plate) -> str:
         "  stains",
     ]
     stains = plate.stains
-    for stain, channel in stains.channels.items():
-        lines.append(f"    {stain.value:<5} {channel}  ({stains.sources.get(stain, 'source unknown')})")
     # While channels are unmapped, a stain without one may well be among them.
-    state = "not known" if stains.unmapped else "missing"
-    lines += [f"    {stain.value:<5} {state}" for stain in stains.missing]
+    absent = "not known" if stains.unmapped else "missing"
+    for stain in STAINS:
+        channel, source = stains.channels.get(stain), stains.sources.get(stain, "source unknown")
+        lines.append(f"    {stain.value:<5} " + (f"{channel}  ({source})" if channel is not None else absent))
     if stains.unmapped:
         lines.append(f"    channels without a stain: {', '.join(stains.unmapped)}")
         lines.append(f"    say which stain each is: --channel STAIN={stains.unmapped[0]} and so on")

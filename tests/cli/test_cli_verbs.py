@@ -169,6 +169,18 @@ def test_phenix_without_an_index_wants_to_be_told(real_data: Path, tmp_path: Pat
 
 
 @pytest.mark.real_data
+def test_phenix_with_an_index_is_mapped_or_refused_by_name(real_data: Path, tmp_path: Path) -> None:
+    whole = json.loads(succeed("info", real_data / "img_pe2loaddata_phenix" / "Version1", "--json").stdout)
+    assert whole["complete"]
+    assert len(whole["ignored"]) == 1, "brightfield"
+    plate = real_data / "img_pe2loaddata_phenix" / "Version5"
+    assert json.loads(succeed("info", plate, "--json").stdout)["missing"] == ["DNA"]
+    refused = call("encode", plate, "--out", tmp_path / "screen")
+    assert refused.exit_code == 1
+    assert "DNA" in refused.stderr
+
+
+@pytest.mark.real_data
 def test_real_zarr_with_tables_encodes_and_answers(real_data: Path, tmp_path: Path) -> None:
     screen = tmp_path / "screen"
     succeed("encode", real_data / "img_jump_rab30", "--device", "cpu", "--out", screen)
