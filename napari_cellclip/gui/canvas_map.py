@@ -14,6 +14,7 @@ from napari_cellclip.gui.session import Session, Task
 if TYPE_CHECKING:
     from napari.layers import Image, Points
 
+    from napari_cellclip.explore import Projection
     from napari_cellclip.screen import Screen
 
 MARK = "cellclip"
@@ -81,9 +82,10 @@ class MapLayers:
         self._points: Points | None = None
         self._image: Image | None = None
         self._ids: list[str] = []
+        self._projection: Projection | None = None
         session.selection.changed.connect(self.on_selection)
         session.wells_changed.connect(self.refresh)
-        session.maps_changed.connect(self.refresh)
+        session.maps_changed.connect(self.on_maps_changed)
         session.view_changed.connect(self.on_view)
 
     @property
@@ -109,7 +111,7 @@ class MapLayers:
         if viewer is None or screen is None or projection is None:
             self.session.said.emit(Task.MAP, "There is no map yet: encode a plate first.")
             return False
-        self._ids = [str(i) for i in projection.ids]
+        self._ids, self._projection = [str(i) for i in projection.ids], projection
         centres = places(np.asarray(projection.xy, float), len(self._ids))
         picture = mosaic(screen, self._ids, centres)
         scale = self._scale()
@@ -122,10 +124,10 @@ class MapLayers:
             self._points = viewer.add_points(
                 centres,
                 name="wells",
-                size=16,
-                symbol="disc",
-                border_width=0.15,
-                border_color="black",
+                size=THUMBNAIL + 8,
+                symbol="square",
+                face_color="transparent",
+                border_width=0.08,
                 metadata=record,
                 **scale,
             )
@@ -148,13 +150,21 @@ class MapLayers:
                 layer.visible = False
         return seen
 
+    def on_maps_changed(self) -> None:
+        """Take the better map where the canvas shows the first one."""
+        projection = self.session.maps.get(self.session.view.map_method)
+        if self.points is not None and projection is not self._projection:
+            if projection is not None and self.points.visible:
+                self.show()
+            else:
+                self.hide()
+
     def refresh(self) -> None:
         """Bring features and colours of the points up to date."""
         points = self.points
         if points is None or self.session.screen is None:
             return
-        projection = self.session.maps.get(self.session.view.map_method)
-        if projection is None or [str(i) for i in projection.ids] != self._ids:
+        if not set(self._ids) <= set(self.session.wells.index):
             self.hide()
             return
         table = self.session.wells.reindex(self._ids)
@@ -163,7 +173,7 @@ class MapLayers:
         view = self.session.view
         scores = table["score"].to_numpy(float)
         scale = ColourScale.spanning(scores, view.threshold if view.grey_rest else None, view.ramp)
-        points.face_color = np.c_[scale.colours(scores) / 255, np.ones(len(table))]
+        points.border_color = np.c_[scale.colours(scores) / 255, np.ones(len(table))]
         self.on_selection(self.session.selection.ids)
 
     def on_view(self, _view: object) -> None:

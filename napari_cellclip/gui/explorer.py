@@ -24,7 +24,7 @@ from napari_cellclip.gui.session import Session, session_of
 if TYPE_CHECKING:
     import napari
 
-TALL_LINES, WIDE_LETTERS = 30, 84
+TALL_LINES, WIDE_LETTERS = 30, 98
 """From these sizes on, in lines and letters of the font, panels stand side by side."""
 
 
@@ -103,8 +103,8 @@ class Explorer(QWidget):
             self.tabs.setCurrentWidget(self.run)
 
     def sizeHint(self) -> QSize:
-        letter = self.fontMetrics().averageCharWidth()
-        return QSize(round(WIDE_LETTERS * 1.04) * letter, 720)
+        wide = round(WIDE_LETTERS * 1.1) * self.fontMetrics().averageCharWidth()
+        return QSize(min(wide, round(0.4 * self.screen().availableGeometry().width())), 720)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(48 * self.fontMetrics().averageCharWidth(), 240)
@@ -160,11 +160,13 @@ class Explorer(QWidget):
         if current is not None and current not in open_panels:
             self.tabs.setCurrentWidget(current)
         if arrangement.plate_open:
-            self.body.setSizes([55, 45])
-            self.body.setStretchFactor(0, 55)
-            self.body.setStretchFactor(1, 45)
+            height = max(self.body.height(), 100)
+            self.body.setSizes([height * 52 // 100, height * 48 // 100])
+            self.body.setStretchFactor(0, 52)
+            self.body.setStretchFactor(1, 48)
         if arrangement.map_open:
-            self.lower.setSizes([48, 52])
+            width = max(self.width(), 100)
+            self.lower.setSizes([width * 42 // 100, width * 58 // 100])
 
     # ------------------------------------------------------------------ session and drops
 

@@ -26,7 +26,7 @@ def ramp(name: str) -> np.ndarray:
 
 def grey_ramp(dark: bool) -> np.ndarray:
     """Look-up table for wells that do not match, quiet on a dark or on a light background."""
-    low, high = (62, 138) if dark else (218, 150)
+    low, high = (62, 138) if dark else (208, 140)
     level = np.linspace(low, high, 256).round().astype(np.uint8)
     return np.stack([level, level, level], axis=1)
 

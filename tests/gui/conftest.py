@@ -1,56 +1,20 @@
-"""A small plate of real TIFFs and a screen that stands in for an encoded one: no torch, no training."""
+"""Fixtures of the gui's tests; what they are made of is in ``toy_screens.py``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 
-import numpy as np
-import pandas as pd
 import pytest
-import tifffile
+from toy_screens import FakeScreen, answer_for, projection_for, write_plate
 
 from napari_cellclip.gui.session import Session
 from napari_cellclip.plates import Plate, PlateMap, open_plate
-from napari_cellclip.vocabulary import STAINS, Control, Kind, Perturbation, Stain, well_name
-
-WELLS = [(row, column) for row in range(2, 5) for column in range(3, 7)]  # C04 … E07: does not start at A01
-MISSING = (3, 4)  # D05 was not imaged
-SITES = 2
-
-
-def perturbations() -> dict[str, Perturbation]:
-    """Two negative controls, one positive, the rest compounds."""
-    found = {}
-    for place, (row, column) in enumerate(WELLS):
-        if place < 2:
-            p = Perturbation(Kind.CONTROL, "DMSO", control=Control.NEGATIVE)
-        elif place == 2:
-            p = Perturbation(Kind.COMPOUND, "nocodazole", dose=1.0, control=Control.POSITIVE)
-        else:
-            p = Perturbation(Kind.COMPOUND, f"compound-{place}", mechanism="some <mechanism>", dose=3.0)
-        found[well_name(row, column)] = p
-    return found
 
 
 @pytest.fixture(scope="session")
 def plate_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """11 wells, 2 sites, 5 stains, 24 x 32 px; the level of each image tells well, site and stain."""
-    folder = tmp_path_factory.mktemp("plates") / "toy"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    for row, column in WELLS:
-        if (row, column) == MISSING:
-            continue
-        for site in range(1, SITES + 1):
-            for channel, stain in enumerate(STAINS):
-                level = 1000 * row + 100 * column + 20 * site + channel
-                image = (level + rng.integers(0, 9, (24, 32))).astype(np.uint16)
-                tifffile.imwrite(folder / f"{well_name(row, column)}_s{site}_{stain.value}.tif", image)
-    PlateMap.from_perturbations(perturbations()).to_csv(folder / "platemap.csv")
-    return folder
+    return write_plate(tmp_path_factory.mktemp("plates") / "toy")
 
 
 @pytest.fixture
@@ -61,76 +25,6 @@ def plate(plate_folder: Path) -> Plate:
 @pytest.fixture
 def platemap(plate_folder: Path) -> PlateMap:
     return PlateMap.read(plate_folder / "platemap.csv")
-
-
-@dataclass
-class FakeScreen:
-    """What the gui uses of a screen; each preview's colour tells its well."""
-
-    wells: pd.DataFrame
-    labels: dict[str, Perturbation]
-    path: Path = Path("toy.screen")
-    name: str = "toy"
-    card: SimpleNamespace = field(
-        default_factory=lambda: SimpleNamespace(
-            name="demo", title="Demo", description="A toy.", licence="BSD-3-Clause", simulated=True, trained_on="noise", limits="all"
-        )
-    )
-
-    @classmethod
-    def of(cls, plate: Plate) -> FakeScreen:
-        ids = [w.id for w in plate.wells]
-        table = pd.DataFrame(
-            {
-                "Metadata_Plate": plate.name,
-                "Metadata_Well": [w.name for w in plate.wells],
-                "Metadata_treatment": "x",
-                "Metadata_sites": SITES,
-            },
-            index=pd.Index(ids, name="well_id"),
-        )
-        known = perturbations()
-        return cls(table, {w.id: known[w.name] for w in plate.wells})
-
-    @property
-    def plates(self) -> dict[str, None]:
-        return dict.fromkeys(self.wells["Metadata_Plate"])
-
-    @property
-    def failures(self) -> pd.DataFrame:
-        return pd.DataFrame(columns=["Metadata_Site_id", "Metadata_Well_id", "Metadata_Failure"])
-
-    def perturbation(self, well: str) -> Perturbation:
-        return self.labels[well]
-
-    def contrast(self, plate: str) -> dict[Stain, tuple[float, float]]:
-        return {stain: (100.0 + i, 5000.0) for i, stain in enumerate(STAINS)}
-
-    def preview(self, well: str) -> np.ndarray:
-        shade = 20 * self.wells.index.get_loc(well)
-        return np.full((12, 16, 3), shade, np.uint8)
-
-    def with_platemap(self, platemap: PlateMap, *, plate: str | None = None) -> FakeScreen:
-        labels = {i: platemap.get(w) for i, w in self.wells["Metadata_Well"].items()}
-        return FakeScreen(self.wells, labels, self.path, self.name, self.card)
-
-
-def answer_for(screen: FakeScreen, scores: dict[str, float], query: str = "tubulin inhibitor") -> SimpleNamespace:
-    """An answer with these scores; wells not named score 0."""
-    score = pd.Series(0.0, index=screen.wells.index)
-    for identifier, value in scores.items():
-        score[identifier] = value
-    table = pd.DataFrame({"cosine": score / 100, "score": score, "rank": score.rank(ascending=False, method="first").astype(int)})
-    return SimpleNamespace(
-        query=query, prompts=("prompt one", "prompt two"), scores=table, match=None, notes=("A note.",), model="demo"
-    )
-
-
-def projection_for(screen: FakeScreen, method: str = "umap") -> SimpleNamespace:
-    """Wells on a circle, in the order of the screen."""
-    angle = np.linspace(0, 2 * np.pi, len(screen.wells), endpoint=False)
-    xy = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
-    return SimpleNamespace(ids=tuple(screen.wells.index), xy=xy, method=method, parameters={})
 
 
 @pytest.fixture

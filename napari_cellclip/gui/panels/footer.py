@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QMenu,
     QPushButton,
     QSizePolicy,
-    QToolButton,
     QWidget,
 )
 
@@ -35,14 +34,13 @@ class Footer(QWidget):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self.session = session
         self.count = QLabel()
         self.count.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.select = QPushButton("Select matches")
+        self.select = QPushButton("Select")
         self.select.setToolTip("Select the wells that match, in every view")
-        self.export_button = QToolButton()
-        self.export_button.setText("Export")
-        self.export_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.export_button = QPushButton("Export")
         menu = QMenu(self.export_button)
         menu.addAction("All wells or the screen …", self._export_all)
         menu.addAction("Selected wells …", self._export_selected)
@@ -71,7 +69,7 @@ class Footer(QWidget):
         elif session.answer is not None and session.answer.match is False:
             text = "No confident match"
         elif matching:
-            text = f"<b>{len(matching)} wells match</b> (score ≥ {session.view.threshold:g})"
+            text = f"<b>{len(matching)} match</b> (score ≥ {session.view.threshold:g})"
         else:
             text = f"<b>No well</b> has a score ≥ {session.view.threshold:g}"
         if len(session.selection):

@@ -23,6 +23,7 @@ class Header(QWidget):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self.session = session
         self.title = QLabel()
         self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -76,7 +77,7 @@ class Header(QWidget):
                 parts.append("pixels not open")
             self.title.setText(" · ".join(parts))
         card = session.screen.card if session.screen is not None else None
-        self.model.setText(f"model: {escape(card.name)} · {escape(card.licence)}" if card is not None else "")
+        self.model.setText(f"{escape(card.name)} · {escape(card.licence)}" if card is not None else "")
         if card is not None:
             self.model.setToolTip(
                 f"{card.title}\n{card.description}\nTrained on: {card.trained_on}\nLimits: {card.limits}"

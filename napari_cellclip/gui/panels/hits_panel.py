@@ -25,10 +25,10 @@ COLUMNS = (
     ("", "id"),
     ("Well", "well"),
     ("Score", "score"),
-    ("Cosine", "cosine"),
     ("Treatment", "treatment"),
     ("Mechanism", "mechanism"),
     ("Control", "control"),
+    ("Cosine", "cosine"),
     ("Plate", "plate"),
 )
 SORT_ROLE = Qt.ItemDataRole.UserRole
@@ -183,20 +183,19 @@ class HitsPanel(QWidget):
             "plate": table["plate"].nunique() > 1,
         }
         metrics = self.fontMetrics()
-        widths = {
-            "id": PICTURE + 8,
-            "well": 6,
-            "score": 8,
-            "cosine": 8,
-            "treatment": 24,
-            "mechanism": 24,
-            "control": 9,
+        letters = {
+            "well": 4,
+            "score": 5,
+            "cosine": 6,
+            "treatment": 20,
+            "mechanism": 26,
+            "control": 7,
             "plate": 12,
         }
         for column, (_, key) in enumerate(COLUMNS):
             self.table.setColumnHidden(column, not shown.get(key, True))
-            width = widths[key] if key == "id" else widths[key] * metrics.averageCharWidth() + 14
-            self.table.setColumnWidth(column, width)
+            width = PICTURE if key == "id" else letters[key] * metrics.averageCharWidth() + 12
+            self.table.setColumnWidth(column, width + 4)
         rows = PICTURE + 4 if shown["id"] else metrics.height() + 8
         self.table.verticalHeader().setDefaultSectionSize(rows)
         self._selection_changed(self.session.selection.ids)

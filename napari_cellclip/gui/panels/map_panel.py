@@ -47,7 +47,7 @@ class MapPanel(QWidget):
         self.pan.setText("Move")
         self.pan.setCheckable(True)
         self.pan.setToolTip("Let dragging move the map instead of drawing a lasso")
-        self.to_canvas = QPushButton("Show map on canvas")
+        self.to_canvas = QPushButton("Show on canvas")
         self.to_canvas.setToolTip("Lay every well's thumbnail at its place on the map")
         self.state = QLabel()
         self.state.setAlignment(Qt.AlignmentFlag.AlignCenter)

@@ -59,6 +59,7 @@ class QueryPanel(QWidget):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self.session = session
         self.line = QueryLine(session)
         self.line.setToolTip("Enter asks; arrow up brings back earlier questions")
