@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -45,7 +46,7 @@ def read_table(path: Path) -> pd.DataFrame:
         raise PlateMapError(f"{path.name} is empty: export the table again")
     table = _excel(path, content) if content[:4] == b"PK\x03\x04" else _text(path, content)
     table.columns = pd.Index([str(c).strip() for c in table.columns])
-    return table.map(str.strip)
+    return table.apply(lambda column: column.str.strip())
 
 
 def _unpacked(path: Path) -> bytes:
@@ -65,21 +66,28 @@ def _text(path: Path, content: bytes) -> pd.DataFrame:
     if content[:4] == b"\xd0\xcf\x11\xe0":
         raise PlateMapError(f"{path.name} is an old Excel file (.xls): save it as .xlsx or .csv")
     text = _decoded(path, content)
-    first = next(line for line in text.splitlines() if line.strip())
+    first = next((line for line in text.splitlines() if line.strip()), "")
     separator = max("\t,;", key=first.count)
     try:
-        return pd.read_csv(
-            io.StringIO(text),
-            sep=separator,
-            dtype=str,
-            keep_default_na=False,
-            skipinitialspace=True,
-            index_col=False,
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error, ValueError) as error:
+        return _even(csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True), path)
+    except csv.Error as error:
         raise PlateMapError(
             f"{path.name} is no table ({error}): export it as CSV with one row per well"
         ) from None
+
+
+def _even(lines: Iterable[list[str]], path: Path) -> pd.DataFrame:
+    """Table of lines as wide as the first: spreadsheets leave out trailing empty cells, or add some."""
+    rows = [row for row in lines if any(cell.strip() for cell in row)]
+    if not rows:
+        raise PlateMapError(f"{path.name} is empty: export the table again (plate maps on the first sheet)")
+    width = len(rows[0])
+    names: list[str] = []
+    for name in rows[0]:
+        again = sum(n == name or n.startswith(f"{name} (") for n in names)
+        names.append(f"{name} ({again + 1})" if again else name)
+    even = [row[:width] + [""] * (width - len(row)) for row in rows[1:]]
+    return pd.DataFrame(even, columns=pd.Index(names), dtype=str)
 
 
 def _decoded(path: Path, content: bytes) -> str:
@@ -120,10 +128,7 @@ def _excel(path: Path, content: bytes) -> pd.DataFrame:
         raise PlateMapError(
             f"{path.name} is no readable Excel file ({error}): save it again as .xlsx or .csv"
         ) from None
-    rows = [row for row in rows if any(row)]
-    if not rows:
-        raise PlateMapError(f"{path.name}: its first sheet is empty; put the plate map on the first sheet")
-    return pd.DataFrame(rows[1:], columns=pd.Index(rows[0]), dtype=str)
+    return _even(rows, path)
 
 
 def _cell(value: object) -> str:

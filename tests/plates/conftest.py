@@ -11,6 +11,7 @@ import pytest
 import tifffile
 from made_plates import PHENIX_CHANNELS, image, level, phenix_index
 
+
 @pytest.fixture
 def phenix(tmp_path: Path) -> Callable[..., Path]:
     """Write a Phenix plate and return its folder."""
@@ -50,11 +51,18 @@ def ome_zarr(tmp_path: Path) -> Callable[..., Path]:
             (group / ".zgroup").write_text('{"zarr_format": 2}')
             (group / ".zattrs").write_text(json.dumps(attributes))
         else:
-            meta = {"zarr_format": 3, "node_type": "group", "attributes": {"ome": {"version": "0.5", **attributes}}}
+            meta = {
+                "zarr_format": 3,
+                "node_type": "group",
+                "attributes": {"ome": {"version": "0.5", **attributes}},
+            }
             (group / "zarr.json").write_text(json.dumps(meta))
 
     def make(version: str = "0.4", labels: dict[str, list[str]] | None = None, fields: int = 2) -> Path:
-        labels = labels or {"B/3": ["DNA", "ER", "RNA", "AGP", "Mito"], "C/4": ["DNA", "ER", "RNA", "AGP", "Mito"]}
+        labels = labels or {
+            "B/3": ["DNA", "ER", "RNA", "AGP", "Mito"],
+            "C/4": ["DNA", "ER", "RNA", "AGP", "Mito"],
+        }
         root = tmp_path / f"P{version[-1]}.zarr"
         rows = sorted({w.split("/")[0] for w in labels})
         columns = sorted({w.split("/")[1] for w in labels})
@@ -75,7 +83,9 @@ def ome_zarr(tmp_path: Path) -> Callable[..., Path]:
                     {"name": a, "type": "space", "unit": "micrometer"} for a in "yx"
                 ]
                 scale = {"type": "scale", "scale": [1.0, 0.6, 0.6]}
-                multiscales = [{"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": [scale]}]}]
+                multiscales = [
+                    {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": [scale]}]}
+                ]
                 omero = {"channels": [{"label": n} for n in names]}
                 put(root / well / str(f), version, {"multiscales": multiscales, "omero": omero})
                 data = np.stack([image(level(number + 1, 0, f, ch)) for ch in range(len(names))])

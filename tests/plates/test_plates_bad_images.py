@@ -79,7 +79,9 @@ def test_lazy_pixels_of_a_bad_file_fail_with_the_same_sentence(phenix):
 def test_the_plate_decides_the_pixel_type_even_if_its_first_file_is_odd(phenix):
     folder = phenix(wells=[(1, c) for c in range(1, 7)], fields=1)
     for channel in range(1, 7):
-        tifffile.imwrite(folder / "Images" / f"r01c01f01p01-ch{channel}sk1fk1fl1.tiff", image(1, dtype="uint8"))
+        tifffile.imwrite(
+            folder / "Images" / f"r01c01f01p01-ch{channel}sk1fk1fl1.tiff", image(1, dtype="uint8")
+        )
     plate = open_plate(folder)
     with pytest.raises(PlateError, match="uint8 where the plate has uint16"):
         plate.sites[0].read()

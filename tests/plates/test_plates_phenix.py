@@ -171,7 +171,9 @@ def test_entities_in_an_index_are_refused_and_the_plate_still_opens(phenix):
     assert any("safety" in p.what for p in plate.problems)
 
 
-@pytest.mark.parametrize("text", ["<a><b></a>", "", "no xml", "<a/>", "<Images><Image><Row>x</Row></Image></Images>"])
+@pytest.mark.parametrize(
+    "text", ["<a><b></a>", "", "no xml", "<a/>", "<Images><Image><Row>x</Row></Image></Images>"]
+)
 def test_a_damaged_index_is_told_and_the_file_names_are_used(phenix, text):
     folder = phenix()
     (folder / "Images" / "Index.idx.xml").write_text(text)
@@ -211,7 +213,11 @@ def test_opening_a_whole_plate_touches_no_image(tmp_path, monkeypatch):
     for r, c in wells:
         for f in range(1, 10):
             for ch in channels:
-                os.close(os.open(images / f"r{r:02d}c{c:02d}f{f:02d}p01-ch{ch}sk1fk1fl1.tiff", os.O_CREAT | os.O_WRONLY))
+                os.close(
+                    os.open(
+                        images / f"r{r:02d}c{c:02d}f{f:02d}p01-ch{ch}sk1fk1fl1.tiff", os.O_CREAT | os.O_WRONLY
+                    )
+                )
     (images / "Index.idx.xml").write_text(phenix_index(wells, 9, channels))
     monkeypatch.setattr(tifffile, "TiffFile", lambda *a, **k: pytest.fail("an image file was opened"))
     plate = open_plate(tmp_path / "BR9")

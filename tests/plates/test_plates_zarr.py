@@ -41,13 +41,18 @@ def test_wells_fields_channels_and_pixels(ome_zarr, version):
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_well_is_read_by_its_own_channel_names(ome_zarr, version):
-    labels = {"A/1": ["DNA", "ER", "RNA", "AGP", "Mito"], "B/2": ["Mito", "Brightfield", "AGP", "RNA", "ER", "DNA"]}
+    labels = {
+        "A/1": ["DNA", "ER", "RNA", "AGP", "Mito"],
+        "B/2": ["Mito", "Brightfield", "AGP", "RNA", "ER", "DNA"],
+    }
     plate = open_plate(ome_zarr(version, labels, fields=1))
     for well, names in (("A01", labels["A/1"]), ("B02", labels["B/2"])):
         site = plate.well(well).sites[0]
         assert site.problem is None
         for stain, plane in zip(STAINS, site.read(), strict=True):
-            np.testing.assert_array_equal(plane, image(level(1 + "AB".index(well[0]), 0, 0, names.index(stain))))
+            np.testing.assert_array_equal(
+                plane, image(level(1 + "AB".index(well[0]), 0, 0, names.index(stain)))
+            )
     assert list(plate.stains.ignored) == ["Brightfield"]
 
 
@@ -87,7 +92,11 @@ def test_paths_in_metadata_do_not_lead_out_of_the_plate(ome_zarr, path, tmp_path
     shutil.copytree(root / "B", tmp_path / "outside")
     edit(root, "0.4", lambda ome: ome["plate"]["wells"][0].update(path=path))
     edit(root / "C/4", "0.4", lambda ome: ome["well"]["images"][0].update(path="../../../outside/3/0"))
-    edit(root / "C/4/1", "0.4", lambda ome: ome["multiscales"][0]["datasets"][0].update(path="../../../B/3/0/0"))
+    edit(
+        root / "C/4/1",
+        "0.4",
+        lambda ome: ome["multiscales"][0]["datasets"][0].update(path="../../../B/3/0/0"),
+    )
     with pytest.raises(PlateError, match="no stain of it is known"):
         open_plate(root).sites[0].shape  # noqa: B018
     problems = open_plate(root).problems
@@ -128,7 +137,9 @@ def test_pickles_in_an_array_are_refused_unread(ome_zarr, tmp_path, monkeypatch)
 def test_damaged_and_missing_images_are_told(ome_zarr, version):
     root = ome_zarr(version)
     shutil.rmtree(root / "B/3/0/0")
-    chunk = next(f for f in (root / "C/4/0/0").rglob("*") if f.is_file() and "zarr" not in f.name and f.name[0] != ".")
+    chunk = next(
+        f for f in (root / "C/4/0/0").rglob("*") if f.is_file() and "zarr" not in f.name and f.name[0] != "."
+    )
     chunk.write_bytes(b"damaged")
     plate = open_plate(root)
     assert any(p.where == "B/3/0" and "missing or damaged" in p.what for p in plate.problems)
@@ -159,7 +170,9 @@ def write_table_plate(folder, sites, channels="idx,channel\n0,AGP\n1,DNA\n2,ER\n
     count = len(sites.strip().splitlines()) - 1
     data = np.stack([[image(100 * s + c) for c in range(5)] for s in range(count)])
     zarr.open_group(folder / "images.zarr", mode="w", zarr_format=version)
-    array = zarr.create_array(folder / "images.zarr" / "images", shape=data.shape, dtype="uint16", zarr_format=version)
+    array = zarr.create_array(
+        folder / "images.zarr" / "images", shape=data.shape, dtype="uint16", zarr_format=version
+    )
     array[:] = data
     (folder / "sites.csv").write_text(sites)
     (folder / "channels.csv").write_text(channels)

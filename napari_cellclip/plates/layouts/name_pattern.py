@@ -46,10 +46,10 @@ _GUESSES: tuple[tuple[str, str], ...] = (
     ("{well}_{channel}_s{site}", f"{_BEFORE}{_WELL}{_GAP}{_CHANNEL}{_GAP}{_SITE}{_PLANE}"),
     ("{well}_{site}_{channel}", f"{_BEFORE}{_WELL}{_GAP}(?P<site>\\d{{1,4}}){_GAP}{_CHANNEL}"),
     ("{well}_{channel}_{site}", f"{_BEFORE}{_WELL}{_GAP}{_CHANNEL}{_GAP}(?P<site>\\d{{1,4}})"),
-    ("{well}_{channel}", f"{_BEFORE}{_WELL}{_GAP}{_CHANNEL}"),
-    ("{channel}_{well}", f"(?:{_CHANNEL}){_GAP}{_WELL}"),
     ("{well}_s{site}", f"{_BEFORE}{_WELL}{_GAP}{_SITE}"),
     ("{well}_{site}", f"{_BEFORE}{_WELL}{_GAP}(?P<site>\\d{{1,4}})"),
+    ("{well}_{channel}", f"{_BEFORE}{_WELL}{_GAP}{_CHANNEL}"),
+    ("{channel}_{well}", f"(?:{_CHANNEL}){_GAP}{_WELL}"),
     ("{well}", f"{_BEFORE}{_WELL}"),
     ("{field}_s{site}_{channel}", f"{_BEFORE}{_SITE}{_GAP}{_CHANNEL}"),
     ("{field}_{channel}", f"{_BEFORE}{_CHANNEL}"),
@@ -151,7 +151,8 @@ def stem(name: str) -> str:
 def guess_pattern(names: list[str]) -> NamePattern:
     """Guess how a folder's file names are to be read.
 
-    The first reading that fits every name and keeps files apart wins; failing that, the one that fits most.
+    Of the readings that find wells, the one that fits most names and keeps the files apart wins, the earlier
+    in case of a tie. Only if none fits half of them are the names taken to say no wells.
 
     Parameters
     ----------
@@ -165,7 +166,8 @@ def guess_pattern(names: list[str]) -> NamePattern:
     patterns = [NamePattern(t, re.compile(e, re.IGNORECASE), strict=True) for t, e in _GUESSES]
     sample = names[:: len(names) // 1000 + 1]
     fits = [_fit(pattern, sample) for pattern in patterns]
-    best = max(fits)
+    with_wells = [fit for fit, (text, _) in zip(fits, _GUESSES, strict=True) if "{well}" in text]
+    best = max(with_wells) if max(with_wells) >= 0.5 else max(fits)
     return patterns[fits.index(best)]
 
 
