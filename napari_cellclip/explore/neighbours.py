@@ -13,7 +13,7 @@ def unit_rows(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
     """Rows of length 1, float32; rows of zeros stay zero."""
     vectors = np.asarray(vectors, np.float32)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths > 0, lengths, 1)
+    return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32, copy=False)
 
 
 def nearest(

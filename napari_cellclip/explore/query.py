@@ -82,7 +82,7 @@ def ask(
     notes = scored.notes
     if missing := int((~there).sum()):
         wells_are = "1 well has" if missing == 1 else f"{missing} wells have"
-        notes = (*notes, f"{wells_are} no embedding and can not answer (see the failed sites).")
+        notes = (*notes, f"{wells_are} no embedding and cannot answer (see the failed sites).")
 
     # Best first; plates without a score come after, by cosine.
     order = np.lexsort((-cosine, -np.nan_to_num(scored.z, nan=-np.inf)))[:top]

@@ -62,9 +62,10 @@ def umap_map(screen: Screen, seed: int = 0, n_neighbors: int = 15, min_dist: flo
         xy, explained = principal_plane(unit)
         note = f"{len(ids)} wells are too few for UMAP: these are principal components"
         return Projection(ids, xy, "pca", {"explained": explained, "note": note}, unit)
-    parameters = {
+    n_neighbors = min(n_neighbors, len(ids))
+    parameters: dict[str, Any] = {
         "seed": seed,
-        "n_neighbors": min(n_neighbors, len(ids)),
+        "n_neighbors": n_neighbors,
         "min_dist": min_dist,
         "init": "pca",
         "neighbours": "exact",
@@ -74,7 +75,7 @@ def umap_map(screen: Screen, seed: int = 0, n_neighbors: int = 15, min_dist: flo
     path = screen.path / "maps" / f"umap-{state[:16]}.parquet"
     xy_kept = _read(path, ids)
     if xy_kept is None:
-        xy_kept = layout(unit, **{k: parameters[k] for k in ("seed", "n_neighbors", "min_dist")})
+        xy_kept = layout(unit, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist)
         _keep(path, ids, xy_kept, {"method": "umap", "parameters": parameters, "embeddings": state})
     return Projection(ids, xy_kept, "umap", parameters, unit)
 
@@ -98,7 +99,7 @@ def layout(unit: NDArray[np.float32], *, seed: int, n_neighbors: int, min_dist: 
     spread = float(start.std(axis=0).max())
     start = start / spread * 10 if spread > 0 else start
     # Wells with equal embeddings would otherwise start, and stay, on one spot.
-    start = start + np.random.default_rng(seed).normal(scale=1e-4, size=start.shape)
+    jitter = np.random.default_rng(seed).normal(scale=1e-4, size=start.shape)
     with warnings.catch_warnings():
         # Expected: an exact search has no index to hand over, and we place new wells ourselves.
         warnings.filterwarnings("ignore", message=r"precomputed_knn\[2\]", category=UserWarning)
@@ -110,7 +111,7 @@ def layout(unit: NDArray[np.float32], *, seed: int, n_neighbors: int, min_dist: 
             n_neighbors=n_neighbors,
             min_dist=min_dist,
             metric="euclidean",
-            init=start.astype(np.float32),
+            init=(start + jitter).astype(np.float32),
             random_state=seed,
             n_jobs=1,
             precomputed_knn=(indices, distances),

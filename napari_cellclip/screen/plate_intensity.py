@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_cellclip.screen.progress import Progress
-from napari_cellclip.vocabulary import STAINS, CellClipError, ScreenError, Stain
+from napari_cellclip.screen.read_ahead import read_ahead
+from napari_cellclip.vocabulary import STAINS, ScreenError, Stain
 
 if TYPE_CHECKING:
     from napari_cellclip.model import IntensityScaling, IntensityStats
@@ -24,7 +26,7 @@ SAMPLED_PIXELS = 1 << 16
 
 
 def measure_plate(
-    plate: Plate, scaling: IntensityScaling
+    plate: Plate, scaling: IntensityScaling, workers: int = 0
 ) -> Generator[Progress, None, tuple[IntensityStats | None, dict[Stain, tuple[float, float]]]]:
     """Measure display contrast and, where the model asks for it, its plate-wide intensity range.
 
@@ -36,6 +38,8 @@ def measure_plate(
         A plate with all five stains.
     scaling : IntensityScaling
         The model card's.
+    workers : int
+        Threads that read ahead.
 
     Yields
     ------
@@ -61,27 +65,25 @@ def measure_plate(
     kept: list[NDArray[np.generic]] = []
     blacks: list[NDArray[np.float64]] = []
     whites: list[NDArray[np.float64]] = []
-    first_error = "it has no sites"
-    for index in order:
-        site = plate.sites[index]
-        try:
-            pixels = site.read(STAINS)
-            black, white = np.percentile(_thinned(pixels), [BLACK, WHITE], axis=1)
-        except (CellClipError, OSError, ValueError) as error:
-            first_error = str(error) if not blacks else first_error
-            continue
-        blacks.append(black)
-        whites.append(white)
-        if scaling.kind == "plate":
-            kept.append(_thinned(pixels)[:, None, :])
-        yield Progress(
-            len(blacks), total, f"measuring intensities, {site.id}", site.well_id, stage="intensity"
-        )
-        if len(blacks) == total:
-            break
+    first_reason = "it has no sites"
+    with closing(read_ahead([plate.sites[i] for i in order], workers, window=2)) as ahead:
+        for site, pixels in ahead:
+            if isinstance(pixels, str):
+                first_reason = pixels if not blacks else first_reason
+                continue
+            values = _thinned(pixels)
+            black, white = np.percentile(values, [BLACK, WHITE], axis=1)
+            blacks.append(black)
+            whites.append(white)
+            if scaling.kind == "plate":
+                kept.append(values[:, None, :])
+            well = site.rsplit("/", 1)[0]
+            yield Progress(len(blacks), total, f"measuring intensities, {site}", well, stage="intensity")
+            if len(blacks) == total:
+                break
     if not blacks:
         raise ScreenError(
-            f"nothing of plate {plate.name} can be encoded: no site can be read ({first_error})"
+            f"nothing of plate {plate.name} can be encoded: no site can be read ({first_reason})"
         )
     stats = IntensityStats.measure(iter(kept), scaling) if kept else None
     return stats, dict(_limits(np.median(blacks, axis=0), np.percentile(whites, 75, axis=0)))

@@ -89,7 +89,7 @@ def iter_encode(
     shards = Shards(folder, loaded.card.encoder_hash, plate.name)
     begun = record.plates.get(plate.name)
     if begun is None:
-        stats, contrast = yield from measure_plate(plate, loaded.card.intensity)
+        stats, contrast = yield from measure_plate(plate, loaded.card.intensity, workers)
         plan, again = make_plan(plate, batch_size), set[str]()
         begun = PlateRecord(
             path=str(plate.path),

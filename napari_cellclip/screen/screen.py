@@ -121,8 +121,8 @@ class Screen:
         bytes_alike = bool(mine.weights.sha256) and mine.weights.sha256 == other.weights.sha256
         if not bytes_alike or (mine.pooling, mine.heads) != (other.pooling, other.heads):
             raise ScreenError(
-                f"screen {self.name} was embedded by {mine.name!r} with other weights ({mine.card_hash}) than "
-                f"the {other.name!r} given ({other.card_hash}): use that model, or encode again with this one"
+                f"screen {self.name} was embedded by {mine.name!r} ({mine.card_hash}) with other weights than"
+                f" {other.name!r} ({other.card_hash}): use that model, or encode again with this one"
             )
 
     @cached_property

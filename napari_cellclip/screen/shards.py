@@ -59,9 +59,8 @@ class Shards:
 
     def write(self, shard: int, plan: pd.DataFrame, results: Sequence[SiteResult]) -> None:
         """Write a shard, whole; features in half precision, 5 * D values a row, stains as in the card."""
-        results = [result.checked() for result in results]
         stack = [r.features for r in results if r.features is not None]
-        shape = stack[0].shape if stack else (5, 0)
+        shape = stack[0].shape if stack else (5, 1)  # Parquet knows no lists of length 0
         rows = np.zeros((len(results), *shape), np.float16)
         for row, result in zip(rows, results, strict=True):
             if result.features is not None:

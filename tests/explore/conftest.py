@@ -1,0 +1,68 @@
+"""Screens and models in memory, with embeddings that are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_cellclip.model import PromptTemplates
+from napari_cellclip.vocabulary import ScreenError
+
+
+class KnownTexts:
+    """Embeds texts as given vectors; counts how often it is asked."""
+
+    def __init__(self, vectors: dict[str, list[float]]):
+        self.vectors, self.asked = vectors, 0
+
+    def embed_texts(self, texts):
+        self.asked += 1
+        return np.array([self.vectors[t] for t in texts], np.float32)
+
+
+class MemoryScreen:
+    """What explore needs of a screen: wells, embeddings, card and model."""
+
+    def __init__(self, embeddings, controls=(), plates=None, path: Path | None = None, texts=None):
+        self.embeddings = np.asarray(embeddings, np.float32)
+        n = len(self.embeddings)
+        plates = plates or ["P"] * n
+        ids = [f"{plate}/{chr(65 + i // 24)}{i % 24 + 1:02d}" for i, plate in enumerate(plates)]
+        self.name, self.path = "memory", path
+        self.wells = pd.DataFrame(
+            {
+                "Metadata_Plate": plates,
+                "Metadata_treatment": [f"t{i}" for i in range(n)],
+                "Metadata_mechanism": [f"m{i % 3}" for i in range(n)],
+                "Metadata_control_type": ["negcon" if i in controls else "" for i in range(n)],
+            },
+            index=pd.Index(ids, name="well_id"),
+        )
+        self.card = SimpleNamespace(name="known", prompts=PromptTemplates())
+        self.model = KnownTexts(texts or {})
+
+    @property
+    def well_ids(self):
+        return tuple(self.wells.index)
+
+    @property
+    def norms(self):
+        return np.linalg.norm(self.embeddings, axis=1)
+
+    def require_model(self, model):
+        if model is not self.model:
+            raise ScreenError("another model")
+
+
+@pytest.fixture(scope="session")
+def make_screen():
+    return MemoryScreen
+
+
+@pytest.fixture
+def known_texts():
+    return KnownTexts

@@ -1,0 +1,124 @@
+"""From TIFF files to an answer, with a small random model saved on disk: nothing here is faked."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_cellclip.explore import ask, pca_map
+from napari_cellclip.model import (
+    CellCLIP,
+    CellCLIPConfig,
+    EncoderCard,
+    IntensityScaling,
+    ModelCard,
+    SmallEncoder,
+    Tiling,
+    WordPieceTokenizer,
+    load_model,
+    save_model,
+)
+from napari_cellclip.plates import PlateMap, open_plate
+from napari_cellclip.screen import Screen, encode
+from napari_cellclip.vocabulary import STAINS, Control, Kind, Perturbation
+
+WELLS = ["A01", "A02", "A03", "B01", "B02", "B03"]
+
+
+@pytest.fixture(scope="module")
+def model_folder(tmp_path_factory):
+    import torch
+
+    torch.manual_seed(0)
+    tokenizer = WordPieceTokenizer.build(
+        ["U2OS cells treated with tubulin inhibitor"] * 3, size=200, max_length=32
+    )
+    encoder = SmallEncoder(widths=(4, 4, 8, 8), depths=(1, 1, 1, 1), dim=16)
+    config = CellCLIPConfig(
+        width=16,
+        embed_dim=8,
+        layers=1,
+        pool_hidden=8,
+        text_vocabulary=len(tokenizer),
+        text_width=16,
+        text_layers=1,
+        text_heads=2,
+        text_intermediate=16,
+        text_positions=32,
+    )
+    card = ModelCard(
+        name="tiny",
+        encoder=EncoderCard(kind="small", name="tiny", dim=16, widths=(4, 4, 8, 8), depths=(1, 1, 1, 1)),
+        intensity=IntensityScaling(kind="plate"),
+        tiling=Tiling(mode="grid", size=32),
+        embed_dim=8,
+    )
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    save_model(folder, card, encoder, CellCLIP(config), tokenizer)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def plate_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images") / "plate7"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for i, well in enumerate(WELLS):
+        for site in (1, 2):
+            for stain in STAINS:
+                image = rng.integers(200, 900 + 100 * i, (48, 48)).astype(np.uint16)
+                tifffile.imwrite(folder / f"{well}_s{site}_{stain}.tiff", image)
+    (folder / "B03_s2_RNA.tiff").write_bytes(b"II*\0 cut off")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def screen(model_folder, plate_folder, tmp_path_factory):
+    controls = {w: Perturbation(Kind.CONTROL, "DMSO", control=Control.NEGATIVE) for w in WELLS[1:5]}
+    platemap = PlateMap.from_perturbations(
+        controls | {"A01": Perturbation(Kind.COMPOUND, "nocodazole", mechanism="tubulin inhibitor")}
+    )
+    out = tmp_path_factory.mktemp("screens") / "screen"
+    return encode(open_plate(plate_folder), platemap, str(model_folder), out, batch_size=5, device="cpu")
+
+
+def test_files_become_embeddings(screen, plate_folder, model_folder) -> None:
+    assert list(screen.wells["Metadata_Well"]) == WELLS
+    assert np.isfinite(screen.embeddings).all()
+    assert screen.embeddings.shape == (6, 8)
+    assert list(screen.failures["Metadata_Site_id"]) == ["plate7/B03/2"]
+    assert "B03_s2_RNA.tiff" in screen.failures["Metadata_Failure"][0]
+    assert list(screen.wells["Metadata_sites"]) == [2, 2, 2, 2, 2, 1]
+    assert screen.features(["plate7/A01/1"]).shape == (1, 5, 16)
+    assert screen.preview("plate7/B03").shape == (48, 48, 3)
+
+
+def test_a_screen_finds_its_model_again_and_answers(screen) -> None:
+    opened = Screen.open(screen.path)
+    answer = ask(opened, "tubulin inhibitor")
+    assert answer.prompts == tuple(opened.card.prompts.for_query("tubulin inhibitor"))
+    assert sorted(answer.scores.index) == sorted(opened.well_ids)
+    assert np.isfinite(answer.scores["score"]).all()
+    start = time.perf_counter()
+    again = ask(opened, "tubulin inhibitor")
+    assert time.perf_counter() - start < 0.5
+    assert again.scores.equals(answer.scores)
+    assert len(pca_map(opened).ids) == 6
+
+
+def test_cosine_is_that_of_the_model(screen, model_folder) -> None:
+    model = load_model(model_folder, device="cpu")
+    answer = ask(screen, "anything", prompts=["tubulin inhibitor"], model=model)
+    text = model.embed_texts(["tubulin inhibitor"])[0]
+    wanted = [e @ text / np.linalg.norm(e) / np.linalg.norm(text) for e in screen.embeddings]
+    np.testing.assert_allclose(answer.scores["cosine"].reindex(screen.well_ids), wanted, atol=1e-5)
+
+
+def test_encoding_without_labels_gives_the_same_scores(screen, plate_folder, model_folder, tmp_path) -> None:
+    controls = {w: Perturbation(Kind.CONTROL, "DMSO", control=Control.NEGATIVE) for w in WELLS[1:5]}
+    blind = PlateMap.from_perturbations(controls)
+    other = encode(open_plate(plate_folder), blind, str(model_folder), tmp_path, batch_size=5, device="cpu")
+    assert ask(other, "tubulin inhibitor").scores.equals(ask(screen, "tubulin inhibitor").scores)
