@@ -127,22 +127,3 @@ def wait(ready: Callable[[], bool], seconds: float, stop: Callable[[], bool] = l
     while monotonic() < end and not ready() and not stop():
         QApplication.processEvents()
         QApplication.sendPostedEvents()
-
-
-def open_demo(screenshot: Path | None = None, query: str = QUERY) -> Path | None:
-    """Simulate and encode the sample plate (or find both in the cache), then show or picture it.
-
-    Parameters
-    ----------
-    screenshot : Path, optional
-        Write the window there and leave; otherwise the window stays until it is closed.
-    query : str
-        What to ask.
-    """
-    from napari_cellclip.cli.demo import demo_screen
-
-    plate, screen = demo_screen()
-    if screenshot is not None:
-        return picture(plate, screen, query, screenshot)
-    show(plate, screen, query)
-    return None
