@@ -7,9 +7,11 @@ from weakref import ref
 
 import numpy as np
 import pandas as pd
+from scipy.spatial import cKDTree
 
 from napari_cellclip.gui.palette import ColourScale
 from napari_cellclip.gui.session import Session, Task
+from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:
     from napari.layers import Image, Points
@@ -18,19 +20,29 @@ if TYPE_CHECKING:
     from napari_cellclip.screen import Screen
 
 MARK = "cellclip"
-MAP_PIXELS = 2400
+SMALLEST, LARGEST = 1400, 4096
+"""Sides of the picture in pixels: 4096 is what every graphics card takes as one texture."""
+
 THUMBNAIL = 72
 
 
-def places(xy: np.ndarray, count: int, size: int = MAP_PIXELS, tile: int = THUMBNAIL) -> np.ndarray:
+def picture_size(xy: np.ndarray, tile: int = THUMBNAIL) -> int:
+    """Side of a picture in which typical neighbours just touch, within what a texture can be."""
+    if len(xy) < 2:
+        return SMALLEST
+    span = float(max((xy.max(axis=0) - xy.min(axis=0)).max(), 1e-9))
+    nearest = cKDTree(xy).query(xy, k=2)[0][:, 1]
+    apart = max(float(np.median(nearest)) / span, 1e-6)
+    return int(np.clip(tile / apart + 2 * tile, SMALLEST, LARGEST))
+
+
+def places(xy: np.ndarray, size: int, tile: int = THUMBNAIL) -> np.ndarray:
     """Put map coordinates into a picture, keeping their proportions.
 
     Parameters
     ----------
     xy : ndarray
         Map coordinates ``[n, 2]``, x to the right and y up.
-    count : int
-        Number of wells; kept apart from ``len(xy)`` so that a subset lies where the whole would.
     size, tile : int
         Side of the picture and of a thumbnail in pixels.
 
@@ -39,7 +51,7 @@ def places(xy: np.ndarray, count: int, size: int = MAP_PIXELS, tile: int = THUMB
     ndarray
         Row and column of each thumbnail's centre, float ``[n, 2]``.
     """
-    if count == 0:
+    if len(xy) == 0:
         return np.zeros((0, 2))
     low, high = xy.min(axis=0), xy.max(axis=0)
     span = float(max((high - low).max(), 1e-9))
@@ -47,11 +59,14 @@ def places(xy: np.ndarray, count: int, size: int = MAP_PIXELS, tile: int = THUMB
     return np.stack([size - scaled[:, 1], scaled[:, 0]], axis=1)
 
 
-def mosaic(screen: Screen, ids: list[str], centres: np.ndarray, size: int = MAP_PIXELS) -> np.ndarray:
-    """Picture with each well's thumbnail at its place, RGBA uint8 ``[size, size, 4]``."""
+def mosaic(screen: Screen, ids: list[str], centres: np.ndarray, size: int) -> np.ndarray:
+    """Picture with each well's thumbnail at its place, later ones on top, RGBA uint8 ``[size, size, 4]``."""
     picture = np.zeros((size, size, 4), np.uint8)
     for identifier, (row, column) in zip(ids, centres, strict=True):
-        thumbnail = fitted(screen.preview(identifier), THUMBNAIL)
+        try:
+            thumbnail = fitted(screen.preview(identifier), THUMBNAIL)
+        except CellClipError:  # no site of this well was readable: its frame alone is drawn
+            continue
         height, width = thumbnail.shape[:2]
         top = int(np.clip(row - height / 2, 0, size - height))
         left = int(np.clip(column - width / 2, 0, size - width))
@@ -112,14 +127,19 @@ class MapLayers:
             self.session.said.emit(Task.MAP, "There is no map yet: encode a plate first.")
             return False
         self._ids, self._projection = [str(i) for i in projection.ids], projection
-        centres = places(np.asarray(projection.xy, float), len(self._ids))
-        picture = mosaic(screen, self._ids, centres)
-        scale = self._scale()
+        xy = np.asarray(projection.xy, float)
+        size = picture_size(xy)
+        centres = places(xy, size)
+        scores = self.session.wells["score"].reindex(self._ids).to_numpy(float)
+        upwards = np.argsort(np.nan_to_num(scores, nan=-np.inf), kind="stable")  # the best lie on top
+        picture = mosaic(screen, [self._ids[i] for i in upwards], centres[upwards], size)
+        scale = self._scale(size)
         record = {MARK: {"screen": screen.name, "map": projection.method}}
         if self.image is None:
             self._image = viewer.add_image(picture, name="map", rgb=True, metadata=record, **scale)
         else:
             self.image.data = picture
+            self.image.scale = scale["scale"]
         if self.points is None:
             self._points = viewer.add_points(
                 centres,
@@ -134,6 +154,7 @@ class MapLayers:
             self._points.selected_data.events.items_changed.connect(self.on_points_selected)
         else:
             self.points.data = centres
+            self.points.scale = scale["scale"]
         self.image.visible = self.points.visible = True
         self.refresh()
         viewer.layers.selection.active = self.points
@@ -202,10 +223,10 @@ class MapLayers:
         finally:
             self._echo = False
 
-    def _scale(self) -> dict[str, Any]:
+    def _scale(self, size: int) -> dict[str, Any]:
         """Draw the map as large as a field, so that one zoom suits both."""
         plate = self.session.plate
         if plate is None or not plate.pixel_size or not plate.sites:
             return {"scale": (1, 1), "units": ("pixel", "pixel")}
         side = plate.sites[0].shape[0] * plate.pixel_size
-        return {"scale": (side / MAP_PIXELS,) * 2, "units": ("um", "um")}
+        return {"scale": (side / size,) * 2, "units": ("um", "um")}

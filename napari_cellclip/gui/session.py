@@ -241,6 +241,13 @@ class Session:
         return [str(i) for i in scores[scores >= self._view.threshold].sort_values(ascending=False).index]
 
     @property
+    def coloured_by(self) -> str:
+        """Column that colours wells: the one asked for, or the cosine where no score could be given."""
+        scores = self.wells[["score", "cosine"]].notna().any()
+        wanted = self._view.colour_by
+        return "cosine" if wanted == "score" and not scores["score"] and scores["cosine"] else wanted
+
+    @property
     def shown(self) -> str | None:
         """Id of the site on the canvas."""
         return self._shown

@@ -170,7 +170,10 @@ class HitsPanel(QWidget):
         self._echo = False
         answered = self.session.answer is not None
         if answered:
-            self.table.sortByColumn(2, Qt.SortOrder.DescendingOrder)
+            keys = [key for _, key in COLUMNS]
+            scored = bool(self.session.wells["score"].notna().any())
+            best = keys.index("score" if scored else "cosine")
+            self.table.sortByColumn(best, Qt.SortOrder.DescendingOrder)
         else:
             self.sorted.sort(-1)
         table = self.session.wells

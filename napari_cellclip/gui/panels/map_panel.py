@@ -37,8 +37,7 @@ class MapPanel(QWidget):
     def __init__(self, session: Session, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
-        self.view = MapView(thumbnails.tooltip)
-        self.view.setToolTip(HELP)
+        self.view = MapView(thumbnails.tooltip, HELP)
         self.method = QComboBox()
         for key, title in METHODS.items():
             self.method.addItem(title, key)
@@ -96,8 +95,9 @@ class MapPanel(QWidget):
         """Colour the points by what was asked."""
         view = self.session.view
         table = self.session.wells.reindex(self.view.ids)
-        values = table[view.colour_by].to_numpy(float)
-        threshold = view.threshold if view.grey_rest and view.colour_by == "score" else None
+        column = self.session.coloured_by
+        values = table[column].to_numpy(float)
+        threshold = view.threshold if view.grey_rest and column == "score" else None
         tone = tones(self)
         scale = ColourScale.spanning(values, threshold, view.ramp, tone.dark)
         rgb = scale.colours(values)

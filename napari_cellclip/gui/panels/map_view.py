@@ -86,6 +86,13 @@ class _LassoBox(ViewBox):
             self.clicked.emit((at.x(), at.y()), mode_of(event.modifiers()))
 
 
+class _Dots(ScatterPlotItem):
+    """Points that leave clicks to the map, which knows the nearest one."""
+
+    def mouseClickEvent(self, event: Any) -> None:
+        event.ignore()
+
+
 class MapView(GraphicsLayoutWidget):
     """Points with ids, coloured; says what was lassoed, clicked, opened.
 
@@ -93,14 +100,18 @@ class MapView(GraphicsLayoutWidget):
     ----------
     tooltip : callable
         Rich text for an id.
+    help_text : str
+        Shown where there is no point.
     """
 
     picked = Signal(object, str)
     opened = Signal(str)
 
-    def __init__(self, tooltip: Callable[[str], str], parent: QWidget | None = None) -> None:
+    def __init__(
+        self, tooltip: Callable[[str], str], help_text: str = "", parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._tooltip = tooltip
+        self._tooltip, self._help = tooltip, help_text
         self.ids: list[str] = []
         self.xy = np.zeros((0, 2))
         self._tree: cKDTree | None = None
@@ -108,8 +119,8 @@ class MapView(GraphicsLayoutWidget):
         self.box = _LassoBox()
         self.addItem(self.box)
         self.density_item = ImageItem()
-        self.scatter = ScatterPlotItem(pxMode=True, size=9)
-        self.rings = ScatterPlotItem(pxMode=True, size=14, brush=None)
+        self.scatter = _Dots(pxMode=True, size=9)
+        self.rings = _Dots(pxMode=True, size=14, brush=None)
         for item in (self.density_item, self.scatter, self.rings):
             self.box.addItem(item)
         self.box.lassoed.connect(self._lassoed)
@@ -212,9 +223,6 @@ class MapView(GraphicsLayoutWidget):
         if event.type() == QEvent.Type.ToolTip:
             at = self.box.mapSceneToView(self.mapToScene(event.pos()))
             hit = self.nearest(at.x(), at.y())
-            if hit is not None:
-                QToolTip.showText(event.globalPos(), self._tooltip(hit), self)
-            else:
-                QToolTip.hideText()
+            QToolTip.showText(event.globalPos(), self._tooltip(hit) if hit is not None else self._help, self)
             return True
         return super().viewportEvent(event)

@@ -114,10 +114,11 @@ class PlatePanel(QWidget):
         here = table[table["plate"] == name] if name is not None else table
         plate = session.plate if session.plate is not None and session.plate.name == name else None
         shape = shape_of(here, plate)
-        values = here[view.colour_by].to_numpy(float) if len(here) else np.zeros(0)
-        threshold = view.threshold if view.grey_rest and view.colour_by == "score" else None
+        column = session.coloured_by
+        values = here[column].to_numpy(float) if len(here) else np.zeros(0)
+        threshold = view.threshold if view.grey_rest and column == "score" else None
         # The scale spans all plates, so that plates can be compared.
-        everything = table[view.colour_by].to_numpy(float) if len(table) else values
+        everything = table[column].to_numpy(float) if len(table) else values
         scale = ColourScale.spanning(everything, threshold, view.ramp, tones(self).dark)
         scored = np.isfinite(values)
         colours = scale.colours(values)
@@ -135,7 +136,7 @@ class PlatePanel(QWidget):
         ]
         self.view.set_wells(marks, shape)
         if scored.any():
-            rows, columns = edge_medians(grid_of(here, shape, view.colour_by))
+            rows, columns = edge_medians(grid_of(here, shape, column))
             median_scale = ColourScale.spanning(np.r_[rows, columns], None, view.ramp, scale.dark)
             self.view.set_medians(median_scale.colours(rows), median_scale.colours(columns))
         else:
