@@ -43,7 +43,7 @@ def files_in(folder: Path, root: Path | None = None) -> tuple[list[Path], list[P
                 refused.append(Path(entry.path))
             elif entry.is_file():
                 files.append(Path(entry.path))
-    return sorted(files), sorted(refused)
+    return sorted(files, key=str), sorted(refused, key=str)
 
 
 def folders_in(folder: Path) -> list[Path]:

@@ -116,6 +116,10 @@ class Plate:
         """Everything the user should know about this plate; reads a few file headers the first time."""
         found = [*self._acquisition.problems, *self._stain_problems]
         found += self._site_problems()
+        if self._format.unreadable:
+            found.append(
+                Problem(self.name, "none of the image files looked at can be read: copy the plate again")
+            )
         dtype = self._format.dtype
         if dtype is not None and dtype != np.uint16:
             what = "8-bit: fine intensity differences are lost" if dtype == np.uint8 else f"of type {dtype}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -30,15 +31,19 @@ class PixelFormat:
     def __init__(self, planes: Sequence[Plane]) -> None:
         self._planes = tuple(planes)
 
+    @property
+    def unreadable(self) -> bool:
+        """Whether not one of the files asked can be read."""
+        return bool(self._planes) and self.dtype is None
+
     @cached_property
     def dtype(self) -> np.dtype[Any] | None:
         """Most frequent pixel type among the files asked; 16-bit wins a tie; ``None`` if none can be read."""
         found: Counter[str] = Counter()
         for plane in self._planes:
-            try:
+            # A damaged file is reported when its own site is read.
+            with suppress(PlateError):
                 found[plane.header()[1].name] += 1
-            except PlateError:
-                continue  # a damaged file is reported when its own site is read
         best = max(found, key=lambda name: (found[name], name == "uint16"), default=None)
         return np.dtype(best) if best else None
 

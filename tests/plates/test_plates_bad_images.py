@@ -88,6 +88,13 @@ def test_the_plate_decides_the_pixel_type_even_if_its_first_file_is_odd(phenix):
     assert plate.sites[1].read().dtype == np.uint16
 
 
+def test_a_plate_of_unreadable_files_says_so_without_being_encoded(phenix):
+    folder = phenix()
+    for file in (folder / "Images").glob("*.tiff"):
+        file.write_bytes(b"")
+    assert any("none of the image files" in p.what for p in open_plate(folder).problems)
+
+
 def _all_as(folder, make):
     for file in (folder / "Images").glob("*.tiff"):
         tifffile.imwrite(file, make())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from functools import lru_cache
 
 from napari_cellclip.vocabulary import (
     CellClipError,
@@ -145,7 +145,7 @@ class NamePattern:
 
 def stem(name: str) -> str:
     """Path of an image without ``.tif``, ``.tiff`` or ``.ome.tif``."""
-    return re.sub(r"(\.ome)?\.tiff?$", "", str(PurePosixPath(name)), flags=re.IGNORECASE)
+    return re.sub(r"(\.ome)?\.tiff?$", "", name, flags=re.IGNORECASE)
 
 
 def guess_pattern(names: list[str]) -> NamePattern:
@@ -197,6 +197,7 @@ def _from_template(text: str) -> str:
     return body
 
 
+@lru_cache(maxsize=4096)  # a plate has a dozen channels and ten thousand files
 def _is_channel(text: str) -> bool:
     code = re.fullmatch(rf"{_CODE}|\d{{1,2}}", text, re.IGNORECASE)
     return bool(code) or Stain.recognise(text) is not None or is_unstained(text)
