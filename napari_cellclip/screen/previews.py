@@ -46,7 +46,10 @@ def shrink(
 
 
 def composite(stains: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Add five stains in their usual colours.
+    """Show five stains in their usual colours as one picture.
+
+    Where stains overlap, plain addition turns everything white; here each pixel takes the mean colour of
+    its stains, weighted by the cube of their brightness, and the brightness of the brightest.
 
     Parameters
     ----------
@@ -57,9 +60,11 @@ def composite(stains: NDArray[np.uint8]) -> NDArray[np.uint8]:
     -------
     ndarray of uint8 (y, x, 3)
     """
-    colours = np.array([[int(s.colour[i : i + 2], 16) for i in (1, 3, 5)] for s in STAINS], np.float32) / 255
-    added = np.tensordot(stains.astype(np.float32), colours, axes=(0, 0))
-    return np.clip(added, 0, 255).astype(np.uint8)
+    colours = np.array([[int(s.colour[i : i + 2], 16) for i in (1, 3, 5)] for s in STAINS], np.float32)
+    values = stains.astype(np.float32) / 255
+    weights = values**3
+    hue = np.tensordot(weights, colours, axes=(0, 0)) / np.maximum(weights.sum(axis=0), 1e-9)[..., None]
+    return np.rint(hue * values.max(axis=0)[..., None]).astype(np.uint8)
 
 
 class Previews:

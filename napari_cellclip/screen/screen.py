@@ -281,7 +281,7 @@ class Screen:
         return image
 
     def preview(self, well: str) -> NDArray[np.uint8]:
-        """Small picture of a well, uint8 (y, x, 3): its stains added in their usual colours.
+        """Small picture of a well, uint8 (y, x, 3): its stains in their usual colours.
 
         Raises
         ------

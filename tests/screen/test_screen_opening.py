@@ -95,13 +95,26 @@ def test_shrinking_averages_blocks_and_clips() -> None:
     assert (small[2] == 0).all()
 
 
-def test_composite_adds_the_stains_colours() -> None:
-    image = np.zeros((5, 1, 2), np.uint8)
-    image[STAINS.index(Stain.DNA), 0, 0] = 255
-    image[:, 0, 1] = 255
-    colour = composite(image)
-    assert "#" + bytes(colour[0, 0].tolist()).hex() == Stain.DNA.colour
-    assert colour[0, 1].tolist() == [255, 255, 255]
+def test_composite_shows_a_lone_stain_in_its_colour_and_never_overflows() -> None:
+    image = np.zeros((5, 1, 4), np.uint8)
+    dna = STAINS.index(Stain.DNA)
+    image[dna, 0, 0], image[dna, 0, 1] = 255, 51
+    image[:, 0, 2] = 255
+    colour = composite(image)[0].astype(int)
+    assert "#" + bytes(colour[0].tolist()).hex() == Stain.DNA.colour
+    np.testing.assert_allclose(colour[1], colour[0] / 5, atol=0.5)
+    mean = np.mean([[int(s.colour[i : i + 2], 16) for i in (1, 3, 5)] for s in STAINS], axis=0)
+    np.testing.assert_allclose(colour[2], mean, atol=0.5)
+    assert colour[3].tolist() == [0, 0, 0]
+
+
+def test_composite_leans_towards_the_brighter_stain() -> None:
+    image = np.zeros((5, 1, 1), np.uint8)
+    image[STAINS.index(Stain.DNA)], image[STAINS.index(Stain.MITO)] = 200, 100
+    red, _, blue = composite(image)[0, 0].tolist()
+    weights = np.array([8, 1]) / 9
+    assert red == pytest.approx((weights @ [0x4D, 0xFF]) * 200 / 255, abs=0.6)
+    assert blue == pytest.approx((weights @ [0xFF, 0xA3]) * 200 / 255, abs=0.6)
 
 
 def test_run_without_previews_says_so(tmp_path, make_plate, make_model) -> None:
