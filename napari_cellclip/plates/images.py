@@ -259,6 +259,15 @@ def _metadata_file(path: Path) -> Path:
     return path / "zarr.json" if (path / "zarr.json").exists() else path / ".zarray"
 
 
+def zarr_shape(path: Path) -> tuple[int, ...]:
+    """Shape of a Zarr array of either version by its metadata, empty if they are missing or damaged."""
+    try:
+        shape = json.loads(_metadata_file(path).read_text(encoding="utf-8")).get("shape")
+        return tuple(int(n) for n in shape or ())
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return ()
+
+
 def check_codecs(metadata: Path) -> None:
     """Refuse a Zarr array whose codecs are not on the list of those that only move bytes.
 

@@ -71,6 +71,8 @@ def open_plate(
         return Plate(_read(folder, layout, options), channels)
     except PermissionError as error:
         raise PlateError(f"{error.filename} may not be read: ask for permission to that folder") from None
+    except OSError as error:
+        raise PlateError(f"{folder} cannot be read ({error}): check the disk or the connection") from None
 
 
 def find_platemap(path: str | Path) -> Path | None:

@@ -223,6 +223,20 @@ def test_a_site_with_fewer_channels_is_told(tmp_path):
         plate.well("B03").sites[0].read()
 
 
+def test_a_damaged_first_file_does_not_close_the_plate(tmp_path):
+    folder = write_sites(tmp_path / "P8")
+    (folder / "A01_s1.ome.tif").write_bytes(b"")
+    plate = open_plate(folder)
+    assert plate.stains.complete
+    assert plate.sites[1].read().shape == (5, 6, 8)
+    with pytest.raises(PlateError, match="empty"):
+        plate.sites[0].read()
+    for file in folder.iterdir():
+        file.write_bytes(b"II*\0")
+    with pytest.raises(PlateError, match="damaged"):
+        open_plate(folder)
+
+
 def test_ome_xml_with_entities_is_refused(tmp_path):
     bomb = '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x "y">]><OME><Image><Pixels SizeC="1">&x;</Pixels></Image></OME>'
     tifffile.imwrite(tmp_path / "A01_s1.ome.tif", image(1), description=bomb, metadata=None)

@@ -196,6 +196,21 @@ def test_colliding_plates_in_one_array_ask_for_a_name(tmp_path):
     np.testing.assert_array_equal(open_plate(folder, name="C").sites[0].read(["AGP"])[0], image(100))
 
 
+@pytest.mark.parametrize("break_it", ["metadata", "numbers", "empty", "names"])
+def test_damaged_tables_and_arrays_are_refused_in_a_sentence(tmp_path, break_it):
+    folder = write_table_plate(tmp_path / "p", "idx,Well\n0,A1\n")
+    if break_it == "metadata":
+        (folder / "images.zarr" / "images" / "zarr.json").write_text('{"shape": oops')
+    elif break_it == "numbers":
+        (folder / "sites.csv").write_text("idx,Well\nfirst,A1\n")
+    elif break_it == "empty":
+        (folder / "sites.csv").write_text("")
+    else:
+        (folder / "channels.csv").write_text("idx,colour\n0,blue\n")
+    with pytest.raises(PlateError):
+        open_plate(folder)
+
+
 def test_sites_without_wells_and_beyond_the_array(tmp_path):
     folder = write_table_plate(tmp_path / "p", "idx,Site\n0,1\n9,2\n")
     plate = open_plate(folder)

@@ -22,7 +22,7 @@ from napari_cellclip.plates.acquisition import (
     shape_for,
 )
 from napari_cellclip.plates.folder import folders_in, inside
-from napari_cellclip.plates.images import ZarrPlane
+from napari_cellclip.plates.images import ZarrPlane, zarr_shape
 from napari_cellclip.plates.layouts.options import Options
 from napari_cellclip.vocabulary import (
     PLATE_SHAPES,
@@ -138,7 +138,7 @@ def _planes(
     if array is None or not array.resolve().is_relative_to(root.resolve()):
         return {}, "has no multiscales metadata that can be followed; copy the image again"
     axes = [str(a.get("name") if isinstance(a, dict) else a).lower() for a in scales[0].get("axes") or []]
-    shape = _array_shape(array)
+    shape = zarr_shape(array)
     if not shape:
         return {}, f"its array {array.name} is missing or damaged; copy the image again"
     axes = axes or ["t", "c", "z", "y", "x"][-len(shape) :]
@@ -210,14 +210,6 @@ def _attributes(group: Path) -> dict[str, Any]:
         ome = attributes.get("ome")
         return ome if isinstance(ome, dict) else {}
     return _json(group / ".zattrs") if (group / ".zattrs").is_file() else {}
-
-
-def _array_shape(array: Path) -> tuple[int, ...]:
-    for name in ("zarr.json", ".zarray"):
-        if (array / name).is_file():
-            shape = _json(array / name).get("shape")
-            return tuple(int(n) for n in shape) if isinstance(shape, list) else ()
-    return ()
 
 
 def _json(path: Path) -> dict[str, Any]:

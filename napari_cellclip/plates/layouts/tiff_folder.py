@@ -28,6 +28,9 @@ from napari_cellclip.plates.layouts.options import Options
 from napari_cellclip.plates.tiff_metadata import TiffAxes, TiffChannel
 from napari_cellclip.vocabulary import PlateError, parse_well
 
+MAX_TRIES = 20
+"""How many files are opened in search of one that says its channels."""
+
 
 def recognise(path: Path, options: Options) -> Path | None:
     """Return ``path`` if it is a folder with TIFF images in it, or one TIFF image."""
@@ -39,8 +42,8 @@ def recognise(path: Path, options: Options) -> Path | None:
 def read(path: Path, options: Options) -> Acquisition:
     """Read wells, sites and channels from the names of files.
 
-    Of the pixels' files at most one is opened, and only where a file holds a whole site: its header names
-    the channels.
+    No pixels are read. Only where a file holds a whole site is one opened, because its header names the
+    channels.
 
     Parameters
     ----------
@@ -69,7 +72,7 @@ def read(path: Path, options: Options) -> Acquisition:
     problems += _remarks(pattern, images, parsed, given=options.pattern is not None)
     per_site = not any(p.channel for p in parsed.values())
     if per_site:
-        channels, axes = _channels_inside(images[next(iter(parsed))])
+        channels, axes = _channels_inside([images[name] for name in parsed])
     else:
         names = sorted({p.channel for p in parsed.values() if p.channel})
         channels, axes = [Channel(n, "file name", _number(n)) for n in names], None
@@ -106,9 +109,20 @@ def _remarks(
     return remarks
 
 
-def _channels_inside(path: Path) -> tuple[list[Channel], TiffAxes]:
-    """Channels of a multi-channel TIFF by its own metadata."""
-    axes = tiff_axes(path)
+def _first_readable(paths: list[Path]) -> tuple[Path, TiffAxes]:
+    """The first of a few files that is not damaged, so that one bad file does not close the plate."""
+    errors = []
+    for path in paths[:MAX_TRIES]:
+        try:
+            return path, tiff_axes(path)
+        except PlateError as error:
+            errors.append(error)
+    raise errors[0]
+
+
+def _channels_inside(paths: list[Path]) -> tuple[list[Channel], TiffAxes]:
+    """Channels of multi-channel TIFFs by their own metadata."""
+    path, axes = _first_readable(paths)
     if axes.rgb:
         raise PlateError(
             f"{path.name} is an RGB picture, not a measurement: export each stain as 16-bit grey levels"

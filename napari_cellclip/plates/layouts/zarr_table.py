@@ -18,7 +18,7 @@ from napari_cellclip.plates.acquisition import (
     strip_of,
 )
 from napari_cellclip.plates.folder import folders_in
-from napari_cellclip.plates.images import ZarrPlane
+from napari_cellclip.plates.images import ZarrPlane, zarr_shape
 from napari_cellclip.plates.layouts.options import Options
 from napari_cellclip.plates.tables import read_table
 from napari_cellclip.vocabulary import CellClipError, PlateError, normalise_well, parse_well
@@ -42,15 +42,13 @@ def read(folder: Path, options: Options) -> Acquisition:
     PlateError
         If there are several arrays, or several plates that collide.
     """
-    import zarr
-
     arrays = _arrays(folder)
     if len(arrays) > 1:
         raise PlateError(f"{folder} holds several arrays ({', '.join(a.name for a in arrays)}): expected one")
     array = arrays[0]
-    shape = zarr.open_array(array, mode="r").shape
+    shape = zarr_shape(array)
     if len(shape) != 4:
-        raise PlateError(f"{array} has shape {shape}: expected (site, channel, y, x)")
+        raise PlateError(f"{array} is no array of (site, channel, y, x): its metadata say shape {shape}")
     channels, problems = _channels(folder / "channels.csv", shape[1])
     sites, name, found = _sites(folder, options.name)
     fields, left_out = _fields(sites, array, channels, shape[0])
@@ -120,7 +118,12 @@ def _sites(folder: Path, wanted: str | None) -> tuple[pd.DataFrame, str, list[Pr
 
 def _indices(table: pd.DataFrame) -> list[int]:
     column = next((c for c in table.columns if c.lower() in ("idx", "index")), None)
-    return [int(i) for i in table[column]] if column else list(range(len(table)))
+    try:
+        return [int(i) for i in table[column]] if column else list(range(len(table)))
+    except ValueError:
+        raise PlateError(
+            f"column {column!r} of the tables must hold the numbers of sites and channels"
+        ) from None
 
 
 def _is_well(text: str) -> bool:
