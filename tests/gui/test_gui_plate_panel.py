@@ -78,7 +78,9 @@ def test_click_beside_the_wells_selects_nothing(panel, qtbot):
 
 
 def test_double_click_opens_the_well(panel, qtbot):
-    qtbot.mouseDClick(panel.view.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, panel.view.position_of("toy/E05"))
+    qtbot.mouseDClick(
+        panel.view.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, panel.view.position_of("toy/E05")
+    )
     assert panel.session.shown == "toy/E05/1"
     assert panel.view.shown == "toy/E05"
 
@@ -132,7 +134,9 @@ def test_any_format_fits_into_view(count, qtbot):
     view = PlateView(str)
     qtbot.addWidget(view)
     view.resize(480, 330)
-    marks = [WellMark(f"p/{well_name(r, c)}", r, c, (200, 30, 30)) for r in range(rows) for c in range(columns)]
+    marks = [
+        WellMark(f"p/{well_name(r, c)}", r, c, (200, 30, 30)) for r in range(rows) for c in range(columns)
+    ]
     view.set_wells(marks, (rows, columns))
     view.show()
     qtbot.waitExposed(view)
