@@ -89,5 +89,10 @@ def inside(root: Path, relative: str) -> Path | None:
     pure = PurePosixPath(relative.replace("\\", "/"))
     if pure.is_absolute() or ".." in pure.parts or "\0" in relative or not pure.parts:
         return None
-    path = root / pure
-    return path if path.resolve().is_relative_to(root.resolve()) else None
+    path = str(root)
+    for part in pure.parts:
+        path = os.path.join(path, part)
+        # Only links are resolved: a plate has thousands of paths and hardly ever a link.
+        if os.path.islink(path) and not Path(path).resolve().is_relative_to(root.resolve()):
+            return None
+    return Path(path)

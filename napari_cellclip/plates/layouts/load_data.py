@@ -188,7 +188,7 @@ def _well_texts(table: pd.DataFrame) -> list[str]:
 
 
 def _from_numbers(row: str, column: str) -> str:
-    if row.isdigit() and column.isdigit() and int(row) and int(column):
+    if row.isdecimal() and column.isdecimal() and int(row) and int(column):
         return well_name(int(row) - 1, int(column) - 1)
     return f"{row}{column}"
 
@@ -201,7 +201,7 @@ def _fields(
     grouped: dict[tuple[str, int | str], list[dict[str, str]]] = defaultdict(list)
     for well, number, row in zip(wells, numbers, rows, strict=True):
         if well is not None:
-            site = int(number) if number.isdigit() else number.replace("/", "_") or 1
+            site = int(number) if number.isdecimal() else number.replace("/", "_") or 1
             grouped[well, site].append({str(k): v for k, v in row.items()})
     places = {} if known else strip_of([w for w in wells if w])
     fields = []
@@ -238,7 +238,7 @@ def _plane(
         found = files.find(name, folder)
         if len(found) == 1:
             frame = entries[0].get(f"Frame_{channel}", "")
-            return TiffPlane(found[0], int(frame) if frame.isdigit() and int(frame) else None), None
+            return TiffPlane(found[0], int(frame) if frame.isdecimal() and int(frame) else None), None
         last = PurePosixPath(name.replace("\\", "/")).name
         if found:
             return None, (
@@ -261,7 +261,7 @@ def _channel(table: pd.DataFrame, channel: str) -> Channel:
     return Channel(
         name=channel,
         source="load_data column",
-        number=int(number) if number.isdigit() else None,
+        number=int(number) if number.isdecimal() else None,
         aliases=(dye,) if dye else (),
         excitation=_number(first("MainExcitationWavelength")),
         emission=_number(first("MainEmissionWavelength")),

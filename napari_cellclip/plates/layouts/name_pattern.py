@@ -209,4 +209,4 @@ def _well(found: dict[str, str]) -> str:
     row, column = found.get("row"), found.get("column")
     if not row or not column:
         return ""
-    return well_name(int(row) - 1, int(column) - 1) if row.isdigit() else normalise_well(row + column)
+    return well_name(int(row) - 1, int(column) - 1) if row.isdecimal() else normalise_well(row + column)

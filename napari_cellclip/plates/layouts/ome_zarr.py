@@ -81,7 +81,7 @@ def read(root: Path, options: Options) -> Acquisition:
                 Problem(text or "well", "leads out of the plate's folder or is no well; it is left out")
             )
             continue
-        fields += _well(root, folder, text, position, channels, sizes, problems)
+        fields += _well(folder, text, position, channels, sizes, problems)
     require_fields(fields, root)
     named = str(plate.get("name") or "") or plate_name(root)
     return Acquisition(
@@ -97,7 +97,6 @@ def read(root: Path, options: Options) -> Acquisition:
 
 
 def _well(
-    root: Path,
     folder: Path,
     text: str,
     position: tuple[int, int],
@@ -115,12 +114,12 @@ def _well(
     for image in images:
         path = str(image.get("path", ""))
         label = f"{text}/{path}"
-        group = inside(root, label) if inside(folder, path) else None
+        group = inside(folder, path)
         if group is None:
             problems.append(Problem(label, "leads out of the plate's folder and was not followed"))
             continue
-        number: int | str = int(path) if path.isdigit() else path.replace("/", "_")
-        planes, fault = _planes(root, group, label, channels, sizes)
+        number: int | str = int(path) if path.isdecimal() else path.replace("/", "_")
+        planes, fault = _planes(group, label, channels, sizes)
         if fault:
             problems.append(Problem(label, fault))
         # A field that cannot be read stays listed, so that nobody believes it was never there.
@@ -129,13 +128,13 @@ def _well(
 
 
 def _planes(
-    root: Path, group: Path, label: str, channels: dict[str, Channel], sizes: Counter[float]
+    group: Path, label: str, channels: dict[str, Channel], sizes: Counter[float]
 ) -> tuple[dict[str, tuple[ZarrPlane, ...]], str]:
     attributes = _attributes(group)
     scales = _list(attributes, "multiscales")
     datasets = _list(scales[0], "datasets") if scales else []
     array = inside(group, str(datasets[0].get("path", ""))) if datasets else None
-    if array is None or not array.resolve().is_relative_to(root.resolve()):
+    if array is None:
         return {}, "has no multiscales metadata that can be followed; copy the image again"
     axes = [str(a.get("name") if isinstance(a, dict) else a).lower() for a in scales[0].get("axes") or []]
     shape = zarr_shape(array)
@@ -205,16 +204,17 @@ def _shape(plate: dict[str, Any], positions: list[tuple[int, int]]) -> tuple[int
 
 def _attributes(group: Path) -> dict[str, Any]:
     """OME attributes of a Zarr group of either version; empty where there are none."""
-    if (group / "zarr.json").is_file():
-        attributes = _json(group / "zarr.json").get("attributes") or {}
-        ome = attributes.get("ome")
-        return ome if isinstance(ome, dict) else {}
-    return _json(group / ".zattrs") if (group / ".zattrs").is_file() else {}
+    if attributes := _json(group / ".zattrs"):
+        return attributes
+    content = _json(group / "zarr.json").get("attributes")
+    ome = content.get("ome") if isinstance(content, dict) else None
+    return ome if isinstance(ome, dict) else {}
 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        with open(path, encoding="utf-8") as stream:
+            content = json.load(stream)
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

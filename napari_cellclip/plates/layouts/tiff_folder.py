@@ -196,4 +196,4 @@ def _planes(
 
 def _number(name: str) -> int | None:
     digits = name.lstrip("chwCHW")
-    return int(digits) if digits.isdigit() else None
+    return int(digits) if digits.isdecimal() else None

@@ -160,7 +160,7 @@ def _fields(
                     well, "the table does not say which well this field is from; it has a well of its own"
                 )
             )
-        site = int(number) if number.isdigit() else number.replace("/", "_") or 1
+        site = int(number) if number.isdecimal() else number.replace("/", "_") or 1
         planes = {c.name: (ZarrPlane(array, (index, i), f"site {index}"),) for i, c in enumerate(channels)}
         fields.append(Field(row, column, well, site, planes, known=known))
     return fields, problems
