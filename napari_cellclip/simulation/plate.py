@@ -1,0 +1,335 @@
+"""Simulating a whole plate and writing it in the layout of a real instrument."""
+
+from __future__ import annotations
+
+import csv
+import json
+import multiprocessing
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from napari_cellclip.simulation import ome_zarr, phenix
+from napari_cellclip.simulation.design import Design, Treatment, default_design
+from napari_cellclip.simulation.nuisance import Nuisance, Staining
+from napari_cellclip.simulation.phenotypes import Pharmacology, Phenotype, developed, responding_share
+from napari_cellclip.simulation.render import Field, render_field
+from napari_cellclip.vocabulary import STAINS, CellClipError, Kind, parse_well
+
+Layout = Literal["phenix", "ome-zarr"]
+
+COLUMNS = ("well", "treatment", "kind", "smiles", "genes", "mechanism", "dose", "effect", "control_type")
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """How far a simulation is.
+
+    Attributes
+    ----------
+    done, total : int
+        Wells.
+    message : str
+        What was done last.
+    """
+
+    done: int
+    total: int
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Everything a worker needs for one well."""
+
+    folder: Path
+    layout: Layout
+    well: str
+    treatment: Treatment
+    sites: int
+    size: tuple[int, int]
+    pixel_size: float
+    nuisance: Nuisance
+    plate: Staining
+    at_edge: bool
+    seed: int
+    truth: bool
+
+
+def look_of(treatment: Treatment, amount: float) -> Phenotype:
+    """Phenotype of a cell that answers a treatment with this strength (1 at full effect)."""
+    p = treatment.perturbation
+    acts = Pharmacology.of(f"{p.name} knockout" if p.kind is Kind.CRISPR else p.name)
+    return developed(treatment.mechanism, amount, acts.off_target)
+
+
+def render_site(
+    treatment: Treatment,
+    *,
+    seed: int | np.random.SeedSequence = 0,
+    size: tuple[int, int] = (320, 320),
+    pixel_size: float = 0.6,
+    nuisance: Nuisance | None = None,
+    staining: Staining | None = None,
+    density: float | None = None,
+) -> Field:
+    """Render one field of a treated well.
+
+    Parameters
+    ----------
+    treatment : Treatment
+        Of the well.
+    seed : int or SeedSequence
+        The same seed gives the same field.
+    size : tuple of int
+        Rows and columns, pixels.
+    pixel_size : float
+        Micrometres.
+    nuisance, staining, density
+        See `render_field`.
+    """
+    # Weak doses reach fewer cells, and reach them less: both are seen in real dose series.
+    strength = treatment.effect**0.5
+    return render_field(
+        lambda cell: look_of(treatment, strength * cell),
+        responding_share(treatment.effect) if treatment.mechanism else 0.0,
+        seed=seed,
+        shape=size,
+        pixel_size=pixel_size,
+        nuisance=nuisance,
+        staining=staining,
+        density=density,
+    )
+
+
+def iter_simulate(
+    out: str | os.PathLike[str],
+    *,
+    wells: int = 96,
+    sites: int = 2,
+    seed: int = 0,
+    layout: Layout = "phenix",
+    size: tuple[int, int] = (320, 320),
+    pixel_size: float = 0.6,
+    nuisance: Nuisance | None = None,
+    design: Design | None = None,
+    truth: bool = False,
+    name: str | None = None,
+    workers: int | None = None,
+) -> Iterator[Simulated]:
+    """Simulate a plate, one report a well; see `simulate_plate`."""
+    out = Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise CellClipError(f"{out} is not empty: name a new folder, or empty it first")
+    if sites < 1 or min(size) < 32 or pixel_size <= 0:
+        raise CellClipError(
+            f"cannot simulate {sites} sites of {size[0]}x{size[1]} pixels of {pixel_size} µm: "
+            "at least 1 site of 32x32 pixels is needed"
+        )
+    if layout not in ("phenix", "ome-zarr"):
+        raise CellClipError(f"no layout is called {layout!r}: choose phenix or ome-zarr")
+    nuisance = nuisance or Nuisance()
+    design = design or default_design(wells, seed)
+    name = name or out.name.removesuffix(".zarr")
+    rng = np.random.default_rng([seed, 1])
+    plate = Staining(
+        np.exp(nuisance.plate_gain * rng.standard_normal(len(STAINS))),
+        np.exp(nuisance.background_gain * rng.standard_normal(len(STAINS))),
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    rows, columns = design.shape
+    jobs = []
+    for well, treatment in design.wells.items():
+        row, column = parse_well(well)
+        at_edge = row in (0, rows - 1) or column in (0, columns - 1)
+        job = _Job(
+            out, layout, well, treatment, sites, size, pixel_size, nuisance, plate, at_edge, seed, truth
+        )
+        jobs.append(job)
+    try:
+        with _pool(workers, len(jobs)) as run:
+            for done, well in enumerate(run(jobs), 1):
+                yield Simulated(done, len(jobs), f"simulated {name}/{well}")
+        if layout == "phenix":
+            phenix.write_index(out, name, design.shape, design.wells, sites, size, pixel_size)
+        else:
+            ome_zarr.write_index(out, name, design.shape, design.wells, sites)
+        _write_record(out, name, seed, pixel_size)
+        # Written last: a folder with a plate map is a whole plate.
+        write_platemap(out / "platemap.csv", design)
+    except BaseException:
+        # Half a plate would open as a whole one.
+        shutil.rmtree(out, ignore_errors=True)
+        raise
+
+
+def simulate_plate(
+    out: str | os.PathLike[str],
+    *,
+    wells: int = 96,
+    sites: int = 2,
+    seed: int = 0,
+    layout: Layout = "phenix",
+    size: tuple[int, int] = (320, 320),
+    pixel_size: float = 0.6,
+    nuisance: Nuisance | None = None,
+    design: Design | None = None,
+    truth: bool = False,
+    name: str | None = None,
+    workers: int | None = None,
+) -> Path:
+    """Simulate a plate with known answers and write it as a real instrument would.
+
+    Parameters
+    ----------
+    out : path
+        Plate folder, new or empty.
+    wells : int
+        Plate format: 6, 12, 24, 48, 96, 384 or 1536; ignored if a design is given.
+    sites : int
+        Fields in each well.
+    seed : int
+        The same seed gives the same bytes, whatever the number of workers.
+    layout : {"phenix", "ome-zarr"}
+        TIFFs with an Opera Phenix index, or an OME-Zarr 0.5 plate.
+    size : tuple of int
+        Rows and columns of a field, pixels.
+    pixel_size : float
+        Micrometres.
+    nuisance : Nuisance, optional
+        Staining, optics, dirt.
+    design : Design, optional
+        What goes into which well; `default_design` of the seed otherwise.
+    truth : bool
+        Write ``truth/WELL_SITE_cells.tif`` (number of the cell at each pixel) and ``truth/WELL_SITE_cells.csv``
+        (whether a cell responds) too.
+    name : str, optional
+        Plate name; the folder's by default.
+    workers : int, optional
+        Processes; as many as there are cores by default.
+
+    Returns
+    -------
+    Path
+        The plate folder, with ``platemap.csv`` and ``simulated.json`` in it.
+
+    Raises
+    ------
+    CellClipError
+        If the folder is not empty or the format does not exist.
+    """
+    for _ in iter_simulate(
+        out,
+        wells=wells,
+        sites=sites,
+        seed=seed,
+        layout=layout,
+        size=size,
+        pixel_size=pixel_size,
+        nuisance=nuisance,
+        design=design,
+        truth=truth,
+        name=name,
+        workers=workers,
+    ):
+        pass
+    return Path(out)
+
+
+def write_platemap(path: Path, design: Design) -> None:
+    """Write the plate map of a simulated plate, ``effect`` being the simulated truth."""
+    partial_path = path.with_suffix(".partial")
+    with partial_path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for well, treatment in design.wells.items():
+            p = treatment.perturbation
+            writer.writerow(
+                (
+                    well,
+                    p.name,
+                    p.kind.value,
+                    p.smiles,
+                    "|".join(p.genes),
+                    p.mechanism,
+                    "" if p.dose is None else f"{p.dose:g}",
+                    f"{treatment.effect:.4f}",
+                    p.control.value if p.control else "",
+                )
+            )
+    partial_path.replace(path)
+
+
+def _write_record(out: Path, name: str, seed: int, pixel_size: float) -> None:
+    record = {
+        "simulated": True,
+        "plate": name,
+        "seed": seed,
+        "pixel_size_um": pixel_size,
+        "note": "Simulated by napari-cellclip; no real cells, no evidence about the compounds named.",
+    }
+    (out / "simulated.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _pool(workers: int | None, jobs: int):  # noqa: ANN202 - a context manager over a map function
+    count = min(workers or os.cpu_count() or 1, jobs)
+    if count <= 1:
+        yield partial(map, _simulate_well)
+        return
+    # Spawned, not forked: forking a process with Qt or torch threads can hang.
+    pool: Executor = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        yield partial(pool.map, _simulate_well, chunksize=2)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _simulate_well(job: _Job) -> str:
+    row, column = parse_well(job.well)
+    rng = np.random.default_rng([job.seed, 2, row, column])
+    n = job.nuisance
+    gain = job.plate.gain * np.exp(n.well_gain * rng.standard_normal(len(STAINS)))
+    density = n.density * float(np.exp(n.density_spread * rng.standard_normal()))
+    if job.at_edge:
+        gain = gain * (1 + n.edge_gain * rng.random())
+        density *= 1 - n.edge_loss * rng.random()
+    for site in range(1, job.sites + 1):
+        staining = Staining(gain * np.exp(n.site_gain * rng.standard_normal(len(STAINS))), job.plate.background)
+        field = render_site(
+            job.treatment,
+            seed=np.random.SeedSequence([job.seed, 3, row, column, site]),
+            size=job.size,
+            pixel_size=job.pixel_size,
+            nuisance=n,
+            staining=staining,
+            density=density,
+        )
+        if job.layout == "phenix":
+            phenix.write_site(job.folder, job.well, site, field.pixels)
+        else:
+            ome_zarr.write_site(job.folder, job.well, site, field.pixels, job.pixel_size)
+        if job.truth:
+            _write_truth(job.folder / "truth", job.well, site, field.cells, field.responding)
+    return job.well
+
+
+def _write_truth(
+    folder: Path, well: str, site: int, cells: NDArray[np.int32], responding: NDArray[np.bool_]
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    tifffile.imwrite(folder / f"{well}_{site}_cells.tif", cells.astype(np.uint16), compression="zlib")
+    with (folder / f"{well}_{site}_cells.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("cell", "responding"))
+        writer.writerows((number, int(answer)) for number, answer in enumerate(responding, 1))

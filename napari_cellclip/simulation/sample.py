@@ -1,0 +1,62 @@
+"""The 96-well sample plate: made when first asked for, then kept."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from napari_cellclip.simulation.plate import Simulated, iter_simulate
+
+NAME = "simulated-96"
+SEED = 2025
+RECIPE = 1
+"""Raised whenever the simulator draws something differently, so that old samples are not taken for new."""
+
+
+def cache_folder() -> Path:
+    """Where samples are kept: ``NAPARI_CELLCLIP_CACHE``, or the user's cache folder."""
+    if told := os.environ.get("NAPARI_CELLCLIP_CACHE"):
+        return Path(told).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base).expanduser() / "napari-cellclip"
+
+
+def sample_plate(
+    cache: Path | None = None, progress: Callable[[Simulated], object] | None = None
+) -> Path:
+    """Folder of the simulated 96-well sample plate with 2 sites a well.
+
+    Parameters
+    ----------
+    cache : Path, optional
+        Folder to keep it in; `cache_folder` by default.
+    progress : callable, optional
+        Called after every well while the plate is made.
+
+    Returns
+    -------
+    Path
+        Plate folder with ``platemap.csv``.
+    """
+    home = (cache or cache_folder()) / f"samples-{RECIPE}"
+    plate = home / NAME
+    if (plate / "platemap.csv").exists():
+        return plate
+    home.mkdir(parents=True, exist_ok=True)
+    # Made aside and moved into place: two programs that start together cannot spoil each other's plate.
+    aside = Path(tempfile.mkdtemp(prefix="making-", dir=home))
+    try:
+        for step in iter_simulate(aside / NAME, wells=96, sites=2, seed=SEED, name=NAME):
+            if progress is not None:
+                progress(step)
+        try:
+            (aside / NAME).replace(plate)
+        except OSError:
+            if not (plate / "platemap.csv").exists():
+                raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return plate
