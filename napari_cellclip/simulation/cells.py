@@ -170,7 +170,21 @@ def draw_cell(
             nucleus = np.minimum(nucleus, small)
     # A cell always holds its nucleus.
     level = np.minimum(level, 0.75 * nucleus)
-    return Cell(p, responding, rows, columns, level, nucleus, y, x, angle, polarity, is_condensed, brightness, textures)
+    return Cell(
+        p,
+        responding,
+        rows,
+        columns,
+        level,
+        nucleus,
+        y,
+        x,
+        angle,
+        polarity,
+        is_condensed,
+        brightness,
+        textures,
+    )
 
 
 def own(cells: Sequence[Cell], shape: tuple[int, int]) -> NDArray[np.int32]:

@@ -109,7 +109,8 @@ def default_design(
     rng = np.random.default_rng([seed, wells])
     allowed = None if compounds is None else set(compounds)
     choices = {
-        mechanism: [c for c in mechanism.compounds if allowed is None or c.name in allowed] for mechanism in MECHANISMS
+        mechanism: [c for c in mechanism.compounds if allowed is None or c.name in allowed]
+        for mechanism in MECHANISMS
     }
     bare = [mechanism.name for mechanism, found in choices.items() if not found]
     if bare:

@@ -46,7 +46,7 @@ class Nuisance:
     """
 
     plate_gain: float = 0.25
-    well_gain: float = 0.14
+    well_gain: float = 0.18
     site_gain: float = 0.05
     background_gain: float = 0.2
     edge_gain: float = 0.12
@@ -66,7 +66,7 @@ class Nuisance:
         """A bad day, outside the range of the training plates."""
         return cls(
             plate_gain=0.45,
-            well_gain=0.22,
+            well_gain=0.3,
             site_gain=0.1,
             background_gain=0.4,
             edge_gain=0.25,

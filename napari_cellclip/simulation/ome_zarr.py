@@ -24,10 +24,14 @@ def write_site(folder: Path, well: str, site: int, pixels: NDArray[np.uint16], p
     half = half.reshape(len(STAINS), half.shape[1] // 2, 2, half.shape[2] // 2, 2).mean((2, 4))
     datasets = []
     for level, image in enumerate((pixels, np.rint(half).astype(np.uint16))):
-        array = group.create_array(str(level), shape=image.shape, chunks=(1, *image.shape[1:]), dtype=image.dtype)
+        array = group.create_array(
+            str(level), shape=image.shape, chunks=(1, *image.shape[1:]), dtype=image.dtype
+        )
         array[...] = image
         scale = [1.0, pixel_size * 2**level, pixel_size * 2**level]
-        datasets.append({"path": str(level), "coordinateTransformations": [{"type": "scale", "scale": scale}]})
+        datasets.append(
+            {"path": str(level), "coordinateTransformations": [{"type": "scale", "scale": scale}]}
+        )
     axes = [
         {"name": "c", "type": "channel"},
         {"name": "y", "type": "space", "unit": "micrometer"},

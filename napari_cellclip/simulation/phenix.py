@@ -86,7 +86,9 @@ def write_index(
     for well in wells:
         row, column = parse_well(well)
         for site in range(1, sites + 1):
-            for stain, (number, channel, excitation, emission) in sorted(CHANNELS.items(), key=lambda c: c[1]):
+            for stain, (number, channel, excitation, emission) in sorted(
+                CHANNELS.items(), key=lambda c: c[1]
+            ):
                 image = ET.SubElement(images, "Image", Version="1")
                 _add(
                     image,

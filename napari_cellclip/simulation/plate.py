@@ -305,7 +305,9 @@ def _simulate_well(job: _Job) -> str:
         gain = gain * (1 + n.edge_gain * rng.random())
         density *= 1 - n.edge_loss * rng.random()
     for site in range(1, job.sites + 1):
-        staining = Staining(gain * np.exp(n.site_gain * rng.standard_normal(len(STAINS))), job.plate.background)
+        staining = Staining(
+            gain * np.exp(n.site_gain * rng.standard_normal(len(STAINS))), job.plate.background
+        )
         field = render_site(
             job.treatment,
             seed=np.random.SeedSequence([job.seed, 3, row, column, site]),

@@ -71,7 +71,9 @@ def render_field(
     root = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
     places, fates, looks, camera = root.spawn(4)
     centres = place(
-        (shape[0] * pixel_size, shape[1] * pixel_size), density or nuisance.density, np.random.default_rng(places)
+        (shape[0] * pixel_size, shape[1] * pixel_size),
+        density or nuisance.density,
+        np.random.default_rng(places),
     )
     chance = np.random.default_rng(fates)
     draws = chance.random((len(centres), 2))
@@ -99,5 +101,7 @@ def render_field(
             continue
         mask = mine * np.clip((1 - cell.level) / 0.05, 0, 1).astype(np.float32)
         dye[window] += stain_cell(cell, mask, pixel_size) * mine
-    pixels = photograph(dye, pixel_size, nuisance, staining or Staining.usual(), np.random.default_rng(camera))
+    pixels = photograph(
+        dye, pixel_size, nuisance, staining or Staining.usual(), np.random.default_rng(camera)
+    )
     return Field(pixels, owner, np.array([cell.responding for cell in cells], bool))

@@ -24,9 +24,7 @@ def cache_folder() -> Path:
     return Path(base).expanduser() / "napari-cellclip"
 
 
-def sample_plate(
-    cache: Path | None = None, progress: Callable[[Simulated], object] | None = None
-) -> Path:
+def sample_plate(cache: Path | None = None, progress: Callable[[Simulated], object] | None = None) -> Path:
     """Folder of the simulated 96-well sample plate with 2 sites a well.
 
     Parameters

@@ -40,7 +40,14 @@ class _Parts:
     """What every stain needs of a cell."""
 
     def __init__(
-        self, cell: Cell, mask: Grid, pixel: float, inside: Grid, from_nucleus: Grid, edge: Grid, thickness: Grid
+        self,
+        cell: Cell,
+        mask: Grid,
+        pixel: float,
+        inside: Grid,
+        from_nucleus: Grid,
+        edge: Grid,
+        thickness: Grid,
     ) -> None:
         self.cell, self.mask, self.pixel = cell, mask, pixel
         self.inside, self.from_nucleus, self.edge, self.thickness = inside, from_nucleus, edge, thickness
@@ -72,7 +79,11 @@ class _Parts:
             if nuclear:
                 reach = 0.62 * NUCLEUS_RADIUS * np.sqrt(self.p.nucleus_area) * np.sqrt(far)
             else:
-                reach = NUCLEUS_RADIUS * np.sqrt(self.p.nucleus_area) + distance[0] + (distance[1] - distance[0]) * far
+                reach = (
+                    NUCLEUS_RADIUS * np.sqrt(self.p.nucleus_area)
+                    + distance[0]
+                    + (distance[1] - distance[0]) * far
+                )
             r = radius[0] + (radius[1] - radius[0]) * size
             self._stamp(total, reach * np.sin(angle), reach * np.cos(angle), r, 0.6 + 0.8 * gain)
         return total
@@ -123,7 +134,7 @@ def _rna(c: _Parts, rng: np.random.Generator) -> Grid:
     cytoplasm = c.thickness * (0.3 + 0.7 * np.exp(-c.from_nucleus / 9)) * (1 + 0.09 * soft + 0.06 * fine)
     size = np.sqrt(p.nucleolus_area)
     nucleoli = c.spots(rng, p.nucleoli, 14, (0.7 * size, 1.5 * size), nuclear=True)
-    nucleus = c.inside * (0.5 + 0.05 * soft) + c.inside * np.minimum(nucleoli, 1.6) * 0.95 * p.nucleolus_brightness
+    nucleus = c.inside * (0.42 + 0.04 * soft + 1.5 * p.nucleolus_brightness * np.minimum(nucleoli, 1.5))
     return c.mask * (0.85 * p.rna_cytoplasm * cytoplasm * (1 - 0.4 * c.inside) + nucleus)
 
 
