@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -172,7 +173,7 @@ def test_entities_in_an_index_are_refused_and_the_plate_still_opens(phenix):
 
 
 @pytest.mark.parametrize(
-    "text", ["<a><b></a>", "", "no xml", "<a/>", "<Images><Image><Row>x</Row></Image></Images>"]
+    "text", ["<a><b></a>", "", "no xml", "<a/>", "<a><Image><Row>x</Row></Image></a>", "<a><Image/></a>"]
 )
 def test_a_damaged_index_is_told_and_the_file_names_are_used(phenix, text):
     folder = phenix()
@@ -180,6 +181,20 @@ def test_a_damaged_index_is_told_and_the_file_names_are_used(phenix, text):
     plate = open_plate(folder)
     assert len(plate.sites) == 4
     assert any("Index.idx.xml" in p.where for p in plate.problems)
+
+
+def test_newer_indices_name_channels_in_their_maps_only(phenix):
+    folder = phenix()
+    index = folder / "Images" / "Index.idx.xml"
+    text = re.sub("<ChannelName>.*?</ChannelName>", "", index.read_text(encoding="utf-8-sig"))
+    entries = "".join(
+        f'<Entry ChannelID="{n}"><ChannelName>{name}</ChannelName></Entry>'
+        for n, (name, *_) in PHENIX_CHANNELS.items()
+    )
+    index.write_text(text.replace("<Images>", f"<Maps><Map>{entries}</Map></Maps><Images>"), encoding="utf-8")
+    plate = open_plate(folder)
+    assert plate.stains.complete
+    assert plate.stains.channels[Stain.DNA] == "HOECHST 33342"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")

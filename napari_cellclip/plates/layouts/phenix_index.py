@@ -81,6 +81,8 @@ def read_index(path: Path) -> PhenixIndex:
         raise PlateError(
             f"the index declares XML entities and was refused for safety ({type(error).__name__})"
         ) from None
+    except KeyError as error:
+        raise PlateError(f"an image in the index has no {error.args[0]}: export it again") from None
     except (ElementTree.ParseError, UnicodeError, ValueError) as error:
         raise PlateError(f"the index is damaged ({error}): export it again") from None
     if not index.channels:
