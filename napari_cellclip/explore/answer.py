@@ -32,7 +32,7 @@ class Answer:
     model : str
         Name of the model card.
     treatments : Series
-        What the plate map says of each well of `scores`; shown beside the scores, never used for them.
+        What the plate map says, by well id; shown beside the scores, never used for them.
 
     Examples
     --------

@@ -45,7 +45,7 @@ def nearest(
         if same:
             similarity[rows, start + rows] = 2.0  # above any cosine
         best = (
-            np.argpartition(-similarity, k - 1, axis=1)[:, :k]
+            np.argpartition(similarity, n - k, axis=1)[:, n - k :]
             if k < n
             else np.tile(np.arange(n), (len(rows), 1))
         )

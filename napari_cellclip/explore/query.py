@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_cellclip.explore.answer import Answer
 from napari_cellclip.explore.robust import score_plates
-from napari_cellclip.vocabulary import CellClipError, Control, ScreenError
+from napari_cellclip.vocabulary import CellClipError, ScreenError
 
 if TYPE_CHECKING:
     from napari_cellclip.model import Model
@@ -75,24 +75,21 @@ def ask(
         source = f"templates of the model card {screen.card.name!r}"
     cosine = cosines(screen, direction(model, sent))[there]
 
-    wells = screen.wells.loc[there]
-    controls = (wells["Metadata_control_type"] == str(Control.NEGATIVE)).to_numpy()
-    plates = wells.groupby("Metadata_Plate", sort=False).indices
-    scored = score_plates(cosine, plates, controls)
+    codes, names = screen.plate_codes
+    scored = score_plates(cosine, codes[there], names, screen.negative_controls[there])
     notes = scored.notes
     if missing := int((~there).sum()):
         wells_are = "1 well has" if missing == 1 else f"{missing} wells have"
         notes = (*notes, f"{wells_are} no embedding and cannot answer (see the failed sites).")
 
-    # Best first; plates without a score come after, by cosine.
-    order = np.lexsort((-cosine, -np.nan_to_num(scored.z, nan=-np.inf)))[:top]
+    order = best_first(scored.z, cosine)[:top]
     table = pd.DataFrame(
         {
             "cosine": cosine[order].astype(np.float64),
             "score": scored.z[order],
             "rank": np.arange(1, len(order) + 1),
         },
-        index=wells.index[order],
+        index=screen.wells.index[np.flatnonzero(there)[order]],
     )
     return Answer(
         query=text,
@@ -101,7 +98,7 @@ def ask(
         scores=table,
         model=screen.card.name,
         notes=notes,
-        treatments=wells["Metadata_treatment"].iloc[order],
+        treatments=screen.wells["Metadata_treatment"],
     )
 
 
@@ -122,6 +119,15 @@ def direction(model: Model, prompts: Sequence[str]) -> NDArray[np.float32]:
             "these prompts point in opposite directions and leave nothing to ask: send fewer of them"
         )
     return (mean / length).astype(np.float32)
+
+
+def best_first(z: NDArray[np.floating], cosine: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Order by score; wells without one come after those that have one, by cosine; ties as they stand."""
+    order = np.argsort(-z)  # several times faster than a stable sort, and sorts NaN last
+    known = z[order]
+    if np.isnan(known[-1]) or (known[1:] == known[:-1]).any():
+        order = np.lexsort((-cosine, -np.nan_to_num(z, nan=-np.inf)))
+    return order
 
 
 def cosines(screen: Screen, unit: NDArray[np.float32]) -> NDArray[np.float32]:

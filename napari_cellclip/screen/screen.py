@@ -192,10 +192,21 @@ class Screen:
         """Euclidean length of each embedding, float32 (n_wells,); NaN where there is none."""
         return np.sqrt(np.einsum("ij,ij->i", self.embeddings, self.embeddings))
 
+    @cached_property
+    def plate_codes(self) -> tuple[NDArray[np.intp], tuple[str, ...]]:
+        """Plate of each well as a position in the names that follow, and these names."""
+        codes, names = pd.factorize(self.wells["Metadata_Plate"])
+        return codes, tuple(names)
+
+    @cached_property
+    def negative_controls(self) -> NDArray[np.bool_]:
+        """Which wells are negative controls (vehicle, non-targeting guides), bool (n_wells,)."""
+        return np.asarray(self.wells["Metadata_control_type"] == str(Control.NEGATIVE), bool)
+
     @property
     def control_ids(self) -> tuple[str, ...]:
-        """Ids of the negative controls (vehicle, non-targeting guides)."""
-        return tuple(self.wells.index[self.wells["Metadata_control_type"] == str(Control.NEGATIVE)])
+        """Ids of the negative controls."""
+        return tuple(self.wells.index[self.negative_controls])
 
     def perturbation(self, well: str) -> Perturbation:
         """Return what was done to a well, as the plate map says.

@@ -53,6 +53,15 @@ class MemoryScreen:
     def norms(self):
         return np.linalg.norm(self.embeddings, axis=1)
 
+    @property
+    def plate_codes(self):
+        codes, names = pd.factorize(self.wells["Metadata_Plate"])
+        return codes, tuple(names)
+
+    @property
+    def negative_controls(self):
+        return (self.wells["Metadata_control_type"] == "negcon").to_numpy()
+
     def require_model(self, model):
         if model is not self.model:
             raise ScreenError("another model")
