@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from napari_cellclip.gui.layers import Canvas
     from napari_cellclip.plates import Plate, PlateMap
     from napari_cellclip.screen import Screen
+    from napari_cellclip.simulation import Simulated
+
+SIMULATING = "Simulating the sample plate (a minute, the first time)"
+
+SITES_PER_STEP = 8
+"""Sites between two chances to cancel; few, so that Cancel is felt at once."""
 
 PLATE_MAP_SUFFIXES = {".csv", ".tsv", ".txt", ".xlsx", ".xls"}
 
@@ -118,18 +124,21 @@ class Controller:
         plate = self.session.plate
         self._run(Task.OPEN, lambda: open_any(path, plate, channels), self._opened, f"Opening {path.name}")
 
-    def on_sample(self, wells: int) -> None:
+    def on_sample(self) -> None:
         """Make or find the simulated sample plate, then open it."""
 
-        def sample() -> Opened:
+        def sample(tell: Callable[[Any], None]) -> Opened:
             from napari_cellclip.simulation import sample_plate
 
-            opened = open_any(sample_plate(), None)
-            screen = _screen_of_sample(opened.plate)
-            return Opened(opened.plate, opened.platemap, screen, opened.remark)
+            opened = open_any(sample_plate(read_settings().cache, progress=tell), None)
+            return replace(opened, screen=_screen_of_sample(opened.plate))
 
-        self._run(
-            Task.SAMPLE, sample, self._opened, "Simulating the sample plate (about a minute, the first time)"
+        def step(value: Simulated) -> None:
+            self.session.set_work(Task.SAMPLE, Work(SIMULATING, value.done, value.total))
+
+        self.session.set_work(Task.SAMPLE, Work(SIMULATING))
+        self._lines[Task.SAMPLE].start_telling(
+            sample, step, self._opened, self._failed(Task.SAMPLE), self._finished(Task.SAMPLE), SIMULATING
         )
 
     def on_asked(self, question: Question) -> None:
@@ -191,8 +200,13 @@ class Controller:
             from napari_cellclip.screen import Screen, iter_encode
 
             plate.require_stains()
-            model = load_model(plan.model, device=plan.device)
-            yield from iter_encode(plate, platemap, model, out, batch_size=plan.batch_size)
+            model = load_model(
+                plan.model,
+                device=plan.device,
+                accept_licence=plan.accept_licence,
+                batch_size=plan.batch_size,
+            )
+            yield from iter_encode(plate, platemap, model, out, batch_size=SITES_PER_STEP)
             yield Screen.open(out)
 
         def step(value: Any) -> None:

@@ -19,7 +19,7 @@ LOOKED_AT = 200
 """Directory entries looked at before a folder is given up: a reader must decide at once."""
 
 _PHENIX = re.compile(r"r\d+c\d+f\d+p\d+-ch\d+.*\.tiff?$", re.IGNORECASE)
-_INDEX = {"index.idx.xml", "index.xml", "load_data.csv", "load_data.csv.gz", "simulation.json"}
+_INDEX = {"index.idx.xml", "index.xml", "load_data.csv", "load_data.csv.gz", "simulated.json"}
 
 
 def _looks_like_plate(path: Path) -> bool:

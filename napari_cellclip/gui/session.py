@@ -48,12 +48,27 @@ class Question:
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What to encode, with which model, into which folder."""
+    """What to encode, with which model, into which folder.
+
+    Attributes
+    ----------
+    model : str
+        Name of a model card.
+    out : Path or None
+        Screen folder; ``None`` for one in the cache.
+    batch_size : int
+        Crops per pass through the channel encoder.
+    device : str
+        ``"auto"``, ``"cuda"``, ``"mps"`` or ``"cpu"``.
+    accept_licence : bool
+        Whether the user accepted the model's licence, so that its weights may be fetched.
+    """
 
     model: str = "demo"
     out: Path | None = None
     batch_size: int = 32
     device: str = "auto"
+    accept_licence: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,7 +125,7 @@ class Session:
 
     asked = Signal(object)
     open_wished = Signal(object)
-    sample_wished = Signal(int)
+    sample_wished = Signal()
     encode_wished = Signal(object)
     map_wished = Signal(str)
     canvas_map_wished = Signal()
@@ -319,9 +334,9 @@ class Session:
         """Open a plate folder, a load_data.csv, a screen folder or a plate map."""
         self.open_wished.emit((Path(path), channels))
 
-    def open_sample(self, wells: int = 96) -> None:
-        """Open the simulated sample plate, made on the first call."""
-        self.sample_wished.emit(wells)
+    def open_sample(self) -> None:
+        """Open the simulated 96-well sample plate, made on the first call."""
+        self.sample_wished.emit()
 
     def encode(self, plan: RunPlan) -> None:
         """Encode the open plate, or go on where an earlier run was cancelled."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar
 
 from napari.qt.threading import create_worker
+from qtpy.QtCore import QObject, Signal
 
 from napari_cellclip.vocabulary import CellClipError
 
@@ -31,6 +32,16 @@ def sentence(error: BaseException) -> str:
 
 def _ignore(*_: object) -> None:
     pass
+
+
+class _OvertakenError(Exception):
+    """Ends a function whose result nobody waits for any more."""
+
+
+class _Messenger(QObject):
+    """Carries words from a worker thread into the thread it was made in."""
+
+    told = Signal(object)
 
 
 class _Failure:
@@ -105,6 +116,31 @@ class Latest:
         self._worker = create_worker(run, _progress={"desc": title} if title else None, _ignore_errors=True)
         self._worker.returned.connect(returned)
         self._worker.start()
+
+    def start_telling(
+        self,
+        work: Callable[[Callable[[Any], None]], T],
+        step: Callable[[Any], object],
+        done: Callable[[T], object],
+        failed: Callable[[str], object] = _ignore,
+        finished: Callable[[], object] = _ignore,
+        title: str | None = None,
+    ) -> None:
+        """Run a function that tells how far it is by a callback; cancelling ends it at its next word."""
+        messenger = _Messenger()
+        generation = self.generation + 1  # the one that start() is about to make
+
+        def heard(value: Any) -> None:
+            if generation == self.generation:
+                step(value)
+
+        def tell(value: Any) -> None:
+            if generation != self.generation:
+                raise _OvertakenError
+            messenger.told.emit(value)
+
+        messenger.told.connect(heard)
+        self.start(lambda: work(tell), done, failed, finished, title)
 
     def stream(
         self,

@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from napari_cellclip.gui.controller import Controller
 from napari_cellclip.gui.panels.run_panel import RunPanel
 from napari_cellclip.gui.panels.stain_table import StainTable
-from napari_cellclip.gui.session import Task
+from napari_cellclip.gui.session import RunPlan, Task
 from napari_cellclip.plates import open_plate
 from napari_cellclip.vocabulary import STAINS, Stain
 
@@ -103,3 +103,8 @@ def test_models_are_offered_with_their_licence(session, qtbot):
     panel.model.setCurrentIndex(place)
     assert "CC-BY-NC-ND" in panel.card.text()
     assert panel.value().model == "cellclip"
+    assert not panel.value().accept_licence
+    panel.accept.click()
+    assert panel.value().accept_licence
+    panel.setValue(RunPlan("cellclip"))
+    assert not panel.value().accept_licence

@@ -47,6 +47,28 @@ def test_late_answers_are_dropped(qtbot):
     assert not line.running
 
 
+def test_a_function_tells_how_far_it_is_until_it_is_overtaken(qtbot):
+    line, heard, ended = Latest(), [], threading.Event()
+
+    def work(tell):
+        try:
+            for i in range(10_000):
+                tell(i)
+                threading.Event().wait(0.002)
+        finally:
+            ended.set()
+
+    line.start_telling(work, heard.append, lambda _: heard.append("done"))
+    qtbot.waitUntil(lambda: len(heard) > 3)
+    line.cancel()
+    qtbot.waitUntil(ended.is_set)
+    qtbot.wait(30)
+    assert heard == list(range(len(heard)))
+    line.start_telling(lambda tell: tell("word"), heard.append, lambda _: heard.append("done"))
+    qtbot.waitUntil(lambda: heard[-1] == "done")
+    assert heard[-2] == "word"
+
+
 def test_errors_become_one_sentence_and_the_end_is_always_told(qtbot):
     line, said, ends = Latest(), [], []
 
@@ -208,7 +230,7 @@ def slow_encoding(monkeypatch, plate):
 
     monkeypatch.setattr("napari_cellclip.screen.iter_encode", iter_encode)
     monkeypatch.setattr("napari_cellclip.screen.Screen.open", staticmethod(lambda out: FakeScreen.of(plate)))
-    monkeypatch.setattr("napari_cellclip.model.load_model", lambda name, device: name, raising=False)
+    monkeypatch.setattr("napari_cellclip.model.load_model", lambda name, **options: name, raising=False)
     monkeypatch.setattr("napari_cellclip.explore.pca_map", lambda s: projection_for(s, "pca"))
     monkeypatch.setattr("napari_cellclip.explore.umap_map", lambda s: projection_for(s, "umap"))
     return done
@@ -249,7 +271,7 @@ def test_encode_cancel_resume(session, plate, platemap, qtbot, tmp_path, slow_en
 def test_a_refused_encoding_is_told_and_the_button_comes_back(session, plate, qtbot, monkeypatch):
     from napari_cellclip.gui.panels.run_panel import RunPanel
 
-    def refuse(name, device):
+    def refuse(name, **options):
         raise CellClipError("the weights are not here: download them first")
 
     monkeypatch.setattr("napari_cellclip.model.load_model", refuse, raising=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from pathlib import Path
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
@@ -65,9 +66,7 @@ class Header(QWidget):
         session, table = self.session, self.session.wells
         name = session.view.plate or (str(table["plate"].iat[0]) if len(table) else None)
         if name is None:
-            self.title.setText(
-                "<b>No plate is open.</b> Drop a plate folder here, or press <b>Sample</b> on the Run tab."
-            )
+            self.title.setText("<b>No plate is open.</b> Drop a plate folder here, or press <b>Sample</b>.")
         else:
             here = table[table["plate"] == name]
             parts = [f"<b>{escape(name)}</b>", f"{len(here)} wells"]
@@ -104,15 +103,13 @@ class Header(QWidget):
 
     def _work_changed(self, task: str, work: Work | None) -> None:
         if task in (Task.OPEN, Task.SAMPLE):
-            self.message.setText(f"{work.message} …" if work is not None else "")
+            count = f" {work.done} of {work.total}" if work is not None and work.total else ""
+            self.message.setText(f"{work.message} …{count}" if work is not None else "")
             self.bar.setVisible(work is not None)
         elif work is not None and task in (Task.ASK, Task.ENCODE, Task.FIELD):
             self.bar.hide()
 
 
-def is_simulated(path: object) -> bool:
+def is_simulated(path: Path) -> bool:
     """Whether a plate folder says that it was simulated."""
-    from pathlib import Path
-
-    folder = Path(str(path))
-    return any((folder / name).is_file() for name in ("simulation.json", "SIMULATED.md"))
+    return (path / "simulated.json").is_file()

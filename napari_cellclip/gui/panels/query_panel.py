@@ -10,9 +10,9 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QPlainTextEdit,
     QPushButton,
     QSizePolicy,
+    QTextEdit,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -79,10 +79,11 @@ class QueryPanel(QWidget):
             "Wells with at least this score are in colour, the others grey.\n"
             "The score is a robust z against the plate's negative controls."
         )
-        self.prompts = QPlainTextEdit()
+        self.prompts = QTextEdit()
+        self.prompts.setAcceptRichText(False)
         self.prompts.setToolTip("One prompt per line; their embeddings are averaged")
-        self.prompts.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self.prompts.setFixedHeight(self.fontMetrics().lineSpacing() * 7)
+        self.prompts.setLineWrapMode(QTextEdit.LineWrapMode.NoWrap)
+        self.prompts.setFixedHeight(self.fontMetrics().lineSpacing() * 6)
         self.again = QPushButton("Ask with these prompts")
         self.notes = QLabel()
         self.notes.setWordWrap(True)

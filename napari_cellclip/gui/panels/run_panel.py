@@ -7,6 +7,7 @@ from typing import Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFileDialog,
     QFormLayout,
@@ -70,6 +71,7 @@ class RunPanel(QWidget):
         self.model = QComboBox()
         self.card = QLabel()
         self.card.setWordWrap(True)
+        self.accept = QCheckBox("I accept this licence; fetch the weights if they are not here")
         self.out_path = QLineEdit()
         self.out_path.setPlaceholderText("in the cache folder")
         self.browse_out = QPushButton("Browse …")
@@ -96,6 +98,7 @@ class RunPanel(QWidget):
         form.addRow("Plate map", _row(self.map_path, self.browse_map))
         form.addRow("Model", self.model)
         form.addRow("", self.card)
+        form.addRow("", self.accept)
         form.addRow("Output", _row(self.out_path, self.browse_out))
         inner = QWidget()
         layout = QVBoxLayout(inner)
@@ -129,6 +132,7 @@ class RunPanel(QWidget):
         self.cancel_button.clicked.connect(self.cancel)
         self.model.currentIndexChanged.connect(self._model_chosen)
         self.out_path.textChanged.connect(self._edited)
+        self.accept.toggled.connect(self._edited)
         session.plate_changed.connect(self.refresh)
         session.screen_changed.connect(self.refresh_failures)
         session.work_changed.connect(self._work_changed)
@@ -146,12 +150,14 @@ class RunPanel(QWidget):
             out=Path(out).expanduser() if out else None,
             batch_size=settings.batch_size,
             device=settings.device,
+            accept_licence=self.accept.isChecked(),
         )
 
     def setValue(self, plan: RunPlan) -> None:
         """Choose model and output folder."""
         self.model.setCurrentIndex(max(0, self.model.findData(plan.model)))
         self.out_path.setText(str(plan.out) if plan.out is not None else "")
+        self.accept.setChecked(plan.accept_licence)
 
     def encode(self) -> None:
         """Start, or go on with, the run."""
@@ -172,7 +178,7 @@ class RunPanel(QWidget):
         self.browse_map.setEnabled(plate is not None)
         if plate is None:
             self.summary.setText("No plate is open.")
-            self.unfold.setText("")
+            self.unfold.setText("shown when a plate is open")
             self.map_path.clear()
             return
         self.plate_path.setText(str(plate.path))
@@ -219,7 +225,7 @@ class RunPanel(QWidget):
     # ------------------------------------------------------------------ reactions
 
     def _fill_models(self) -> None:
-        from napari_cellclip.model.registry import cards
+        from napari_cellclip.model import cards
 
         self._cards = cards()
         for name, card in self._cards.items():
@@ -228,9 +234,12 @@ class RunPanel(QWidget):
 
     def _model_chosen(self) -> None:
         card = self._cards.get(self.model.currentData())
+        self.accept.setChecked(False)
+        self.accept.setVisible(card is not None and bool(card.licence_text))
         if card is None:
             self.card.clear()
             return
+        self.accept.setToolTip(card.licence_text)
         simulated = "Trained on simulations: it shows the program, not biology. " if card.simulated else ""
         self.card.setText(f"{simulated}Licence: {card.licence}.")
         self.card.setToolTip(f"{card.description}\nTrained on: {card.trained_on}\nLimits: {card.limits}")
