@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_cellclip.cli.progress import follow
+from napari_cellclip.cli.progress import follow, progress_bar
 from napari_cellclip.cli.virtual_display import virtual_display
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def demo_screen() -> tuple[Plate, Screen]:
     from napari_cellclip.simulation import sample_plate
 
     print("the plate and the model of this demo are simulations", file=sys.stderr)
-    path = sample_plate()
+    with progress_bar("simulating the sample plate") as show:
+        path = sample_plate(progress=show)
     plate = open_plate(path)
     table = find_platemap(path)
     platemap = PlateMap.read(table, plate=plate.name) if table else None

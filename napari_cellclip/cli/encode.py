@@ -48,13 +48,25 @@ def encode(
             exists=True, file_okay=False, help="Local folder with the model's channel encoder (DINOv2)."
         ),
     ] = None,
+    tokenizer: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Local folder with the model's vocab.txt."),
+    ] = None,
+    accept_licence: Annotated[
+        bool,
+        typer.Option(
+            "--accept-licence",
+            help="Say yes to the licence of published weights, so that they may be fetched. "
+            "CellCLIP's: CC BY-NC-ND 4.0, no commercial use.",
+        ),
+    ] = False,
     channel: ChannelOption = None,
     pattern: PatternOption = None,
     image_root: ImageRootOption = None,
     device: DeviceOption = "auto",
     batch_size: Annotated[
-        int, typer.Option(min=1, help="Sites encoded at once; less takes less memory.")
-    ] = 32,
+        int, typer.Option(min=1, help="Crops encoded at once; less takes less memory.")
+    ] = 64,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try the images again that could not be used last time.")
     ] = False,
@@ -76,8 +88,15 @@ def encode(
     from napari_cellclip.model import load_model
     from napari_cellclip.screen import Screen, iter_encode
 
-    loaded = load_model(model, device=device, encoder=encoder)
-    steps = iter_encode(opened, labels, loaded, out, batch_size=batch_size, retry_failed=retry_failed)
+    loaded = load_model(
+        model,
+        device=device,
+        encoder=encoder,
+        tokenizer=tokenizer,
+        accept_licence=accept_licence,
+        batch_size=batch_size,
+    )
+    steps = iter_encode(opened, labels, loaded, out, retry_failed=retry_failed)
     follow(steps, "encoding")
     screen = Screen.open(out)
     print(f"{out}: {len(screen.wells)} wells encoded with {loaded.card.name}", file=sys.stderr)

@@ -27,7 +27,7 @@ INTERRUPTED = 130
 AFTER_INTERRUPT = {
     "demo": "what is encoded is kept: the same command goes on from there",
     "encode": "what is encoded is kept: the same command goes on from there",
-    "simulate": "the plate is incomplete: the same command writes it again",
+    "simulate": "no plate was written",
     "train": "the same command goes on from the last finished epoch",
 }
 

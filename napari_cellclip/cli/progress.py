@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from typing import Protocol, TypeVar
 
 
@@ -27,10 +27,38 @@ class Step(Protocol):
 S = TypeVar("S", bound=Step)
 
 
-def follow(steps: Iterator[S] | Generator[S, None, None], description: str) -> S | None:
-    """Exhaust a generator of progress under a bar on stderr.
+@contextmanager
+def progress_bar(description: str) -> Iterator[Callable[[Step], None]]:
+    """Show a bar on stderr while the body runs.
 
-    The generator is closed on Ctrl-C too, so that it can leave its files in order.
+    Parameters
+    ----------
+    description : str
+        Words before the bar.
+
+    Yields
+    ------
+    callable
+        To be called with every step.
+    """
+    from tqdm import tqdm
+
+    with tqdm(desc=description, file=sys.stderr, unit="", dynamic_ncols=True) as bar:
+
+        def show(step: Step) -> None:
+            if bar.total != step.total:
+                bar.reset(total=step.total)
+            bar.set_postfix_str(step.message, refresh=False)
+            bar.update(step.done - bar.n)
+
+        yield show
+        bar.refresh()
+
+
+def follow(steps: Iterator[S], description: str) -> S | None:
+    """Exhaust an iterator of progress under a bar on stderr.
+
+    A generator is closed on Ctrl-C too, so that it can leave its files in order.
 
     Parameters
     ----------
@@ -44,16 +72,9 @@ def follow(steps: Iterator[S] | Generator[S, None, None], description: str) -> S
     object or None
         The last step, ``None`` if there was none.
     """
-    from tqdm import tqdm
-
     last: S | None = None
-    with tqdm(desc=description, file=sys.stderr, unit="", dynamic_ncols=True) as bar:
-        generator = steps if isinstance(steps, Generator) else (step for step in steps)
-        with closing(generator):
-            for last in generator:
-                if bar.total != last.total:
-                    bar.reset(total=last.total)
-                bar.set_postfix_str(last.message, refresh=False)
-                bar.update(last.done - bar.n)
-        bar.refresh()
+    owned = closing(steps) if isinstance(steps, Generator) else nullcontext()
+    with progress_bar(description) as show, owned:
+        for last in steps:
+            show(last)
     return last

@@ -127,5 +127,6 @@ def test_interrupt_leaves_with_130_and_says_what_next(tmp_path: Path) -> None:
         os.killpg(process.pid, signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "stopped; the plate is incomplete" in said
+    assert not out.exists(), "half a plate would open as a whole one"
+    assert "stopped; no plate was written" in said
     assert "Traceback" not in said
