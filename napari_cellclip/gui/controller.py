@@ -130,8 +130,8 @@ class Controller:
         def sample(tell: Callable[[Any], None]) -> Opened:
             from napari_cellclip.simulation import sample_plate
 
-            opened = open_any(sample_plate(read_settings().cache, progress=tell), None)
-            return replace(opened, screen=_screen_of_sample(opened.plate))
+            folder = sample_plate(read_settings().cache, progress=tell)
+            return replace(open_any(folder, None), screen=_screen_of_sample(folder))
 
         def step(value: Simulated) -> None:
             self.session.set_work(Task.SAMPLE, Work(SIMULATING, value.done, value.total))
@@ -261,18 +261,18 @@ class Controller:
         return lambda: self.session.set_work(task, None)
 
 
-def _screen_of_sample(plate: Plate | None) -> Screen | None:
-    """Open the screen the demo made of the sample plate, if it did."""
+def _screen_of_sample(sample: Path) -> Screen | None:
+    """Open the newest screen the demo has made of the sample plate, if it has."""
     from napari_cellclip.screen import Screen
 
-    if plate is None:
-        return None
-    for folder in sorted(plate.path.parent.glob(f"{plate.path.name}-*.screen")):
-        if (folder / "screen.json").is_file():
-            try:
-                return Screen.open(folder)
-            except CellClipError:  # left half done, or by another version: encoding makes a new one
-                continue
+    folders = [f for f in sample.parent.glob(f"{sample.name}-*.screen") if (f / "screen.json").is_file()]
+    for folder in sorted(folders, key=lambda f: (f / "screen.json").stat().st_mtime, reverse=True):
+        try:
+            screen = Screen.open(folder)
+        except CellClipError:  # made by another version: encoding makes a new one
+            continue
+        if screen.complete:
+            return screen
     return None
 
 

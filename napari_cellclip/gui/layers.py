@@ -23,6 +23,9 @@ KEYS = {"Left": ("well", -1), "Right": ("well", 1), "Up": ("site", -1), "Down": 
 SAMPLED_SITES = 8
 MARK = "cellclip"
 
+HEADROOM = 2.0
+"""Five stains added at full brightness are white wherever they overlap; at half, their colours stay apart."""
+
 
 def stain_colormap(stain: Stain) -> Colormap:
     """Black to the stain's colour, for additive blending."""
@@ -67,7 +70,8 @@ def layer_arguments(plate: Plate, site: Site, stain: Stain, contrast: Contrast) 
         "metadata": {MARK: {"plate": plate.name, "site": site.id, "stain": stain.value}},
     }
     if stain in contrast:
-        arguments["contrast_limits"] = contrast[stain]
+        low, high = contrast[stain]
+        arguments["contrast_limits"] = (low, low + HEADROOM * (high - low))
     return arguments
 
 

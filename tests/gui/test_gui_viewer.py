@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from npe2 import PluginManager, PluginManifest
@@ -57,7 +59,8 @@ def test_explorer_and_text_query_show_wells_on_the_canvas(
     assert {layer.blending for layer in viewer.layers} == {"additive"}
     for channel, layer in enumerate(viewer.layers):
         assert abs(level(layer) - level_of(2, 5, 1, channel)) < 9
-        assert tuple(layer.contrast_limits) == (100 + channel, 5000)
+        low, high = screen.contrast("toy")[STAINS[channel]]
+        assert tuple(layer.contrast_limits) == (low, low + 2 * (high - low))
     text = viewer.canvas.overlays.text
     assert text.visible
     assert "C06 · site 1" in text.text
@@ -245,3 +248,24 @@ def test_settings_round_trip(plugin_settings, npe2pm, repository):
     assert read_settings() == Settings()
     assert write_settings(Settings("cpu", 7, "/somewhere"))
     assert read_settings() == Settings("cpu", 7, "/somewhere")
+
+
+def test_sample_opens_with_its_screen(session, monkeypatch, tmp_path, plate_folder, qtbot):
+    """The sample is made in a thread that tells how far it is; the demo's screen of it is found again."""
+    from napari_cellclip.gui.controller import Controller
+
+    def sample_plate(cache, progress):
+        for done in (1, 2):
+            progress(SimpleNamespace(done=done, total=2, message="well"))
+        return plate_folder
+
+    monkeypatch.setattr("napari_cellclip.simulation.sample_plate", sample_plate)
+    controller, told = Controller(session), []
+    session.work_changed.connect(lambda task, work: told.append((task, work and work.done)))
+    session.open_sample()
+    idle(qtbot, session)
+    assert len(session.plate.wells) == 11
+    assert ("sample", 1) in told
+    assert ("sample", 2) in told
+    assert session.screen is None
+    controller.close()

@@ -112,4 +112,4 @@ class Header(QWidget):
 
 def is_simulated(path: Path) -> bool:
     """Whether a plate folder says that it was simulated."""
-    return (path / "simulated.json").is_file()
+    return any((folder / "simulated.json").is_file() for folder in (path, path.parent))
