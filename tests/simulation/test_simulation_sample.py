@@ -1,0 +1,76 @@
+"""The sample plate: made once, kept, and shipped small in the repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from napari_cellclip.plates import PlateMap, open_plate
+from napari_cellclip.simulation import Simulated, cache_folder, iter_simulate, sample, sample_plate
+from napari_cellclip.vocabulary import STAINS
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
+    """Let the sample be of 6 small wells; the asked-for settings are recorded."""
+    asked: list[dict] = []
+
+    def fewer(out: Path, **settings) -> Iterator[Simulated]:
+        asked.append(settings)
+        return iter_simulate(out, **{**settings, "wells": 6, "sites": 1, "size": (32, 32), "workers": 1})
+
+    monkeypatch.setattr(sample, "iter_simulate", fewer)
+    return asked
+
+
+def test_sample_is_made_once(small: list[dict], tmp_path: Path) -> None:
+    seen: list[Simulated] = []
+    first = sample_plate(tmp_path, seen.append)
+    assert [step.done for step in seen] == [1, 2, 3, 4, 5, 6]
+    assert small[0]["wells"] == 96
+    assert sample_plate(tmp_path, seen.append) == first
+    assert len(small) == 1
+    assert len(seen) == 6
+    assert open_plate(first).stains.complete
+    # Nothing half made is left beside it.
+    assert [path.name for path in first.parent.iterdir()] == [first.name]
+
+
+def test_a_failing_simulation_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def broken(out: Path, **settings) -> Iterator[Simulated]:
+        out.mkdir()
+        yield Simulated(1, 2)
+        raise OSError("disk full")
+
+    monkeypatch.setattr(sample, "iter_simulate", broken)
+    with pytest.raises(OSError, match="disk full"):
+        sample_plate(tmp_path)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_cache_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NAPARI_CELLCLIP_CACHE", str(tmp_path))
+    assert cache_folder() == tmp_path
+    monkeypatch.delenv("NAPARI_CELLCLIP_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_folder() == tmp_path / "xdg" / "napari-cellclip"
+
+
+def test_the_plate_in_the_repository_opens(repository: Path) -> None:
+    folder = repository / "sample_data" / "simulated-24"
+    plate = open_plate(folder)
+    assert plate.stains.complete
+    assert plate.problems == ()
+    assert len(plate.wells) == 24
+    for site in plate.sites[:2]:
+        assert site.read(STAINS).max() > 500
+    platemap = PlateMap.read(folder / "platemap.csv")
+    assert platemap.check(plate) == []
+    assert sum(p.is_negative_control for p in platemap.wells.values()) >= 2
+
+
+def test_the_repository_s_plate_is_small(repository: Path) -> None:
+    files = [path for path in (repository / "sample_data").rglob("*") if path.is_file()]
+    assert 0 < sum(path.stat().st_size for path in files) <= 10_000_000
