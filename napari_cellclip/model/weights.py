@@ -106,7 +106,9 @@ def load_model(
     def load() -> nn.Module:
         return load_encoder(card.encoder, encoder_path, size=card.tiling.size)
 
-    origin = str(name_or_path) if source.bare else str(folder or card.name)
+    # Absolute: a screen keeps it, and may be asked from another working directory.
+    place = Path(name_or_path).expanduser() if source.bare else folder
+    origin = card.name if place is None else str(place.absolute())
     return Model(card, cellclip, words, load, device=device, batch_size=batch_size, origin=origin)
 
 

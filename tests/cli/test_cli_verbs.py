@@ -116,7 +116,9 @@ def test_ask_lists_the_best(screen_folder: Path) -> None:
     assert len(succeed("ask", screen_folder, "DNA damage").stdout.splitlines()) == len(table) + 7
 
 
-def test_train_makes_a_model_that_encodes(plate_folder: Path, screen_folder: Path, tmp_path: Path) -> None:
+def test_train_makes_a_model_that_encodes(
+    plate_folder: Path, screen_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = tmp_path / "my-model"
     succeed("train", screen_folder, "--out", model, "--epochs", 1, "--device", "cpu")
     out = tmp_path / "screen"
@@ -124,6 +126,13 @@ def test_train_makes_a_model_that_encodes(plate_folder: Path, screen_folder: Pat
     ours, bundled = Screen.open(out).embeddings, Screen.open(screen_folder).embeddings
     assert ours.shape == bundled.shape
     assert not np.allclose(ours, bundled)
+
+    # Asked from another folder, by a screen that was encoded with a path relative to this one.
+    monkeypatch.chdir(tmp_path)
+    succeed("encode", plate_folder, "--model", "my-model", "--device", "cpu", "--out", "other-screen")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert json.loads(succeed("ask", "../other-screen", "DNA damage", "--json").stdout)["model"] == "my-model"
 
 
 def write_three_stains(folder: Path) -> Path:
