@@ -8,8 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_cellclip.simulation.phenotypes import Pharmacology
-from napari_cellclip.vocabulary import PLATE_SHAPES, CellClipError, Control, Kind, Perturbation, well_name
-from napari_cellclip.vocabulary.mechanisms import INERT_COMPOUNDS, MECHANISMS, Compound, Mechanism
+from napari_cellclip.vocabulary import (
+    PLATE_SHAPES,
+    CellClipError,
+    Control,
+    Kind,
+    Perturbation,
+    well_name,
+)
+from napari_cellclip.vocabulary.mechanisms import (
+    INERT_COMPOUNDS,
+    MECHANISMS,
+    Compound,
+    Mechanism,
+)
 
 DOSES = (0.3, 3.0, 30.0)
 """Micromolar, as in a three-point screen."""
@@ -142,6 +154,6 @@ def default_design(
 
 
 def _in_turn(rng: np.random.Generator, kinds: int, count: int) -> list[int]:
-    """`count` draws of `kinds` things, each as often as any other up to one; order within a round is random."""
+    """`count` draws of `kinds` things, in rounds of random order, so evenly."""
     rounds = -(-count // kinds) if count > 0 else 0
     return [int(i) for _ in range(rounds) for i in rng.permutation(kinds)][: max(count, 0)]

@@ -76,8 +76,8 @@ class Phenotype:
 
 UNTREATED = Phenotype()
 
-# The fully developed phenotype of each mechanism: what differs from an untreated cell. A mechanism that changes
-# one stain only lists parameters of that stain alone.
+# The fully developed phenotype of each mechanism: what differs from an untreated cell. A mechanism that
+# changes one stain only lists parameters of that stain alone.
 _FULL: dict[str, dict[str, float]] = {
     # Rounded, shrunken cells with multi-lobed nuclei and micronuclei; Golgi and mitochondria fall apart.
     "tubulin_destabiliser": {
@@ -137,8 +137,17 @@ _FULL: dict[str, dict[str, float]] = {
         "fibres": 1.3,
         "mito_brightness": 1.15,
     },
-    "er_stress": {"er_brightness": 0.95, "er_vacuoles": 9.0, "er_clumps": 1.1, "er_spread": 1.2},
-    "mito_uncoupler": {"mito_brightness": 0.8, "mito_network": 0.05, "mito_spread": 0.85},
+    "er_stress": {
+        "er_brightness": 0.95,
+        "er_vacuoles": 9.0,
+        "er_clumps": 1.1,
+        "er_spread": 1.2,
+    },
+    "mito_uncoupler": {
+        "mito_brightness": 0.8,
+        "mito_network": 0.05,
+        "mito_spread": 0.85,
+    },
     "pol1_inhibitor": {
         "nucleoli": 1.6,
         "nucleolus_area": 0.55,
@@ -244,8 +253,8 @@ _FULL: dict[str, dict[str, float]] = {
 
 _OFF_TARGET = (
     "area", "elongation", "nucleus_area", "nucleus_brightness", "chromatin", "er_brightness", "er_spread",
-    "nucleolus_area", "nucleolus_brightness", "rna_cytoplasm", "fibres", "membrane", "golgi", "mito_brightness",
-    "mito_spread",
+    "nucleolus_area", "nucleolus_brightness", "rna_cytoplasm", "fibres", "membrane", "golgi",
+    "mito_brightness", "mito_spread",
 )  # fmt: skip
 _SHARES = frozenset({"survival", "lobes", "binucleate", "condensed", "mito_network"})
 
@@ -335,7 +344,10 @@ class Pharmacology:
         chosen = rng.choice(len(_OFF_TARGET), 3, replace=False)
         shifts = 0.14 * rng.standard_normal(3)
         return cls(
-            ec50, hill, efficacy, {_OFF_TARGET[i]: float(s) for i, s in zip(chosen, shifts, strict=True)}
+            ec50,
+            hill,
+            efficacy,
+            {_OFF_TARGET[i]: float(s) for i, s in zip(chosen, shifts, strict=True)},
         )
 
     def effect(self, dose: float | None) -> float:

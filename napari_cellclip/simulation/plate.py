@@ -7,7 +7,7 @@ import json
 import multiprocessing
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,13 +22,28 @@ from numpy.typing import NDArray
 from napari_cellclip.simulation import ome_zarr, phenix
 from napari_cellclip.simulation.design import Design, Treatment, default_design
 from napari_cellclip.simulation.nuisance import Nuisance, Staining
-from napari_cellclip.simulation.phenotypes import Pharmacology, Phenotype, developed, responding_share
+from napari_cellclip.simulation.phenotypes import (
+    Pharmacology,
+    Phenotype,
+    developed,
+    responding_share,
+)
 from napari_cellclip.simulation.render import Field, render_field
 from napari_cellclip.vocabulary import STAINS, CellClipError, Kind, parse_well
 
 Layout = Literal["phenix", "ome-zarr"]
 
-COLUMNS = ("well", "treatment", "kind", "smiles", "genes", "mechanism", "dose", "effect", "control_type")
+COLUMNS = (
+    "well",
+    "treatment",
+    "kind",
+    "smiles",
+    "genes",
+    "mechanism",
+    "dose",
+    "effect",
+    "control_type",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +168,18 @@ def iter_simulate(
         row, column = parse_well(well)
         at_edge = row in (0, rows - 1) or column in (0, columns - 1)
         job = _Job(
-            out, layout, well, treatment, sites, size, pixel_size, nuisance, plate, at_edge, seed, truth
+            out,
+            layout,
+            well,
+            treatment,
+            sites,
+            size,
+            pixel_size,
+            nuisance,
+            plate,
+            at_edge,
+            seed,
+            truth,
         )
         jobs.append(job)
     try:
@@ -211,8 +237,8 @@ def simulate_plate(
     design : Design, optional
         What goes into which well; `default_design` of the seed otherwise.
     truth : bool
-        Write ``truth/WELL_SITE_cells.tif`` (number of the cell at each pixel) and ``truth/WELL_SITE_cells.csv``
-        (whether a cell responds) too.
+        Write ``truth/WELL_SITE_cells.tif`` (number of the cell at each pixel) and
+        ``truth/WELL_SITE_cells.csv`` (whether a cell responds) too.
     name : str, optional
         Plate name; the folder's by default.
     workers : int, optional
@@ -282,7 +308,7 @@ def _write_record(out: Path, name: str, seed: int, pixel_size: float) -> None:
 
 
 @contextmanager
-def _pool(workers: int | None, jobs: int):  # noqa: ANN202 - a context manager over a map function
+def _pool(workers: int | None, jobs: int) -> Iterator[Callable[[list[_Job]], Iterator[str]]]:
     count = min(workers or os.cpu_count() or 1, jobs)
     if count <= 1:
         yield partial(map, _simulate_well)
@@ -306,7 +332,8 @@ def _simulate_well(job: _Job) -> str:
         density *= 1 - n.edge_loss * rng.random()
     for site in range(1, job.sites + 1):
         staining = Staining(
-            gain * np.exp(n.site_gain * rng.standard_normal(len(STAINS))), job.plate.background
+            gain * np.exp(n.site_gain * rng.standard_normal(len(STAINS))),
+            job.plate.background,
         )
         field = render_site(
             job.treatment,
@@ -327,7 +354,11 @@ def _simulate_well(job: _Job) -> str:
 
 
 def _write_truth(
-    folder: Path, well: str, site: int, cells: NDArray[np.int32], responding: NDArray[np.bool_]
+    folder: Path,
+    well: str,
+    site: int,
+    cells: NDArray[np.int32],
+    responding: NDArray[np.bool_],
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     tifffile.imwrite(folder / f"{well}_{site}_cells.tif", cells.astype(np.uint16), compression="zlib")

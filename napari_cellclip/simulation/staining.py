@@ -29,7 +29,13 @@ def stain_cell(cell: Cell, mask: Grid, pixel_size: float) -> NDArray[np.float32]
     edge = np.clip(1 - cell.level, 0, 1)
     thickness = np.sqrt(edge) * (0.35 + 0.65 * np.exp(-from_nucleus / 9))
     parts = _Parts(cell, mask, pixel_size, inside, from_nucleus, edge, thickness)
-    draw = {Stain.DNA: _dna, Stain.ER: _er, Stain.RNA: _rna, Stain.AGP: _agp, Stain.MITO: _mito}
+    draw = {
+        Stain.DNA: _dna,
+        Stain.ER: _er,
+        Stain.RNA: _rna,
+        Stain.AGP: _agp,
+        Stain.MITO: _mito,
+    }
     out = np.empty((len(STAINS), *mask.shape), np.float32)
     for i, (stain, seed) in enumerate(zip(STAINS, cell.seed.spawn(len(STAINS)), strict=True)):
         out[i] = draw[stain](parts, np.random.default_rng(seed)) * cell.brightness[i]
@@ -50,7 +56,12 @@ class _Parts:
         thickness: Grid,
     ) -> None:
         self.cell, self.mask, self.pixel = cell, mask, pixel
-        self.inside, self.from_nucleus, self.edge, self.thickness = inside, from_nucleus, edge, thickness
+        self.inside, self.from_nucleus, self.edge, self.thickness = (
+            inside,
+            from_nucleus,
+            edge,
+            thickness,
+        )
         self.p = cell.phenotype
         self.shape = mask.shape
 
@@ -91,7 +102,10 @@ class _Parts:
     def _stamp(self, total: Grid, y: float, x: float, radius: float, gain: float) -> None:
         """Add one flat-topped spot to the few pixels it covers."""
         reach = 1.7 * radius
-        top, left = (y - reach - self.cell.y[0, 0]) / self.pixel, (x - reach - self.cell.x[0, 0]) / self.pixel
+        top, left = (
+            (y - reach - self.cell.y[0, 0]) / self.pixel,
+            (x - reach - self.cell.x[0, 0]) / self.pixel,
+        )
         side = int(2 * reach / self.pixel) + 2
         rows = slice(max(int(top), 0), max(int(top) + side, 0))
         columns = slice(max(int(left), 0), max(int(left) + side, 0))
@@ -140,10 +154,18 @@ def _rna(c: _Parts, rng: np.random.Generator) -> Grid:
 
 def _agp(c: _Parts, rng: np.random.Generator) -> Grid:
     p, cell = c.p, c.cell
-    near = int(round(cell.angle / np.pi * ORIENTATION_COUNT)) % ORIENTATION_COUNT
+    near = round(cell.angle / np.pi * ORIENTATION_COUNT) % ORIENTATION_COUNT
     turn = int(rng.integers(-1, 2))
-    lines = patch(strands(c.scale(0.55), c.scale(8.0), (near + turn) % ORIENTATION_COUNT), c.shape, rng)
-    more = patch(strands(c.scale(0.55), c.scale(6.0), (near - turn + 2) % ORIENTATION_COUNT, 1), c.shape, rng)
+    lines = patch(
+        strands(c.scale(0.55), c.scale(8.0), (near + turn) % ORIENTATION_COUNT),
+        c.shape,
+        rng,
+    )
+    more = patch(
+        strands(c.scale(0.55), c.scale(6.0), (near - turn + 2) % ORIENTATION_COUNT, 1),
+        c.shape,
+        rng,
+    )
     fibres = np.maximum(lines - 0.9, 0) + 0.5 * np.maximum(more - 1.1, 0)
     fibres = fibres * np.sqrt(c.edge) * (1 - 0.6 * c.inside)
     soft = patch(grain(c.scale(0.8), 7), c.shape, rng)

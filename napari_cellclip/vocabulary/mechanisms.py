@@ -119,5 +119,7 @@ def mechanism(text: str) -> Mechanism:
     """
     found = _BY_TEXT.get(" ".join(text.split()).casefold())
     if found is None:
-        raise CellClipError(f"no mechanism is called {text!r}; known are {', '.join(m.name for m in MECHANISMS)}")
+        raise CellClipError(
+            f"no mechanism is called {text!r}; known are {', '.join(m.name for m in MECHANISMS)}"
+        )
     return found
