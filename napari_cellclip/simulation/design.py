@@ -137,7 +137,7 @@ def default_design(
     order = _in_turn(rng, len(MECHANISMS), knockouts)
     for i in order:
         treatments.append(knockout_treatment(str(rng.choice(MECHANISMS[i].genes)), MECHANISMS[i]))
-    left = {mechanism.key: [] for mechanism in MECHANISMS}
+    left: dict[str, list[Compound]] = {mechanism.key: [] for mechanism in MECHANISMS}
     for turn, i in enumerate(_in_turn(rng, len(MECHANISMS), wells - len(treatments))):
         mechanism = MECHANISMS[i]
         waiting = left[mechanism.key]

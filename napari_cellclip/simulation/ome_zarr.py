@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zarr
@@ -38,11 +39,12 @@ def write_site(folder: Path, well: str, site: int, pixels: NDArray[np.uint16], p
         {"name": "x", "type": "space", "unit": "micrometer"},
     ]
     channels = [{"label": str(stain), "color": stain.colour[1:], "active": True} for stain in STAINS]
-    group.attrs["ome"] = {
+    metadata: dict[str, Any] = {
         "version": VERSION,
         "multiscales": [{"name": f"{well} {site}", "axes": axes, "datasets": datasets}],
         "omero": {"channels": channels},
     }
+    group.attrs["ome"] = metadata
 
 
 def write_index(folder: Path, name: str, shape: tuple[int, int], wells: Iterable[str], sites: int) -> None:

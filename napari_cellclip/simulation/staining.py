@@ -9,7 +9,7 @@ from napari_cellclip.simulation.cells import NUCLEUS_RADIUS, ORIENTATION_COUNT, 
 from napari_cellclip.simulation.textures import grain, network, patch, strands
 from napari_cellclip.vocabulary import STAINS, Stain
 
-Grid = NDArray[np.float32]
+Grid = NDArray[np.floating]
 
 
 def stain_cell(cell: Cell, mask: Grid, pixel_size: float) -> NDArray[np.float32]:
