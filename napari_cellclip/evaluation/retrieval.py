@@ -27,6 +27,7 @@ from napari_cellclip.evaluation.mean_intensity import IntensityReadout, relative
 from napari_cellclip.evaluation.precision import average_precision, chance_precision
 from napari_cellclip.explore import ask
 from napari_cellclip.model import Model, load_model
+from napari_cellclip.simulation import Nuisance
 from napari_cellclip.training.held_out import HELD_OUT
 from napari_cellclip.vocabulary.mechanisms import MECHANISMS
 
@@ -148,19 +149,6 @@ def shuffled_captions(scores: ScoreTable) -> list[ScoreTable]:
     ]
 
 
-def shuffled_pixels(
-    plates: Iterable[BlindPlate], model: Model, queries: Mapping[str, str], seed: int
-) -> ScoreTable:
-    """Scores when every well of a plate is handed the answer of another well of that plate."""
-    rng = np.random.default_rng(seed)
-    scores = text_scores(plates, model, queries)
-    plate = pd.Series([identifier.split("/")[0] for identifier in scores.index], index=scores.index)
-    shuffled = scores.copy()
-    for _, members in plate.groupby(plate):
-        shuffled.loc[members.index] = scores.loc[rng.permutation(members.index)].to_numpy()
-    return shuffled
-
-
 def mean_precision(scores: ScoreTable, truth: pd.DataFrame) -> tuple[float, float]:
     """Mean average precision over mechanisms: all compounds, held-out compounds."""
     table = per_mechanism(scores, truth)
@@ -246,7 +234,7 @@ def evaluate(
             mean_precision(text_scores(other, shuffled_model, names), truth)
         )
     outside = _collect(
-        blind_plates(folder / "outside", model, seeds, wells=wells, sites=sites, nuisance=outside_nuisance()),
+        blind_plates(folder / "outside", model, seeds, wells=wells, sites=sites, nuisance=Nuisance.severe()),
         plates,
         report,
     )

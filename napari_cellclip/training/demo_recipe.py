@@ -38,7 +38,7 @@ class Recipe:
     """
 
     seed: int = 1
-    plates: int = 14
+    plates: int = 16
     wells: int = 96
     sites: int = 2
     size: tuple[int, int] = (256, 256)
@@ -65,7 +65,7 @@ def base_card(recipe: Recipe) -> ModelCard:
         simulated=True,
         licence="BSD-3-Clause",
         source="python -m napari_cellclip.training.demo",
-        encoder=EncoderCard(kind="small", name="small", dim=recipe.dim, size=size[0]),
+        encoder=EncoderCard(kind="small", name="small", dim=recipe.dim),
         intensity=IntensityScaling(kind="plate"),
         tiling=Tiling(mode="grid", size=size[0]),
         pixel_size=PIXEL_SIZE,

@@ -23,6 +23,8 @@ HELD_OUT: dict[str, tuple[str, ...]] = {
     "aurora_inhibitor": ("danusertib", "ZM-447439"),
     "dna_synthesis_inhibitor": ("aphidicolin", "clofarabine"),
     "transcription_inhibitor": ("SNS-032", "triptolide"),
+    "bet_inhibitor": ("I-BET151", "PFI-1"),
+    "rock_inhibitor": ("ripasudil", "H-1152"),
 }
 """Two compounds of each mechanism, by mechanism key; their wells and names take no part in any training."""
 

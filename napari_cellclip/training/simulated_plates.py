@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_cellclip.model import IntensityScaling, IntensityStats
 from napari_cellclip.plates import open_plate
 from napari_cellclip.screen import Progress
-from napari_cellclip.simulation import default_design, simulate_plate
+from napari_cellclip.simulation import Nuisance, default_design, simulate_plate
 from napari_cellclip.training.held_out import training_compounds
 from napari_cellclip.vocabulary import STAINS
 
@@ -40,6 +40,25 @@ class TrainingPlate:
     pixels: NDArray[np.uint16]
     sites: pd.DataFrame
     stats: IntensityStats
+
+
+def training_nuisance(seed: int) -> Nuisance:
+    """Staining, camera and dirt of one training plate: drawn around the usual, within the training range.
+
+    ``Nuisance.severe()`` lies outside this range in every setting named here.
+    """
+    rng = np.random.default_rng([seed, 77])
+    return replace(
+        Nuisance(),
+        plate_gain=float(rng.uniform(0.15, 0.35)),
+        well_gain=float(rng.uniform(0.10, 0.18)),
+        density=float(rng.uniform(620.0, 840.0)),
+        vignetting=float(rng.uniform(0.08, 0.28)),
+        read_noise=float(rng.uniform(8.0, 24.0)),
+        electrons=float(rng.uniform(0.6, 1.3)),
+        haze=float(rng.uniform(0.2, 0.35)),
+        debris=float(rng.uniform(0.1, 0.8)),
+    )
 
 
 def iter_simulate_training(
@@ -89,6 +108,7 @@ def iter_simulate_training(
                 seed=seed,
                 size=size,
                 design=design,
+                nuisance=training_nuisance(seed),
                 name=stem.name,
                 workers=workers,
             )
