@@ -196,10 +196,11 @@ class Controller:
         out = plan.out or screen_folder(plate, plan.model)
 
         def steps() -> Iterator[Any]:
+            plate.require_stains()  # before anything heavy is imported: a refusal should not take seconds
+
             from napari_cellclip.model import load_model
             from napari_cellclip.screen import Screen, iter_encode
 
-            plate.require_stains()
             model = load_model(
                 plan.model,
                 device=plan.device,

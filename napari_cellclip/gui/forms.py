@@ -1,6 +1,6 @@
 """Flat forms: simulate, encode, export, settings. Each is a function that magicgui draws."""
 
-from __future__ import annotations
+# Annotations stay what they are (no postponed evaluation): magicgui draws its widgets from them.
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ def _session(viewer: Any) -> Any:
     return controller_of(viewer).session
 
 
-def simulate_form(napari_viewer: Viewer) -> FunctionGui:
+def simulate_form(napari_viewer: "Viewer") -> "FunctionGui":
     """Simulate a plate with known truth, then open it."""
     line = Latest()
     session = _session(napari_viewer)
@@ -44,30 +44,31 @@ def simulate_form(napari_viewer: Viewer) -> FunctionGui:
 
             return simulate_plate(out, wells=wells, sites=sites, layout=layout, seed=seed)
 
-        def finished() -> None:
-            simulate.call_button.enabled = True
-
-        simulate.call_button.enabled = False
-        line.start(work, session.open, show_error, finished, title=f"Simulating {wells} wells")
+        if line.running:
+            show_info("A plate is being simulated already; it opens when it is ready.")
+            return
+        line.start(work, session.open, show_error, title=f"Simulating {wells} wells")
 
     return simulate
 
 
-def encode_form(napari_viewer: Viewer) -> FunctionGui:
+def encode_form(napari_viewer: "Viewer") -> "FunctionGui":
     """Encode the open plate (the Run tab of the Explorer shows more)."""
     from napari_cellclip.gui.session import RunPlan
     from napari_cellclip.model import cards
 
     session = _session(napari_viewer)
     settings = read_settings()
+    names = list(cards())
+    first = "demo" if "demo" in names else names[0]
 
     @magicgui(
         call_button="Encode",
-        model={"choices": list(cards())},
+        model={"choices": names},
         out={"label": "Output folder (empty: cache)", "mode": "d", "nullable": True},
         batch_size={"min": 1, "max": 4096},
     )
-    def encode(model: str = "demo", out: Path | None = None, batch_size: int = settings.batch_size) -> None:
+    def encode(model: str = first, out: Path | None = None, batch_size: int = settings.batch_size) -> None:
         if session.plate is None:
             show_error("Open a plate first.")
             return
@@ -76,7 +77,7 @@ def encode_form(napari_viewer: Viewer) -> FunctionGui:
     return encode
 
 
-def export_form(napari_viewer: Viewer) -> FunctionGui:
+def export_form(napari_viewer: "Viewer") -> "FunctionGui":
     """Write the hit list (CSV, TSV) or the screen (AnnData, Parquet)."""
     from napari_cellclip.gui.exports import export as write
 
@@ -98,7 +99,7 @@ def export_form(napari_viewer: Viewer) -> FunctionGui:
     return export
 
 
-def settings_form() -> FunctionGui:
+def settings_form() -> "FunctionGui":
     """Device, batch size and cache folder; also in napari's preferences."""
     now = read_settings()
 
@@ -119,7 +120,7 @@ def settings_form() -> FunctionGui:
     return settings
 
 
-def _dock(form: FunctionGui, title: str) -> None:
+def _dock(form: "FunctionGui", title: str) -> None:
     from napari import current_viewer
 
     viewer = current_viewer()

@@ -115,6 +115,8 @@ class Latest:
 
         self._worker = create_worker(run, _progress={"desc": title} if title else None, _ignore_errors=True)
         self._worker.returned.connect(returned)
+        # Nothing of ours raises outside run(), but a worker that dies otherwise must not look busy for ever.
+        self._worker.errored.connect(lambda error: returned(_Failure(error)))
         self._worker.start()
 
     def start_telling(
@@ -183,4 +185,6 @@ class Latest:
         self._worker = create_worker(run, _progress={"desc": title} if title else None, _ignore_errors=True)
         self._worker.yielded.connect(yielded)
         self._worker.returned.connect(returned)
+        # Nothing of ours raises outside run(), but a worker that dies otherwise must not look busy for ever.
+        self._worker.errored.connect(lambda error: returned(_Failure(error)))
         self._worker.start()
