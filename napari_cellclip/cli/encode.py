@@ -99,9 +99,10 @@ def encode(
     steps = iter_encode(opened, labels, loaded, out, retry_failed=retry_failed)
     follow(steps, "encoding")
     screen = Screen.open(out)
-    print(f"{out}: {len(screen.wells)} wells encoded with {loaded.card.name}", file=sys.stderr)
-    if len(screen.failures):
-        print(f"{len(screen.failures)} sites could not be used:", file=sys.stderr)
+    encoded = int((screen.wells["Metadata_sites"] > 0).sum())
+    print(f"{out}: {encoded} of {len(screen.wells)} wells encoded with {loaded.card.name}", file=sys.stderr)
+    if failed := len(screen.failures):
+        print(f"{failed} {'site' if failed == 1 else 'sites'} could not be used:", file=sys.stderr)
         for site, why in zip(
             screen.failures["Metadata_Site_id"], screen.failures["Metadata_Failure"], strict=True
         ):

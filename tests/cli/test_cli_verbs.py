@@ -67,7 +67,7 @@ def test_encode_writes_a_screen_once(plate_folder: Path, screen_folder: Path) ->
 def test_encode_tells_where_labels_came_from(plate_folder: Path, tmp_path: Path) -> None:
     result = succeed("encode", plate_folder, "--device", "cpu", "--out", tmp_path / "screen")
     assert str(plate_folder / "platemap.csv") in result.stderr
-    assert "24 wells encoded with demo" in result.stderr
+    assert "24 of 24 wells encoded with demo" in result.stderr
 
 
 def test_encode_lists_sites_it_could_not_use(tmp_path: Path) -> None:
@@ -76,9 +76,11 @@ def test_encode_lists_sites_it_could_not_use(tmp_path: Path) -> None:
     broken = sorted(plate.rglob("*.tif*"))[0]
     broken.write_bytes(broken.read_bytes()[:200])
     result = succeed("encode", plate, "--device", "cpu", "--out", tmp_path / "screen")
-    assert "1 sites could not be used" in result.stderr
+    assert "5 of 6 wells encoded" in result.stderr
+    assert "1 site could not be used" in result.stderr
     assert broken.name in result.stderr
-    assert len(Screen.open(tmp_path / "screen").wells) == 5
+    answered = json.loads(succeed("ask", tmp_path / "screen", "DNA damage", "--json").stdout)["wells"]
+    assert len(answered) == 5
 
 
 def test_encode_refuses_a_plate_map_of_nonsense(plate_folder: Path, tmp_path: Path) -> None:
