@@ -12,6 +12,7 @@ from napari_cellclip.cli.options import (
     ChannelOption,
     DeviceOption,
     ImageRootOption,
+    NameOption,
     PatternOption,
     PlateArgument,
     channel_mapping,
@@ -63,6 +64,7 @@ def encode(
     channel: ChannelOption = None,
     pattern: PatternOption = None,
     image_root: ImageRootOption = None,
+    plate_name: NameOption = None,
     device: DeviceOption = "auto",
     batch_size: Annotated[
         int, typer.Option(min=1, help="Crops encoded at once; less takes less memory.")
@@ -81,7 +83,9 @@ def encode(
     """
     from napari_cellclip.plates import open_plate
 
-    opened = open_plate(plate, channels=channel_mapping(channel), pattern=pattern, image_root=image_root)
+    opened = open_plate(
+        plate, channels=channel_mapping(channel), pattern=pattern, image_root=image_root, name=plate_name
+    )
     opened.require_stains()  # before the model loads: a refusal should not take a minute
     labels = read_platemap(opened, plate, platemap, metadata)
 

@@ -9,6 +9,7 @@ from napari_cellclip.cli.options import (
     ChannelOption,
     ImageRootOption,
     JsonOption,
+    NameOption,
     PatternOption,
     PlateArgument,
     channel_mapping,
@@ -23,6 +24,7 @@ def info(
     channel: ChannelOption = None,
     pattern: PatternOption = None,
     image_root: ImageRootOption = None,
+    plate_name: NameOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what a plate on disk holds.
@@ -34,7 +36,9 @@ def info(
     """
     from napari_cellclip.plates import open_plate
 
-    opened = open_plate(plate, channels=channel_mapping(channel), pattern=pattern, image_root=image_root)
+    opened = open_plate(
+        plate, channels=channel_mapping(channel), pattern=pattern, image_root=image_root, name=plate_name
+    )
     print(json.dumps(facts(opened), indent=2) if as_json else describe(opened))
 
 

@@ -55,6 +55,14 @@ ImageRootOption = Annotated[
     ),
 ]
 
+NameOption = Annotated[
+    str | None,
+    typer.Option(
+        "--plate-name",
+        help="Name of the plate; where one table tells of several plates, which of them to open.",
+    ),
+]
+
 DeviceOption = Annotated[
     str,
     typer.Option(help="Where to compute: auto, cpu, cuda or mps (Apple); auto takes the fastest present."),

@@ -34,6 +34,18 @@ def test_info_json_is_pure(plate_folder: Path) -> None:
     assert facts["problems"] == []
 
 
+def test_info_opens_one_of_several_plates_of_a_table(tmp_path: Path) -> None:
+    rows = "".join(f"{plate}_dna.tif,.,{plate},B02,1\n" for plate in ("BR1", "BR2"))
+    (tmp_path / "load_data.csv").write_text(
+        "FileName_OrigDNA,PathName_OrigDNA,Metadata_Plate,Metadata_Well,Metadata_Site\n" + rows
+    )
+    refused = call("info", tmp_path / "load_data.csv")
+    assert refused.exit_code == 1
+    assert "BR1, BR2" in refused.stderr
+    facts = json.loads(succeed("info", tmp_path / "load_data.csv", "--plate-name", "BR2", "--json").stdout)
+    assert [well["id"] for well in facts["wells"]] == ["BR2/B02"]
+
+
 def test_simulate_is_deterministic_by_seed(plate_folder: Path, tmp_path: Path) -> None:
     for name, seed in (("same", 3), ("other", 4)):
         succeed("simulate", tmp_path / name, "--wells", 24, "--sites", 1, "--seed", seed, "--size", 96)

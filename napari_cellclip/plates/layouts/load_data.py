@@ -147,8 +147,8 @@ def _one_plate(table: pd.DataFrame, path: Path, wanted: str | None) -> tuple[pd.
     plates = [p for p in dict.fromkeys(table["Metadata_Plate"]) if p]
     if wanted is None and len(plates) > 1:
         raise PlateError(
-            f"{path.name} lists {len(plates)} plates: choose one with name= ({', '.join(plates[:10])}"
-            f"{', …' if len(plates) > 10 else ''})"
+            f"{path.name} lists {len(plates)} plates: choose one with name= (--plate-name): "
+            f"{', '.join(plates[:10])}{', …' if len(plates) > 10 else ''}"
         )
     if wanted is not None and plates and wanted not in plates:
         raise PlateError(f"{path.name} has no plate {wanted!r}: it lists {', '.join(plates[:10])}")
