@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test demo-model lint types contracts manifest clean
+.PHONY: help demo test demo-model notebooks lint types contracts manifest clean
 
 help:  ## show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -22,6 +22,9 @@ test: $(VENV)/test.installed  ## build all that is needed and run every test (AR
 
 demo-model: $(VENV)/all.installed  ## train the bundled model again from its recipe (under an hour on 2 cores)
 	$(BIN)/python -m napari_cellclip.training.demo
+
+notebooks: $(VENV)/test.installed  ## run the notebooks and keep what they show
+	$(BIN)/jupyter-execute --inplace notebooks/*.ipynb
 
 lint: $(VENV)/test.installed  ## style of the code
 	$(BIN)/ruff check .
