@@ -71,7 +71,7 @@ class SmallEncoder(nn.Module):
             layers += [ResidualBlock(width) for _ in range(depth)]
             stages.append(nn.Sequential(*layers))
         self.stages = nn.Sequential(*stages)
-        self.head = nn.Linear(2 * widths[-1], dim)
+        self.head = nn.Linear(2 * sum(widths), dim)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -85,11 +85,14 @@ class SmallEncoder(nn.Module):
         Returns
         -------
         Tensor
-            [N, dim]. Mean and spread over the crop of the last feature maps, projected: the mean says how
-            much of a pattern there is, the spread whether it sits in few places.
+            [N, dim]. Mean and spread over the crop of every stage's feature maps, projected: the mean says how much
+            of a pattern there is, the spread whether it sits in few places. Early stages see grain and edges, late
+            ones cells, and both tell treatments apart.
         """
-        x = images.contiguous(memory_format=torch.channels_last)
-        x = self.stages(self.stem(x))
-        mean = x.mean(dim=(2, 3))
-        spread = (x.var(dim=(2, 3), unbiased=False) + 1e-6).sqrt()
-        return self.head(torch.cat([mean, spread], dim=1))
+        # The square root evens out shot noise and lets dim structures count beside bright ones.
+        x = self.stem(images.clamp(min=0).sqrt().contiguous(memory_format=torch.channels_last))
+        statistics = []
+        for stage in self.stages:
+            x = stage(x)
+            statistics += [x.mean(dim=(2, 3)), (x.var(dim=(2, 3), unbiased=False) + 1e-6).sqrt()]
+        return self.head(torch.cat(statistics, dim=1))

@@ -43,12 +43,12 @@ class EncoderConfig:
         Seeds everything.
     """
 
-    steps: int = 1200
-    batch: int = 32
-    crop: int = 160
-    rate: float = 2e-3
+    steps: int = 1000
+    batch: int = 24
+    crop: int = 128
+    rate: float = 2.5e-3
     weight_decay: float = 0.05
-    warmup: int = 60
+    warmup: int = 40
     effect_weight: float = 1.0
     dropout: float = 0.1
     seed: int = 0

@@ -140,7 +140,7 @@ def labelled_fields(plates: Sequence[TrainingPlate], card: ModelCard) -> Labelle
 def tokenizer(card: ModelCard, recipe: Recipe) -> WordPieceTokenizer:
     """The model's own vocabulary, built from every caption a training treatment can have."""
     texts = known_texts(known_mechanisms(), INERT_COMPOUNDS, card.prompts)
-    return WordPieceTokenizer.build(texts, size=recipe.words, lowercase=True, max_length=128)
+    return WordPieceTokenizer.build(texts, size=recipe.words, lowercase=True, max_length=64)
 
 
 def intensity_readout(plates: Sequence[TrainingPlate]) -> IntensityReadout:

@@ -38,7 +38,7 @@ class Recipe:
     """
 
     seed: int = 1
-    plates: int = 16
+    plates: int = 8
     wells: int = 96
     sites: int = 2
     size: tuple[int, int] = (256, 256)
