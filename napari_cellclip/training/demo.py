@@ -33,6 +33,7 @@ from napari_cellclip.model import (
     WordPieceTokenizer,
     save_model,
 )
+from napari_cellclip.model.weights import sha256
 from napari_cellclip.screen import Progress
 from napari_cellclip.training.bags import Bag
 from napari_cellclip.training.captions import known_texts
@@ -104,9 +105,13 @@ def iter_demo_model(
     words = tokenizer(card, recipe)
     bags: list[Bag] = []
     starting_point = _model(card, encoder, recipe, words)
+    kept = work / f"features-{sha256(stored)[:12]}"
+    kept.mkdir(exist_ok=True)
     for done, plate in enumerate(plates, start=1):
-        features = _features(starting_point, [plate])
-        bags += well_bags(plate.sites, features, card.prompts)
+        path = kept / f"{plate.name}.npy"
+        if not path.exists():
+            np.save(path, _features(starting_point, [plate]))
+        bags += well_bags(plate.sites, np.load(path), card.prompts)
         yield Progress(done, len(plates), f"field features of {plate.name}", stage="fields")
     bags = balanced(bags)
     clock.stop("field features")

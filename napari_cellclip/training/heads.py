@@ -186,11 +186,37 @@ def contrastive_loss(
     """
     pooled = network.encode_mil(images)
     image = functional.normalize(network.encode_image(pooled), dim=-1)
-    text = functional.normalize(network.encode_text(tokens, present), dim=-1)
+    text = functional.normalize(encode_captions(network, tokens, present), dim=-1)
     scale = network.logit_scale
     if loss == "cwcl":
         return cwcl_loss(image, text, pooled, scale, groups=groups, same_perturbation="positive")
     return clip_loss(image, text, scale, groups=groups, same_perturbation="positive")
+
+
+def encode_captions(
+    network: CellCLIP, tokens: torch.Tensor, present: torch.Tensor, *, at_once: int = 32
+) -> torch.Tensor:
+    """Embed captions with those of like length together, each lot padded to its own longest only.
+
+    A few structures (SMILES) in a batch would otherwise make every short caption as dear as they are.
+
+    Parameters
+    ----------
+    network : CellCLIP
+        The head.
+    tokens, present : Tensor of int64, shape (B, length)
+        Captions and their masks.
+    at_once : int
+        Captions in a lot.
+
+    Returns
+    -------
+    Tensor, shape (B, E)
+        Not normalised, in the order given.
+    """
+    order = torch.argsort(present.sum(1), stable=True)
+    lots = [network.encode_text(*_trim(tokens[rows], present[rows])) for rows in order.split(at_once)]
+    return torch.cat(lots)[torch.argsort(order)]
 
 
 def _images(

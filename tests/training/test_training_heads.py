@@ -14,7 +14,7 @@ from torch.nn import functional
 from napari_cellclip.model import CellCLIP
 from napari_cellclip.model.cellclip import CellCLIPConfig
 from napari_cellclip.training.bags import Bag, Caption, pad
-from napari_cellclip.training.heads import TrainingConfig, iter_fit
+from napari_cellclip.training.heads import TrainingConfig, encode_captions, iter_fit
 from napari_cellclip.vocabulary import CellClipError
 
 WORDS = ("frame", "end", "unknown", "red", "green", "blue", "grey", "cells")
@@ -131,6 +131,15 @@ def test_dropped_words_keep_the_frame() -> None:
     dropped = _drop_words(ids, mask, 1.0, 2, np.random.default_rng(0))
     assert dropped.tolist() == [[0, 2, 2, 1], [0, 2, 1, 1]]
     assert torch.equal(ids, tokenise(["red cells", "blue"])["input_ids"])
+
+
+def test_captions_in_lots_are_embedded_as_all_at_once() -> None:
+    net = network().eval()
+    tokens = tokenise([" ".join(["red"] * n) for n in (3, 1, 5, 2, 4, 1)])
+    with torch.inference_mode():
+        together = net.encode_text(**tokens)
+        lots = encode_captions(net, tokens["input_ids"], tokens["attention_mask"], at_once=2)
+    torch.testing.assert_close(lots, together, rtol=1e-5, atol=1e-6)
 
 
 def test_wells_of_weight_zero_are_left_out() -> None:

@@ -1,0 +1,115 @@
+"""Training on a screen from start to model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_cellclip.model import Model, PromptTemplates, load_model
+from napari_cellclip.plates import PlateMap
+from napari_cellclip.screen import Screen
+from napari_cellclip.training import TrainingConfig, bags_of, iter_train, train
+from napari_cellclip.training.bags import caption_of, group_of
+from napari_cellclip.vocabulary import CellClipError, Control, Kind, Perturbation
+
+CONFIG = TrainingConfig(epochs=3, batch=8, warmup=2)
+
+
+def test_a_run_leaves_a_model_folder(tiny_screen: Screen, tiny_model: Model, tmp_path: Path) -> None:
+    before = {name: value.clone() for name, value in tiny_screen.model.cellclip.state_dict().items()}
+    reports = list(iter_train([tiny_screen], tmp_path / "mine", config=CONFIG, device="cpu"))
+    assert [report.done for report in reports] == [1, 2, 3]
+    trained = load_model(tmp_path / "mine", device="cpu")
+    assert trained.card.name == "mine"
+    assert trained.card.encoder_hash == tiny_model.card.encoder_hash
+    assert trained.card.card_hash != tiny_model.card.card_hash
+    after = trained.cellclip.state_dict()
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+    # The model the screen was encoded with is left as it is.
+    assert all(torch.equal(before[name], v) for name, v in tiny_screen.model.cellclip.state_dict().items())
+    assert not (tmp_path / "mine" / "checkpoint.pt").exists()
+    screen = tiny_screen.derive_wells(trained)
+    assert np.isfinite(screen.embeddings).all()
+
+
+def test_an_interrupted_run_goes_on(tiny_screen: Screen, tmp_path: Path) -> None:
+    whole = train([tiny_screen], tmp_path / "whole", config=CONFIG, device="cpu")
+    first = iter_train([tiny_screen], tmp_path / "parts", config=CONFIG, device="cpu")
+    assert next(first).done == 1
+    first.close()
+    assert not (tmp_path / "parts" / "card.json").exists()
+    assert [r.done for r in iter_train([tiny_screen], tmp_path / "parts", config=CONFIG, device="cpu")] == [
+        2,
+        3,
+    ]
+    parts = load_model(tmp_path / "parts", device="cpu")
+    assert parts.card.card_hash == whole.card.card_hash
+
+
+def test_epochs_and_seed_overrule_the_settings(tiny_screen: Screen, tmp_path: Path) -> None:
+    one = train([tiny_screen], tmp_path / "a", config=CONFIG, epochs=1, seed=1, device="cpu")
+    two = train([tiny_screen], tmp_path / "b", config=CONFIG, epochs=1, seed=2, device="cpu")
+    assert "1 epochs, seed 1" in one.card.trained_on
+    assert one.card.card_hash != two.card.card_hash
+
+
+def test_from_scratch_forgets_the_head(tiny_screen: Screen, tmp_path: Path) -> None:
+    kept = train([tiny_screen], tmp_path / "kept", config=CONFIG, epochs=1, device="cpu")
+    fresh = train([tiny_screen], tmp_path / "fresh", config=CONFIG, epochs=1, device="cpu", from_scratch=True)
+    start = tiny_screen.model.cellclip.visual.proj
+    near = (kept.cellclip.visual.proj - start).norm()
+    assert (fresh.cellclip.visual.proj - start).norm() > 2 * near
+
+
+def test_bags_hold_the_fields_and_the_words_of_each_well(tiny_screen: Screen) -> None:
+    bags = bags_of([tiny_screen], PromptTemplates())
+    assert len(bags) == 12
+    assert {bag.features.shape for bag in bags} == {(2, 5, 16)}
+    texts = [bag.captions[0].text for bag in bags]
+    assert sum("DMSO" in text for text in texts) == len(tiny_screen.control_ids)
+    assert len({bag.group for bag in bags if "DMSO" in bag.captions[0].text}) == 1
+
+
+def test_wells_without_a_name_are_left_out(tiny_screen: Screen) -> None:
+    first = next(iter(tiny_screen.well_ids)).split("/")[1]
+    named = PlateMap.from_perturbations({first: Perturbation(Kind.COMPOUND, "nocodazole")})
+    blank = Screen.open(tiny_screen.path).with_platemap(named)
+    assert len(bags_of([blank], PromptTemplates())) == 1
+    with pytest.raises(CellClipError, match="plate map"):
+        bags_of([blank.with_platemap(PlateMap.from_perturbations({}))], PromptTemplates())
+
+
+def test_nothing_to_train_on(tmp_path: Path) -> None:
+    with pytest.raises(CellClipError, match="at least one"):
+        list(iter_train([], tmp_path / "x"))
+
+
+@pytest.mark.parametrize(
+    ("perturbation", "by_treatment", "by_mechanism"),
+    [
+        (
+            Perturbation(Kind.CONTROL, "DMSO", control=Control.NEGATIVE),
+            "negative control",
+            "negative control",
+        ),
+        (Perturbation(Kind.COMPOUND, "A", mechanism="m", dose=1.0), "compound:A", "m"),
+        (Perturbation(Kind.COMPOUND, "A", dose=9.0), "compound:A", "compound:A"),
+        (Perturbation(Kind.CRISPR, "TUBB", genes=("TUBB",)), "crispr:TUBB", "crispr:TUBB"),
+    ],
+)
+def test_what_counts_as_one_perturbation(
+    perturbation: Perturbation, by_treatment: str, by_mechanism: str
+) -> None:
+    assert group_of(perturbation) == by_treatment
+    assert group_of(perturbation, "mechanism") == by_mechanism
+
+
+def test_empty_and_unknown_wells_have_no_caption() -> None:
+    templates = PromptTemplates()
+    assert caption_of(Perturbation(control=Control.EMPTY, kind=Kind.CONTROL), templates, "U2OS") == ""
+    assert caption_of(Perturbation(), templates, "U2OS") == ""
+    named = Perturbation(Kind.COMPOUND, "nocodazole", cell_line="A549")
+    assert caption_of(named, templates, "U2OS") == "A549 cells treated with compound: nocodazole"
