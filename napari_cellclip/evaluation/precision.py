@@ -41,23 +41,25 @@ def average_precision(scores: ArrayLike, positive: ArrayLike) -> float:
     return float(precision[relevant[order]].mean())
 
 
-def chance_precision(n: int, n_positive: int, *, seed: int = 0, draws: int = 200) -> float:
-    """Mean average precision of random orders of `n` items with `n_positive` relevant ones.
+def chance_precision(n: int, n_positive: int) -> float:
+    """Expected average precision of a random order of `n` items with `n_positive` relevant ones.
 
-    Parameters
-    ----------
-    n, n_positive : int
-        Items and relevant items.
-    seed, draws : int
-        Seed and number of the random orders.
+    Exact: with R of N relevant it is ``((R - 1) / (N - 1) * (N - H) + H) / N``, H being the N-th
+    harmonic number.
 
     Returns
     -------
     float
         ``nan`` where nothing is relevant.
+
+    Examples
+    --------
+    >>> chance_precision(2, 1)
+    0.75
     """
     if n_positive == 0:
         return float("nan")
-    rng = np.random.default_rng(seed)
-    positive = np.arange(n) < n_positive
-    return float(np.mean([average_precision(rng.random(n), positive) for _ in range(draws)]))
+    if n == n_positive:
+        return 1.0
+    harmonic = float((1.0 / np.arange(1, n + 1)).sum())
+    return ((n_positive - 1) / (n - 1) * (n - harmonic) + harmonic) / n

@@ -44,6 +44,15 @@ def test_not_a_number_ranks_last() -> None:
     assert average_precision([np.nan, 1.0, 0.0], [True, False, False]) == pytest.approx(1 / 3)
 
 
-def test_chance_is_near_the_share_of_relevant_items() -> None:
-    assert chance_precision(1000, 100, seed=1) == pytest.approx(0.1, abs=0.02)
+@pytest.mark.parametrize(("n", "positive"), [(5, 1), (30, 4), (90, 3), (12, 11)])
+def test_chance_is_what_random_orders_reach(n: int, positive: int) -> None:
+    rng = np.random.default_rng(0)
+    relevant = np.arange(n) < positive
+    drawn = [average_precision(rng.random(n), relevant) for _ in range(4000)]
+    error = np.std(drawn) / np.sqrt(len(drawn))
+    assert chance_precision(n, positive) == pytest.approx(np.mean(drawn), abs=4 * error + 1e-12)
+
+
+def test_chance_where_everything_is_relevant() -> None:
     assert chance_precision(5, 5) == 1.0
+    assert chance_precision(1, 1) == 1.0

@@ -11,16 +11,15 @@ import pytest
 
 from napari_cellclip.evaluation.blind_plates import BlindPlate, encode_blind, mean_intensities
 from napari_cellclip.evaluation.mean_intensity import IntensityReadout, relative_means
-from napari_cellclip.evaluation.retrieval import (
-    as_table,
-    intensity_scores,
+from napari_cellclip.evaluation.relevance import (
     judge,
     mean_precision,
     per_mechanism,
     precision_of,
     shuffled_captions,
-    text_scores,
 )
+from napari_cellclip.evaluation.retrieval import intensity_scores, text_scores
+from napari_cellclip.evaluation.retrieval_table import as_table
 from napari_cellclip.explore import ask
 from napari_cellclip.model import Model, load_model
 from napari_cellclip.plates import PlateMap, open_plate
@@ -61,6 +60,22 @@ def test_a_left_out_well_cannot_help_or_hurt() -> None:
     assert precision_of(scores, judgement) == pytest.approx((1 + 2 / 3) / 2)
     scores["p/A03"] = -99.0
     assert precision_of(scores, judgement) == pytest.approx((1 + 2 / 3) / 2)
+
+
+def test_plates_are_ranked_one_by_one_or_together() -> None:
+    one = truth_table()
+    two = one.rename(index=lambda well: well.replace("p/", "q/"))
+    truth = pd.concat([one, two])
+    scores = pd.DataFrame(0.0, index=truth.index, columns=list(NAMES))
+    # Right order on each plate, but every score of the second plate lies above all of the first.
+    scores["tubulin_stabiliser"] = [
+        float(well.endswith("A04")) + 10 * well.startswith("q") for well in truth.index
+    ]
+    apart, together = (per_mechanism(scores, truth, pooled=pooled) for pooled in (False, True))
+    assert apart.loc["tubulin_stabiliser", "ap"] == 1.0
+    assert together.loc["tubulin_stabiliser", "ap"] == pytest.approx((1 + 2 / 6) / 2)
+    assert apart.loc["tubulin_stabiliser", "wells"] == together.loc["tubulin_stabiliser", "wells"] == 2
+    assert np.isnan(apart.loc["rock_inhibitor", "ap"])
 
 
 def test_exchanged_queries_never_answer_themselves() -> None:
@@ -189,6 +204,9 @@ def test_the_table_names_every_mechanism() -> None:
         "model": {"name": "demo"},
         "map": 0.9,
         "map_held_out": 0.8,
+        "map_phrases": 0.85,
+        "all plates together, by score": {"map": 0.7, "map_held_out": 0.6},
+        "all plates together, by cosine": {"map": 0.75, "map_held_out": 0.65},
         "mechanisms": {found.key: row | {"name": found.name} for found in MECHANISMS},
         "comparisons": {"random order": {"map": 0.05}},
     }
