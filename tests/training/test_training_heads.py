@@ -78,9 +78,9 @@ def accuracy(net: CellCLIP, bags: list[Bag]) -> float:
     return float((cosine.argmax(1).numpy() == truth).mean())
 
 
-@pytest.mark.parametrize("loss", ["clip", "cwcl"])
-def test_learns_which_words_go_with_which_wells(loss: str) -> None:
-    config = replace(CONFIG, loss=loss)  # type: ignore[arg-type]
+@pytest.mark.parametrize(("loss", "rate"), [("clip", 3e-3), ("cwcl", 6e-3)])
+def test_learns_which_words_go_with_which_wells(loss: str, rate: float) -> None:
+    config = replace(CONFIG, loss=loss, epochs=80, rate=rate)  # type: ignore[arg-type]
     unseen = toy_bags(40, seed=5)
     assert accuracy(network(), unseen) < 0.6
     assert accuracy(run(network(), toy_bags(), config), unseen) > 0.9
