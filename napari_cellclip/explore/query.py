@@ -82,6 +82,10 @@ def ask(
         wells_are = "1 well has" if missing == 1 else f"{missing} wells have"
         notes = (*notes, f"{wells_are} no embedding and cannot answer (see the failed sites).")
 
+    if screen.card.simulated:
+        seen = f"The model {screen.card.name!r} has seen simulated cells only"
+        notes = (*notes, f"{seen}: on real images its answers mean nothing.")
+
     order = best_first(scored.z, cosine)[:top]
     table = pd.DataFrame(
         {

@@ -42,7 +42,7 @@ class MemoryScreen:
             },
             index=pd.Index(ids, name="well_id"),
         )
-        self.card = SimpleNamespace(name="known", prompts=PromptTemplates())
+        self.card = SimpleNamespace(name="known", prompts=PromptTemplates(), simulated=False)
         self.model = KnownTexts(texts or {})
 
     @property

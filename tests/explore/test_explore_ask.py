@@ -213,3 +213,11 @@ def test_asking_384_wells_again_is_immediate(make_screen) -> None:
         times.append(time.perf_counter() - start)
     assert isinstance(answer, Answer)
     assert min(times) < 0.15
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_a_model_of_simulated_cells_says_so(make_screen, simulated) -> None:
+    screen = make_screen(at(0, 60, 80, 90, 100), controls=(2, 3, 4), texts=EAST)
+    screen.card.simulated = simulated
+    notes = ask(screen, "what", prompts=TEXT).notes
+    assert any("simulated cells only" in note for note in notes) is simulated
