@@ -85,9 +85,9 @@ class SmallEncoder(nn.Module):
         Returns
         -------
         Tensor
-            [N, dim]. Mean and spread over the crop of every stage's feature maps, projected: the mean says how much
-            of a pattern there is, the spread whether it sits in few places. Early stages see grain and edges, late
-            ones cells, and both tell treatments apart.
+            [N, dim]. Mean and spread over the crop of every stage's feature maps, projected: the mean says
+            how much of a pattern there is, the spread whether it sits in few places. Early stages see grain
+            and edges, late ones cells, and both tell treatments apart.
         """
         # The square root evens out shot noise and lets dim structures count beside bright ones.
         x = self.stem(images.clamp(min=0).sqrt().contiguous(memory_format=torch.channels_last))
