@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
 from psygnal import Signal
 
 from napari_cellclip.gui.selection import Selection
@@ -71,13 +72,17 @@ class RunPlan:
     accept_licence: bool = False
 
 
+LEAST_SCORE = 3.0
+"""Robust standard deviations of the controls below which no well is in colour unless the user wants it."""
+
+
 @dataclass(frozen=True)
 class View:
     """How wells are coloured and which plate is looked at."""
 
     colour_by: str = "score"
     ramp: str = "viridis"
-    threshold: float = 3.0
+    threshold: float = LEAST_SCORE
     grey_rest: bool = True
     plate: str | None = None
     map_method: str = "umap"
@@ -139,6 +144,7 @@ class Session:
         self._answer: Answer | None = None
         self._maps = Projections()
         self._view = View()
+        self._suggested = self._view.threshold
         self._shown: str | None = None
         self._work: dict[str, Work] = {}
         self._wells: pd.DataFrame | None = None
@@ -170,6 +176,7 @@ class Session:
     def answer(self, answer: Answer | None) -> None:
         self._answer = answer
         self._wells = None
+        self._suggest_threshold()
         self.answer_changed.emit()
         self.wells_changed.emit()
 
@@ -248,6 +255,18 @@ class Session:
         if view != self._view:
             self._view = view
             self.view_changed.emit(view)
+
+    def _suggest_threshold(self) -> None:
+        """Colour wells that reach half of the best score, until the user has set a threshold.
+
+        It is no verdict, only where to look first: a score has no error rate before it is calibrated.
+        """
+        if self._answer is None or self._view.threshold != self._suggested:
+            return
+        best = self._answer.scores["score"].max()
+        if np.isfinite(best):
+            self._suggested = max(LEAST_SCORE, round(float(best) / 2, 1))
+            self.look(threshold=self._suggested)
 
     @property
     def matching(self) -> list[str]:

@@ -42,6 +42,17 @@ def test_matching_follows_the_threshold(full_session):
     assert full_session.matching == ["toy/C06", "toy/D04", "toy/E07"]
 
 
+def test_threshold_follows_the_answer_until_the_user_sets_it(full_session):
+    full_session.answer = answer_for(full_session.screen, {"toy/C06": 30.0, "toy/D04": 16.0, "toy/E07": 14.0})
+    assert full_session.view.threshold == 15.0
+    assert full_session.matching == ["toy/C06", "toy/D04"]
+    full_session.answer = answer_for(full_session.screen, {"toy/C06": 4.0})
+    assert full_session.view.threshold == 3.0, "never below what controls do"
+    full_session.look(threshold=5.5)
+    full_session.answer = answer_for(full_session.screen, {"toy/C06": 30.0})
+    assert full_session.view.threshold == 5.5
+
+
 def test_looking_the_same_way_says_nothing(full_session):
     heard = []
     full_session.view_changed.connect(heard.append)

@@ -166,7 +166,8 @@ def test_button_comes_back_after_asking(query):
 def test_footer_counts_selects_and_copies(full_session, qtbot, monkeypatch):
     footer = Footer(full_session)
     qtbot.addWidget(footer)
-    assert "2 match" in footer.count.text()
+    assert "<b>2 wells</b> score" in footer.count.text()
+    assert "not calibrated" in footer.count.text()
     qtbot.mouseClick(footer.select, Qt.MouseButton.LeftButton)
     assert full_session.selection.ids == {"toy/C06", "toy/D04"}
     assert "2 selected" in footer.count.text()

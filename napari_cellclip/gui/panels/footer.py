@@ -1,4 +1,4 @@
-"""The last line: how many wells match, and the ways out."""
+"""The last line: how many wells are in colour, and the ways out."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Footer(QWidget):
         self.count = QLabel()
         self.count.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.select = QPushButton("Select")
-        self.select.setToolTip("Select the wells that match, in every view")
+        self.select.setToolTip("Select the wells in colour, in every view")
         self.export_button = QPushButton("Export")
         menu = QMenu(self.export_button)
         menu.addAction("All wells or the screen …", self._export_all)
@@ -69,7 +69,7 @@ class Footer(QWidget):
         elif session.answer is not None and session.answer.match is False:
             text = "No confident match"
         elif matching:
-            text = f"<b>{len(matching)} match</b> (score ≥ {session.view.threshold:g})"
+            text = f"<b>{len(matching)} wells</b> score ≥ {session.view.threshold:g} (not calibrated)"
         else:
             text = f"<b>No well</b> has a score ≥ {session.view.threshold:g}"
         if len(session.selection):

@@ -47,7 +47,7 @@ class QueryLine(QLineEdit):
 
 
 class QueryPanel(QWidget):
-    """Ask, see the prompts that were sent, edit them, set what counts as a match.
+    """Ask, see the prompts that were sent, edit them, set from which score wells are in colour.
 
     Parameters
     ----------
@@ -76,8 +76,9 @@ class QueryPanel(QWidget):
         self.threshold.setDecimals(1)
         self.threshold.setValue(session.view.threshold)
         self.threshold.setToolTip(
-            "Wells with at least this score are in colour, the others grey.\n"
-            "The score is a robust z against the plate's negative controls."
+            "Wells with at least this score are in colour, the others grey;\n"
+            "at first, half of the best score.\n"
+            "The score is a robust z against the plate's negative controls. It is not calibrated: no verdict."
         )
         self.prompts = QTextEdit()
         self.prompts.setAcceptRichText(False)
@@ -95,7 +96,7 @@ class QueryPanel(QWidget):
         second = QHBoxLayout()
         second.addWidget(self.sent)
         second.addStretch(1)
-        second.addWidget(QLabel("match: score ≥"))
+        second.addWidget(QLabel("in colour: score ≥"))
         second.addWidget(self.threshold)
         self.editor = QWidget()
         inner = QVBoxLayout(self.editor)
