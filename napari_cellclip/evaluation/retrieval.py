@@ -25,7 +25,6 @@ import numpy as np
 import pandas as pd
 
 from napari_cellclip.evaluation.blind_plates import BlindPlate, blind_plates, mean_intensities
-from napari_cellclip.evaluation.mean_intensity import IntensityReadout, relative_means
 from napari_cellclip.evaluation.relevance import (
     MIN_EFFECT,
     mean_precision,
@@ -36,6 +35,7 @@ from napari_cellclip.evaluation.retrieval_table import as_table
 from napari_cellclip.explore import ask
 from napari_cellclip.model import Model, load_model
 from napari_cellclip.simulation import Nuisance
+from napari_cellclip.training.mean_intensity import IntensityReadout, relative_means
 from napari_cellclip.vocabulary.mechanisms import MECHANISMS, Mechanism
 
 FIRST_SEED = 90_001

@@ -23,7 +23,6 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
 
-from napari_cellclip.evaluation.mean_intensity import BUNDLED, IntensityReadout, relative_means
 from napari_cellclip.model import (
     CellCLIP,
     CellCLIPConfig,
@@ -45,6 +44,7 @@ from napari_cellclip.training.channel_encoder import (
 from napari_cellclip.training.demo_recipe import Recipe, base_card
 from napari_cellclip.training.heads import iter_fit
 from napari_cellclip.training.held_out import known_mechanisms
+from napari_cellclip.training.mean_intensity import BUNDLED, IntensityReadout, relative_means
 from napari_cellclip.training.simulated_bags import balanced, shuffle_captions, well_bags
 from napari_cellclip.training.simulated_plates import TrainingPlate, iter_simulate_training, training_plates
 from napari_cellclip.vocabulary.mechanisms import INERT_COMPOUNDS, MECHANISMS

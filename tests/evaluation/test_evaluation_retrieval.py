@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from napari_cellclip.evaluation.blind_plates import BlindPlate, encode_blind, mean_intensities
-from napari_cellclip.evaluation.mean_intensity import IntensityReadout, relative_means
 from napari_cellclip.evaluation.relevance import (
     judge,
     mean_precision,
@@ -26,6 +25,7 @@ from napari_cellclip.plates import PlateMap, open_plate
 from napari_cellclip.screen import encode
 from napari_cellclip.simulation import simulate_plate
 from napari_cellclip.training.held_out import HELD_OUT
+from napari_cellclip.training.mean_intensity import IntensityReadout, relative_means
 from napari_cellclip.vocabulary.mechanisms import MECHANISMS
 
 NAMES = {found.key: found.name for found in MECHANISMS}
