@@ -9,10 +9,12 @@ from napari_cellclip.simulation.design import (
     knockout_treatment,
 )
 from napari_cellclip.simulation.nuisance import Nuisance, Staining
-from napari_cellclip.simulation.phenotypes import Pharmacology, Phenotype, developed, stains_changed
-from napari_cellclip.simulation.plate import Simulated, iter_simulate, render_site, simulate_plate
+from napari_cellclip.simulation.pharmacology import Pharmacology
+from napari_cellclip.simulation.phenotypes import Phenotype, developed, stains_changed
+from napari_cellclip.simulation.plate import Simulated, iter_simulate, simulate_plate
 from napari_cellclip.simulation.render import Field, render_field
 from napari_cellclip.simulation.sample import cache_folder, sample_plate
+from napari_cellclip.simulation.treated_well import render_site
 
 __all__ = [
     "Design",

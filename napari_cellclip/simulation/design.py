@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_cellclip.simulation.phenotypes import Pharmacology
+from napari_cellclip.simulation.pharmacology import Pharmacology
 from napari_cellclip.vocabulary import (
     PLATE_SHAPES,
     CellClipError,

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-import zlib
 from dataclasses import dataclass, fields, replace
-
-import numpy as np
 
 from napari_cellclip.vocabulary import CellClipError, Stain
 
@@ -251,11 +248,6 @@ _FULL: dict[str, dict[str, float]] = {
     "rock_inhibitor": {"fibres": 0.06, "membrane": 1.7},
 }
 
-_OFF_TARGET = (
-    "area", "elongation", "nucleus_area", "nucleus_brightness", "chromatin", "er_brightness", "er_spread",
-    "nucleolus_area", "nucleolus_brightness", "rna_cytoplasm", "fibres", "membrane", "golgi",
-    "mito_brightness", "mito_spread",
-)  # fmt: skip
 _SHARES = frozenset({"survival", "lobes", "binucleate", "condensed", "mito_network"})
 
 _TOUCHES: dict[str, Stain] = {
@@ -312,53 +304,3 @@ def stains_changed(mechanism: str) -> tuple[Stain, ...]:
     if names - set(_TOUCHES):
         return tuple(Stain)
     return tuple(stain for stain in Stain if stain in {_TOUCHES[name] for name in names})
-
-
-@dataclass(frozen=True, slots=True)
-class Pharmacology:
-    """How one compound or guide acts: drawn from its name, so it is the same on every plate.
-
-    Attributes
-    ----------
-    ec50 : float
-        Dose of half effect, micromolar.
-    hill : float
-        Steepness.
-    efficacy : float
-        Effect at saturating dose, 0..1.
-    off_target : dict of str to float
-        Small changes of other parameters at full effect, natural logarithms.
-    """
-
-    ec50: float
-    hill: float
-    efficacy: float
-    off_target: dict[str, float]
-
-    @classmethod
-    def of(cls, name: str) -> Pharmacology:
-        """The pharmacology of a compound or gene of that name."""
-        rng = np.random.default_rng(zlib.crc32(name.casefold().encode()))
-        ec50 = float(np.exp(rng.uniform(np.log(0.05), np.log(1.5))))
-        hill, efficacy = float(rng.uniform(1.0, 2.2)), float(rng.uniform(0.78, 1.0))
-        chosen = rng.choice(len(_OFF_TARGET), 3, replace=False)
-        shifts = 0.14 * rng.standard_normal(3)
-        return cls(
-            ec50,
-            hill,
-            efficacy,
-            {_OFF_TARGET[i]: float(s) for i, s in zip(chosen, shifts, strict=True)},
-        )
-
-    def effect(self, dose: float | None) -> float:
-        """Effect 0..1 at a dose in micromolar; ``None`` (a knockout) gives the efficacy."""
-        if dose is None:
-            return self.efficacy
-        if dose <= 0:
-            return 0.0
-        return self.efficacy / (1 + (self.ec50 / dose) ** self.hill)
-
-
-def responding_share(effect: float) -> float:
-    """Share of cells that respond at an effect: never all of them."""
-    return 0.94 * min(max(effect, 0.0), 1.0) ** 0.6

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_cellclip.simulation import Pharmacology, Phenotype, developed, stains_changed
-from napari_cellclip.simulation.phenotypes import UNTREATED, responding_share
+from napari_cellclip.simulation.pharmacology import responding_share
+from napari_cellclip.simulation.phenotypes import UNTREATED
 from napari_cellclip.vocabulary import CellClipError
 from napari_cellclip.vocabulary.mechanisms import MECHANISMS
 
