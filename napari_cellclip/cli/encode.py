@@ -41,8 +41,12 @@ def encode(
         ),
     ] = None,
     model: Annotated[
-        str, typer.Option(help="Model: demo (bundled, trained on simulations), cellclip, or a model folder.")
-    ] = "demo",
+        str | None,
+        typer.Option(
+            help="Model: demo (bundled, trained on simulations), cellclip, or a model folder; if not given, "
+            "the one the screen was made with, and demo for a new screen."
+        ),
+    ] = None,
     encoder: Annotated[
         Path | None,
         typer.Option(
@@ -92,8 +96,9 @@ def encode(
     from napari_cellclip.model import load_model
     from napari_cellclip.screen import Screen, iter_encode
 
+    before = Screen.open(out) if (out / "screen.json").exists() else None
     loaded = load_model(
-        model,
+        model or (before.origin if before is not None else "demo"),
         device=device,
         encoder=encoder,
         tokenizer=tokenizer,
@@ -103,6 +108,8 @@ def encode(
     steps = iter_encode(opened, labels, loaded, out, retry_failed=retry_failed)
     follow(steps, "encoding")
     screen = Screen.open(out)
+    if before is not None and before.card.card_hash != screen.card.card_hash:
+        print(f"{out} now answers with {screen.card.name} (before: {before.card.name})", file=sys.stderr)
     encoded = int((screen.wells["Metadata_sites"] > 0).sum())
     print(f"{out}: {encoded} of {len(screen.wells)} wells encoded with {loaded.card.name}", file=sys.stderr)
     if failed := len(screen.failures):
@@ -117,6 +124,7 @@ def encode(
 def read_platemap(plate: Plate, path: Path, table: Path | None, metadata: Path | None) -> PlateMap | None:
     """Read the plate map that was named, or the one beside the images, and say what does not fit."""
     from napari_cellclip.plates import PlateMap, find_platemap
+    from napari_cellclip.vocabulary import PlateMapError
 
     found = table or find_platemap(path)
     if found is None:
@@ -125,6 +133,10 @@ def read_platemap(plate: Plate, path: Path, table: Path | None, metadata: Path |
     labels = PlateMap.read(found, metadata=metadata, plate=plate.name)
     if table is None:
         print(f"plate map: {found}", file=sys.stderr)
+    if not any(well.name in labels for well in plate.wells):
+        raise PlateMapError(
+            f"{found}: none of its wells has images on plate {plate.name}; is it another plate's map?"
+        )
     for problem in labels.check(plate):
         print(f"{problem.where}: {problem.what}", file=sys.stderr)
     return labels

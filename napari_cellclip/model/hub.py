@@ -35,8 +35,9 @@ def hub_file(file: FileCard, card: ModelCard, *, accept_licence: bool = False) -
     if not accept_licence:
         raise ModelError(
             f"{card.title or card.name} needs {file.file} of {file.repo}, which is not on this computer. "
-            f"Licence: {card.licence}. {card.licence_text} To fetch it, pass accept_licence=True; files you "
-            "already have can be given as paths instead"
+            f"Licence: {card.licence}. {card.licence_text} To fetch it, pass accept_licence=True "
+            "(on the command line --accept-licence); files you already have can be given as paths instead "
+            "(encoder= and tokenizer=, on the command line --encoder and --tokenizer)"
         )
     try:
         return Path(hf_hub_download(file.repo, file.file, revision=revision))

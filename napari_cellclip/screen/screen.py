@@ -89,6 +89,12 @@ class Screen:
 
         return ModelCard.model_validate(self._record.current.card)
 
+    @property
+    def origin(self) -> str:
+        """What to give `load_model` for the model that made the embeddings: its folder, or its name."""
+        origin = self._record.current.origin
+        return origin if Path(origin).exists() else self.card.name
+
     @cached_property
     def model(self) -> Model:
         """The model that made the embeddings, loaded when first asked for.
@@ -100,8 +106,7 @@ class Screen:
         """
         from napari_cellclip.model import load_model
 
-        origin = self._record.current.origin
-        model = load_model(origin if Path(origin).exists() else self.card.name)
+        model = load_model(self.origin)
         self.require_model(model)
         return model
 

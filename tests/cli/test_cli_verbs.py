@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -210,3 +211,29 @@ def test_real_zarr_with_tables_encodes_and_answers(real_data: Path, tmp_path: Pa
     document = json.loads(succeed("ask", screen, "RAB30", "--json").stdout)
     assert len(document["wells"]) == len(Screen.open(screen).wells)
     assert pd.Series([well["cosine"] for well in document["wells"]]).between(-1, 1).all()
+
+
+def test_plate_map_of_another_plate_is_refused(plate_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.csv").write_text("well,treatment,control_type\nP24,DMSO,negcon\nH12,taxol,\n")
+    refused = call("encode", plate_folder, "--platemap", tmp_path / "other.csv", "--out", tmp_path / "screen")
+    assert refused.exit_code == 1
+    assert "another plate's map" in refused.stderr
+    assert not (tmp_path / "screen").exists()
+
+
+def test_licence_sentence_names_the_option(plate_folder: Path, tmp_path: Path) -> None:
+    refused = call("encode", plate_folder, "--model", "cellclip", "--out", tmp_path / "screen")
+    assert refused.exit_code == 1
+    assert "CC" in refused.stderr
+    assert "--accept-licence" in refused.stderr
+
+
+def test_another_head_is_told_and_then_kept(plate_folder: Path, screen_folder: Path, tmp_path: Path) -> None:
+    screen = tmp_path / "screen"
+    shutil.copytree(screen_folder, screen)
+    succeed("train", screen, "--out", tmp_path / "mine", "--epochs", 1)
+    told = succeed("encode", plate_folder, "--model", tmp_path / "mine", "--out", screen)
+    assert f"now answers with {Screen.open(screen).card.name} (before: demo)" in told.stderr
+    kept = succeed("encode", plate_folder, "--out", screen)
+    assert "now answers" not in kept.stderr
+    assert Screen.open(screen).card.name != "demo"
