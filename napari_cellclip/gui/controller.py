@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from napari_cellclip.gui.libraries import part_triton_from_mesa
 from napari_cellclip.gui.session import Question, RunPlan, Session, Task, Work, session_of
 from napari_cellclip.gui.settings import read_settings
 from napari_cellclip.gui.workers import Latest
@@ -151,6 +152,8 @@ class Controller:
             return
 
         def answer() -> Answer:
+            part_triton_from_mesa()
+
             from napari_cellclip.explore import ask
 
             return ask(screen, question.text, prompts=question.prompts)
@@ -196,7 +199,14 @@ class Controller:
         out = plan.out or screen_folder(plate, plan.model)
 
         def steps() -> Iterator[Any]:
-            plate.require_stains()  # before anything heavy is imported: a refusal should not take seconds
+            # Refused before anything heavy is imported: that should not take seconds.
+            if plate.stains.unmapped:
+                raise CellClipError(
+                    f"The files of {plate.name} do not say which stain {', '.join(plate.stains.available)} "
+                    "show: choose under Stains on the Run tab, press Use this mapping, then Encode."
+                )
+            plate.require_stains()
+            part_triton_from_mesa()
 
             from napari_cellclip.model import load_model
             from napari_cellclip.screen import Screen, iter_encode
@@ -214,6 +224,9 @@ class Controller:
             if hasattr(value, "total"):
                 work = Work(value.message, value.done, value.total, value.failures)
                 self.session.set_work(Task.ENCODE, work)
+            elif self.session.plate is not None and self.session.plate.name != plate.name:
+                said = f"{plate.name} is encoded meanwhile: open the screen {out} to look at it."
+                self.session.said.emit(Task.ENCODE, said)
             else:
                 self.session.set_screen(value)
 
