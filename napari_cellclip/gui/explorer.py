@@ -10,7 +10,7 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QSizePolicy, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
-from napari_cellclip.gui.controller import controller_of
+from napari_cellclip.gui.controller import controller_of, is_plate_map
 from napari_cellclip.gui.panels.footer import Footer
 from napari_cellclip.gui.panels.header import Header
 from napari_cellclip.gui.panels.hits_panel import HitsPanel
@@ -19,7 +19,7 @@ from napari_cellclip.gui.panels.plate_panel import PlatePanel
 from napari_cellclip.gui.panels.query_panel import QueryPanel
 from napari_cellclip.gui.panels.run_panel import RunPanel
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
-from napari_cellclip.gui.session import Session, session_of
+from napari_cellclip.gui.session import Session, Task, Work, session_of
 
 if TYPE_CHECKING:
     import napari
@@ -81,6 +81,7 @@ class Explorer(QWidget):
         self.lower.addWidget(self.tabs)
         self.body.addWidget(self.lower)
         self._arrangement: Arrangement | None = None
+        self._dropped: list[Path] = []
         self._place(Arrangement(False, False))
 
         layout = QVBoxLayout(self)
@@ -99,6 +100,7 @@ class Explorer(QWidget):
             shortcut.activated.connect(action)
         self.session.plate_changed.connect(self._plate_changed)
         self.session.screen_changed.connect(self._screen_changed)
+        self.session.work_changed.connect(self._work_changed)
         if self.session.plate is None and self.session.screen is None:
             self.tabs.setCurrentWidget(self.run)
 
@@ -188,8 +190,12 @@ class Explorer(QWidget):
             event.acceptProposedAction()
 
     def dropEvent(self, event: Any) -> None:
-        for url in event.mimeData().urls():
-            if url.isLocalFile():
-                self.session.open(Path(url.toLocalFile()))
-                event.acceptProposedAction()
-                return
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self._dropped = sorted(paths, key=is_plate_map)[:2]  # the plate, then its plate map
+            self.session.open(self._dropped.pop(0))
+
+    def _work_changed(self, task: str, work: Work | None) -> None:
+        if task == Task.OPEN and work is None and self._dropped:
+            self.session.open(self._dropped.pop(0))

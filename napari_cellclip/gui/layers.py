@@ -160,6 +160,7 @@ class Canvas:
             if (layer := self.layer(stain)) is not None:
                 layer.visible = False
         self.viewer.canvas.overlays.text.visible = False
+        self.viewer.canvas.overlays.scale_bar.visible = False  # distances on a map are not micrometres
 
     def _draw(self, plate: Plate, site: Site, pixels: np.ndarray, contrast: Contrast) -> None:
         viewer = self.viewer

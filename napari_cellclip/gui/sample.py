@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from napari.types import LayerData
+
+WAITING = "cellclip-waiting"
 
 
 def simulated_plate() -> list[LayerData]:
     """Open the simulated plate in the Explorer; simulating it takes about a minute, the first time.
 
-    With a viewer the work runs in a thread and the plate appears when it is ready, so no layer is returned.
+    With a viewer the work runs in a thread; an empty layer stands for the plate until it is ready.
     Without one (a script) the call waits and returns the first site's five layers.
     """
     from napari import current_viewer
@@ -25,6 +29,18 @@ def simulated_plate() -> list[LayerData]:
     viewer.window.add_plugin_dock_widget("napari-cellclip", "Explorer")
 
     from napari_cellclip.gui.controller import controller_of
+    from napari_cellclip.gui.session import Task, Work
 
-    controller_of(viewer).session.open_sample()
-    return []
+    session = controller_of(viewer).session
+
+    def sweep(task: str, work: Work | None) -> None:
+        if task != Task.SAMPLE or work is not None:
+            return
+        session.work_changed.disconnect(sweep)
+        for layer in [x for x in viewer.layers if x.metadata.get(WAITING)]:
+            viewer.layers.remove(layer)
+
+    session.open_sample()
+    session.work_changed.connect(sweep)
+    # napari takes a sample without a layer for a failure; this one goes when the plate is here.
+    return [(np.zeros((0, 2)), {"name": "opening the sample plate", "metadata": {WAITING: True}}, "points")]

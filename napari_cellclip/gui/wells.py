@@ -141,3 +141,8 @@ def edge_medians(grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         )
 
     return medians(grid), medians(grid.T)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: ``1 well``, ``96 wells``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from qtpy.QtCore import QPointF, Qt
+from qtpy.QtGui import QColor, QPalette
 from toy_screens import projection_for
 
 from napari_cellclip.gui.panels.map_panel import MapPanel
@@ -128,3 +129,15 @@ def test_inside_agrees_with_a_rectangle():
     expected = (np.abs(points[:, 0]) < 1) & (np.abs(points[:, 1]) < 0.5)
     assert (inside(box, points) == expected).all()
     assert not inside(box[:2], points).any()
+
+
+def test_greys_follow_the_theme(panel):
+    def darkest():
+        return min(brush.color().lightness() for brush in panel.view.scatter.data["brush"])
+
+    dark = darkest()
+    palette = panel.palette()
+    light = palette.color(QPalette.ColorRole.Window).lightness() > 127
+    palette.setColor(QPalette.ColorRole.Window, QColor("black" if light else "white"))
+    panel.setPalette(palette)
+    assert (darkest() < dark) if light else (darkest() > dark)

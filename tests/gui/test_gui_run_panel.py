@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QScrollArea
 
 from napari_cellclip.gui.controller import Controller
 from napari_cellclip.gui.panels.run_panel import RunPanel
@@ -64,6 +65,8 @@ def test_encoding_an_unmapped_plate_is_refused_in_words(session, unnamed_folder,
     panel.encode()
     qtbot.waitUntil(lambda: session.work(Task.ENCODE) is None)
     assert "ch1" in said[-1]
+    assert "under Stains on the Run tab" in said[-1]
+    assert "channels=" not in said[-1], "the window has no such option"
     assert panel.encode_button.isEnabled()
     controller.close()
 
@@ -108,3 +111,13 @@ def test_models_are_offered_with_their_licence(session, qtbot):
     assert panel.value().accept_licence
     panel.setValue(RunPlan("cellclip"))
     assert not panel.value().accept_licence
+
+
+def test_nothing_is_cut_off_beside_the_map(full_session, qtbot):
+    """The Explorer gives the Run tab some 40 letters; every button has to be in sight."""
+    panel = RunPanel(full_session)
+    qtbot.addWidget(panel)
+    panel.resize(46 * panel.fontMetrics().averageCharWidth(), 600)
+    panel.show()
+    area = panel.findChild(QScrollArea)
+    assert area.horizontalScrollBar().maximum() == 0

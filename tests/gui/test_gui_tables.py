@@ -210,3 +210,25 @@ def test_header_shows_one_sentence_until_it_is_closed(full_session, qtbot):
     assert header.bar.isVisible()
     qtbot.mouseClick(header.dismiss, Qt.MouseButton.LeftButton)
     assert not header.bar.isVisible()
+
+
+def test_header_keeps_what_went_wrong_when_the_work_ends(full_session, qtbot):
+    header = Header(full_session)
+    qtbot.addWidget(header)
+    header.show()
+    full_session.set_work(Task.OPEN, Work("Opening x"))
+    assert header.message.text() == "Opening x …"
+    full_session.said.emit(Task.OPEN, "x holds no plate.")
+    full_session.set_work(Task.OPEN, None)
+    assert header.bar.isVisible()
+    assert header.message.text() == "x holds no plate."
+    full_session.set_work(Task.OPEN, Work("Opening y"))
+    full_session.set_work(Task.OPEN, None)
+    assert not header.bar.isVisible()
+
+
+def test_a_second_query_line_shows_what_was_asked(full_session, qtbot):
+    full_session.ask("tubulin")
+    panel = QueryPanel(full_session)
+    qtbot.addWidget(panel)
+    assert panel.line.text() == "tubulin"

@@ -14,6 +14,7 @@ from toy_screens import FakeScreen, answer_for, level_of, projection_for
 from napari_cellclip.gui.controller import controller_of
 from napari_cellclip.gui.explorer import Arrangement, Explorer, arrange
 from napari_cellclip.gui.readers import get_plate_reader
+from napari_cellclip.gui.sample import simulated_plate
 from napari_cellclip.gui.session import Task, session_of
 from napari_cellclip.gui.settings import Settings, read_settings, write_settings
 from napari_cellclip.gui.text_query import TextQuery
@@ -167,10 +168,12 @@ def test_reader_is_quick_and_never_raises(tmp_path, plate_folder):
 
 def test_drop_a_folder_on_the_explorer(make_napari_viewer_proxy, plate_folder, qtbot):
     viewer = make_napari_viewer_proxy()
-    explorer = Explorer(viewer)
+    explorer, opened = Explorer(viewer), []
     qtbot.addWidget(explorer)
     data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(plate_folder))])
+    explorer.session.open_wished.connect(lambda wish: opened.append(wish[0].name))
+    both = plate_folder / "platemap.csv", plate_folder
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in both])
     action, buttons, none = (
         Qt.DropAction.CopyAction,
         Qt.MouseButton.LeftButton,
@@ -181,6 +184,7 @@ def test_drop_a_folder_on_the_explorer(make_napari_viewer_proxy, plate_folder, q
     assert entering.isAccepted()
     explorer.dropEvent(QDropEvent(QPoint(5, 5).toPointF(), action, data, buttons, none))
     idle(qtbot, explorer.session)
+    assert opened == [plate_folder.name, "platemap.csv"]
     assert len(explorer.session.plate.wells) == 11
 
     # panels move between tabs and the open with the room there is, and undo is a key away
@@ -269,3 +273,18 @@ def test_sample_opens_with_its_screen(session, monkeypatch, tmp_path, plate_fold
     assert ("sample", 2) in told
     assert session.screen is None
     controller.close()
+
+
+def test_sample_of_the_file_menu(make_napari_viewer_proxy, monkeypatch, plate_folder, qtbot):
+    """napari refuses samples without a layer, so one stands for the plate until it is here."""
+    viewer = make_napari_viewer_proxy()
+    monkeypatch.setattr("napari.current_viewer", lambda: viewer)
+    window = "napari._qt.qt_main_window.Window.add_plugin_dock_widget"
+    monkeypatch.setattr(window, lambda *_: None)
+    monkeypatch.setattr("napari_cellclip.simulation.sample_plate", lambda cache, progress: plate_folder)
+    ((data, arguments, kind),) = simulated_plate()
+    assert kind == "points"
+    viewer.add_points(data, **arguments)
+    idle(qtbot, session_of(viewer))
+    assert session_of(viewer).plate is not None
+    assert len(viewer.layers) == 0

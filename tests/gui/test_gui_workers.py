@@ -265,6 +265,7 @@ def test_encode_cancel_resume(session, plate, platemap, qtbot, tmp_path, slow_en
     idle(qtbot, session)
     assert slow_encoding == list(range(200)), "nothing was done twice"
     assert panel.encode_button.isEnabled()
+    assert panel.encode_button.text() == "Encode", "there is nothing left to resume"
     controller.close()
 
 
@@ -283,4 +284,24 @@ def test_a_refused_encoding_is_told_and_the_button_comes_back(session, plate, qt
     idle(qtbot, session)
     assert panel.state.text() == "the weights are not here: download them first"
     assert panel.encode_button.isEnabled()
+    controller.close()
+
+
+def test_a_plate_opened_during_a_run_stays_open(
+    session, plate, platemap, qtbot, tmp_path, slow_encoding, plate_folder
+):
+    from shutil import copytree
+
+    from napari_cellclip.plates import open_plate
+
+    controller, said = Controller(session), []
+    session.said.connect(lambda task, message: said.append(message))
+    session.set_plate(plate, platemap)
+    session.encode(RunPlan("demo", tmp_path / "out"))
+    other = open_plate(copytree(plate_folder, tmp_path / "other"))
+    session.set_plate(other)
+    idle(qtbot, session)
+    assert session.plate is other
+    assert session.screen is None
+    assert "toy is encoded meanwhile" in said[-1]
     controller.close()

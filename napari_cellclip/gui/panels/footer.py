@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_cellclip.gui.exports import export, python_script
 from napari_cellclip.gui.session import Session, Task
+from napari_cellclip.gui.wells import counted
 from napari_cellclip.gui.workers import sentence
 from napari_cellclip.vocabulary import CellClipError
 
@@ -65,11 +66,13 @@ class Footer(QWidget):
         session = self.session
         matching, answered = session.matching, session.answer is not None
         if not answered:
-            text = f"{len(session.wells)} wells" if len(session.wells) else ""
+            text = counted(len(session.wells), "well") if len(session.wells) else ""
         elif session.answer is not None and session.answer.match is False:
             text = "No confident match"
         elif matching:
-            text = f"<b>{len(matching)} wells</b> score ≥ {session.view.threshold:g} (not calibrated)"
+            text = (
+                f"<b>{counted(len(matching), 'well')}</b> score ≥ {session.view.threshold:g} (not calibrated)"
+            )
         else:
             text = f"<b>No well</b> has a score ≥ {session.view.threshold:g}"
         if len(session.selection):

@@ -9,8 +9,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from napari_cellclip.gui.session import Session, Task, Work
+from napari_cellclip.gui.wells import counted
 
 BADGE = "border-radius: 3px; padding: 1px 5px; background: #b25e00; color: white;"
+FIRST_STEP = "Drop a plate folder here, or press <b>Sample</b>."
 
 
 class Header(QWidget):
@@ -20,10 +22,14 @@ class Header(QWidget):
     ----------
     session : Session
         Read only.
+    first_step : str
+        What to do while no plate is open, as rich text.
     """
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, first_step: str = FIRST_STEP, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._first_step = first_step
+        self._telling_progress = False
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self.session = session
         self.title = QLabel()
@@ -66,12 +72,12 @@ class Header(QWidget):
         session, table = self.session, self.session.wells
         name = session.view.plate or (str(table["plate"].iat[0]) if len(table) else None)
         if name is None:
-            self.title.setText("<b>No plate is open.</b> Drop a plate folder here, or press <b>Sample</b>.")
+            self.title.setText(f"<b>No plate is open.</b> {self._first_step}")
         else:
             here = table[table["plate"] == name]
-            parts = [f"<b>{escape(name)}</b>", f"{len(here)} wells"]
+            parts = [f"<b>{escape(name)}</b>", counted(len(here), "well")]
             if session.plate is not None and session.plate.name == name:
-                parts.append(f"{len(session.plate.sites)} sites")
+                parts.append(counted(len(session.plate.sites), "site"))
             elif session.screen is not None:
                 parts.append("pixels not open")
             self.title.setText(" · ".join(parts))
@@ -95,6 +101,7 @@ class Header(QWidget):
 
     def say(self, _task: str, message: str) -> None:
         """Show one sentence until it is closed or other work starts."""
+        self._telling_progress = False
         self.message.setText(message)
         self.bar.setVisible(bool(message))
 
@@ -104,8 +111,11 @@ class Header(QWidget):
     def _work_changed(self, task: str, work: Work | None) -> None:
         if task in (Task.OPEN, Task.SAMPLE):
             count = f" {work.done} of {work.total}" if work is not None and work.total else ""
-            self.message.setText(f"{work.message} …{count}" if work is not None else "")
-            self.bar.setVisible(work is not None)
+            if work is not None:
+                self.say(task, f"{work.message} …{count}")
+                self._telling_progress = True
+            elif self._telling_progress:  # and never a sentence that was said meanwhile
+                self.say(task, "")
         elif work is not None and task in (Task.ASK, Task.ENCODE, Task.FIELD):
             self.bar.hide()
 

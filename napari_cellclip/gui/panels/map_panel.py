@@ -50,6 +50,7 @@ class MapPanel(QWidget):
         self.to_canvas.setToolTip("Lay every well's thumbnail at its place on the map")
         self.state = QLabel()
         self.state.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.state.setWordWrap(True)
         above = QHBoxLayout()
         above.setContentsMargins(2, 0, 2, 0)
         above.addWidget(self.method)
@@ -110,8 +111,9 @@ class MapPanel(QWidget):
 
     def changeEvent(self, event: Any) -> None:
         super().changeEvent(event)
-        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange) and hasattr(self, "view"):
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange) and hasattr(self, "state"):
             self.view.follow_theme()
+            self.recolour()
 
     def showEvent(self, event: Any) -> None:
         super().showEvent(event)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from qtpy.QtCore import QRectF, QSize, Qt
+from qtpy.QtCore import QEvent, QRectF, QSize, Qt
 from qtpy.QtGui import QImage, QPainter, QPixmap
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
@@ -145,6 +147,15 @@ class PlatePanel(QWidget):
         self.colouring.setVisible(bool(scored.any()))
         self._shown_changed(session.shown)
         self._selection_changed(session.selection.ids)
+
+    def changeEvent(self, event: Any) -> None:
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange) and hasattr(self, "legend"):
+            self.refresh()
+
+    def showEvent(self, event: Any) -> None:
+        super().showEvent(event)
+        self.refresh()
 
     def picture(self) -> QPixmap:
         """The plate as it stands, for export."""

@@ -122,6 +122,8 @@ class QueryPanel(QWidget):
         session.asked.connect(self._asked)
         session.work_changed.connect(self._work_changed)
         session.view_changed.connect(self._view_changed)
+        if session.questions and session.answer is not None:
+            self.setValue(session.questions[-1])
         self._answer_changed()
 
     def value(self) -> Question:

@@ -27,6 +27,7 @@ from qtpy.QtWidgets import (
 from napari_cellclip.gui.panels.stain_table import StainTable
 from napari_cellclip.gui.session import RunPlan, Session, Task, Work
 from napari_cellclip.gui.settings import read_settings
+from napari_cellclip.gui.wells import counted
 
 LISTED = 200
 
@@ -69,8 +70,11 @@ class RunPanel(QWidget):
         self.map_path.setReadOnly(True)
         self.browse_map = QPushButton("Browse …")
         self.model = QComboBox()
+        self.model.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.model.setMinimumContentsLength(8)
         self.card = QLabel()
         self.card.setWordWrap(True)
+        self.card.setMinimumHeight(2 * self.fontMetrics().lineSpacing())
         self.accept = QCheckBox("I accept this licence; fetch the weights if they are not here")
         self.out_path = QLineEdit()
         self.out_path.setPlaceholderText("in the cache folder")
@@ -91,23 +95,26 @@ class RunPanel(QWidget):
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)
+        form.setVerticalSpacing(3)
         form.addRow("Plate", _row(self.plate_path, self.browse_plate, self.sample))
-        form.addRow("", self.summary)
+        form.addRow(self.summary)
         form.addRow("Stains", self.unfold)
         form.addRow(self.stains)
         form.addRow("Plate map", _row(self.map_path, self.browse_map))
         form.addRow("Model", self.model)
-        form.addRow("", self.card)
-        form.addRow("", self.accept)
+        form.addRow(self.card)
+        form.addRow(self.accept)
         form.addRow("Output", _row(self.out_path, self.browse_out))
         inner = QWidget()
         layout = QVBoxLayout(inner)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addLayout(form)
-        layout.addLayout(_row(self.encode_button, self.cancel_button, self.open_button))
+        layout.addLayout(_row(self.encode_button, self.cancel_button))
         layout.addWidget(self.progress)
         layout.addWidget(self.state)
         layout.addWidget(self.failures, 1)
+        layout.addWidget(self.open_button)
         layout.addStretch(0)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -174,6 +181,7 @@ class RunPanel(QWidget):
         plate, platemap = self.session.plate, self.session.platemap
         self.encode_button.setEnabled(plate is not None and self.session.work(Task.ENCODE) is None)
         self.encode_button.setText("Encode")
+        self.state.clear()
         self.unfold.setEnabled(plate is not None)
         self.browse_map.setEnabled(plate is not None)
         if plate is None:
@@ -183,9 +191,10 @@ class RunPanel(QWidget):
             return
         self.plate_path.setText(str(plate.path))
         size = f" · {plate.pixel_size:.3g} µm/px" if plate.pixel_size else " · pixel size not known"
-        text = f"{plate.layout} · {len(plate.wells)} wells · {len(plate.sites)} sites{size}"
+        wells, sites = counted(len(plate.wells), "well"), counted(len(plate.sites), "site")
+        text = f"{plate.layout} · {wells} · {sites}{size}"
         if plate.problems:
-            text += f"\n{len(plate.problems)} problem(s), listed below"
+            text += f"\n{counted(len(plate.problems), 'problem')}, listed below"
         self.summary.setText(text)
         self.stains.set_plate(plate)
         mapping = plate.stains
@@ -290,6 +299,7 @@ class RunPanel(QWidget):
         self.cancel_button.setEnabled(running)
         self.progress.setVisible(running)
         if work is None:
+            self.encode_button.setText("Encode")  # cancel() says Resume after this
             return
         self.progress.setRange(0, work.total)
         self.progress.setValue(work.done)

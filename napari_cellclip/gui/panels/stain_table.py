@@ -31,6 +31,8 @@ class StainTable(QWidget):
             name = QLabel(f"<span style='color:{stain.colour}'>●</span> {stain.value}")
             name.setToolTip(stain.target)
             combo = QComboBox()
+            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            combo.setMinimumContentsLength(8)
             combo.setToolTip(f"Channel of the files that shows {stain.target}")
             combo.currentIndexChanged.connect(self._changed)
             source = QLabel()
