@@ -1,4 +1,4 @@
-"""napari readers of plates: a folder, a load_data.csv, a ``.zarr`` plate.
+"""napari readers of plates: whatever :func:`napari_cellclip.plates.open_plate` opens, but single images.
 
 The first site is drawn with one layer per stain, and the plate is handed to the session of the viewer, so
 that an Explorer shows all its wells.
@@ -6,36 +6,12 @@ that an Explorer shows all its wells.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari.types import LayerData
-
-LOOKED_AT = 200
-"""Directory entries looked at before a folder is given up: a reader must decide at once."""
-
-_PHENIX = re.compile(r"r\d+c\d+f\d+p\d+-ch\d+.*\.tiff?$", re.IGNORECASE)
-_INDEX = {"index.idx.xml", "index.xml", "load_data.csv", "load_data.csv.gz", "simulated.json"}
-
-
-def _looks_like_plate(path: Path) -> bool:
-    if path.is_file():
-        return "load_data" in path.name.lower() and path.name.lower().endswith((".csv", ".csv.gz"))
-    if not path.is_dir():
-        return False
-    if path.suffix.lower() == ".zarr":
-        metadata = [path / name for name in (".zattrs", "zarr.json")]
-        return any(f.is_file() and '"plate"' in f.read_text(errors="replace")[:1_000_000] for f in metadata)
-    for folder in (path, path / "Images"):
-        if folder.is_dir():
-            names = [entry.name for entry in islice(folder.iterdir(), LOOKED_AT)]
-            if any(n.lower() in _INDEX or _PHENIX.match(n) for n in names):
-                return True
-    return False
 
 
 def get_plate_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
@@ -52,10 +28,11 @@ def get_plate_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] 
     """
     if not isinstance(path, str):
         return None
-    try:
-        return read_plate if _looks_like_plate(Path(path)) else None
-    except OSError:
+    from napari_cellclip.plates import detect_layout
+
+    if detect_layout(path) is None or (Path(path) / "screen.json").is_file():
         return None
+    return read_plate
 
 
 def read_plate(path: str) -> list[LayerData]:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from napari_cellclip.plates.acquisition import Acquisition
+from napari_cellclip.plates.folder import is_tiff
 from napari_cellclip.plates.layouts import LAYOUTS, phenix
+from napari_cellclip.plates.layouts.name_pattern import Parsed, guess_pattern
 from napari_cellclip.plates.layouts.options import Options
 from napari_cellclip.plates.plate import Plate
-from napari_cellclip.vocabulary import PlateError, PlateMapError, Stain
+from napari_cellclip.vocabulary import CellClipError, PlateError, PlateMapError, Stain
+
+LOOKED_AT = 2000
+"""Directory entries looked at for images before a folder is given up: a drop must be judged at once."""
+
+_TABLES = (".csv", ".csv.gz")
+_METADATA = (*_TABLES, ".xml", "zarr.json", ".zattrs", ".zgroup")
+_ZARR_MARKS = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
 
 
 def open_plate(
@@ -75,6 +86,46 @@ def open_plate(
         raise PlateError(f"{folder} cannot be read ({error}): check the disk or the connection") from None
 
 
+def detect_layout(path: str | Path) -> str | None:
+    """Say as which layout :func:`open_plate` would open a path; quick, and never raises.
+
+    More is asked of a folder of TIFF images than :func:`open_plate` asks: its file names must tell wells, or
+    stains, for any folder of pictures could be opened as fields without a well. No image is opened, and
+    folders are not searched to their last file.
+
+    Parameters
+    ----------
+    path : str or Path
+        Anything.
+
+    Returns
+    -------
+    str or None
+        Name of a layout, also where several plates lie in the folder and :func:`open_plate` will ask for one
+        of them. ``None`` for what is no plate and for single image files.
+
+    Examples
+    --------
+    >>> detect_layout("BR00117006")   # doctest: +SKIP
+    'phenix'
+    """
+    try:
+        folder = Path(path).expanduser()
+        if folder.is_file():
+            names = list(LAYOUTS) if folder.name.lower().endswith(_METADATA) else []
+        elif not folder.is_dir():
+            names = []
+        elif folder.suffix.lower() == ".zarr" or any((folder / mark).is_file() for mark in _ZARR_MARKS):
+            names = ["ome-zarr", "zarr-table"]
+        else:
+            names = _order(folder, Options())
+    except PlateError:  # several Phenix plates in one folder
+        return "phenix"
+    except (OSError, ValueError, RuntimeError):
+        return None
+    return next((name for name in names if _is_laid_out(folder, name)), None)
+
+
 def find_platemap(path: str | Path) -> Path | None:
     """Return the plate map beside a plate's images, if there is one by that name.
 
@@ -133,3 +184,45 @@ def _order(folder: Path, options: Options) -> list[str]:
         names.remove("phenix")
         names.insert(names.index("load_data") + 1, "phenix")
     return names
+
+
+def _is_laid_out(path: Path, layout: str) -> bool:
+    try:
+        if layout == "tiff-folder":
+            return path.is_dir() and _names_tell(list(islice(_image_names(path), LOOKED_AT)))
+        if layout == "load_data" and path.is_file() and "load_data" in path.name.lower():
+            return path.name.lower().endswith(_TABLES)  # such tables are long: the name will do
+        reader: Any = LAYOUTS[layout]
+        return reader.recognise(path, Options()) is not None
+    except CellClipError:  # recognised, and there is a sentence to say why it cannot be opened
+        return True
+    except (OSError, ValueError):
+        return False
+
+
+def _image_names(root: Path) -> Iterator[str]:
+    """Paths of TIFF images below a folder, from the first entries only."""
+    seen = 0
+    for folder, folders, files in os.walk(root):
+        depth = len(Path(folder).relative_to(root).parts)
+        folders[:] = [f for f in sorted(folders) if depth < 6 and not f.lower().startswith(".")]
+        folders[:] = [f for f in folders if not f.lower().endswith(".zarr")]
+        for file in files:
+            if is_tiff(file):
+                yield (Path(folder).relative_to(root) / file).as_posix()
+        seen += 1 + len(files)
+        if seen > LOOKED_AT:
+            return
+
+
+def _names_tell(names: list[str]) -> bool:
+    """Whether most names of images tell a well, a stain, or both site and channel."""
+    if not names:
+        return False
+    pattern = guess_pattern(names)
+    parsed = [found for name in names if (found := pattern.parse(name))]
+    return sum(_tells(found) for found in parsed) * 2 >= len(names)
+
+
+def _tells(found: Parsed) -> bool:
+    return bool(found.well or (found.site and found.channel) or Stain.recognise(found.channel))

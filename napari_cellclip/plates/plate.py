@@ -118,7 +118,7 @@ class Plate:
         found += self._site_problems()
         if self._format.unreadable:
             found.append(
-                Problem(self.name, "none of the image files looked at can be read: copy the plate again")
+                Problem(self.name, f"none of the image files looked at can be used: {self._first_fault()}")
             )
         dtype = self._format.dtype
         if dtype is not None and dtype != np.uint16:
@@ -217,6 +217,14 @@ class Plate:
         fields = self._acquisition.fields
         planes = [p[0] for f in fields[:: max(1, len(fields) // 5)] for p in list(f.planes.values())[:1] if p]
         return planes[:7]
+
+    def _first_fault(self) -> str:
+        for plane in self._samples():
+            try:
+                plane.header()
+            except PlateError as error:
+                return str(error)
+        return "copy the plate again"
 
     def _make_wells(self) -> tuple[Well, ...]:
         grouped: dict[str, list[Field]] = {}

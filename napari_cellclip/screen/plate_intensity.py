@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+import re
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,11 @@ SEED = 0
 BLACK, WHITE = 1.0, 99.8
 """Percentiles of a field shown as black and as full colour."""
 SAMPLED_PIXELS = 1 << 16
+MAX_REASONS = 5
+"""Kinds of reasons told one by one where no site can be read."""
+
+# What differs between two files that are damaged alike: paths, file names, numbers.
+_PARTICULARS = re.compile(r"\S*[/\\]\S*|\S+\.\w+|\d+")
 
 
 def measure_plate(
@@ -56,7 +62,7 @@ def measure_plate(
     Raises
     ------
     ScreenError
-        If no site can be read.
+        If no site can be read; says every kind of reason, how often, and where first.
     """
     from napari_cellclip.model import IntensityStats
 
@@ -65,11 +71,11 @@ def measure_plate(
     kept: list[NDArray[np.generic]] = []
     blacks: list[NDArray[np.float64]] = []
     whites: list[NDArray[np.float64]] = []
-    first_reason = "it has no sites"
+    reasons: dict[str, str] = {}
     with closing(read_ahead([plate.sites[i] for i in order], workers, window=2)) as ahead:
         for site, pixels in ahead:
             if isinstance(pixels, str):
-                first_reason = pixels if not blacks else first_reason
+                reasons[site] = pixels
                 continue
             values = _thinned(pixels)
             black, white = np.percentile(values, [BLACK, WHITE], axis=1)
@@ -83,10 +89,26 @@ def measure_plate(
                 break
     if not blacks:
         raise ScreenError(
-            f"nothing of plate {plate.name} can be encoded: no site can be read ({first_reason})"
+            f"nothing of plate {plate.name} can be encoded: no site can be read ({_told(plate, reasons)})"
         )
     stats = IntensityStats.measure(iter(kept), scaling) if kept else None
     return stats, dict(_limits(np.median(blacks, axis=0), np.percentile(whites, 75, axis=0)))
+
+
+def _told(plate: Plate, reasons: Mapping[str, str]) -> str:
+    """Reasons by kind, the kind that comes first on the plate first."""
+    kinds: dict[str, list[str]] = {}
+    for site in plate.sites:
+        if site.id in reasons:
+            reason = reasons[site.id].removeprefix(f"site {site.id}").lstrip(",: ")
+            kinds.setdefault(_PARTICULARS.sub("#", reason), []).append(f"{site.id}: {reason}")
+    if not kinds:
+        return "it has no sites"
+    parts = [f"{len(told)} of {len(reasons)} like {told[0]}" for told in kinds.values()]
+    if more := parts[MAX_REASONS:]:
+        rest = sum(len(told) for told in list(kinds.values())[MAX_REASONS:])
+        parts = [*parts[:MAX_REASONS], f"{rest} for {len(more)} other reasons"]
+    return "; ".join(parts)
 
 
 def _thinned(pixels: NDArray[Any]) -> NDArray[Any]:

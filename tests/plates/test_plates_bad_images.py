@@ -93,6 +93,18 @@ def test_a_plate_of_unreadable_files_says_so_without_being_encoded(phenix):
     for file in (folder / "Images").glob("*.tiff"):
         file.write_bytes(b"")
     assert any("none of the image files" in p.what for p in open_plate(folder).problems)
+    assert any("is empty (0 bytes)" in p.what for p in open_plate(folder).problems)
+
+
+def test_a_plate_of_pictures_is_told_what_is_wrong_with_them(phenix):
+    folder = phenix()
+    for file in (folder / "Images").glob("*.tiff"):
+        _damage(file, "RGB")
+    said = [p.what for p in open_plate(folder).problems if "none of the image files" in p.what]
+    assert len(said) == 1
+    assert "is an RGB picture" in said[0]
+    assert "16-bit grey levels" in said[0]
+    assert "copy" not in said[0]
 
 
 def _all_as(folder, make):

@@ -12,7 +12,16 @@ from napari_cellclip.model import EncoderCard, FileCard, IntensityScaling, Inten
 from napari_cellclip.plates import PlateMap
 from napari_cellclip.screen import Screen, encode, iter_encode
 from napari_cellclip.screen.shards import Shards
-from napari_cellclip.vocabulary import Control, Kind, Perturbation, ScreenError, Stain, StainError
+from napari_cellclip.vocabulary import (
+    STAINS,
+    Control,
+    Kind,
+    Perturbation,
+    PlateError,
+    ScreenError,
+    Stain,
+    StainError,
+)
 
 PLATEMAP = PlateMap.from_perturbations(
     {
@@ -183,6 +192,38 @@ def test_plate_of_which_nothing_can_be_read_is_refused(tmp_path, make_plate, mak
     plate = make_plate()
     plate.broken = {s.id for s in plate.sites}
     with pytest.raises(ScreenError, match=r"no site can be read .*cut off"):
+        encode(plate, None, make_model(), tmp_path)
+
+
+def test_every_kind_of_reason_is_told_in_plate_order(tmp_path, make_plate, make_model, monkeypatch) -> None:
+    plate = make_plate()
+    faults = {
+        "A01": "{w}_{n}.tif is an RGB picture",
+        "A02": "there is no image of DNA",
+        "B01": "{w}.tif is empty",
+    }
+
+    def read(site, stains=STAINS):
+        said = faults[site.well].format(w=site.well, n=site.number)
+        raise PlateError(f"site {site.id}{', DNA' * (site.well == 'B01')}: {said}")
+
+    monkeypatch.setattr(type(plate.sites[0]), "read", read)
+    with pytest.raises(ScreenError) as told:
+        encode(plate, None, make_model(), tmp_path)
+    assert str(told.value).endswith(
+        "no site can be read (3 of 9 like P1/A01/1: A01_1.tif is an RGB picture; "
+        "3 of 9 like P1/A02/1: there is no image of DNA; 3 of 9 like P1/B01/1: DNA: B01.tif is empty)"
+    )
+
+
+def test_many_kinds_of_reasons_are_cut_short(tmp_path, make_plate, make_model, monkeypatch) -> None:
+    plate = make_plate(wells=("A01", "A02", "A03", "A04", "A05", "A06", "A07"), sites=2)
+
+    def read(site, stains=STAINS):
+        raise PlateError(f"site {site.id}: broken {'again ' * int(site.well[1:])}")
+
+    monkeypatch.setattr(type(plate.sites[0]), "read", read)
+    with pytest.raises(ScreenError, match=r"A05/1: (broken|again| )+; 4 for 2 other reasons\)$"):
         encode(plate, None, make_model(), tmp_path)
 
 
