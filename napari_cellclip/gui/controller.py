@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from napari_cellclip.gui.libraries import part_triton_from_mesa
 from napari_cellclip.gui.session import Question, RunPlan, Session, Task, Work, session_of
 from napari_cellclip.gui.settings import read_settings
 from napari_cellclip.gui.workers import Latest
@@ -152,8 +151,6 @@ class Controller:
             return
 
         def answer() -> Answer:
-            part_triton_from_mesa()
-
             from napari_cellclip.explore import ask
 
             return ask(screen, question.text, prompts=question.prompts)
@@ -206,8 +203,6 @@ class Controller:
                     "show: choose under Stains on the Run tab, press Use this mapping, then Encode."
                 )
             plate.require_stains()
-            part_triton_from_mesa()
-
             from napari_cellclip.model import load_model
             from napari_cellclip.screen import Screen, iter_encode
 

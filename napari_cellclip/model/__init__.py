@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from napari_cellclip.model.llvm_clash import part_triton_from_mesa
 
 if TYPE_CHECKING:
     from napari_cellclip.model.bundle import Model, resolve_device
@@ -66,6 +69,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _FILE_OF:
+        if "torch" not in sys.modules:
+            part_triton_from_mesa()
         return getattr(import_module(f"{__name__}.{_FILE_OF[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
