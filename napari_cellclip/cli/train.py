@@ -22,7 +22,15 @@ def train(
             help="Screen folders written by 'encode', all with the same model.",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", show_default=False, help="Model folder to write.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            show_default=False,
+            help="Model folder to write: a new one, or that of an interrupted run, which goes on.",
+        ),
+    ],
     epochs: Annotated[int, typer.Option(min=1, help="Passes over all wells.")] = 40,
     from_scratch: Annotated[
         bool,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -72,6 +73,7 @@ def iter_fit(
     *,
     unknown_token: int | None = None,
     checkpoint: Path | None = None,
+    origin: Mapping[str, str] | None = None,
 ) -> Iterator[Progress]:
     """Train a head in place, one report an epoch; the same seed gives the same weights.
 
@@ -92,6 +94,9 @@ def iter_fit(
         Id put in place of dropped words; needed if ``config.word_dropout`` is not 0.
     checkpoint : Path, optional
         Written after every epoch (atomically); read at the start if it is there and fits.
+    origin : mapping of str to str, optional
+        What else the run depends on, named for a reader. A checkpoint is continued only with the same origin,
+        settings, wells and captions.
 
     Yields
     ------
@@ -121,7 +126,8 @@ def iter_fit(
     steps = max(1, len(bags) // batch)
     schedule = CosineRestarts(config.rate, config.warmup, steps * config.epochs, config.cycles)
     optimiser = torch.optim.AdamW(parameter_groups(network.named_parameters(), config.weight_decay), lr=0.0)
-    start = _resume(checkpoint, network, optimiser, config)
+    run = {"settings": asdict(config), **(origin or {}), "wells or captions": _fingerprint(bags)}
+    start = _resume(checkpoint, network, optimiser, run)
     for epoch in range(start, config.epochs):
         rng = np.random.default_rng([config.seed, epoch])
         torch.manual_seed(int(rng.integers(2**62)))
@@ -146,7 +152,7 @@ def iter_fit(
             clamp_logit_scale(network.logit_scale)
             losses.append(loss.item())
         if checkpoint is not None:
-            _save(checkpoint, network, optimiser, config, epoch + 1)
+            _save(checkpoint, network, optimiser, run, epoch + 1)
         yield Progress(
             done=epoch + 1,
             total=config.epochs,
@@ -256,15 +262,25 @@ def _drop_words(
     return torch.where(dropped, torch.full_like(ids, unknown), ids)
 
 
+def _fingerprint(bags: Sequence[Bag]) -> str:
+    """SHA-256 over all that is learnt from: groups, weights, captions and features, in their order."""
+    digest = hashlib.sha256()
+    for bag in bags:
+        captions = [(caption.text, float(caption.odds)) for caption in bag.captions]
+        digest.update(repr((bag.group, float(bag.weight), captions, bag.features.shape)).encode())
+        digest.update(np.ascontiguousarray(bag.features, np.float32).tobytes())
+    return digest.hexdigest()
+
+
 def _save(
-    path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, config: TrainingConfig, epoch: int
+    path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, run: Mapping[str, object], epoch: int
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     state = {
         "model": network.state_dict(),
         "optimiser": optimiser.state_dict(),
-        "config": asdict(config),
+        "run": dict(run),
         "epoch": epoch,
     }
     with partial.open("wb") as file:
@@ -275,14 +291,16 @@ def _save(
 
 
 def _resume(
-    path: Path | None, network: nn.Module, optimiser: torch.optim.Optimizer, config: TrainingConfig
+    path: Path | None, network: nn.Module, optimiser: torch.optim.Optimizer, run: Mapping[str, object]
 ) -> int:
     if path is None or not path.exists():
         return 0
     state = torch.load(path, map_location="cpu", weights_only=True)
-    if state["config"] != asdict(config):
+    saved = state.get("run", {})
+    if others := [name for name, value in run.items() if saved.get(name) != value]:
         raise CellClipError(
-            f"{path} belongs to a training with other settings: remove it, or train into another folder"
+            f"{path} belongs to a training with other {', '.join(others)}: remove this file to start anew,"
+            " or train into another folder"
         )
     network.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])

@@ -123,6 +123,21 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
         run(network(), toy_bags(), replace(CONFIG, epochs=2), checkpoint=checkpoint)
 
 
+def test_a_checkpoint_of_other_wells_captions_or_origin_is_refused(tmp_path: Path) -> None:
+    checkpoint, config = tmp_path / "checkpoint.pt", replace(CONFIG, epochs=1)
+    bags = toy_bags(16)
+    run(network(), bags, config, checkpoint=checkpoint, origin={"start model": "a"})
+    renamed = [replace(bags[0], captions=(Caption("blue"),)), *bags[1:]]
+    for other in (toy_bags(16, seed=1), renamed):
+        with pytest.raises(
+            CellClipError, match=r"checkpoint\.pt belongs to .* other wells or captions: remove"
+        ):
+            run(network(), other, config, checkpoint=checkpoint, origin={"start model": "a"})
+    with pytest.raises(CellClipError, match="other start model: remove"):
+        run(network(), bags, config, checkpoint=checkpoint, origin={"start model": "b"})
+    run(network(), bags, config, checkpoint=checkpoint, origin={"start model": "a"})
+
+
 def test_dropped_words_keep_the_frame() -> None:
     from napari_cellclip.training.heads import _drop_words
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from napari_cellclip.plates import PlateMap
 from napari_cellclip.screen import Screen
 from napari_cellclip.training import TrainingConfig, bags_of, iter_train, train
 from napari_cellclip.training.bags import caption_of, group_of
+from napari_cellclip.training.runs import _seen
 from napari_cellclip.vocabulary import CellClipError, Control, Kind, Perturbation
 
 CONFIG = TrainingConfig(epochs=3, batch=8, warmup=2)
@@ -48,6 +51,62 @@ def test_an_interrupted_run_goes_on(tiny_screen: Screen, tmp_path: Path) -> None
     ]
     parts = load_model(tmp_path / "parts", device="cpu")
     assert parts.card.card_hash == whole.card.card_hash
+
+
+def test_a_run_is_not_continued_on_another_screen(tiny_screen: Screen, tmp_path: Path) -> None:
+    first = iter_train([tiny_screen], tmp_path / "out", config=CONFIG, device="cpu")
+    next(first)
+    first.close()
+    copied = Screen.open(shutil.copytree(tiny_screen.path, tmp_path / "another"))
+    with pytest.raises(CellClipError, match=r"checkpoint\.pt belongs to .* other screens: remove"):
+        next(iter_train([copied], tmp_path / "out", config=CONFIG, device="cpu"))
+    with pytest.raises(CellClipError, match="other start of the head"):
+        next(iter_train([tiny_screen], tmp_path / "out", config=CONFIG, device="cpu", from_scratch=True))
+
+
+def test_nothing_is_overwritten(tiny_screen: Screen, tmp_path: Path) -> None:
+    model = Path(tiny_screen.origin)
+    before = {path.name: path.read_bytes() for path in model.iterdir()}
+    with pytest.raises(CellClipError, match="already holds a model"):
+        next(iter_train([tiny_screen], model, config=CONFIG, device="cpu"))
+    assert {path.name: path.read_bytes() for path in model.iterdir()} == before
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(CellClipError, match=r"other files \(notes.txt"):
+        next(iter_train([tiny_screen], tmp_path, config=CONFIG, device="cpu"))
+    with pytest.raises(CellClipError, match="is a file"):
+        next(iter_train([tiny_screen], tmp_path / "notes.txt", config=CONFIG, device="cpu"))
+    (tmp_path / "empty").mkdir()
+    train([tiny_screen], tmp_path / "empty", config=CONFIG, epochs=1, device="cpu")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "notes.txt"]
+
+
+def test_the_title_says_trained_further_once(
+    tiny_screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    title = "tiny, trained further"
+    again = tiny_screen.model.card.model_copy(update={"title": title})
+    monkeypatch.setattr(tiny_screen.model, "card", again)
+    assert train([tiny_screen], tmp_path / "x", config=CONFIG, epochs=1, device="cpu").card.title == title
+
+
+def test_simulated_is_said_of_what_was_seen(tiny_model: Model, tmp_path: Path) -> None:
+    card = tiny_model.card.model_copy(update={"simulated": True, "limits": "Small."})
+    for name in ("made", "real"):
+        (tmp_path / "plates" / name).mkdir(parents=True)
+    (tmp_path / "plates" / "made" / "simulated.json").write_text("{}")
+
+    def seen(*names: str) -> tuple[bool, str]:
+        plates = {name: SimpleNamespace(path=str(tmp_path / "plates" / name)) for name in names}
+        return _seen(card, [SimpleNamespace(plates=plates)])  # type: ignore[list-item]
+
+    encoder = "Small. The channel encoder has seen simulated cells only."
+    assert seen("made") == (True, "Small.")
+    assert seen("made", "real") == (False, encoder)
+    simulated, limits = seen("made", "gone")
+    assert simulated
+    assert limits.startswith(encoder)
+    assert "not known" in limits
+    assert _seen(tiny_model.card, []) == (False, "")
 
 
 def test_epochs_and_seed_overrule_the_settings(tiny_screen: Screen, tmp_path: Path) -> None:
