@@ -14,15 +14,16 @@ class Progress:
     ----------
     done, total : int
         Units finished and units in all; sites in the stages ``"intensity"`` and ``"fields"``, wells in
-        ``"wells"``.
+        ``"wells"``, steps in ``"encoder"``, epochs in ``"training"``.
     message : str
         A few words for people.
     well : str or None
         Id of the last well worked on.
     failures : int
         Sites that could not be used so far.
-    stage : {"intensity", "fields", "wells"}
-        Measuring the plate's intensities, encoding sites, embedding wells.
+    stage : {"intensity", "fields", "wells", "encoder", "training"}
+        Measuring the plate's intensities, encoding sites, embedding wells; teaching a channel encoder,
+        training a head.
     """
 
     done: int
@@ -30,4 +31,4 @@ class Progress:
     message: str
     well: str | None = None
     failures: int = 0
-    stage: Literal["intensity", "fields", "wells"] = "fields"
+    stage: Literal["intensity", "fields", "wells", "encoder", "training"] = "fields"
