@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -70,7 +70,47 @@ def iter_simulate(
     name: str | None = None,
     workers: int | None = None,
 ) -> Iterator[Simulated]:
-    """Simulate a plate, one report a well; see `simulate_plate`."""
+    """Simulate a plate with known answers and write it as a real instrument would.
+
+    Parameters
+    ----------
+    out : path
+        Plate folder, new or empty.
+    wells : int
+        Plate format: 6, 12, 24, 48, 96, 384 or 1536; ignored if a design is given.
+    sites : int
+        Fields in each well.
+    seed : int
+        The same seed gives the same bytes, whatever the number of workers.
+    layout : {"phenix", "ome-zarr"}
+        TIFFs with an Opera Phenix index, or an OME-Zarr 0.5 plate.
+    size : tuple of int
+        Rows and columns of a field, pixels.
+    pixel_size : float
+        Micrometres.
+    nuisance : Nuisance, optional
+        Staining, optics, dirt.
+    design : Design, optional
+        What goes into which well; `default_design` of the seed otherwise.
+    truth : bool
+        Write ``truth/WELL_SITE_cells.tif`` (number of the cell at each pixel) and
+        ``truth/WELL_SITE_cells.csv`` (whether a cell responds) too.
+    name : str, optional
+        Plate name; the folder's by default.
+    workers : int, optional
+        Processes; as many as there are cores by default.
+
+    Yields
+    ------
+    Simulated
+        One report a well. The folder holds a whole plate, with ``platemap.csv`` and ``simulated.json``, only
+        once all have come; a run that is stopped leaves nothing.
+
+    Raises
+    ------
+    CellClipError
+        If the folder is not empty or the format does not exist.
+    """
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise CellClipError(f"{out} is not empty: name a new folder, or empty it first")
@@ -127,75 +167,14 @@ def iter_simulate(
         raise
 
 
-def simulate_plate(
-    out: str | os.PathLike[str],
-    *,
-    wells: int = 96,
-    sites: int = 2,
-    seed: int = 0,
-    layout: Layout = "phenix",
-    size: tuple[int, int] = (320, 320),
-    pixel_size: float = 0.6,
-    nuisance: Nuisance | None = None,
-    design: Design | None = None,
-    truth: bool = False,
-    name: str | None = None,
-    workers: int | None = None,
-) -> Path:
-    """Simulate a plate with known answers and write it as a real instrument would.
+def simulate_plate(out: str | os.PathLike[str], **options: Any) -> Path:
+    """Simulate a plate and return its folder; parameters and errors as `iter_simulate`.
 
-    Parameters
-    ----------
-    out : path
-        Plate folder, new or empty.
-    wells : int
-        Plate format: 6, 12, 24, 48, 96, 384 or 1536; ignored if a design is given.
-    sites : int
-        Fields in each well.
-    seed : int
-        The same seed gives the same bytes, whatever the number of workers.
-    layout : {"phenix", "ome-zarr"}
-        TIFFs with an Opera Phenix index, or an OME-Zarr 0.5 plate.
-    size : tuple of int
-        Rows and columns of a field, pixels.
-    pixel_size : float
-        Micrometres.
-    nuisance : Nuisance, optional
-        Staining, optics, dirt.
-    design : Design, optional
-        What goes into which well; `default_design` of the seed otherwise.
-    truth : bool
-        Write ``truth/WELL_SITE_cells.tif`` (number of the cell at each pixel) and
-        ``truth/WELL_SITE_cells.csv`` (whether a cell responds) too.
-    name : str, optional
-        Plate name; the folder's by default.
-    workers : int, optional
-        Processes; as many as there are cores by default.
-
-    Returns
-    -------
-    Path
-        The plate folder, with ``platemap.csv`` and ``simulated.json`` in it.
-
-    Raises
-    ------
-    CellClipError
-        If the folder is not empty or the format does not exist.
+    Examples
+    --------
+    >>> simulate_plate("my-plate", wells=96, sites=2, seed=7)   # doctest: +SKIP
     """
-    for _ in iter_simulate(
-        out,
-        wells=wells,
-        sites=sites,
-        seed=seed,
-        layout=layout,
-        size=size,
-        pixel_size=pixel_size,
-        nuisance=nuisance,
-        design=design,
-        truth=truth,
-        name=name,
-        workers=workers,
-    ):
+    for _ in iter_simulate(out, **options):
         pass
     return Path(out)
 
