@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -47,8 +47,8 @@ class EncoderCard(_Frozen):
 
     Attributes
     ----------
-    kind : {"dinov2", "timm", "small"}
-        Family.
+    kind : {"dinov2", "vit", "clip", "siglip", "timm", "small", "profile"}
+        Family; ``"profile"`` stands for measured features that come from a table instead of pixels.
     name : str
         Hub repository, timm's name, or a free name.
     dim : int
@@ -61,7 +61,7 @@ class EncoderCard(_Frozen):
         Where its weights are.
     """
 
-    kind: Literal["dinov2", "timm", "small"]
+    kind: Literal["dinov2", "vit", "clip", "siglip", "timm", "small", "profile"]
     name: str
     dim: int = Field(ge=1)
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
@@ -96,8 +96,12 @@ class ModelCard(_Frozen):
         Micrometres to a pixel in training. Fields are used at their own pixels; this is told, not applied.
     stain_order : tuple of Stain
         Stain of each slot.
-    pooling : {"attention", "mean", "median"}
-        How a well's fields become one.
+    pooling : {"attention", "mean", "median", "none"}
+        How a well's fields become one; ``"none"``: each is embedded by itself, and the embeddings are averaged.
+    image_tower : {"channel_former", "concatenation", "mean"}
+        How the stains become one: the paper's CrossChannelFormer, or one of its ablations.
+    text_tower : {"bert", "fingerprint"}
+        What reads prompts: a BERT, or (a baseline) a perceptron on the Morgan fingerprint of the structure.
     instance : {"field"}
         What an instance of a bag is: the mean over a field's crops.
     prompts : PromptTemplates
@@ -108,6 +112,10 @@ class ModelCard(_Frozen):
         Attention heads of the towers where they cannot be read off the weights.
     trained_on, limits : str
         What it was trained on, and what not to expect of it.
+    training : dict
+        Settings of the run that made it, as its configuration file has them.
+    scores : dict
+        What it reached, by protocol: each with its date, data, figures and their intervals.
     """
 
     name: str
@@ -124,7 +132,9 @@ class ModelCard(_Frozen):
     tiling: Tiling = Tiling()
     pixel_size: float | None = Field(default=None, gt=0)
     stain_order: tuple[Stain, ...] = STAINS
-    pooling: Literal["attention", "mean", "median"] = "attention"
+    pooling: Literal["attention", "mean", "median", "none"] = "attention"
+    image_tower: Literal["channel_former", "concatenation", "mean"] = "channel_former"
+    text_tower: Literal["bert", "fingerprint"] = "bert"
     instance: Literal["field"] = "field"
     prompts: PromptTemplates = PromptTemplates()
     embed_dim: int = Field(ge=1)
@@ -132,6 +142,8 @@ class ModelCard(_Frozen):
     text_heads: int | None = Field(default=None, ge=1)
     trained_on: str = ""
     limits: str = ""
+    training: dict[str, Any] = {}
+    scores: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _slots(self) -> ModelCard:
@@ -163,6 +175,8 @@ class ModelCard(_Frozen):
                 "instance": self.instance,
                 "heads": self.heads,
                 "embed_dim": self.embed_dim,
+                # Of ablations only, so that hashes of older cards stay what they were.
+                **({} if self.image_tower == "channel_former" else {"image_tower": self.image_tower}),
             }
         )
 
