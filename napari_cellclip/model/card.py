@@ -97,7 +97,7 @@ class ModelCard(_Frozen):
     stain_order : tuple of Stain
         Stain of each slot.
     pooling : {"attention", "mean", "median", "none"}
-        How a well's fields become one; ``"none"``: each is embedded by itself, and the embeddings are averaged.
+        How a well's fields become one; ``"none"``: each is embedded alone, and the embeddings averaged.
     image_tower : {"channel_former", "concatenation", "mean"}
         How the stains become one: the paper's CrossChannelFormer, or one of its ablations.
     text_tower : {"bert", "fingerprint"}
