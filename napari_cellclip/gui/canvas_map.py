@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -10,7 +11,9 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from napari_cellclip.gui.palette import ColourScale
-from napari_cellclip.gui.session import Session, Task
+from napari_cellclip.gui.session import Session
+from napari_cellclip.gui.wishes import Task, Work
+from napari_cellclip.gui.workers import Latest
 from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:
@@ -98,6 +101,7 @@ class MapLayers:
         self._image: Image | None = None
         self._ids: list[str] = []
         self._projection: Projection | None = None
+        self._line = Latest()
         session.selection.changed.connect(self.on_selection)
         session.wells_changed.connect(self.refresh)
         session.maps_changed.connect(self.on_maps_changed)
@@ -119,21 +123,42 @@ class MapLayers:
             return None
         return self._image
 
-    def show(self) -> bool:
-        """Lay thumbnails and points on the canvas; ``False`` (and a sentence) if there is no map yet."""
+    def show(self, then: Callable[[], object] = lambda: None) -> None:
+        """Lay thumbnails and points on the canvas, then call `then`; a sentence if there is no map yet.
+
+        The picture is made in a thread: previews of a whole plate take a second to read.
+        """
         viewer, screen = self._viewer(), self.session.screen
         projection = self.session.maps.get(self.session.view.map_method)
         if viewer is None or screen is None or projection is None:
             self.session.said.emit(Task.MAP, "There is no map yet: encode a plate first.")
-            return False
+            return
         self._ids, self._projection = [str(i) for i in projection.ids], projection
         xy = np.asarray(projection.xy, float)
         size = picture_size(xy)
         centres = places(xy, size)
         scores = self.session.wells["score"].reindex(self._ids).to_numpy(float)
         upwards = np.argsort(np.nan_to_num(scores, nan=-np.inf), kind="stable")  # the best lie on top
-        picture = mosaic(screen, [self._ids[i] for i in upwards], centres[upwards], size)
-        scale = self._scale(size)
+        ids = [self._ids[i] for i in upwards]
+
+        def done(picture: np.ndarray) -> None:
+            if self.session.screen is screen:
+                self._draw(picture, centres)
+                then()
+
+        self.session.set_work(Task.FIELD, Work("Laying the wells on the canvas"))
+        self._line.start(
+            lambda: mosaic(screen, ids, centres[upwards], size),
+            done,
+            lambda message: self.session.said.emit(Task.MAP, message),
+            lambda: self.session.set_work(Task.FIELD, None),
+        )
+
+    def _draw(self, picture: np.ndarray, centres: np.ndarray) -> None:
+        viewer, screen, projection = self._viewer(), self.session.screen, self._projection
+        if viewer is None or screen is None or projection is None:
+            return
+        scale = self._scale(len(picture))
         record = {MARK: {"screen": screen.name, "map": projection.method}}
         if self.image is None:
             self._image = viewer.add_image(picture, name="map", rgb=True, metadata=record, **scale)
@@ -160,7 +185,12 @@ class MapLayers:
         viewer.layers.selection.active = self.points
         self.points.mode = "select"
         viewer.fit_to_view(layers=[self.image])
-        return True
+
+    def cancel(self) -> None:
+        """Drop a picture that is being made."""
+        if self._line.running:
+            self._line.cancel()
+            self.session.set_work(Task.FIELD, None)
 
     def hide(self) -> bool:
         """Put both layers away; returns whether they were to be seen."""

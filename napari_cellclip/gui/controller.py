@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from napari_cellclip.gui.session import Question, RunPlan, Session, Task, Work, session_of
+from napari_cellclip.gui.session import Session, session_of
 from napari_cellclip.gui.settings import read_settings
+from napari_cellclip.gui.wishes import Question, RunPlan, Task, Work
 from napari_cellclip.gui.workers import Latest
 from napari_cellclip.vocabulary import CellClipError, Stain
 

@@ -90,7 +90,7 @@ def picture(
     from qtpy.QtWidgets import QApplication
 
     from napari_cellclip.gui.controller import controller_of
-    from napari_cellclip.gui.session import Task
+    from napari_cellclip.gui.wishes import Task
 
     viewer = open_window(plate, screen, query, size)
     session = controller_of(viewer).session

@@ -19,7 +19,8 @@ from napari_cellclip.gui.panels.plate_panel import PlatePanel
 from napari_cellclip.gui.panels.query_panel import QueryPanel
 from napari_cellclip.gui.panels.run_panel import RunPanel
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
-from napari_cellclip.gui.session import Session, Task, Work, session_of
+from napari_cellclip.gui.session import Session, session_of
+from napari_cellclip.gui.wishes import Task, Work
 
 if TYPE_CHECKING:
     import napari

@@ -54,7 +54,7 @@ def simulate_form(napari_viewer: "Viewer") -> "FunctionGui":
 
 def encode_form(napari_viewer: "Viewer") -> "FunctionGui":
     """Encode the open plate (the Run tab of the Explorer shows more)."""
-    from napari_cellclip.gui.session import RunPlan
+    from napari_cellclip.gui.wishes import RunPlan
     from napari_cellclip.model import cards
 
     session = _session(napari_viewer)

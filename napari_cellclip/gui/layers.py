@@ -9,7 +9,8 @@ import numpy as np
 from napari.utils import Colormap
 
 from napari_cellclip.gui.canvas_map import MapLayers
-from napari_cellclip.gui.session import Session, Task, Work
+from napari_cellclip.gui.session import Session
+from napari_cellclip.gui.wishes import Task, Work
 from napari_cellclip.gui.workers import Latest
 from napari_cellclip.vocabulary import STAINS, CellClipError, Stain
 
@@ -114,6 +115,7 @@ class Canvas:
     def close(self) -> None:
         """Drop what is loading."""
         self._line.cancel()
+        self.map.cancel()
 
     def on_shown(self, site_id: str) -> None:
         """Read a site in a thread and draw it; a site asked for meanwhile takes its place."""
@@ -125,6 +127,7 @@ class Canvas:
         if plate.name not in self._contrast and screen is not None and plate.name in screen.plates:
             self._contrast[plate.name] = screen.contrast(plate.name)
         known = self._contrast.get(plate.name)
+        self.map.cancel()
         self._say(site)
 
         def read() -> tuple[np.ndarray, Contrast]:
@@ -154,8 +157,11 @@ class Canvas:
 
     def on_map_wished(self) -> None:
         """Lay the map on the canvas and put the stains away."""
-        if self.viewer is None or not self.map.show():
-            return
+        if self.viewer is not None:
+            self._line.cancel()
+            self.map.show(then=self._put_stains_away)
+
+    def _put_stains_away(self) -> None:
         for stain in STAINS:
             if (layer := self.layer(stain)) is not None:
                 layer.visible = False

@@ -29,7 +29,7 @@ def simulated_plate() -> list[LayerData]:
     viewer.window.add_plugin_dock_widget("napari-cellclip", "Explorer")
 
     from napari_cellclip.gui.controller import controller_of
-    from napari_cellclip.gui.session import Task, Work
+    from napari_cellclip.gui.wishes import Task, Work
 
     session = controller_of(viewer).session
 

@@ -7,8 +7,7 @@ writes the result back. No toolkit is imported here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -17,7 +16,9 @@ import numpy as np
 from psygnal import Signal
 
 from napari_cellclip.gui.selection import Selection
+from napari_cellclip.gui.view import LEAST_SCORE, Projections, View
 from napari_cellclip.gui.wells import well_table
+from napari_cellclip.gui.wishes import Question, RunPlan, Task, Work
 from napari_cellclip.vocabulary import Stain, split_id
 
 if TYPE_CHECKING:
@@ -26,87 +27,6 @@ if TYPE_CHECKING:
     from napari_cellclip.explore import Answer, Projection
     from napari_cellclip.plates import Plate, PlateMap, Site, Well
     from napari_cellclip.screen import Screen
-
-
-class Task(StrEnum):
-    """The kinds of work that take time."""
-
-    OPEN = "open"
-    SAMPLE = "sample"
-    ENCODE = "encode"
-    ASK = "ask"
-    MAP = "map"
-    FIELD = "field"
-
-
-@dataclass(frozen=True)
-class Question:
-    """A typed query, with the prompts if the user wrote them herself."""
-
-    text: str
-    prompts: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class RunPlan:
-    """What to encode, with which model, into which folder.
-
-    Attributes
-    ----------
-    model : str
-        Name of a model card.
-    out : Path or None
-        Screen folder; ``None`` for one in the cache.
-    batch_size : int
-        Crops per pass through the channel encoder.
-    device : str
-        ``"auto"``, ``"cuda"``, ``"mps"`` or ``"cpu"``.
-    accept_licence : bool
-        Whether the user accepted the model's licence, so that its weights may be fetched.
-    """
-
-    model: str = "demo"
-    out: Path | None = None
-    batch_size: int = 32
-    device: str = "auto"
-    accept_licence: bool = False
-
-
-LEAST_SCORE = 3.0
-"""Robust standard deviations of the controls below which no well is in colour unless the user wants it."""
-
-
-@dataclass(frozen=True)
-class View:
-    """How wells are coloured and which plate is looked at."""
-
-    colour_by: str = "score"
-    ramp: str = "viridis"
-    threshold: float = LEAST_SCORE
-    grey_rest: bool = True
-    plate: str | None = None
-    map_method: str = "umap"
-
-
-@dataclass(frozen=True)
-class Work:
-    """How far a piece of work is; ``total`` 0 means that nobody knows."""
-
-    message: str = ""
-    done: int = 0
-    total: int = 0
-    failures: int = 0
-
-
-@dataclass(frozen=True)
-class Projections:
-    """The maps of the open screen, by method."""
-
-    by_method: dict[str, Projection] = field(default_factory=dict)
-
-    def get(self, method: str) -> Projection | None:
-        """Map made by this method, or the best other one there is."""
-        return self.by_method.get(method) or self.by_method.get("umap") or self.by_method.get("pca")
 
 
 class Session:

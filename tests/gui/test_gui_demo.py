@@ -10,7 +10,7 @@ from toy_screens import FakeScreen, answer_for, projection_for
 
 from napari_cellclip.gui import demo, forms
 from napari_cellclip.gui.controller import controller_of
-from napari_cellclip.gui.session import Task
+from napari_cellclip.gui.wishes import Task
 from napari_cellclip.vocabulary import CellClipError
 
 

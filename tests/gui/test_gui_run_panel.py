@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QScrollArea
 from napari_cellclip.gui.controller import Controller
 from napari_cellclip.gui.panels.run_panel import RunPanel
 from napari_cellclip.gui.panels.stain_table import StainTable
-from napari_cellclip.gui.session import RunPlan, Task
+from napari_cellclip.gui.wishes import RunPlan, Task
 from napari_cellclip.plates import open_plate
 from napari_cellclip.vocabulary import STAINS, Stain
 

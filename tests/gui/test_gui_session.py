@@ -10,7 +10,8 @@ import pytest
 from toy_screens import FakeScreen, answer_for, projection_for
 
 from napari_cellclip.gui.exports import export, hit_list, python_script
-from napari_cellclip.gui.session import Question, Session, session_of
+from napari_cellclip.gui.session import Session, session_of
+from napari_cellclip.gui.wishes import Question
 from napari_cellclip.vocabulary import ScreenError
 
 

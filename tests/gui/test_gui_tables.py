@@ -15,7 +15,7 @@ from napari_cellclip.gui.panels.header import Header
 from napari_cellclip.gui.panels.hits_panel import COLUMNS, ID_ROLE, HitsPanel
 from napari_cellclip.gui.panels.query_panel import QueryPanel
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
-from napari_cellclip.gui.session import Question, Task, Work
+from napari_cellclip.gui.wishes import Question, Task, Work
 
 KEYS = [key for _, key in COLUMNS]
 

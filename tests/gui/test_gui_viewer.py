@@ -15,9 +15,10 @@ from napari_cellclip.gui.controller import controller_of
 from napari_cellclip.gui.explorer import Arrangement, Explorer, arrange
 from napari_cellclip.gui.readers import get_plate_reader
 from napari_cellclip.gui.sample import simulated_plate
-from napari_cellclip.gui.session import Task, session_of
+from napari_cellclip.gui.session import session_of
 from napari_cellclip.gui.settings import Settings, read_settings, write_settings
 from napari_cellclip.gui.text_query import TextQuery
+from napari_cellclip.gui.wishes import Task
 from napari_cellclip.vocabulary import STAINS
 
 
@@ -94,6 +95,7 @@ def test_explorer_and_text_query_show_wells_on_the_canvas(
 
     # the map on the canvas: thumbnails, and points whose selection is the session's
     session.show_map_on_canvas()
+    idle(qtbot, session)
     points = viewer.layers["wells"]
     assert not viewer.layers["DNA"].visible
     assert list(points.features["id"]) == list(session.maps.get("umap").ids)

@@ -9,7 +9,7 @@ import pytest
 from toy_screens import FakeScreen, answer_for, projection_for
 
 from napari_cellclip.gui.controller import Controller, is_plate_map, open_any
-from napari_cellclip.gui.session import RunPlan, Task
+from napari_cellclip.gui.wishes import RunPlan, Task
 from napari_cellclip.gui.workers import Latest, sentence
 from napari_cellclip.vocabulary import CellClipError, PlateError
 

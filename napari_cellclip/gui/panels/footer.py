@@ -16,8 +16,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cellclip.gui.exports import export, python_script
-from napari_cellclip.gui.session import Session, Task
+from napari_cellclip.gui.session import Session
 from napari_cellclip.gui.wells import counted
+from napari_cellclip.gui.wishes import Task
 from napari_cellclip.gui.workers import sentence
 from napari_cellclip.vocabulary import CellClipError
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from napari_cellclip.gui.session import Session, Task, Work
+from napari_cellclip.gui.session import Session
 from napari_cellclip.gui.wells import counted
+from napari_cellclip.gui.wishes import Task, Work
 
 BADGE = "border-radius: 3px; padding: 1px 5px; background: #b25e00; color: white;"
 FIRST_STEP = "Drop a plate folder here, or press <b>Sample</b>."

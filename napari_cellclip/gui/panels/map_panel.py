@@ -12,7 +12,8 @@ from napari_cellclip.gui.palette import ColourScale
 from napari_cellclip.gui.panels.map_view import MapView
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
-from napari_cellclip.gui.session import Session, Task, Work
+from napari_cellclip.gui.session import Session
+from napari_cellclip.gui.wishes import Task, Work
 
 METHODS = {"umap": "UMAP", "pca": "PCA"}
 HELP = (

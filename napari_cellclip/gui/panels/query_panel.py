@@ -18,7 +18,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_cellclip.gui.session import Question, Session, Task, Work
+from napari_cellclip.gui.session import Session
+from napari_cellclip.gui.wishes import Question, Task, Work
 
 PLACEHOLDER = "Ask in words: tubulin inhibitor, BRD4 knockout, nocodazole …"
 

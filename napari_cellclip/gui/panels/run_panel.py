@@ -25,9 +25,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cellclip.gui.panels.stain_table import StainTable
-from napari_cellclip.gui.session import RunPlan, Session, Task, Work
+from napari_cellclip.gui.session import Session
 from napari_cellclip.gui.settings import read_settings
 from napari_cellclip.gui.wells import counted
+from napari_cellclip.gui.wishes import RunPlan, Task, Work
 
 LISTED = 200
 

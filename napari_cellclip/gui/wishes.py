@@ -1,0 +1,61 @@
+"""What a person wants done, and how far it is: the words in which panels and controller speak."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class Task(StrEnum):
+    """The kinds of work that take time."""
+
+    OPEN = "open"
+    SAMPLE = "sample"
+    ENCODE = "encode"
+    ASK = "ask"
+    MAP = "map"
+    FIELD = "field"
+
+
+@dataclass(frozen=True)
+class Question:
+    """A typed query, with the prompts if the user wrote them herself."""
+
+    text: str
+    prompts: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What to encode, with which model, into which folder.
+
+    Attributes
+    ----------
+    model : str
+        Name of a model card.
+    out : Path or None
+        Screen folder; ``None`` for one in the cache.
+    batch_size : int
+        Crops per pass through the channel encoder.
+    device : str
+        ``"auto"``, ``"cuda"``, ``"mps"`` or ``"cpu"``.
+    accept_licence : bool
+        Whether the user accepted the model's licence, so that its weights may be fetched.
+    """
+
+    model: str = "demo"
+    out: Path | None = None
+    batch_size: int = 32
+    device: str = "auto"
+    accept_licence: bool = False
+
+
+@dataclass(frozen=True)
+class Work:
+    """How far a piece of work is; ``total`` 0 means that nobody knows."""
+
+    message: str = ""
+    done: int = 0
+    total: int = 0
+    failures: int = 0
