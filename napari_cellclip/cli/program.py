@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from napari_cellclip.cli.ask import ask
 from napari_cellclip.cli.demo import demo
 from napari_cellclip.cli.encode import encode
+from napari_cellclip.cli.evaluate import evaluate
 from napari_cellclip.cli.info import info
 from napari_cellclip.cli.simulate import simulate
 from napari_cellclip.cli.train import train
@@ -34,6 +35,12 @@ AFTER_INTERRUPT = {
 
 class Verbs(TyperGroup):
     """The group of verbs; turns what they raise into one sentence on stderr and an exit code."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Verbs as they were added, those with sub-verbs at the end."""
+        return sorted(
+            super().list_commands(ctx), key=lambda name: isinstance(self.commands[name], TyperGroup)
+        )
 
     def invoke(self, ctx: Any) -> Any:
         """Run the verb: 1 for what the package or the disk refuses, 130 for Ctrl-C, 2 (click's) for usage."""
@@ -66,3 +73,4 @@ app = typer.Typer(
 
 for verb in (demo, simulate, info, encode, ask, train, version):
     app.command()(verb)
+app.add_typer(evaluate, name="evaluate")

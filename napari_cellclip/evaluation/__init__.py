@@ -1,4 +1,4 @@
-"""Scoring a model by stated protocols, on plates whose labels it never sees."""
+"""Scoring a model by stated protocols."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_cellclip.evaluation.precision import average_precision, chance_precision
-    from napari_cellclip.evaluation.retrieval import evaluate
+    from napari_cellclip.evaluation.report import write_report
+    from napari_cellclip.evaluation.simulated_retrieval import evaluate
 
-_FILE_OF = {"average_precision": "precision", "chance_precision": "precision", "evaluate": "retrieval"}
+_FILE_OF = {
+    "average_precision": "precision",
+    "chance_precision": "precision",
+    "evaluate": "simulated_retrieval",
+    "write_report": "report",
+}
 
-__all__ = ["average_precision", "chance_precision", "evaluate"]
+__all__ = ["average_precision", "chance_precision", "evaluate", "write_report"]
 
 
 def __getattr__(name: str) -> Any:

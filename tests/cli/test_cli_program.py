@@ -18,11 +18,12 @@ from napari_cellclip.cli import app
 from napari_cellclip.cli.options import channel_mapping
 from napari_cellclip.vocabulary import PlateError
 
-VERBS = ("demo", "simulate", "info", "encode", "ask", "train", "version")
+VERBS = ("demo", "simulate", "info", "encode", "ask", "train", "version", "evaluate")
 
 
 def test_verbs_are_these() -> None:
-    assert tuple(typer.main.get_command(app).commands) == VERBS  # type: ignore[attr-defined]
+    group = typer.main.get_command(app)
+    assert tuple(group.list_commands(typer.Context(group))) == VERBS  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from napari_cellclip.cli import app
 
-PAGES = ("README.md", "docs/architecture.md", "docs/cli.md", "docs/formats.md")
+PAGES = ("README.md", "docs/architecture.md", "docs/cli.md", "docs/evaluation.md", "docs/formats.md")
 
 
 def code_lines(text: str) -> list[str]:
@@ -46,7 +46,11 @@ def test_shown_commands_parse(page: str, repository: Path) -> None:
         if words[:1] != ["napari-cellclip"] or len(words) < 2 or words[1].startswith("-"):
             continue
         assert words[1] in verbs, line
-        known = {name for parameter in verbs[words[1]].params for name in parameter.opts} | {"--help", "-h"}
+        verb = verbs[words[1]]
+        if hasattr(verb, "commands") and len(words) > 2 and not words[2].startswith("-"):
+            assert words[2] in verb.commands, line
+            verb = verb.commands[words[2]]
+        known = {name for parameter in verb.params for name in parameter.opts} | {"--help", "-h"}
         assert {word for word in words[2:] if word.startswith("-")} <= known, line
 
 

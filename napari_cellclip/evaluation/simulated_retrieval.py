@@ -9,34 +9,35 @@ negative controls). Average precision is averaged over the plates that hold a re
 over mechanisms. Rankings of the wells of all plates together, by score and by cosine, are given
 beside it.
 
-Run ``python -m napari_cellclip.evaluation.retrieval --plates 5``.
+Run ``napari-cellclip evaluate simulated --out figures``.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from napari_cellclip.evaluation.blind_plates import BlindPlate, blind_plates, mean_intensities
+from napari_cellclip.evaluation.pictures import COLOURS, new_figure
 from napari_cellclip.evaluation.relevance import (
     MIN_EFFECT,
     mean_precision,
     per_mechanism,
     shuffled_captions,
 )
-from napari_cellclip.evaluation.retrieval_table import as_table
 from napari_cellclip.explore import ask
-from napari_cellclip.model import Model, load_model
+from napari_cellclip.model import Model
 from napari_cellclip.simulation import Nuisance
 from napari_cellclip.training.mean_intensity import IntensityReadout, relative_means
 from napari_cellclip.vocabulary.mechanisms import MECHANISMS, Mechanism
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FIRST_SEED = 90_001
 """First seed of the evaluation's plates; training plates use seeds below 10 000."""
@@ -209,37 +210,30 @@ def _rounded(value: object) -> object:
     return value
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the protocol from the command line: prints the table, writes the JSON."""
-    parser = argparse.ArgumentParser(
-        prog="python -m napari_cellclip.evaluation.retrieval", description=__doc__
-    )
-    parser.add_argument("--model", default="demo", help="name of a model card, or a model folder")
-    parser.add_argument("--shuffled-model", help="folder of the same model trained with shuffled captions")
-    parser.add_argument("--plates", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=FIRST_SEED, help="seed of the first plate")
-    parser.add_argument("--wells", type=int, default=96)
-    parser.add_argument("--sites", type=int, default=2)
-    parser.add_argument("--work", type=Path, help="keep plates and screens in this folder")
-    parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
-    given = parser.parse_args(arguments)
-    model = load_model(given.model)
-    shuffled = load_model(given.shuffled_model) if given.shuffled_model else None
-    with tempfile.TemporaryDirectory() as scratch:
-        result = evaluate(
-            given.work or Path(scratch),
-            model,
-            plates=given.plates,
-            seed=given.seed,
-            wells=given.wells,
-            sites=given.sites,
-            shuffled_model=shuffled,
-            report=print,
-        )
-    print(as_table(result))
-    if given.out:
-        given.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+def report_of(result: Mapping[str, object]) -> tuple[dict[str, object], pd.DataFrame, Figure]:
+    """Summary, table and picture of a result, as :func:`napari_cellclip.evaluation.report.write_report` wants
+    them.
+    """
+    table = pd.DataFrame.from_dict(result["mechanisms"], orient="index").rename_axis("mechanism")
+    comparisons: Mapping[str, Mapping[str, float]] = result["comparisons"]  # type: ignore[assignment]
+    summary = {
+        "data": {"simulated": True, **result["protocol"]},  # type: ignore[dict-item]
+        "figures": {
+            "map": result["map"],
+            "map held out": result["map_held_out"],
+            "map other phrasings": result["map_phrases"],
+            "map random order": comparisons["random order"]["map"],
+        },
+        **result,
+    }
+    figure = new_figure(7, 0.32 * len(table) + 1.2)
+    axes = figure.subplots()
+    place = np.arange(len(table))
+    axes.barh(place, table["ap"], color=COLOURS[0], label=str(result["model"]["name"]))  # type: ignore[index]
+    axes.plot(table["ap_mean_intensity"], place, "o", color=COLOURS[1], label="mean intensities")
+    axes.plot(table["chance"], place, "|", color="black", markersize=12, label="random order")
+    axes.set_yticks(place, table["name"])
+    axes.invert_yaxis()
+    axes.set(xlim=(0, 1), xlabel="average precision (simulated plates)")
+    axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3)
+    return summary, table, figure

@@ -18,8 +18,8 @@ from napari_cellclip.evaluation.relevance import (
     precision_of,
     shuffled_captions,
 )
-from napari_cellclip.evaluation.retrieval import intensity_scores, text_scores
-from napari_cellclip.evaluation.retrieval_table import as_table
+from napari_cellclip.evaluation.simulated_retrieval import intensity_scores, text_scores
+from napari_cellclip.evaluation.simulated_table import as_table
 from napari_cellclip.explore import ask
 from napari_cellclip.model import Model, load_model
 from napari_cellclip.plates import PlateMap, open_plate

@@ -1,0 +1,20 @@
+"""``napari-cellclip evaluate PROTOCOL``: one file for each protocol, registered below by one line."""
+
+from __future__ import annotations
+
+import typer
+
+from napari_cellclip.cli.evaluate.simulated import simulated
+
+evaluate = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Measure how good a model is, by a stated protocol.\n\n"
+    "Each protocol writes its figures, a table and a picture into one folder; docs/evaluation.md "
+    "defines them.\n\n"
+    "Example: napari-cellclip evaluate simulated --out figures",
+)
+
+evaluate.command("simulated")(simulated)
