@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_cellclip.model.cellclip import CellCLIP, CellCLIPConfig
     from napari_cellclip.model.encoders import ChannelEncoder
     from napari_cellclip.model.intensity import IntensityScaling, IntensityStats
-    from napari_cellclip.model.losses import clip_loss, cwcl_loss
+    from napari_cellclip.model.losses import LOSSES, clip_loss, contrastive, cwcl_loss, needs_bias
     from napari_cellclip.model.prompts import PromptTemplates
     from napari_cellclip.model.registry import cards
     from napari_cellclip.model.small_encoder import SmallEncoder
@@ -30,6 +30,7 @@ _FILE_OF = {
     "FileCard": "card",
     "IntensityScaling": "intensity",
     "IntensityStats": "intensity",
+    "LOSSES": "losses",
     "Model": "bundle",
     "ModelCard": "card",
     "PromptTemplates": "prompts",
@@ -38,13 +39,16 @@ _FILE_OF = {
     "WordPieceTokenizer": "tokenizer",
     "cards": "registry",
     "clip_loss": "losses",
+    "contrastive": "losses",
     "cwcl_loss": "losses",
     "load_model": "weights",
+    "needs_bias": "losses",
     "resolve_device": "bundle",
     "save_model": "weights",
 }
 
 __all__ = [
+    "LOSSES",
     "CellCLIP",
     "CellCLIPConfig",
     "ChannelEncoder",
@@ -60,8 +64,10 @@ __all__ = [
     "WordPieceTokenizer",
     "cards",
     "clip_loss",
+    "contrastive",
     "cwcl_loss",
     "load_model",
+    "needs_bias",
     "resolve_device",
     "save_model",
 ]
