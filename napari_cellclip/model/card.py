@@ -152,6 +152,11 @@ class ModelCard(_Frozen):
         return self
 
     @property
+    def has_head(self) -> bool:
+        """Whether there are CellCLIP weights; a card that only describes measured features has none."""
+        return self.weights != FileCard()
+
+    @property
     def encoder_hash(self) -> str:
         """16 hex digits over all that a field's features depend on: encoder, pixels, crops, stain order."""
         return _digest(

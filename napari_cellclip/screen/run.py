@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 
+from napari_cellclip.screen.cards import record_with
 from napari_cellclip.screen.encoding import PlateEncoding
 from napari_cellclip.screen.labels import label_table, merged, read_labels, write_labels
-from napari_cellclip.screen.mismatch import require_same_encoder, require_same_plate
+from napari_cellclip.screen.mismatch import require_same_plate
 from napari_cellclip.screen.plan import make_plan, read_plan, write_plan
 from napari_cellclip.screen.plate_intensity import measure_plate
 from napari_cellclip.screen.previews import Previews
 from napari_cellclip.screen.progress import Progress
-from napari_cellclip.screen.record import FILE, CardRecord, PlateRecord, ScreenRecord
+from napari_cellclip.screen.record import PlateRecord, ScreenRecord
 from napari_cellclip.screen.screen import Screen
 from napari_cellclip.screen.shards import Shards
 from napari_cellclip.screen.store import write_table
@@ -85,7 +86,7 @@ def iter_encode(
     plate.require_stains(STAINS)
     folder = Path(out)
     loaded = _loaded(model, device)
-    record = _record(folder, loaded)
+    record = record_with(folder, loaded.card, loaded.origin)
     shards = Shards(folder, loaded.card.encoder_hash, plate.name)
     begun = record.plates.get(plate.name)
     if begun is None:
@@ -142,26 +143,6 @@ def _loaded(model: Model | str | Path, device: str | None) -> Model:
 
         return load_model(model, device=device or "auto")
     return model if device is None else model.to(device)
-
-
-def _record(folder: Path, model: Model) -> ScreenRecord:
-    """Record of the folder with this model's card as the current one, refused if the encoder differs."""
-    from napari_cellclip import __version__
-
-    card = model.card
-    own = CardRecord(card=card.model_dump(mode="json"), origin=model.origin, encoder_hash=card.encoder_hash)
-    if (folder / FILE).exists():
-        record = ScreenRecord.read(folder)
-        require_same_encoder(record, card)
-        cards = {**record.cards, card.card_hash: own}
-        return record.model_copy(update={"cards": cards, "card_hash": card.card_hash, "version": __version__})
-    if folder.is_dir() and any(not entry.name.startswith(".") for entry in folder.iterdir()):
-        # A run killed before its first record leaves at most the plan of a plate behind.
-        if {entry.name for entry in folder.iterdir() if not entry.name.startswith(".")} != {"plates"}:
-            raise ScreenError(f"{folder} holds other files and no screen: give a new or an empty folder")
-    elif folder.exists() and not folder.is_dir():
-        raise ScreenError(f"{folder} is a file: give a folder for the screen")
-    return ScreenRecord(version=__version__, card_hash=card.card_hash, cards={card.card_hash: own})
 
 
 def _store_labels(folder: Path, plan: pd.DataFrame, platemap: PlateMap | None) -> None:

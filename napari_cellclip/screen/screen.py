@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.screen import export
+from napari_cellclip.screen.cards import record_with
 from napari_cellclip.screen.labels import label_table, merged, perturbation, read_labels, write_labels
 from napari_cellclip.screen.plan import read_plan
 from napari_cellclip.screen.previews import Previews, composite
@@ -102,13 +103,34 @@ class Screen:
         Raises
         ------
         ModelError, ScreenError
-            If it is not on this computer, or another one goes by its name.
+            If it is not on this computer, another one goes by its name, or the screen has no head yet.
         """
         from napari_cellclip.model import load_model
 
+        self.require_head()
         model = load_model(self.origin)
         self.require_model(model)
         return model
+
+    @property
+    def has_head(self) -> bool:
+        """Whether a CellCLIP head made the embeddings; else they are measured profiles, foreign to words."""
+        return self.card.has_head
+
+    def require_head(self) -> None:
+        """Refuse a screen of measured profiles that no head has embedded yet.
+
+        Raises
+        ------
+        ScreenError
+            Says how to train one.
+        """
+        if not self.has_head:
+            raise ScreenError(
+                f"screen {self.name} holds measured profiles and no model that understands words: train a"
+                f" head first (napari-cellclip train {self.path} --out MODEL), then embed the wells with it"
+                f" (napari-cellclip derive {self.path} --model MODEL)"
+            )
 
     def require_model(self, model: Model) -> None:
         """Refuse a model other than the one that made the embeddings.
@@ -120,6 +142,7 @@ class Screen:
         ScreenError
             If the CellCLIP weights are others.
         """
+        self.require_head()
         mine, other = self.card, model.card
         if mine.card_hash == other.card_hash:
             return
@@ -347,8 +370,11 @@ class Screen:
         return other
 
     def derive_wells(self, model: Model | None = None) -> Screen:
-        """Embed wells from what is encoded so far (after a cancelled run), and return the screen as it is
-        then.
+        """Embed wells from the features that are stored, and return the screen as it is then.
+
+        With the screen's own model this finishes a cancelled run. With another one of the same channel
+        encoder, such as a head trained on these very features, the screen shows that model from now on; what
+        the former one made stays in the folder. No pixel is read.
 
         Parameters
         ----------
@@ -358,17 +384,15 @@ class Screen:
         Raises
         ------
         ScreenError
-            If the model is not the one the screen was encoded with.
+            If the features are not of this model's channel encoder.
         """
         used = model or self.model
-        if used.card.card_hash != self.card_hash:
-            raise ScreenError(
-                f"screen {self.name} was encoded with {self.card.name!r}, not with {used.card.name!r}"
-            )
-        for plate in self.plates:
+        record = record_with(self.path, used.card, used.origin)
+        for plate in record.plates:
             for _ in iter_embed_wells(self.path, plate, used):
                 pass
-        return Screen(self.path, self._record, self._labels)
+        record.write(self.path)
+        return Screen(self.path, record, self._labels)
 
     def to_anndata(self) -> AnnData:
         """Wells with an embedding as AnnData; see :func:`napari_cellclip.screen.export.to_anndata`."""
