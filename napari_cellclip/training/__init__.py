@@ -7,20 +7,40 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_cellclip.training.bags import Bag, Caption, bags_of
-    from napari_cellclip.training.heads import TrainingConfig, iter_fit
+    from napari_cellclip.training.config import RunConfig, TrainingConfig, ValidationConfig
+    from napari_cellclip.training.heads import iter_fit
     from napari_cellclip.training.runs import iter_train, train
+    from napari_cellclip.training.validation import Retrieval, retrieval, score_bags
 
 _FILE_OF = {
     "Bag": "bags",
     "Caption": "bags",
-    "TrainingConfig": "heads",
+    "Retrieval": "validation",
+    "RunConfig": "config",
+    "TrainingConfig": "config",
+    "ValidationConfig": "config",
     "bags_of": "bags",
     "iter_fit": "heads",
     "iter_train": "runs",
+    "retrieval": "validation",
+    "score_bags": "validation",
     "train": "runs",
 }
 
-__all__ = ["Bag", "Caption", "TrainingConfig", "bags_of", "iter_fit", "iter_train", "train"]
+__all__ = [
+    "Bag",
+    "Caption",
+    "Retrieval",
+    "RunConfig",
+    "TrainingConfig",
+    "ValidationConfig",
+    "bags_of",
+    "iter_fit",
+    "iter_train",
+    "retrieval",
+    "score_bags",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,12 @@ from numpy.typing import NDArray
 from napari_cellclip.model import PromptTemplates
 from napari_cellclip.screen import Screen
 from napari_cellclip.vocabulary import CellClipError, Control, Kind, Perturbation
+
+if TYPE_CHECKING:
+    import torch
+
+Tokenise = Callable[[Sequence[str]], "Mapping[str, torch.Tensor]"]
+"""Texts to ``input_ids`` and ``attention_mask``, int64 ``[n, length]`` each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -17,52 +16,10 @@ from torch.nn import functional
 
 from napari_cellclip.model import CellCLIP, clip_loss, cwcl_loss
 from napari_cellclip.screen import Progress
-from napari_cellclip.training.bags import Bag, Caption, pad
+from napari_cellclip.training.bags import Bag, Caption, Tokenise, pad
+from napari_cellclip.training.config import TrainingConfig
 from napari_cellclip.training.optimisation import CosineRestarts, clamp_logit_scale, parameter_groups
 from napari_cellclip.vocabulary import CellClipError
-
-Tokenise = Callable[[Sequence[str]], Mapping[str, torch.Tensor]]
-"""Texts to ``input_ids`` and ``attention_mask``, int64 ``[n, length]`` each."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingConfig:
-    """Settings of a head's training; the defaults suit a few thousand wells.
-
-    Attributes
-    ----------
-    loss : {"cwcl", "clip"}
-        Cross-modal weighted contrastive loss of the paper, or the plain symmetric one.
-    epochs, batch : int
-        An epoch draws as many wells as there are bags.
-    rate, weight_decay : float
-        AdamW's (betas .9/.999); gains, biases and the temperature do not decay.
-    warmup, cycles : int
-        Steps of warm-up, cosine cycles after it.
-    max_norm : float
-        Gradients are clipped to this global norm.
-    fields : int
-        Most fields of a well used at once; each draw takes a random non-empty subset.
-    feature_noise : float
-        Standard deviation of noise added to features, in units of each feature's own spread.
-    word_dropout : float
-        Share of caption tokens replaced by the unknown token.
-    seed : int
-        Seeds sampling, noise and dropout.
-    """
-
-    loss: Literal["cwcl", "clip"] = "cwcl"
-    epochs: int = 40
-    batch: int = 128
-    rate: float = 5e-4
-    weight_decay: float = 0.1
-    warmup: int = 50
-    cycles: int = 1
-    max_norm: float = 20.0
-    fields: int = 4
-    feature_noise: float = 0.0
-    word_dropout: float = 0.0
-    seed: int = 0
 
 
 def iter_fit(
