@@ -3,59 +3,21 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_cellclip.model.architecture import CellCLIPConfig, config_from_state
 from napari_cellclip.model.image_tower import CrossChannelFormer
-from napari_cellclip.model.pooling import GatedAttentionPool, Pooling, pool_without_weights
-from napari_cellclip.model.text_tower import IGNORED_BUFFERS, bert, restore_buffers
+from napari_cellclip.model.pooling import GatedAttentionPool, Pooling, instance_mask, pool_without_weights
+from napari_cellclip.model.stain_perceptron import StainPerceptron
+from napari_cellclip.model.text_tower import IGNORED_BUFFERS, FingerprintTower, bert, restore_buffers
 from napari_cellclip.vocabulary import ModelError
 
 INITIAL_LOGIT_SCALE = math.log(1 / 0.07)
-
-
-@dataclass(frozen=True)
-class CellCLIPConfig:
-    """Sizes of a CellCLIP; the defaults are those of the published model (449,880,706 parameters).
-
-    Attributes
-    ----------
-    width : int
-        Length D of the channel encoder's features.
-    embed_dim : int
-        Length E of the shared embedding.
-    layers, heads : int
-        Size of the CrossChannelFormer.
-    stains : int
-        Number of stain slots.
-    pool_hidden : int
-        Width of the pooling gate.
-    text_* : int
-        Size of the BERT.
-    bias : bool
-        Whether there is a learnt bias (models trained with the sigclip or s2l loss).
-    """
-
-    width: int = 1536
-    embed_dim: int = 512
-    layers: int = 12
-    heads: int = 8
-    stains: int = 5
-    pool_hidden: int = 128
-    text_vocabulary: int = 28_996
-    text_width: int = 768
-    text_layers: int = 12
-    text_heads: int = 12
-    text_intermediate: int = 3072
-    text_positions: int = 512
-    text_token_types: int = 2
-    bias: bool = False
 
 
 class CellCLIP(nn.Module):
@@ -64,9 +26,10 @@ class CellCLIP(nn.Module):
     Parameters
     ----------
     config : CellCLIPConfig
-        Sizes.
-    pooling : {"attention", "mean", "median"}
-        How the instances of a bag become one; the weights of the attention exist in any case.
+        Kinds and sizes.
+    pooling : {"attention", "mean", "median", "none"}
+        How the instances of a bag become one; the weights of the attention exist in any case. ``"none"``:
+        each is embedded alone, and a well is the mean of their unit embeddings.
 
     Examples
     --------
@@ -78,18 +41,28 @@ class CellCLIP(nn.Module):
 
     def __init__(self, config: CellCLIPConfig | None = None, *, pooling: Pooling = "attention") -> None:
         super().__init__()
+        if pooling not in get_args(Pooling):
+            raise ModelError(f"there is no pooling {pooling!r}: use one of {', '.join(get_args(Pooling))}")
         c = self.config = config or CellCLIPConfig()
         self.pooling: Pooling = pooling
-        self.visual = CrossChannelFormer(c.width, c.embed_dim, c.layers, c.heads, c.stains)
+        self.visual: nn.Module = (
+            CrossChannelFormer(c.width, c.embed_dim, c.layers, c.heads, c.stains)
+            if c.image_tower == "channel_former"
+            else StainPerceptron(c.image_tower, c.width, c.embed_dim, c.layers, c.stains)
+        )
         self.image_pool = GatedAttentionPool(c.width, c.pool_hidden)
-        self.text = bert(
-            vocabulary=c.text_vocabulary,
-            width=c.text_width,
-            layers=c.text_layers,
-            heads=c.text_heads,
-            intermediate=c.text_intermediate,
-            positions=c.text_positions,
-            token_types=c.text_token_types,
+        self.text: nn.Module = (
+            FingerprintTower(c.text_vocabulary, c.text_width, c.text_layers)
+            if c.text_tower == "fingerprint"
+            else bert(
+                vocabulary=c.text_vocabulary,
+                width=c.text_width,
+                layers=c.text_layers,
+                heads=c.text_heads,
+                intermediate=c.text_intermediate,
+                positions=c.text_positions,
+                token_types=c.text_token_types,
+            )
         )
         self.text_proj = nn.Linear(c.text_width, c.embed_dim)
         self.logit_scale = nn.Parameter(torch.tensor(INITIAL_LOGIT_SCALE))
@@ -111,10 +84,74 @@ class CellCLIP(nn.Module):
         -------
         Tensor
             [B, C, D]; zeros for a stain that is blank in every instance.
+
+        Raises
+        ------
+        ModelError
+            If the model does not pool: see `samples` and `embed_bags`.
         """
         if self.pooling == "attention":
             return self.image_pool(bags, mask)
+        if self.pooling == "none":
+            raise ModelError("this model embeds each field alone and pools none: use embed_bags or samples")
         return pool_without_weights(bags, self.pooling)
+
+    def samples(self, bags: Tensor) -> tuple[Tensor, Tensor]:
+        """What the image tower is trained on: one sample a well, or one a field where nothing is pooled.
+
+        Parameters
+        ----------
+        bags : Tensor
+            [B, M, C, D] features, padded with zeros to M instances.
+
+        Returns
+        -------
+        pooled : Tensor
+            [S, C, D], for `encode_image`.
+        owner : Tensor
+            int64 [S], the row of `bags` (and so the text) that each belongs to.
+        """
+        if self.pooling != "none":
+            return self.encode_mil(bags), torch.arange(len(bags), device=bags.device)
+        owner, instance = instance_mask(bags).any(dim=-1).nonzero(as_tuple=True)
+        return bags[owner, instance], owner
+
+    def embed_bags(self, bags: Tensor, *, without_most_attended: int = 0) -> Tensor:
+        """Embed wells from the features of their fields.
+
+        Parameters
+        ----------
+        bags : Tensor
+            [B, M, C, D] features, padded with zeros to M instances.
+        without_most_attended : int
+            Instances to leave out of each stain, those first that attention pooling weighs most; one always
+            stays. For asking how much an embedding hangs on few fields.
+
+        Returns
+        -------
+        Tensor
+            [B, E], not normalised. Without pooling the mean of the fields' unit embeddings, so that its
+            length tells how alike they are.
+
+        Raises
+        ------
+        ModelError
+            If instances are to be left out by an attention that the model does not use.
+        """
+        if without_most_attended and self.pooling != "attention":
+            raise ModelError(
+                f"only attention pooling has most attended fields, this model pools by {self.pooling!r}"
+            )
+        if without_most_attended:
+            kept = self.image_pool.without_most_attended(bags, without_most_attended)
+            return self.encode_image(self.encode_mil(bags, kept))
+        samples, owner = self.samples(bags)
+        embedded = self.encode_image(samples)
+        if self.pooling != "none":
+            return embedded
+        total = embedded.new_zeros(len(bags), embedded.shape[1])
+        total = total.index_add(0, owner, F.normalize(embedded, dim=-1))
+        return total / owner.bincount(minlength=len(bags)).clamp(min=1).unsqueeze(1)
 
     def encode_image(self, pooled: Tensor) -> Tensor:
         """Embed pooled wells: [B, C, D] to [B, E], not normalised; the input is left as it is."""
@@ -124,8 +161,8 @@ class CellCLIP(nn.Module):
         """Embed texts: token ids [B, T] to [B, E], not normalised."""
         if attention_mask is None:
             attention_mask = torch.ones_like(input_ids)
-        pooled = self.text(input_ids=input_ids, attention_mask=attention_mask).pooler_output
-        return self.text_proj(pooled)
+        read = self.text(input_ids=input_ids, attention_mask=attention_mask)
+        return self.text_proj(read if self.config.text_tower == "fingerprint" else read.pooler_output)
 
     def forward(self, pooled: Tensor, tokens: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """Embed pooled wells and texts for training.
@@ -159,11 +196,11 @@ class CellCLIP(nn.Module):
         state : mapping
             Names to tensors, as published or as a training checkpoint has them (under ``"model"``, names
             possibly starting with ``module.``). Left as it is; the tensors are copied.
-        pooling : {"attention", "mean", "median"}
+        pooling : {"attention", "mean", "median", "none"}
             See the class.
         **overrides
-            Fields of `CellCLIPConfig` which shapes do not tell: ``heads`` (8), ``text_heads`` (one for each
-            64 columns, as every published BERT has).
+            Fields of `CellCLIPConfig` which names and shapes do not tell: ``heads`` (8), ``text_heads``
+            (one for each 64 columns, as every published BERT has).
 
         Raises
         ------
@@ -177,7 +214,8 @@ class CellCLIP(nn.Module):
         _require_fit({k: tuple(v.shape) for k, v in model.state_dict().items()}, state)
         model.to_empty(device="cpu")
         model.load_state_dict(state, strict=True)
-        restore_buffers(model.text)
+        if config.text_tower == "bert":
+            restore_buffers(model.text)
         return model.eval()
 
 
@@ -188,54 +226,6 @@ def plain_state(state: Mapping[str, Any]) -> dict[str, Tensor]:
         raise ModelError("the weights hold no table of names and tensors: give a CellCLIP state dict")
     plain = {str(name).removeprefix("module."): tensor for name, tensor in inner.items()}
     return {name: tensor for name, tensor in plain.items() if name not in IGNORED_BUFFERS}
-
-
-def config_from_state(state: Mapping[str, Tensor], **overrides: Any) -> CellCLIPConfig:
-    """Read the sizes of a CellCLIP off the shapes of its weights.
-
-    Parameters
-    ----------
-    state : mapping
-        Names to tensors, as `plain_state` gives them.
-    **overrides
-        Fields of `CellCLIPConfig` that win over what was read.
-
-    Raises
-    ------
-    ModelError
-        If a weight that is needed for this is missing, or an override is no field.
-    """
-    unknown = set(overrides) - {f.name for f in fields(CellCLIPConfig)}
-    if unknown:
-        raise ModelError(f"a CellCLIP has no setting {', '.join(sorted(unknown))}")
-
-    def shape(name: str) -> tuple[int, ...]:
-        if name not in state:
-            raise ModelError(f"the weights are not those of a CellCLIP: {name} is missing")
-        return tuple(state[name].shape)
-
-    def count(pattern: str) -> int:
-        numbers = [int(m[1]) for name in state if (m := re.match(pattern, name))]
-        return max(numbers) + 1 if numbers else 0
-
-    stains, width = shape("visual.channel_embed")
-    vocabulary, text_width = shape("text.embeddings.word_embeddings.weight")
-    found = CellCLIPConfig(
-        width=width,
-        embed_dim=shape("visual.proj")[1],
-        layers=count(r"visual\.transformer\.resblocks\.(\d+)\."),
-        stains=stains,
-        pool_hidden=shape("image_pool.V.weight")[0],
-        text_vocabulary=vocabulary,
-        text_width=text_width,
-        text_layers=count(r"text\.encoder\.layer\.(\d+)\."),
-        text_heads=max(1, text_width // 64),
-        text_intermediate=shape("text.encoder.layer.0.intermediate.dense.weight")[0],
-        text_positions=shape("text.embeddings.position_embeddings.weight")[0],
-        text_token_types=shape("text.embeddings.token_type_embeddings.weight")[0],
-        bias="bias" in state,
-    )
-    return replace(found, **overrides)
 
 
 def _require_fit(wanted: Mapping[str, tuple[int, ...]], state: Mapping[str, Tensor]) -> None:

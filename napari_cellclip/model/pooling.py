@@ -7,7 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-Pooling = Literal["attention", "mean", "median"]
+Pooling = Literal["attention", "mean", "median", "none"]
+"""How the instances of a bag become one; ``"none"``: they do not, each is embedded alone."""
 
 
 def instance_mask(bags: Tensor) -> Tensor:
@@ -59,6 +60,29 @@ class GatedAttentionPool(nn.Module):
         # The lowest finite number and not -inf: a stain that is blank throughout would turn into NaN.
         masked = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
         return masked.softmax(dim=1) * mask
+
+    def without_most_attended(self, bags: Tensor, count: int, mask: Tensor | None = None) -> Tensor:
+        """Mask that leaves the most attended instances of each stain out (ablation S.3 of the paper).
+
+        Parameters
+        ----------
+        bags : Tensor
+            [B, M, C, W] features.
+        count : int
+            How many to leave out. The least attended instance always stays.
+        mask : Tensor, optional
+            As in `weights`.
+
+        Returns
+        -------
+        Tensor
+            [B, M, C] bool, to pool with.
+        """
+        mask = instance_mask(bags) if mask is None else mask
+        scores = self.scores(bags).masked_fill(~mask, -torch.inf)
+        place = scores.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
+        removed = (mask.sum(dim=1, keepdim=True) - 1).clamp(max=count)
+        return mask & (place >= removed)
 
     def forward(self, bags: Tensor, mask: Tensor | None = None) -> Tensor:
         """Pool [B, M, C, W] to [B, C, W]; a stain without any instance gives zeros."""

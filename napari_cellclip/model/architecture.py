@@ -1,0 +1,144 @@
+"""Sizes and kinds of a CellCLIP, given or read off its weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, get_args
+
+from torch import Tensor
+
+from napari_cellclip.vocabulary import ModelError
+
+ImageTower = Literal["channel_former", "concatenation", "mean"]
+TextTower = Literal["bert", "fingerprint"]
+
+
+@dataclass(frozen=True)
+class CellCLIPConfig:
+    """Sizes of a CellCLIP; the defaults are those of the published model (449,880,706 parameters).
+
+    Attributes
+    ----------
+    width : int
+        Length D of the channel encoder's features.
+    embed_dim : int
+        Length E of the shared embedding.
+    layers, heads : int
+        Size of the image tower; only the CrossChannelFormer has heads.
+    stains : int
+        Number of stain slots.
+    pool_hidden : int
+        Width of the pooling gate.
+    text_* : int
+        Size of the BERT. Of a fingerprint tower `text_vocabulary` is the number of its features (the
+        tokenizer's length), `text_width` and `text_layers` its size; the others are without meaning.
+    bias : bool
+        Whether there is a learnt bias (models trained with the sigclip or s2l loss).
+    image_tower : {"channel_former", "concatenation", "mean"}
+        How the stains of a well become one: the CrossChannelFormer, or one of its ablations
+        (`StainPerceptron`).
+    text_tower : {"bert", "fingerprint"}
+        What reads a prompt: a BERT its words, or a perceptron the structure (SMILES) in it.
+
+    Raises
+    ------
+    ModelError
+        If there is no such tower.
+    """
+
+    width: int = 1536
+    embed_dim: int = 512
+    layers: int = 12
+    heads: int = 8
+    stains: int = 5
+    pool_hidden: int = 128
+    text_vocabulary: int = 28_996
+    text_width: int = 768
+    text_layers: int = 12
+    text_heads: int = 12
+    text_intermediate: int = 3072
+    text_positions: int = 512
+    text_token_types: int = 2
+    bias: bool = False
+    image_tower: ImageTower = "channel_former"
+    text_tower: TextTower = "bert"
+
+    def __post_init__(self) -> None:
+        for what, kind, kinds in (
+            ("image", self.image_tower, get_args(ImageTower)),
+            ("text", self.text_tower, get_args(TextTower)),
+        ):
+            if kind not in kinds:
+                raise ModelError(f"there is no {what} tower {kind!r}: use one of {', '.join(kinds)}")
+
+
+def config_from_state(state: Mapping[str, Tensor], **overrides: Any) -> CellCLIPConfig:
+    """Read kinds and sizes of a CellCLIP off the names and shapes of its weights.
+
+    Parameters
+    ----------
+    state : mapping
+        Names to tensors, as `plain_state` gives them.
+    **overrides
+        Fields of `CellCLIPConfig` that win over what was read.
+
+    Raises
+    ------
+    ModelError
+        If a weight that is needed for this is missing, or an override is no field.
+    """
+    unknown = set(overrides) - {f.name for f in fields(CellCLIPConfig)}
+    if unknown:
+        raise ModelError(f"a CellCLIP has no setting {', '.join(sorted(unknown))}")
+
+    def shape(name: str) -> tuple[int, ...]:
+        if name not in state:
+            raise ModelError(f"the weights are not those of a CellCLIP: {name} is missing")
+        return tuple(state[name].shape)
+
+    def count(pattern: str) -> int:
+        numbers = [int(m[1]) for name in state if (m := re.match(pattern, name))]
+        return max(numbers) + 1 if numbers else 0
+
+    stains, width = shape("visual.channel_embed")
+    found = CellCLIPConfig(
+        width=width,
+        embed_dim=shape("visual.proj")[1],
+        layers=count(r"visual\.(?:transformer\.resblocks|perceptrons)\.(\d+)\."),
+        stains=stains,
+        pool_hidden=shape("image_pool.V.weight")[0],
+        bias="bias" in state,
+        image_tower=_image_tower(state),
+    )
+    if "text.structure.weight" in state:
+        vocabulary, text_width = shape("text.structure.weight")
+        found = replace(
+            found,
+            text_tower="fingerprint",
+            text_vocabulary=vocabulary,
+            text_width=text_width,
+            text_layers=count(r"text\.perceptrons\.(\d+)\."),
+        )
+    else:
+        vocabulary, text_width = shape("text.embeddings.word_embeddings.weight")
+        found = replace(
+            found,
+            text_vocabulary=vocabulary,
+            text_width=text_width,
+            text_layers=count(r"text\.encoder\.layer\.(\d+)\."),
+            text_heads=max(1, text_width // 64),
+            text_intermediate=shape("text.encoder.layer.0.intermediate.dense.weight")[0],
+            text_positions=shape("text.embeddings.position_embeddings.weight")[0],
+            text_token_types=shape("text.embeddings.token_type_embeddings.weight")[0],
+        )
+    return replace(found, **overrides)
+
+
+def _image_tower(state: Mapping[str, Tensor]) -> ImageTower:
+    if "visual.concatenation.weight" in state:
+        return "concatenation"
+    if any(name.startswith("visual.perceptrons.") for name in state):
+        return "mean"
+    return "channel_former"
