@@ -36,7 +36,7 @@ class Field:
 
 def render_field(
     phenotype: Callable[[float], Phenotype] | Phenotype = UNTREATED,
-    response: float = 1.0,
+    response: float | Callable[[NDArray[np.float64]], NDArray[np.floating]] = 1.0,
     *,
     seed: int | np.random.SeedSequence = 0,
     shape: tuple[int, int] = (256, 256),
@@ -52,8 +52,9 @@ def render_field(
     phenotype : Phenotype or callable
         Look of responding cells; a callable is given a cell's own strength of response (about 1, varying
         between cells).
-    response : float
-        Share of cells that respond, 0..1.
+    response : float or callable
+        Share of cells that respond, 0..1; a callable is given the cells' centres [n, 2] in pixels (y, x) and
+        returns the chance of each: a field of which one part responds.
     seed : int or SeedSequence
         The same seed gives the same field, and the same cells under another phenotype.
     shape : tuple of int
@@ -78,11 +79,12 @@ def render_field(
     chance = np.random.default_rng(fates)
     draws = chance.random((len(centres), 2))
     strengths = np.exp(0.25 * chance.standard_normal(len(centres)))
+    likely = np.broadcast_to(response(centres / pixel_size) if callable(response) else response, len(centres))
     cells: list[Cell] = []
-    for centre, (lot, life), strength, own_seed in zip(
-        centres, draws, strengths, looks.spawn(len(centres)), strict=True
+    for centre, (lot, life), strength, share, own_seed in zip(
+        centres, draws, strengths, likely, looks.spawn(len(centres)), strict=True
     ):
-        responds = bool(lot < response)
+        responds = bool(lot < share)
         if not responds:
             look = UNTREATED
         else:

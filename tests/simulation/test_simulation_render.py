@@ -165,3 +165,16 @@ def test_an_empty_field_is_background_only() -> None:
     assert len(empty.responding) == 0
     assert (empty.cells == 0).all()
     assert empty.pixels.std(axis=(1, 2)).max() < 60
+
+
+def test_response_may_depend_on_place() -> None:
+    """Cells respond where they are told to, and they are the cells of the untreated field."""
+    look, shape = Phenotype(er_vacuoles=9), (112, 200)
+    placed = field(look, seed=6, shape=shape, response=lambda centres: centres[:, 1] < 100)
+    never = field(look, seed=6, shape=shape, response=0.0)
+    np.testing.assert_array_equal(placed.cells, never.cells)
+    columns = {n: np.nonzero(placed.cells == n)[1].mean() for n in np.unique(placed.cells) if n}
+    answers = {n: bool(placed.responding[n - 1]) for n in columns}
+    assert len(set(answers.values())) == 2
+    assert all(columns[n] < 100 + 30 for n, answer in answers.items() if answer)
+    assert all(columns[n] > 100 - 30 for n, answer in answers.items() if not answer)
