@@ -15,6 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from napari_cellclip.model.card import ModelCard
 from napari_cellclip.model.cellclip import CellCLIP
+from napari_cellclip.model.fingerprint import FingerprintTokenizer
 from napari_cellclip.model.intensity import IntensityStats, scale_field
 from napari_cellclip.model.tokenizer import WordPieceTokenizer
 from napari_cellclip.vocabulary import STAINS, ModelError
@@ -59,7 +60,7 @@ class Model:
         What it is.
     cellclip : CellCLIP
         Pooling and towers.
-    tokenizer : WordPieceTokenizer
+    tokenizer : WordPieceTokenizer or FingerprintTokenizer
         Of the text tower.
     encoder : nn.Module or callable
         The channel encoder, or what loads it when pixels are first encoded: asking texts does not need it.
@@ -75,7 +76,7 @@ class Model:
         self,
         card: ModelCard,
         cellclip: CellCLIP,
-        tokenizer: WordPieceTokenizer,
+        tokenizer: WordPieceTokenizer | FingerprintTokenizer,
         encoder: nn.Module | Callable[[], nn.Module],
         *,
         device: str = "auto",
@@ -190,7 +191,9 @@ class Model:
             features = self.encoder(images).float().cpu().numpy()
         return cast(NDArray[np.float32], features.reshape(n, stains, -1))
 
-    def embed_wells(self, bags: Sequence[NDArray[np.floating]], *, at_once: int = 64) -> NDArray[np.float32]:
+    def embed_wells(
+        self, bags: Sequence[NDArray[np.floating]], *, at_once: int = 64, without_most_attended: int = 0
+    ) -> NDArray[np.float32]:
         """Embed wells from the features of their fields.
 
         Parameters
@@ -199,6 +202,8 @@ class Model:
             [m, C, D] each, m fields of a well, as `fields_features` gives them; left as they are.
         at_once : int
             Wells in one pass.
+        without_most_attended : int
+            Fields to leave out of each stain, the most attended first; see `CellCLIP.embed_bags`.
 
         Returns
         -------
@@ -208,7 +213,8 @@ class Model:
         Raises
         ------
         ModelError
-            If a bag is empty, of another shape, or not finite.
+            If a bag is empty, of another shape, or not finite, or the model does not pool by attention and
+            the most attended fields are to be left out.
         """
         stains, dim = len(self.card.stain_order), self.card.encoder.dim
         for i, bag in enumerate(bags):
@@ -229,7 +235,7 @@ class Model:
             ]
             padded = pad_sequence(tensors, batch_first=True).to(self.device)
             with torch.inference_mode():
-                embedded = self.cellclip.encode_image(self.cellclip.encode_mil(padded))
+                embedded = self.cellclip.embed_bags(padded, without_most_attended=without_most_attended)
             out[start : start + len(tensors)] = embedded.float().cpu().numpy()
         return out
 
