@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_cellclip.explore import Answer, ask
     from napari_cellclip.model import load_model
     from napari_cellclip.plates import Plate, PlateMap, open_plate
-    from napari_cellclip.screen import Screen, encode, iter_encode
+    from napari_cellclip.screen import Screen, encode, import_profiles, iter_encode
     from napari_cellclip.vocabulary import CellClipError, Perturbation, Stain
 
 try:
@@ -31,6 +31,7 @@ _ROOM_OF = {
     "open_plate": "plates",
     "Screen": "screen",
     "encode": "screen",
+    "import_profiles": "screen",
     "iter_encode": "screen",
     "CellClipError": "vocabulary",
     "Perturbation": "vocabulary",
@@ -48,6 +49,7 @@ __all__ = [
     "__version__",
     "ask",
     "encode",
+    "import_profiles",
     "iter_encode",
     "load_model",
     "open_plate",

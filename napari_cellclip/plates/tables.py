@@ -39,7 +39,7 @@ def read_table(path: Path) -> pd.DataFrame:
         If the file is missing, empty, no table, or larger than 500 MB unpacked.
     """
     try:
-        content = _unpacked(path)
+        content = unpacked(path)
     except (OSError, EOFError) as error:
         raise PlateMapError(f"{path.name} cannot be read ({error}): check the path and the file") from None
     if not content.strip():
@@ -49,7 +49,16 @@ def read_table(path: Path) -> pd.DataFrame:
     return table.apply(lambda column: column.str.strip())
 
 
-def _unpacked(path: Path) -> bytes:
+def unpacked(path: Path) -> bytes:
+    """Bytes of a file, gunzipped where it is gzipped.
+
+    Raises
+    ------
+    PlateMapError
+        If there are more than 500 MB.
+    OSError, EOFError
+        If it cannot be read.
+    """
     with path.open("rb") as stream:
         magic = stream.read(2)
     opener = gzip.open if magic == b"\x1f\x8b" else open

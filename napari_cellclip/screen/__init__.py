@@ -1,7 +1,8 @@
 """What has been encoded: the run from plate and model to disk, and the screen that opens without either."""
 
+from napari_cellclip.screen.profiles import import_profiles
 from napari_cellclip.screen.progress import Progress
 from napari_cellclip.screen.run import encode, iter_encode
 from napari_cellclip.screen.screen import Screen
 
-__all__ = ["Progress", "Screen", "encode", "iter_encode"]
+__all__ = ["Progress", "Screen", "encode", "import_profiles", "iter_encode"]

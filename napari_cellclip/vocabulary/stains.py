@@ -118,6 +118,7 @@ _UNSTAINED = tuple(
         "brightfield",
         "bright field",
         "BF",
+        "ZBF",
         "phase",
         "DPC",
         "DIC",
