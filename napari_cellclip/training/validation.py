@@ -146,7 +146,7 @@ def embed_bags(
     with torch.inference_mode():
         for start in range(0, len(bags), at_once):
             images = torch.from_numpy(pad(bags[start : start + at_once])).to(device)
-            found.append(network.encode_image(network.encode_mil(images)).float().cpu().numpy())
+            found.append(network.embed_bags(images).float().cpu().numpy())
     network.train(was)
     return np.concatenate(found) if found else np.zeros((0, network.config.embed_dim), np.float32)
 
