@@ -52,7 +52,8 @@ class FingerprintTokenizer:
     def __init__(self, bits: int = 2048, radius: int = 2) -> None:
         if not (1 <= bits <= _MOST_BITS and 0 <= radius <= _WIDEST):
             raise ModelError(
-                f"a fingerprint has 1 to {_MOST_BITS} bits, a radius of 0 to {_WIDEST}, not {bits} and {radius}"
+                f"a fingerprint has 1 to {_MOST_BITS} bits and a radius of 0 to {_WIDEST}, "
+                f"not {bits} and {radius}"
             )
         self.bits, self.radius = bits, radius
         self.vocabulary = (*SPECIAL, *(f"fragment {bit}" for bit in range(bits)))
