@@ -17,6 +17,7 @@ from napari_cellclip.model.card import ModelCard
 from napari_cellclip.model.cellclip import CellCLIP
 from napari_cellclip.model.fingerprint import FingerprintTokenizer
 from napari_cellclip.model.intensity import IntensityStats, scale_field
+from napari_cellclip.model.pooling import instance_mask
 from napari_cellclip.model.tokenizer import WordPieceTokenizer
 from napari_cellclip.vocabulary import STAINS, ModelError
 
@@ -163,7 +164,7 @@ class Model:
 
         def flush() -> None:
             if waiting:
-                features = self._encode(np.stack(waiting))
+                features = self.encode_crops(np.stack(waiting))
                 np.add.at(total, owners, features)
                 waiting.clear()
                 owners.clear()
@@ -183,8 +184,19 @@ class Model:
         flush()
         return (total / np.maximum(counts, 1)[:, None, None]).astype(np.float32)
 
-    def _encode(self, crops: NDArray[np.float32]) -> NDArray[np.float32]:
-        """[n, C, s, s] crops to [n, C, D] features."""
+    def encode_crops(self, crops: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Features of crops in one pass.
+
+        Parameters
+        ----------
+        crops : array
+            float32 [n, C, s, s], scaled to 0..1 as the card asks, stains in the card's order.
+
+        Returns
+        -------
+        array
+            float32 [n, C, D].
+        """
         n, stains, size, _ = crops.shape
         images = torch.from_numpy(crops.reshape(n * stains, 1, size, size)).to(self.device)
         with torch.inference_mode():
@@ -238,6 +250,34 @@ class Model:
                 embedded = self.cellclip.embed_bags(padded, without_most_attended=without_most_attended)
             out[start : start + len(tensors)] = embedded.float().cpu().numpy()
         return out
+
+    def pooling_weights(self, bag: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Share of each field in a well's pooled features, stain by stain.
+
+        Parameters
+        ----------
+        bag : array
+            [m, C, D], as `embed_wells` takes it.
+
+        Returns
+        -------
+        array
+            float32 [m, C], each stain adding up to 1 (to 0 where it is blank in every field). Without
+            attention, every field that has the stain counts alike.
+
+        Raises
+        ------
+        ModelError
+            If the model takes the median, in which fields have no share.
+        """
+        fields = torch.from_numpy(np.array(bag, np.float32, order="C"))[None].to(self.device)
+        if self.card.pooling == "median":
+            raise ModelError(f"model {self.card.name!r} takes the median over fields: none has a share of it")
+        with torch.inference_mode():
+            if self.card.pooling == "attention":
+                return cast(NDArray[np.float32], self.cellclip.image_pool.weights(fields)[0].cpu().numpy())
+            there = instance_mask(fields)[0].float()
+            return cast(NDArray[np.float32], (there / there.sum(dim=0).clamp(min=1)).cpu().numpy())
 
     def embed_texts(self, texts: Sequence[str], *, at_once: int = 32) -> NDArray[np.float32]:
         """Embed texts as they are (`ModelCard.prompts` words them).

@@ -14,16 +14,16 @@ class Progress:
     ----------
     done, total : int
         Units finished and units in all; sites in the stages ``"intensity"`` and ``"fields"``, wells in
-        ``"wells"``, steps in ``"encoder"``, epochs in ``"training"``.
+        ``"wells"``, steps in ``"encoder"``, epochs in ``"training"``, wells or tiles in ``"explanation"``.
     message : str
         A few words for people.
     well : str or None
         Id of the last well worked on.
     failures : int
         Sites that could not be used so far.
-    stage : {"intensity", "fields", "wells", "encoder", "training"}
+    stage : {"intensity", "fields", "wells", "encoder", "training", "explanation"}
         Measuring the plate's intensities, encoding sites, embedding wells; teaching a channel encoder,
-        training a head.
+        training a head; saying why wells match.
     """
 
     done: int
@@ -31,4 +31,4 @@ class Progress:
     message: str
     well: str | None = None
     failures: int = 0
-    stage: Literal["intensity", "fields", "wells", "encoder", "training"] = "fields"
+    stage: Literal["intensity", "fields", "wells", "encoder", "training", "explanation"] = "fields"
