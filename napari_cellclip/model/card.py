@@ -34,12 +34,15 @@ class FileCard(_Frozen):
         Branch, tag or commit of the repository.
     sha256 : str
         Of the file's bytes; empty until the file was seen.
+    size : int
+        Bytes, 0 where not known; told before anything is fetched.
     """
 
     repo: str = ""
     file: str = ""
     revision: str = ""
     sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    size: int = Field(default=0, ge=0)
 
 
 class EncoderCard(_Frozen):

@@ -1,49 +1,333 @@
-"""Fetching files from the Hugging Face hub, only after the user said yes to their licence."""
+"""Files of the Hugging Face hub: agreed to, fetched once, and from then on exactly those bytes."""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from napari_cellclip.model.cache import add_note, read_notes
 from napari_cellclip.model.card import FileCard, ModelCard
+from napari_cellclip.model.checkpoints import sha256
+from napari_cellclip.model.licences import accept, is_accepted
 from napari_cellclip.vocabulary import ModelError
 
+PINS = "hub.json"
+"""In the cache folder: for each repository and revision the commit fetched, and the hashes of its files."""
 
-def hub_file(file: FileCard, card: ModelCard, *, accept_licence: bool = False) -> Path:
-    """Path of a hub file: from the hub's cache on this computer, or fetched if the licence was accepted.
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def hub_files(card: ModelCard) -> tuple[FileCard, ...]:
+    """Every file that loading the model takes from the hub; empty for a model that is whole in its folder."""
+    files: list[FileCard] = []
+    for file, beside in (
+        (card.weights, "config.json"),
+        (card.encoder.weights, "" if card.encoder.kind == "small" else "config.json"),
+        (card.tokenizer, "tokenizer_config.json"),
+    ):
+        if file.repo:
+            files.append(file)
+            if beside:
+                files.append(beside_of(file, beside))
+    return tuple(files)
+
+
+def beside_of(file: FileCard, name: str) -> FileCard:
+    """Another file of the same repository and revision."""
+    return FileCard(repo=file.repo, file=name, revision=file.revision)
+
+
+def require_licence(card: ModelCard, *, accept_licence: bool = False) -> None:
+    """Refuse a model from the hub until its licence was accepted, and remember it when it is.
+
+    Raises
+    ------
+    ModelError
+        With the files, their sizes, the licence and how to accept it.
+    """
+    files = hub_files(card)
+    if not files or is_accepted(card):
+        return
+    if accept_licence:
+        accept(card)
+        return
+    listed = ", ".join(
+        f"{file.file} of {file.repo}" + (f" ({readable(file.size)})" if file.size else "")
+        for file in files
+        if file.size or len(files) == 1
+    )
+    raise ModelError(
+        f"{card.title or card.name} is used under a licence that was not accepted yet. It takes {listed} "
+        f"from huggingface.co. Licence: {card.licence}. {card.licence_text} "
+        "To accept it and fetch them, pass accept_licence=True (on the command line --accept-licence, or "
+        f"napari-cellclip models fetch {card.name}); "
+        "files you already have can be given as paths instead (encoder= and tokenizer=, on the command line "
+        "--encoder and --tokenizer)"
+    )
+
+
+def hub_file(file: FileCard) -> tuple[Path, FileCard]:
+    """Path of a hub file, from the hub's cache on this computer or fetched; its bytes are not compared yet.
+
+    A branch such as ``main`` is looked up once: the commit found is noted in the cache folder, and every
+    later call means that commit. A fetch that was cut off goes on where it ended.
 
     Parameters
     ----------
     file : FileCard
         Repository, file and revision.
-    card : ModelCard
-        The model it belongs to, whose licence is at stake.
-    accept_licence : bool
-        Whether the user accepted it. What was fetched before is used without asking.
+
+    Returns
+    -------
+    Path
+        In the hub's cache.
+    FileCard
+        The file with its commit as revision and, where it is known, the hash its bytes must have: that of
+        the card, that of the first fetch, or that which the hub stated.
 
     Raises
     ------
     ModelError
-        If the file is not here and may not or cannot be fetched.
+        If the file is not here and cannot be fetched.
     """
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub import try_to_load_from_cache
 
-    revision = file.revision or None
-    cached = try_to_load_from_cache(file.repo, file.file, revision=revision)
+    known = pinned(file)
+    cached = try_to_load_from_cache(known.repo, known.file, revision=known.revision or None)
     if isinstance(cached, str):
-        return Path(cached)
-    if not accept_licence:
+        path = Path(cached)
+        found = known.model_copy(update={"revision": _commit_of(path) or known.revision})
+        if not found.sha256 and _SHA256.fullmatch(blob := path.resolve().name):
+            found = found.model_copy(update={"sha256": blob})  # the cache names blobs by the hub's own hash
+        return path, found
+    stated = stated_by_hub(known)
+    if known.sha256 and stated.sha256 and known.sha256 != stated.sha256:
         raise ModelError(
-            f"{card.title or card.name} needs {file.file} of {file.repo}, which is not on this computer. "
-            f"Licence: {card.licence}. {card.licence_text} To fetch it, pass accept_licence=True "
-            "(on the command line --accept-licence); files you already have can be given as paths instead "
-            "(encoder= and tokenizer=, on the command line --encoder and --tokenizer)"
+            f"{file.file} of {file.repo} on the hub is not the file on record (sha256 {stated.sha256[:12]}… "
+            f"instead of {known.sha256[:12]}…): name its revision, or get it from elsewhere"
         )
-    try:
-        return Path(hf_hub_download(file.repo, file.file, revision=revision))
-    # OSError covers a lost connection, offline mode and a full disk alike.
-    except (HfHubHTTPError, OSError) as error:
+    path = _fetch(stated)
+    pin(file, stated)
+    return path, stated.model_copy(update={"sha256": known.sha256 or stated.sha256})
+
+
+def verify(path: Path, file: FileCard) -> FileCard:
+    """The file's card with the hash of its bytes, after comparing it with the one on record.
+
+    Raises
+    ------
+    ModelError
+        If they differ.
+    """
+    found = sha256(path)
+    if file.sha256 and found != file.sha256:
         raise ModelError(
-            f"{file.file} of {file.repo} could not be fetched ({type(error).__name__}): check the "
-            "connection, or give the path of files fetched elsewhere"
-        ) from error
+            f"{path} is not the file its model card describes (sha256 {found[:12]}… instead of "
+            f"{file.sha256[:12]}…): get the model again"
+        )
+    return file.model_copy(update={"sha256": found})
+
+
+def pinned(file: FileCard) -> FileCard:
+    """The file as it was fetched before: its commit, and its hash; unchanged where it never was."""
+    notes = read_notes(PINS).get(_key(file), {})
+    known = notes.get("files", {}).get(file.file, {}) if isinstance(notes, dict) else {}
+    commit = notes.get("commit", "") if isinstance(notes, dict) else ""
+    update = {
+        "revision": commit if _COMMIT.fullmatch(str(commit)) else file.revision,
+        "sha256": file.sha256 or str(known.get("sha256", "")),
+        "size": file.size or int(known.get("size", 0)),
+    }
+    return FileCard.model_validate({**file.model_dump(), **update})
+
+
+def pin(asked: FileCard, found: FileCard) -> None:
+    """Note the commit and the hash that a file was found with, so that later loads mean just these."""
+    if not _COMMIT.fullmatch(found.revision):
+        return
+    notes = read_notes(PINS).get(_key(asked), {})
+    files = notes.get("files", {}) if notes.get("commit") == found.revision else {}
+    entry = {"size": found.size, "sha256": found.sha256}
+    if files.get(found.file) != entry:
+        add_note(PINS, _key(asked), {"commit": found.revision, "files": {**files, found.file: entry}})
+
+
+def choose_revision(file: FileCard, revision: str) -> None:
+    """Let a file's repository mean another commit from now on, as if its first fetch had found that one.
+
+    Parameters
+    ----------
+    file : FileCard
+        Any file of the repository, with the revision its card names.
+    revision : str
+        Commit, tag or branch; what is not a commit is looked up on the hub.
+
+    Raises
+    ------
+    ModelError
+        If the model is not on the hub, or the revision is not there.
+    """
+    if not file.repo:
+        raise ModelError("the weights of this model are in its folder: only models of the hub have revisions")
+    commit = revision
+    if not _COMMIT.fullmatch(revision):
+        bare = FileCard(repo=file.repo, file=file.file, revision=revision)
+        commit = stated_by_hub(bare).revision
+    if read_notes(PINS).get(_key(file), {}).get("commit") != commit:
+        add_note(PINS, _key(file), {"commit": commit, "files": {}})
+
+
+def stated_by_hub(file: FileCard) -> FileCard:
+    """What the hub says of a file: commit, size and, for large ones, SHA-256.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be asked.
+    """
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+    try:
+        told = get_hf_file_metadata(hf_hub_url(file.repo, file.file, revision=file.revision or None))
+    except Exception as error:  # the client lets the kinds of its HTTP library through
+        raise _unreachable(file, error) from error
+    return file.model_copy(
+        update={
+            "revision": told.commit_hash or file.revision,
+            "size": told.size or file.size,
+            "sha256": told.etag if told.etag and _SHA256.fullmatch(told.etag) else file.sha256,
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Needed:
+    """One file a model takes from the hub.
+
+    Attributes
+    ----------
+    file : FileCard
+        With size and commit as far as they are known.
+    here : bool
+        Whether it is on this computer.
+    """
+
+    file: FileCard
+    here: bool
+
+
+def needed(card: ModelCard, *, ask_hub: bool = False) -> list[Needed]:
+    """The hub files of a model, with what is here already; ask the hub for the sizes of those that are not.
+
+    Where the hub cannot be asked, the sizes on the card stand.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    found = []
+    for file in hub_files(card):
+        known = pinned(file)
+        cached = try_to_load_from_cache(known.repo, known.file, revision=known.revision or None)
+        here = isinstance(cached, str)
+        if isinstance(cached, str):
+            known = known.model_copy(update={"size": Path(cached).stat().st_size})
+        elif ask_hub:
+            try:
+                known = stated_by_hub(known)
+            except ModelError:
+                ask_hub = False  # offline: not once more for each file
+        found.append(Needed(known, here))
+    return found
+
+
+def readable(size: int) -> str:
+    """A number of bytes as people say it.
+
+    Examples
+    --------
+    >>> readable(4_546_005_432), readable(213_450)
+    ('4.5 GB', '213 kB')
+    """
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}" if size < 10 * factor else f"{size / factor:.0f} {unit}"
+    return f"{size} B"
+
+
+def total_size(files: Sequence[Needed]) -> int:
+    """Bytes still to fetch."""
+    return sum(n.file.size for n in files if not n.here)
+
+
+def _fetch(file: FileCard) -> Path:
+    """Put a file into the hub's cache, going on with what an earlier try left."""
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
+    from huggingface_hub.file_download import http_get, repo_folder_name
+    from huggingface_hub.utils import WeakFileLock, build_hf_headers
+
+    try:
+        url = hf_hub_url(file.repo, file.file, revision=file.revision or None)
+        told = get_hf_file_metadata(url)
+        etag = told.etag or ""
+        if _SHA256.fullmatch(etag) or _COMMIT.fullmatch(etag):  # nothing else becomes a file name
+            # The client itself starts from the first byte after an interruption (since its version 2).
+            folder = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=file.repo, repo_type="model")
+            blob, part = folder / "blobs" / etag, folder / "blobs" / f"{etag}.part"
+            blob.parent.mkdir(parents=True, exist_ok=True)
+            with WeakFileLock(f"{part}.lock"):
+                if not blob.exists():
+                    with open(part, "ab") as sink:
+                        done = sink.tell()
+                        http_get(
+                            url,
+                            sink,
+                            resume_size=done,
+                            headers=build_hf_headers(),
+                            expected_size=told.size,
+                            displayed_filename=f"{file.repo}/{file.file}",
+                        )
+                    _require_etag(part, etag, file)
+                    os.replace(part, blob)
+        return Path(hf_hub_download(file.repo, file.file, revision=file.revision or None))
+    except ModelError:
+        raise
+    except Exception as error:  # lost connection, offline mode, full disk: each client has its own kinds
+        raise _unreachable(file, error) from error
+
+
+def _require_etag(part: Path, etag: str, file: FileCard) -> None:
+    """Compare fetched bytes with the hub's own hash: SHA-256 of large files, git's of small ones."""
+    if _SHA256.fullmatch(etag):
+        found = sha256(part)
+    else:
+        content = part.read_bytes()
+        found = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    if found != etag:
+        part.unlink()
+        raise ModelError(f"{file.file} of {file.repo} arrived damaged: fetch it again")
+
+
+def _unreachable(file: FileCard, error: Exception) -> ModelError:
+    offline = type(error).__name__ == "OfflineModeIsEnabled" or "offline mode" in str(error).lower()
+    why = "HF_HUB_OFFLINE is set" if offline else type(error).__name__
+    do = "unset it" if offline else "check the connection and try again, what has arrived is kept"
+    return ModelError(
+        f"{file.file} of {file.repo} could not be fetched ({why}): {do}, or give the path of files fetched "
+        "elsewhere"
+    )
+
+
+def _key(file: FileCard) -> str:
+    return f"{file.repo}@{file.revision or 'main'}"
+
+
+def _commit_of(path: Path) -> str:
+    """The commit a path in the hub's cache (``snapshots/<commit>/…``) belongs to."""
+    parts = path.parts
+    place = max((i for i, part in enumerate(parts) if part == "snapshots"), default=len(parts))
+    commit = parts[place + 1] if place + 1 < len(parts) else ""
+    return commit if _COMMIT.fullmatch(commit) else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from napari_cellclip.model.cache import cache_folder
 from napari_cellclip.model.card import CARD_FILE, EncoderCard, FileCard, ModelCard, read_card
 from napari_cellclip.model.intensity import IntensityScaling
 from napari_cellclip.model.tiling import Tiling
@@ -21,10 +22,19 @@ def published_card() -> ModelCard:
         name=PUBLISHED,
         title="CellCLIP as published (DINOv2-giant, Bray 2017)",
         description="The weights of Lu, Weinberger, Kim and Lee (NeurIPS 2025). Fetched on request, "
-        "1.8 GB, and the "
-        "DINOv2-giant encoder, 4.5 GB. Encoding needs a GPU to be practical.",
-        weights=FileCard(repo="suinleelab/CellCLIP", file="model.safetensors", revision="main"),
-        tokenizer=FileCard(repo="google-bert/bert-base-cased", file="vocab.txt", revision="main"),
+        "1.8 GB, and the DINOv2-giant encoder, 4.5 GB. Encoding needs a GPU to be practical.",
+        # The commit of these weights is not known here: the first fetch notes what main is, for good. The
+        # size is that of the 361 tensors.
+        weights=FileCard(
+            repo="suinleelab/CellCLIP", file="model.safetensors", revision="main", size=1_799_522_824
+        ),
+        tokenizer=FileCard(
+            repo="google-bert/bert-base-cased",
+            file="vocab.txt",
+            revision="cd5ef92a9fb2f889e972770a36d4ed042daf221e",
+            sha256="eeaa9875b23b04b4c54ef759d03db9d1ba1554838f8fb26c5d96fa551df93d02",
+            size=213_450,
+        ),
         licence="CC-BY-NC-ND-4.0",
         licence_text="The CellCLIP code repository is under CC BY-NC-ND 4.0 (attribution, no "
         "commercial use, no "
@@ -37,7 +47,13 @@ def published_card() -> ModelCard:
             kind="dinov2",
             name="facebook/dinov2-giant",
             dim=1536,
-            weights=FileCard(repo="facebook/dinov2-giant", file="model.safetensors", revision="main"),
+            weights=FileCard(
+                repo="facebook/dinov2-giant",
+                file="model.safetensors",
+                revision="611a9d42f2335e0f921f1e313ad3c1b7178d206d",
+                sha256="917d3c470db999d32a312f8542149be91c7cbac61ee8fb4b67ae3d82b79ce21f",
+                size=4_546_005_432,
+            ),
         ),
         intensity=IntensityScaling(kind="image"),
         tiling=Tiling(mode="grid", size=224),
@@ -65,9 +81,7 @@ def model_folders() -> list[Path]:
     named = [
         Path(p).expanduser() for p in os.environ.get("NAPARI_CELLCLIP_MODELS", "").split(os.pathsep) if p
     ]
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    cache = os.environ.get("NAPARI_CELLCLIP_CACHE") or Path(base) / "napari-cellclip"
-    return [*named, Path(cache) / "models"]
+    return [*named, cache_folder() / "models"]
 
 
 def demo_folder() -> Path:

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from napari_cellclip.model import ChannelEncoder, EncoderCard, SmallEncoder
-from napari_cellclip.model.encoders import encoder_card, load_encoder, read_weights
+from napari_cellclip.model.checkpoints import read_weights
+from napari_cellclip.model.encoders import encoder_card, load_encoder
 from napari_cellclip.vocabulary import ModelError
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -53,10 +54,10 @@ def test_dinov2_takes_crops_of_other_sizes(dinov2, size):
 
 
 def test_dinov2_that_is_not_one_is_refused(tmp_path, dinov2):
-    with pytest.raises(ModelError, match="holds no DINOv2"):
+    with pytest.raises(ModelError, match="holds no channel encoder"):
         encoder_card(tmp_path)
-    (tmp_path / "config.json").write_text('{"model_type": "vit", "hidden_size": 8}')
-    with pytest.raises(ModelError, match="model_type must be dinov2"):
+    (tmp_path / "config.json").write_text('{"model_type": "bert", "hidden_size": 8}')
+    with pytest.raises(ModelError, match="kind 'bert'; channel encoders are CLIP, DINOv2, SigLIP, ViT"):
         encoder_card(tmp_path)
     (tmp_path / "config.json").write_text((dinov2[0] / "config.json").read_text())
     (tmp_path / "model.safetensors").write_bytes(b"damaged")
