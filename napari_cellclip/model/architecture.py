@@ -39,6 +39,9 @@ class CellCLIPConfig:
     image_tower : {"channel_former", "concatenation", "mean"}
         How the stains of a well become one: the CrossChannelFormer, or one of its ablations
         (`StainPerceptron`).
+    features : int or None
+        Length of measured profiles, which a learnt map for each stain brings to `width`
+        (`StainProjection`); ``None`` where the channel encoder's features are used as they are.
     text_tower : {"bert", "fingerprint"}
         What reads a prompt: a BERT its words, or a perceptron the structure (SMILES) in it.
 
@@ -64,6 +67,7 @@ class CellCLIPConfig:
     bias: bool = False
     image_tower: ImageTower = "channel_former"
     text_tower: TextTower = "bert"
+    features: int | None = None
 
     def __post_init__(self) -> None:
         for what, kind, kinds in (
@@ -111,6 +115,7 @@ def config_from_state(state: Mapping[str, Tensor], **overrides: Any) -> CellCLIP
         pool_hidden=shape("image_pool.V.weight")[0],
         bias="bias" in state,
         image_tower=_image_tower(state),
+        features=shape("projection.weight")[1] if "projection.weight" in state else None,
     )
     if "text.structure.weight" in state:
         vocabulary, text_width = shape("text.structure.weight")

@@ -14,6 +14,7 @@ from napari_cellclip.model.architecture import CellCLIPConfig, config_from_state
 from napari_cellclip.model.image_tower import CrossChannelFormer
 from napari_cellclip.model.pooling import GatedAttentionPool, Pooling, instance_mask, pool_without_weights
 from napari_cellclip.model.stain_perceptron import StainPerceptron
+from napari_cellclip.model.stain_projection import StainProjection
 from napari_cellclip.model.text_tower import IGNORED_BUFFERS, FingerprintTower, bert, restore_buffers
 from napari_cellclip.vocabulary import ModelError
 
@@ -50,7 +51,8 @@ class CellCLIP(nn.Module):
             if c.image_tower == "channel_former"
             else StainPerceptron(c.image_tower, c.width, c.embed_dim, c.layers, c.stains)
         )
-        self.image_pool = GatedAttentionPool(c.width, c.pool_hidden)
+        self.projection = StainProjection(c.stains, c.features, c.width) if c.features else None
+        self.image_pool = GatedAttentionPool(c.features or c.width, c.pool_hidden)
         self.text: nn.Module = (
             FingerprintTower(c.text_vocabulary, c.text_width, c.text_layers)
             if c.text_tower == "fingerprint"
@@ -155,7 +157,7 @@ class CellCLIP(nn.Module):
 
     def encode_image(self, pooled: Tensor) -> Tensor:
         """Embed pooled wells: [B, C, D] to [B, E], not normalised; the input is left as it is."""
-        return self.visual(pooled)
+        return self.visual(pooled if self.projection is None else self.projection(pooled))
 
     def encode_text(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Embed texts: token ids [B, T] to [B, E], not normalised."""
