@@ -1,0 +1,245 @@
+"""Average precision over pairs of wells, with copairs, and how surprising it is."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from napari_cellclip.vocabulary import CellClipError
+
+Significance = Literal["geometric", "mean"]
+Ties = Literal["count", "ignore"]
+
+FDR = 0.05
+NULL_SIZE = 10_000
+_TIE = 1e-6
+"""copairs keeps its null in single precision: average precisions closer than this are equal."""
+
+
+def replicate_precision(
+    vectors: ArrayLike,
+    perturbation: Sequence[str] | pd.Series[str],
+    plate: Sequence[str] | pd.Series[str],
+    control: ArrayLike,
+    *,
+    similarity: Literal["cosine", "abs_cosine"] = "cosine",
+) -> pd.DataFrame:
+    """Average precision of each treated well at finding its replicates among its plate's controls.
+
+    Positives of a well: wells of the same perturbation on any plate. Negatives: the negative controls of its
+    own plate. Other treatments take no part.
+
+    Parameters
+    ----------
+    vectors : array_like (n, E)
+        Finite.
+    perturbation, plate : sequence of str (n,)
+        What was done, and where. What controls are called does not matter.
+    control : array_like of bool (n,)
+        The negative controls.
+    similarity : {"cosine", "abs_cosine"}
+        How alike two wells are.
+
+    Returns
+    -------
+    DataFrame
+        One row for each well with a replicate, by position in `vectors`: ``perturbation``, ``plate``,
+        ``average_precision``, ``n_pos_pairs``, ``n_total_pairs``.
+
+    Raises
+    ------
+    CellClipError
+        If no perturbation has two wells, or a plate with treated wells has no control.
+
+    References
+    ----------
+    Kalinin et al. 2025 (mAP for profiling, doi:10.1038/s41467-025-60306-2); Chandrasekaran et al. 2024
+    (CPJUMP1, doi:10.1038/s41592-024-02241-6).
+    """
+    x, negative = _finite(vectors), np.asarray(control, dtype=bool)
+    names, plates = (np.asarray(column, dtype=object).astype(str) for column in (perturbation, plate))
+    if bare := sorted(set(plates[~negative]) - set(plates[negative])):
+        raise CellClipError(
+            "replicates are told from the negative controls of their plate, and these have none:"
+            f" {', '.join(bare)}"
+        )
+    # Controls get a name each: they are nobody's replicates, and pairs among them would only cost memory.
+    sample = np.where(negative, [f"control {i}" for i in range(len(x))], names)
+    if not pd.Series(sample).duplicated().any():
+        raise CellClipError("no perturbation has two wells: there are no replicates to find")
+    # Names of our own, since copairs writes column names into a query.
+    wells = pd.DataFrame({"sample": sample, "plate": plates, "negative": negative.astype(int)})
+    found = _copairs().average_precision(
+        wells,
+        x,
+        pos_sameby=["sample"],
+        pos_diffby=[],
+        neg_sameby=["plate"],
+        neg_diffby=["negative"],
+        distance=similarity,
+        progress_bar=False,
+    )
+    kept = found.loc[~negative & (found["n_pos_pairs"].to_numpy() > 0)]
+    return _tidy(kept.rename(columns={"sample": "perturbation"}), ["perturbation", "plate"])
+
+
+def label_precision(
+    vectors: ArrayLike,
+    labels: Sequence[Sequence[str]],
+    *,
+    modality: Sequence[str] | None = None,
+    similarity: Literal["cosine", "abs_cosine"] = "abs_cosine",
+) -> pd.DataFrame:
+    """Average precision of each item at finding those that share a label, for each of its labels.
+
+    Positives share the label; negatives share no label at all. With `modality`, both are of another modality
+    than the item.
+
+    Parameters
+    ----------
+    vectors : array_like (n, E)
+        Consensus profiles.
+    labels : sequence of sequences of str (n,)
+        Such as target genes.
+    modality : sequence of str (n,), optional
+        Such as ``compound`` and ``crispr``.
+    similarity : {"abs_cosine", "cosine"}
+        ``abs_cosine`` where a perturbation may do the opposite of its sister.
+
+    Returns
+    -------
+    DataFrame
+        One row for each item and label: ``item`` (position in `vectors`), ``label``, ``average_precision``,
+        ``n_pos_pairs``, ``n_total_pairs``.
+
+    Raises
+    ------
+    CellClipError
+        If no two items share a label, or no item has a negative.
+    """
+    x = _finite(vectors)
+    table = pd.DataFrame({"item": np.arange(len(x)), "label": [sorted(set(each)) for each in labels]})
+    other = [] if modality is None else ["modality"]
+    if modality is not None:
+        table["modality"] = np.asarray(modality, dtype=object).astype(str)
+    table, x = table.loc[table["label"].map(len) > 0], x[table["label"].map(len).to_numpy() > 0]
+    from copairs.matching import UnpairedException
+
+    where = " of different modalities" if other else ""
+    try:
+        found = _copairs().multilabel.average_precision(
+            table,
+            x,
+            pos_sameby=["label"],
+            pos_diffby=other,
+            neg_sameby=[],
+            neg_diffby=["label", *other],
+            multilabel_col="label",
+            distance=similarity,
+            progress_bar=False,
+        )
+    except UnpairedException as error:
+        raise CellClipError(
+            f"no two perturbations{where} share a target, or none{where} differ: there is nothing to match"
+        ) from error
+    return _tidy(found, ["item", "label"]).reset_index(drop=True)
+
+
+def significance(
+    precision: pd.DataFrame,
+    by: str,
+    *,
+    method: Significance = "geometric",
+    ties: Ties = "count",
+    null_size: int = NULL_SIZE,
+    seed: int = 0,
+    fdr: float = FDR,
+) -> pd.DataFrame:
+    """Mean average precision of each group, against random rankings.
+
+    Parameters
+    ----------
+    precision : DataFrame
+        From :func:`replicate_precision` or :func:`label_precision`.
+    by : str
+        Its column that groups queries: ``perturbation`` or ``label``.
+    method : {"geometric", "mean"}
+        ``geometric``: a p for each query, their geometric mean for the group (the published evaluations);
+        ``mean``: p of the group's mean against means of random rankings (copairs' present one).
+    ties : {"count", "ignore"}
+        Whether a random ranking that does exactly as well speaks against a query. With few positives that is
+        common (three positives and six negatives are ranked perfectly by chance in 1 of 84 cases), so to
+        ``ignore`` it, as the published evaluations do, finds too much.
+    null_size : int
+        Random rankings for each number of positives and negatives; the paper took 100,000.
+    seed : int
+        Of the random rankings.
+    fdr : float
+        Level of the Benjamini-Hochberg procedure.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by group: ``n``, ``mean_average_precision``, ``p``, ``q``, ``retrieved`` (q below `fdr`),
+        ``random`` (what random rankings reach on average).
+    """
+    from copairs import compute
+    from scipy.stats import false_discovery_control
+
+    shapes = precision[["n_pos_pairs", "n_total_pairs"]].to_numpy()
+    distinct, which = np.unique(shapes, axis=0, return_inverse=True)
+    with tempfile.TemporaryDirectory() as fresh:
+        # Not copairs' own cache in the user's folder: it would make results depend on earlier runs.
+        null = compute.get_null_dists(distinct, null_size, seed=seed, cache_dir=fresh, progress_bar=False)
+    reached = precision["average_precision"].to_numpy()
+    rows: dict[str, dict[str, float]] = {}
+    for name, places in precision.groupby(by, sort=True).indices.items():
+        value = float(reached[places].mean())
+        if method == "mean":
+            p = _p(value, null[which[places]].mean(axis=0), ties)
+        else:
+            p = float(np.exp(np.mean([np.log(_p(reached[i], null[which[i]], ties)) for i in places])))
+        rows[str(name)] = {
+            "n": len(places),
+            "mean_average_precision": value,
+            "p": p,
+            "random": float(null[which[places]].mean()),
+        }
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis(by).astype({"n": int})
+    table.insert(3, "q", false_discovery_control(table["p"], method="bh"))
+    table.insert(4, "retrieved", table["q"] < fdr)
+    return table
+
+
+def _p(value: float, null: NDArray[np.float32], ties: Ties) -> float:
+    least = value - _TIE if ties == "count" else value + _TIE
+    return float(((null >= least).sum() + 1) / (len(null) + 1))
+
+
+def _tidy(found: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    return found[[*names, "average_precision", "n_pos_pairs", "n_total_pairs"]].astype(
+        {"average_precision": float, "n_pos_pairs": int, "n_total_pairs": int}
+    )
+
+
+def _finite(vectors: ArrayLike) -> NDArray[np.float64]:
+    x = np.asarray(vectors, dtype=np.float64)
+    if not np.isfinite(x).all():
+        raise CellClipError("some embeddings are not finite numbers: leave these wells out")
+    return x
+
+
+def _copairs() -> ModuleType | Any:
+    try:
+        import copairs.map as copairs_map
+    except ModuleNotFoundError as error:
+        raise CellClipError(
+            'replicate and sister matching need copairs: pip install "napari-cellclip[evaluate]"'
+        ) from error
+    return copairs_map
