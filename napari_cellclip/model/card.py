@@ -16,6 +16,9 @@ from napari_cellclip.vocabulary import STAINS, ModelError, Stain
 
 CARD_FILE = "card.json"
 
+FEATURES_FILE = "features.json"
+"""Which measured feature stands where, in the folders of screens of profiles and of their models."""
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())

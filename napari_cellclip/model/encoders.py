@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from napari_cellclip.model.card import EncoderCard
 from napari_cellclip.model.checkpoints import read_weights, weights_file
 from napari_cellclip.model.colour import ThreeChannels
+from napari_cellclip.model.profile_encoder import ProfileEncoder
 from napari_cellclip.model.small_encoder import SmallEncoder
 from napari_cellclip.model.vision_towers import KINDS, Triple, load_vision, vision_card
 from napari_cellclip.vocabulary import ModelError
@@ -59,7 +60,7 @@ def load_encoder(card: EncoderCard, source: Path, *, size: int = 224) -> nn.Modu
     source : Path
         ``dinov2``, ``vit``, ``clip``, ``siglip``: a folder in the hub's layout (``config.json``,
         ``model.safetensors``). ``timm`` and ``small``: a safetensors (or, for timm, weights-only
-        ``.bin``/``.pth``) file, or the folder that holds one.
+        ``.bin``/``.pth``) file, or the folder that holds one. ``profile``: its list of features.
     size : int
         Side of the crops in pixels; timm's transformers are made for one size.
 
@@ -75,11 +76,8 @@ def load_encoder(card: EncoderCard, source: Path, *, size: int = 224) -> nn.Modu
     """
     encoder: Any
     if card.kind == "profile":
-        raise ModelError(
-            f"the features of {card.name!r} were measured elsewhere and come as a table: there is no channel "
-            "encoder to encode images with; encode them with another model"
-        )
-    if card.kind in KINDS:
+        encoder = ProfileEncoder.from_file(card, source)
+    elif card.kind in KINDS:
         encoder = load_vision(card, source)
     elif card.kind == "timm":
         encoder = _load_timm(card, source, size)

@@ -10,13 +10,14 @@ from safetensors.torch import save_file
 from torch import nn
 
 from napari_cellclip.model.bundle import Model
-from napari_cellclip.model.card import CARD_FILE, FileCard, ModelCard
+from napari_cellclip.model.card import CARD_FILE, FEATURES_FILE, FileCard, ModelCard
 from napari_cellclip.model.cellclip import CellCLIP
 from napari_cellclip.model.checkpoints import read_weights, sha256
 from napari_cellclip.model.encoders import ChannelEncoder, TimmEncoder, load_encoder
 from napari_cellclip.model.fingerprint import FILE as FINGERPRINT_FILE
 from napari_cellclip.model.fingerprint import FingerprintTokenizer
 from napari_cellclip.model.hub import choose_revision
+from napari_cellclip.model.profile_encoder import ProfileEncoder
 from napari_cellclip.model.source import Source, find_model, local_encoder
 from napari_cellclip.model.tokenizer import WordPieceTokenizer
 from napari_cellclip.model.vision_towers import VisionTower
@@ -131,7 +132,7 @@ def save_model(
         What the model is; file names, hashes, pooling and attention heads are filled in.
     encoder : ChannelEncoder or None
         A `SmallEncoder`, `VisionTower` or `TimmEncoder`, whose weights are written; ``None`` writes none, for
-        a card that names those of a hub repository by commit and hash.
+        a card that names those of a hub repository by commit and hash, or of measured profiles.
     cellclip : CellCLIP
         The trained model.
     tokenizer : WordPieceTokenizer or FingerprintTokenizer
@@ -148,7 +149,8 @@ def save_model(
         If encoder, card and model do not fit each other.
     """
     width = card.encoder.dim if encoder is None else cast(ChannelEncoder, encoder).dim
-    if encoder is None and not (card.encoder.weights.repo and card.encoder.weights.sha256):
+    known = card.encoder.weights.repo and card.encoder.weights.sha256
+    if encoder is None and not known and card.encoder.kind != "profile":
         raise ModelError(
             f"the card of {card.name!r} does not say which weights of the hub its channel encoder has: give "
             "the encoder itself"
@@ -182,6 +184,10 @@ def save_model(
 
 
 def _save_encoder(encoder: nn.Module, folder: Path) -> FileCard:
+    if isinstance(encoder, ProfileEncoder):
+        # Bytes and not text: a screen knows its features by the hash of this file.
+        (folder / FEATURES_FILE).write_bytes(encoder.features.encode())
+        return FileCard(file=FEATURES_FILE, sha256=sha256(folder / FEATURES_FILE))
     if isinstance(encoder, VisionTower):
         encoder.network.save_pretrained(folder / "encoder")
         return FileCard(file="encoder", sha256=sha256(folder / "encoder" / "model.safetensors"))
@@ -211,7 +217,7 @@ def _words(folder: Path, cellclip: CellCLIP) -> WordPieceTokenizer | Fingerprint
 def _require_same_sizes(card: ModelCard, cellclip: CellCLIP) -> None:
     config = cellclip.config
     for what, has, says in (
-        ("numbers a stain", config.width, card.encoder.dim),
+        ("numbers a stain", config.features or config.width, card.encoder.dim),
         ("numbers an embedding", config.embed_dim, card.embed_dim),
         ("stains", config.stains, len(card.stain_order)),
     ):

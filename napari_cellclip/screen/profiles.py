@@ -29,9 +29,6 @@ from napari_cellclip.vocabulary import STAINS, ScreenError
 if TYPE_CHECKING:
     from napari_cellclip.model import ModelCard
 
-FEATURES_FILE = "features.json"
-"""In the screen's folder: which feature stands where; its hash tells one feature set from another."""
-
 REPORT_FILE = "import.json"
 """In the screen's folder: how many features of each kind there are, and what was done to which plate."""
 
@@ -117,8 +114,9 @@ def import_profiles(
                 "empty wells": int(found.empty.sum()),
             }
     text = groups.to_json(standardised=f"robust z on {reference} of the plate, clipped to {CLIP:g}")
-    screen = write_features(out, profile_card(groups, text), plates)
-    write_whole(screen.path / FEATURES_FILE, text.encode())
+    card = profile_card(groups, text)
+    screen = write_features(out, card, plates)
+    write_whole(screen.path / card.encoder.weights.file, text.encode())
     _write_report(screen.path / REPORT_FILE, report)
     return screen
 
@@ -134,6 +132,7 @@ def profile_card(groups: StainGroups, features: str) -> ModelCard:
         Content of ``features.json``, whose hash is the encoder's.
     """
     from napari_cellclip.model import EncoderCard, FileCard, ModelCard
+    from napari_cellclip.model.card import FEATURES_FILE
 
     digest = hashlib.sha256(features.encode()).hexdigest()
     return ModelCard(
