@@ -94,6 +94,7 @@ def label_precision(
     labels: Sequence[Sequence[str]],
     *,
     modality: Sequence[str] | None = None,
+    apart: Sequence[str] | None = None,
     similarity: Literal["cosine", "abs_cosine"] = "abs_cosine",
 ) -> pd.DataFrame:
     """Average precision of each item at finding those that share a label, for each of its labels.
@@ -109,6 +110,8 @@ def label_precision(
         Such as target genes.
     modality : sequence of str (n,), optional
         Such as ``compound`` and ``crispr``.
+    apart : sequence of str (n,), optional
+        Items that agree in this, such as two doses of one compound, are no positives of each other.
     similarity : {"abs_cosine", "cosine"}
         ``abs_cosine`` where a perturbation may do the opposite of its sister.
 
@@ -128,6 +131,10 @@ def label_precision(
     other = [] if modality is None else ["modality"]
     if modality is not None:
         table["modality"] = np.asarray(modality, dtype=object).astype(str)
+    elsewhere = list(other)
+    if apart is not None:
+        table["apart"] = np.asarray(apart, dtype=object).astype(str)
+        elsewhere.append("apart")
     table, x = table.loc[table["label"].map(len) > 0], x[table["label"].map(len).to_numpy() > 0]
     from copairs.matching import UnpairedException
 
@@ -137,7 +144,7 @@ def label_precision(
             table,
             x,
             pos_sameby=["label"],
-            pos_diffby=other,
+            pos_diffby=elsewhere,
             neg_sameby=[],
             neg_diffby=["label", *other],
             multilabel_col="label",

@@ -1,0 +1,187 @@
+"""Replicate detection: does a well find its replicates among the controls of its plate?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from napari_cellclip.evaluation.bootstrap import bootstrap
+from napari_cellclip.evaluation.correction import Correction
+from napari_cellclip.evaluation.embeddings import PERTURBATION, EmbeddingTable, compounds_of, kinds_present
+from napari_cellclip.evaluation.pairs import FDR, NULL_SIZE, Significance, replicate_precision, significance
+from napari_cellclip.evaluation.pictures import COLOURS, new_figure
+from napari_cellclip.vocabulary import CellClipError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ALIKE = ("Metadata_kind", "Metadata_cell_line")
+"""Replicates agree in these too: the same compound on other cells is none."""
+
+
+def replicates(
+    table: EmbeddingTable,
+    *,
+    by: str = PERTURBATION,
+    within: Sequence[str] = (),
+    correction: Correction | None = None,
+    method: Significance = "geometric",
+    null_size: int = NULL_SIZE,
+    seed: int = 0,
+    fdr: float = FDR,
+) -> tuple[dict[str, Any], pd.DataFrame, Figure]:
+    """Run the protocol; see :func:`~napari_cellclip.evaluation.pairs.replicate_precision` for its pairs.
+
+    Parameters
+    ----------
+    table : EmbeddingTable
+        Wells of one or more plates, negative controls on each.
+    by : str
+        Column that says which wells are replicates.
+    within : sequence of str
+        Further columns in which replicates must agree, such as a time point; kind and cell line always.
+    correction : Correction, optional
+        Batch correction, fitted on the controls beforehand.
+    method, null_size, seed, fdr
+        See :func:`~napari_cellclip.evaluation.pairs.significance`.
+
+    Returns
+    -------
+    summary, table, figure
+        As :func:`~napari_cellclip.evaluation.report.write_report` wants them; one row a perturbation.
+
+    Raises
+    ------
+    CellClipError
+        Without controls or replicates.
+    """
+    corrected, said = (correction or Correction()).apply(table)
+    per_perturbation, queries = replicable(
+        corrected, by=by, within=within, method=method, null_size=null_size, seed=seed, fdr=fdr
+    )
+    ap = queries["average_precision"]
+    interval = bootstrap(ap, queries["compound"], {"mAP of wells": np.mean}, seed=seed)
+    of_perturbations = bootstrap(
+        per_perturbation["mean_average_precision"],
+        per_perturbation["compound"],
+        {"mAP": np.mean},
+        seed=seed,
+    )
+    figures: dict[str, Any] = {
+        **of_perturbations,
+        **interval,
+        "random mAP": per_perturbation["random"].mean(),
+        f"fraction retrieved (FDR {fdr:g})": per_perturbation["retrieved"].mean(),
+        f"fraction retrieved (FDR {fdr:g}, ties ignored as published)": per_perturbation[
+            "retrieved_ties_ignored"
+        ].mean(),
+        "perturbations": len(per_perturbation),
+        "wells": len(queries),
+    }
+    kinds = kinds_present(per_perturbation.rename(columns={"kind": "Metadata_kind"}))
+    if len(kinds) > 1:
+        for kind in kinds:
+            part = per_perturbation[per_perturbation["kind"] == kind]
+            figures[f"{kind}: mAP"] = part["mean_average_precision"].mean()
+            figures[f"{kind}: fraction retrieved (FDR {fdr:g})"] = part["retrieved"].mean()
+    summary = {
+        "data": {
+            "source": table.name,
+            "plates": int(corrected.wells["Metadata_Plate"].nunique()),
+            "controls": int(corrected.negative.sum()),
+            **said,
+        },
+        "model": table.model,
+        "protocol": {
+            "positives": f"wells of the same {by}, {', '.join([*ALIKE, *within])}, on any plate",
+            "negatives": "negative controls of the same plate",
+            "similarity": "cosine",
+            "p": method,
+            "null": null_size,
+            "seed": seed,
+        },
+        "figures": figures,
+    }
+    return summary, per_perturbation, precision_picture(per_perturbation, fdr, "replicate mAP")
+
+
+def replicable(
+    table: EmbeddingTable,
+    *,
+    by: str = PERTURBATION,
+    within: Sequence[str] = (),
+    method: Significance = "geometric",
+    null_size: int = NULL_SIZE,
+    seed: int = 0,
+    fdr: float = FDR,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Which perturbations find their replicates.
+
+    Returns
+    -------
+    perturbations : DataFrame
+        Indexed by ``perturbation`` (`by`, with what replicates must agree in besides): see
+        :func:`~napari_cellclip.evaluation.pairs.significance`; also ``name`` (of `by` alone), ``kind``,
+        ``compound``, ``retrieved_ties_ignored``.
+    queries : DataFrame
+        See :func:`~napari_cellclip.evaluation.pairs.replicate_precision`; indexed by well.
+    """
+    if not table.negative.any():
+        raise CellClipError(
+            f"{table.name} has no negative control: mark them in the plate map, or name them with"
+            " --controls COLUMN=VALUE"
+        )
+    key = replicate_keys(table, by, within)
+    name = table.column(by)
+    rows = table.negative | table.treated & (name != "").to_numpy()
+    used, key, name = table.take(rows), key[rows], name[rows]
+    queries = replicate_precision(used.vectors, key, used.wells["Metadata_Plate"], used.negative)
+    rows = queries.index.to_numpy()
+    queries = queries.assign(compound=compounds_of(used.wells).to_numpy()[rows])
+    options = {"method": method, "null_size": null_size, "seed": seed, "fdr": fdr}
+    found = significance(queries, "perturbation", **options)
+    ignoring = significance(queries, "perturbation", ties="ignore", **options)
+    first = pd.Series(rows, index=queries["perturbation"].to_numpy()).groupby(level=0).first()[found.index]
+    found = found.assign(
+        retrieved_ties_ignored=ignoring["retrieved"],
+        name=name.to_numpy()[first],
+        kind=used.wells["Metadata_kind"].to_numpy()[first],
+        compound=compounds_of(used.wells).to_numpy()[first],
+    )
+    return found, queries.set_index(used.wells.index[rows])
+
+
+def replicate_keys(table: EmbeddingTable, by: str, within: Sequence[str] = ()) -> pd.Series[str]:
+    """One name for all that replicates must agree in; only columns that vary make it longer."""
+    name = table.column(by)
+    parts = [table.column(column) for column in (*ALIKE, *within)]
+    varying = [part for part in parts if part[table.treated].nunique() > 1]
+    return name.str.cat(varying, sep=" | ") if varying else name
+
+
+def precision_picture(table: pd.DataFrame, fdr: float, label: str) -> Figure:
+    """Mean average precision of each group against its q, with what random rankings reach."""
+    figure = new_figure(6.5, 4.5)
+    axes: Axes = figure.subplots()
+    height = -np.log10(table["q"])
+    for retrieved, colour, name in ((True, COLOURS[0], "retrieved"), (False, "#999999", "not retrieved")):
+        part = table["retrieved"] == retrieved
+        axes.scatter(
+            table.loc[part, "mean_average_precision"],
+            height[part],
+            s=14,
+            alpha=0.6,
+            color=colour,
+            linewidths=0,
+            label=f"{name} ({int(part.sum())})",
+        )
+    axes.axhline(-np.log10(fdr), color="black", linewidth=0.8, linestyle="dotted", label=f"q = {fdr:g}")
+    axes.axvline(table["random"].mean(), color="black", linewidth=0.8, linestyle="dashed", label="random mAP")
+    axes.set(xlabel=label, ylabel="-log10 q", xlim=(-0.02, 1.02))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="upper left")
+    return figure
