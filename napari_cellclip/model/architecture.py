@@ -69,6 +69,11 @@ class CellCLIPConfig:
     text_tower: TextTower = "bert"
     features: int | None = None
 
+    @property
+    def feature_width(self) -> int:
+        """Length of the feature vectors that go in."""
+        return self.features or self.width
+
     def __post_init__(self) -> None:
         for what, kind, kinds in (
             ("image", self.image_tower, get_args(ImageTower)),

@@ -52,7 +52,7 @@ class CellCLIP(nn.Module):
             else StainPerceptron(c.image_tower, c.width, c.embed_dim, c.layers, c.stains)
         )
         self.projection = StainProjection(c.stains, c.features, c.width) if c.features else None
-        self.image_pool = GatedAttentionPool(c.features or c.width, c.pool_hidden)
+        self.image_pool = GatedAttentionPool(c.feature_width, c.pool_hidden)
         self.text: nn.Module = (
             FingerprintTower(c.text_vocabulary, c.text_width, c.text_layers)
             if c.text_tower == "fingerprint"

@@ -48,7 +48,7 @@ def import_profiles(
     Each feature goes into the row of every stain its name speaks of: ``Correlation_…_DNA_ER`` into two. What
     speaks of none, such as ``AreaShape``, goes into all five. Shorter rows are padded with zeros at their
     end, which no projection of a head can see (see :class:`napari_cellclip.model.StainProjection`). Values
-    become robust z scores on the negative controls of their plate, clipped to ±20.
+    become robust z scores on the negative controls of their plate, clipped to ±10.
 
     Until a head was trained on it the screen's embeddings are the profiles themselves, each feature once:
     maps and replicates work on them, and asking waits for ``napari-cellclip train``.

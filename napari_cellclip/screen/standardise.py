@@ -16,7 +16,7 @@ MAD_TO_SD = 1.4826
 FEWEST = 3
 """Wells below which no spread can be told."""
 
-CLIP = 20.0
+CLIP = 10.0
 """Largest distance from the controls, in their robust standard deviations, that is told from larger ones."""
 
 MOST_MISSING = 0.05
