@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from napari_cellclip.training.config import RunConfig, TrainingConfig, ValidationConfig
     from napari_cellclip.training.heads import iter_fit
     from napari_cellclip.training.runs import iter_train, train
+    from napari_cellclip.training.splits import Split, folds, refuse_leakage, split_wells
     from napari_cellclip.training.validation import Retrieval, retrieval, score_bags
 
 _FILE_OF = {
@@ -17,13 +18,17 @@ _FILE_OF = {
     "Caption": "bags",
     "Retrieval": "validation",
     "RunConfig": "config",
+    "Split": "splits",
     "TrainingConfig": "config",
     "ValidationConfig": "config",
     "bags_of": "bags",
+    "folds": "splits",
     "iter_fit": "heads",
     "iter_train": "runs",
+    "refuse_leakage": "splits",
     "retrieval": "validation",
     "score_bags": "validation",
+    "split_wells": "splits",
     "train": "runs",
 }
 
@@ -32,13 +37,17 @@ __all__ = [
     "Caption",
     "Retrieval",
     "RunConfig",
+    "Split",
     "TrainingConfig",
     "ValidationConfig",
     "bags_of",
+    "folds",
     "iter_fit",
     "iter_train",
+    "refuse_leakage",
     "retrieval",
     "score_bags",
+    "split_wells",
     "train",
 ]
 

@@ -1,8 +1,8 @@
 """Which wells a model learns from and which it is judged on.
 
-There is no split by well position. Replicate plates share one layout, so a position is one treatment on all of
-them; where a treatment has several positions, such a split puts it on both sides, and where it has one, the
-split is by compound under a worse name. Either way what is measured hangs on how the plate was laid out.
+There is no split by well position. Replicate plates share one layout, so a position is one treatment on all
+of them; where a treatment has several positions, such a split puts it on both sides, and where it has one,
+the split is by compound under a worse name. Either way what is measured hangs on how the plate was laid out.
 """
 
 from __future__ import annotations
@@ -243,7 +243,7 @@ def _dealt(
     asked = np.flatnonzero(shares > 0)
     if len(numbers) < len(asked):
         raise CellClipError(
-            f"{len(numbers)} {what} cannot be divided into {len(asked)} parts: add wells with a treatment in"
+            f"{len(asked)} parts cannot be made of {len(numbers)} {what}: add wells with a treatment in"
             " the plate map, or ask for fewer parts"
         )
     size = np.array([sizes.get(number, 1) for number in numbers], float)
