@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -36,8 +37,16 @@ class Tiling(BaseModel):
     n: int = Field(default=1, ge=1)
     seed: int = Field(default=0, ge=0)
 
-    def corners(self, height: int, width: int) -> list[tuple[int, int]]:
-        """Upper left corner (row, column) of each crop of a field, after it was filled up to `size`."""
+    def corners(self, height: int, width: int, stride: int | None = None) -> list[tuple[int, int]]:
+        """Upper left corner (row, column) of each crop of a field, after it was filled up to `size`.
+
+        Parameters
+        ----------
+        height, width : int
+            Of the field, pixels.
+        stride : int, optional
+            In mode ``"grid"``: crops overlap so that their corners lie at most so far apart.
+        """
         free = (max(0, height - self.size), max(0, width - self.size))
         if self.mode == "center":
             return [(free[0] // 2, free[1] // 2)]
@@ -45,19 +54,23 @@ class Tiling(BaseModel):
             rng = np.random.default_rng(self.seed)
             rows, columns = (rng.integers(0, f + 1, self.n).tolist() for f in free)
             return list(zip(rows, columns, strict=True))
-        rows, columns = (_spread(f, self.size) for f in free)
+        rows, columns = (_spread(f, stride or self.size) for f in free)
         return [(row, column) for row in rows for column in columns]
 
     def crops(self, field: NDArray[np.generic]) -> NDArray[np.generic]:
         """Cut a field of [C, Y, X] into crops [n, C, size, size]; all stains share each window."""
-        filled = _fill(field, self.size)
-        size = self.size
-        return np.stack([filled[:, r : r + size, c : c + size] for r, c in self.corners(*field.shape[1:])])
+        return np.stack(list(self.windows(field)))
+
+    def windows(self, field: NDArray[np.generic], stride: int | None = None) -> Iterator[NDArray[np.generic]]:
+        """Cut the crops [C, size, size] of a field one after the other, in the order of `corners`."""
+        filled, size = _fill(field, self.size), self.size
+        for row, column in self.corners(field.shape[1], field.shape[2], stride):
+            yield filled[:, row : row + size, column : column + size]
 
 
-def _spread(free: int, size: int) -> list[int]:
-    """Starts of the fewest windows that cover ``free + size`` pixels, evenly spread from edge to edge."""
-    count = -(-free // size) + 1
+def _spread(free: int, stride: int) -> list[int]:
+    """Fewest starts from 0 to `free`, evenly spread and at most `stride` apart."""
+    count = -(-free // stride) + 1
     return [round(free * i / (count - 1)) for i in range(count)] if count > 1 else [0]
 
 

@@ -63,3 +63,17 @@ def test_nonsense_is_refused():
         Tiling(mode="random", n=0)
     with pytest.raises(ValidationError):
         Tiling(size=2)
+
+
+@given(sides, sides, st.integers(4, 50), st.integers(1, 60))
+def test_a_denser_grid_leaves_nothing_out_and_keeps_its_steps(height, width, size, stride):
+    tiling = Tiling(size=size)
+    field = np.arange(height * width).reshape(1, height, width)
+    corners = tiling.corners(height, width, min(stride, size))
+    rows, columns = (np.unique(axis) for axis in zip(*corners, strict=True))
+    for steps, extent in ((rows, height), (columns, width)):
+        assert steps[0] == 0 and steps[-1] == max(0, extent - size)
+        assert (np.diff(steps) <= min(stride, size)).all()
+    windows = list(tiling.windows(field, min(stride, size)))
+    assert len(windows) == len(corners)
+    assert set(np.stack(windows).ravel().tolist()) == set(range(height * width))
