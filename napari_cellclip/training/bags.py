@@ -42,12 +42,15 @@ class Bag:
         Wells of one group show the same perturbation and are never each other's negatives.
     weight : float
         How often the well is drawn relative to the others; 0 leaves it out.
+    name : str
+        Id of the well (or of the bag), for messages and splits.
     """
 
     features: NDArray[np.float32]
     captions: tuple[Caption, ...]
     group: str
     weight: float = 1.0
+    name: str = ""
 
 
 def bags_of(
@@ -122,7 +125,7 @@ def group_of(perturbation: Perturbation, group_by: str = "treatment") -> str:
     return f"{perturbation.kind}:{perturbation.name or perturbation.smiles or '|'.join(perturbation.genes)}"
 
 
-def pad(features: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+def pad(features: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
     """Stack bags of different sizes to ``[B, M, 5, D]``, filled up with zeros (which pooling ignores)."""
     size = max(f.shape[0] for f in features)
     out = np.zeros((len(features), size, *features[0].shape[1:]), np.float32)

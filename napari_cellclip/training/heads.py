@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import nn
-from torch.nn import functional
 
-from napari_cellclip.model import CellCLIP, clip_loss, cwcl_loss
+from napari_cellclip.model import CellCLIP
 from napari_cellclip.screen import Progress
-from napari_cellclip.training.bags import Bag, Caption, Tokenise, pad
-from napari_cellclip.training.config import TrainingConfig
-from napari_cellclip.training.optimisation import CosineRestarts, clamp_logit_scale, parameter_groups
+from napari_cellclip.training.bags import Bag, Tokenise
+from napari_cellclip.training.batches import Batches, fingerprint, one_by_one, usable
+from napari_cellclip.training.checkpoints import Checkpoint
+from napari_cellclip.training.config import TrainingConfig, ValidationConfig
+from napari_cellclip.training.curves import Curves
+from napari_cellclip.training.distributed import Processes
+from napari_cellclip.training.steps import Stepper
+from napari_cellclip.training.stopping import Best
+from napari_cellclip.training.text_side import TextSide
+from napari_cellclip.training.validation import score
 from napari_cellclip.vocabulary import CellClipError
+
+__all__ = ["Fitted", "TrainingConfig", "iter_fit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """How a training went.
+
+    Attributes
+    ----------
+    epochs : int
+        Done, those of an earlier part of the run included.
+    best_epoch : int or None
+        The epoch whose weights were kept, 0 for those it started from; ``None`` where nothing was validated.
+    best_score : float or None
+        Their validation score.
+    stopped_early : bool
+        Whether patience ended it.
+    """
+
+    epochs: int
+    best_epoch: int | None
+    best_score: float | None
+    stopped_early: bool
 
 
 def iter_fit(
@@ -31,16 +58,22 @@ def iter_fit(
     unknown_token: int | None = None,
     checkpoint: Path | None = None,
     origin: Mapping[str, str] | None = None,
-) -> Iterator[Progress]:
+    validation: Sequence[Bag] = (),
+    validating: ValidationConfig | None = None,
+    log: Path | None = None,
+    tensorboard: bool = False,
+    processes: Processes | None = None,
+) -> Generator[Progress, None, Fitted]:
     """Train a head in place, one report an epoch; the same seed gives the same weights.
 
-    Every epoch seeds itself from ``(seed, epoch)``, so a run continued from its checkpoint ends exactly where
-    an uninterrupted one does.
+    What a step draws follows from the seed and the step alone, so a run continued from its checkpoint ends
+    exactly where an uninterrupted one does, and several processes draw what one alone would.
 
     Parameters
     ----------
     network : CellCLIP
-        Trained in place on the device its parameters are on.
+        Trained in place on the device its parameters are on. Where it pools by ``"none"`` every field is a
+        sample of its own.
     bags : sequence of Bag
         Wells to learn from.
     tokenise : callable
@@ -54,211 +87,132 @@ def iter_fit(
     origin : mapping of str to str, optional
         What else the run depends on, named for a reader. A checkpoint is continued only with the same origin,
         settings, wells and captions.
+    validation : sequence of Bag
+        Wells to validate on, each under its first caption. With them the weights of the best validation are
+        what is left in the network; the weights it starts from count too.
+    validating : ValidationConfig, optional
+        Which score, how often, and for how long to wait for a better one.
+    log : Path, optional
+        Folder for ``log.csv``.
+    tensorboard : bool
+        Also write TensorBoard events there.
+    processes : Processes, optional
+        The processes that share each batch; alone where not given.
 
     Yields
     ------
     Progress
         Epochs done, with the mean loss in the message.
 
+    Returns
+    -------
+    Fitted
+
     Raises
     ------
     CellClipError
-        If there are fewer than two groups of wells, or the checkpoint belongs to another run.
+        If there are fewer than two groups of wells, features do not fit the network or are not finite, the
+        loss does not fit it or becomes infinite, or the checkpoint belongs to another run.
     """
-    bags = [bag for bag in bags if bag.weight > 0]
+    processes = processes or Processes(network.logit_scale.device)
+    validating = validating or ValidationConfig()
+    bags = usable(bags, network.config.stains, network.config.feature_width)
     if len({bag.group for bag in bags}) < 2:
         raise CellClipError("training needs wells of at least two different perturbations")
-    device = next(network.parameters()).device
-    texts = sorted({caption.text for bag in bags for caption in bag.captions})
-    row_of = {text: row for row, text in enumerate(texts)}
-    tokens_of_all = tokenise(texts)
-    ids, mask = tokens_of_all["input_ids"], tokens_of_all["attention_mask"]
-    numbers = {group: number for number, group in enumerate(sorted({bag.group for bag in bags}))}
-    groups = np.array([numbers[bag.group] for bag in bags])
-    odds = np.array([bag.weight for bag in bags], np.float64)
-    odds /= odds.sum()
-    spread = np.concatenate([bag.features for bag in bags]).std(0)
-
-    batch = min(config.batch, len(bags))
-    steps = max(1, len(bags) // batch)
-    schedule = CosineRestarts(config.rate, config.warmup, steps * config.epochs, config.cycles)
-    optimiser = torch.optim.AdamW(parameter_groups(network.named_parameters(), config.weight_decay), lr=0.0)
-    run = {"settings": asdict(config), **(origin or {}), "wells or captions": _fingerprint(bags)}
-    start = _resume(checkpoint, network, optimiser, run)
-    for epoch in range(start, config.epochs):
-        rng = np.random.default_rng([config.seed, epoch])
-        torch.manual_seed(int(rng.integers(2**62)))
-        network.train()
-        losses = []
-        for step in range(epoch * steps, (epoch + 1) * steps):
-            rows = rng.choice(len(bags), batch, replace=False, p=odds)
-            chosen = [bags[row] for row in rows]
-            images = torch.from_numpy(_images(chosen, config, spread, rng)).to(device)
-            captions = [row_of[_draw(bag.captions, rng)] for bag in chosen]
-            tokens, present = _trim(ids[captions], mask[captions])
-            if config.word_dropout and unknown_token is not None:
-                tokens = _drop_words(tokens, present, config.word_dropout, unknown_token, rng)
-            same = torch.from_numpy(groups[rows]).to(device)
-            loss = contrastive_loss(network, images, tokens.to(device), present.to(device), same, config.loss)
-            optimiser.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), config.max_norm)
-            for group in optimiser.param_groups:
-                group["lr"] = schedule.rate(step + 1)
-            optimiser.step()
-            clamp_logit_scale(network.logit_scale)
-            losses.append(loss.item())
-        if checkpoint is not None:
-            _save(checkpoint, network, optimiser, run, epoch + 1)
-        yield Progress(
-            done=epoch + 1,
-            total=config.epochs,
-            message=f"loss {np.mean(losses):.3f}, temperature 1/{network.logit_scale.exp().item():.1f}",
-            stage="training",
+    validation = usable(validation, network.config.stains, network.config.feature_width)
+    run = {
+        "settings": asdict(config),
+        "architecture": repr((network.config, network.pooling)),
+        **(origin or {}),
+        "wells or captions": fingerprint(bags),
+        "validation": repr((fingerprint(validation), validating)) if validation else "none",
+    }
+    if network.pooling == "none":
+        bags = one_by_one(bags)
+    batches = Batches(bags, config, rank=processes.rank, world=processes.world)
+    further = {bag.captions[0].text for bag in validation} - set(batches.texts)
+    texts = (*batches.texts, *sorted(further))  # those of the batches first: they count theirs from 0
+    with TextSide(network, texts, tokenise, config, unknown_token) as text:
+        stepper = Stepper(network, text, config, batches.steps * config.epochs, processes)
+        found = Checkpoint.read(checkpoint, run) if checkpoint is not None else None
+        if found is not None:
+            _continue(found, network, stepper)
+        done = found.epoch if found is not None else 0
+        best = Best(validating.patience, validating.every, found.best if found is not None else None)
+        curves = Curves(
+            log if processes.main else None,
+            tensorboard=tensorboard,
+            position=found.log if found is not None else 0,
+            step=found.step if found is not None else 0,
         )
+
+        def validate(epoch: int) -> dict[str, float]:
+            """Figures of the weights as they are; the main process's, so that all decide alike."""
+            mine = score(network, validation, text.embed) if processes.main else None
+            judged = processes.agree(mine)
+            assert judged is not None
+            best.see(network, epoch, judged.score(validating.score))
+            return {f"validation_{name}": judged.score(name) for name in judged.text_to_image}
+
+        with closing(curves), ThreadPoolExecutor(1) as ahead:
+            if validation and found is None:
+                curves.add(0, 0, validate(0))
+            upcoming = ahead.submit(batches, done * batches.steps)
+            for epoch in range(done + 1, config.epochs + 1):
+                if best.over(epoch - 1):
+                    break
+                losses = []
+                for step in range((epoch - 1) * batches.steps, epoch * batches.steps):
+                    batch = upcoming.result()
+                    upcoming = ahead.submit(batches, step + 1)  # while this one is computed
+                    figures = stepper(step, batch)
+                    losses.append(figures["loss"])
+                    last = step + 1 == epoch * batches.steps
+                    if last and validation and (epoch % validating.every == 0 or epoch == config.epochs):
+                        figures |= validate(epoch)
+                    curves.add(step + 1, epoch, figures)
+                done = epoch
+                if checkpoint is not None and processes.main and epoch % config.checkpoint_every == 0:
+                    _save(checkpoint, run, epoch, batches.steps, network, stepper, best, curves.position)
+                processes.wait()
+                yield Progress(
+                    epoch, config.epochs, _message(losses, network, figures, best), stage="training"
+                )
+        best.restore(network)
     network.eval()
+    return Fitted(done, best.epoch, best.score, stopped_early=best.over(done) and done < config.epochs)
 
 
-def contrastive_loss(
-    network: CellCLIP,
-    images: torch.Tensor,
-    tokens: torch.Tensor,
-    present: torch.Tensor,
-    groups: torch.Tensor,
-    loss: str,
-) -> torch.Tensor:
-    """Loss of one batch of wells and captions.
-
-    Parameters
-    ----------
-    network : CellCLIP
-        The head.
-    images : Tensor, shape (B, M, 5, D)
-        Padded bags.
-    tokens, present : Tensor of int64, shape (B, length)
-        Captions and their masks.
-    groups : Tensor of int64, shape (B,)
-        Wells of the same number are right answers to each other's captions, never negatives.
-    loss : {"cwcl", "clip"}
-        Which loss.
-
-    Returns
-    -------
-    Tensor
-        Scalar.
-    """
-    pooled = network.encode_mil(images)
-    image = functional.normalize(network.encode_image(pooled), dim=-1)
-    text = functional.normalize(encode_captions(network, tokens, present), dim=-1)
-    scale = network.logit_scale
-    if loss == "cwcl":
-        return cwcl_loss(image, text, pooled, scale, groups=groups, same_perturbation="positive")
-    return clip_loss(image, text, scale, groups=groups, same_perturbation="positive")
-
-
-def encode_captions(
-    network: CellCLIP, tokens: torch.Tensor, present: torch.Tensor, *, at_once: int = 32
-) -> torch.Tensor:
-    """Embed captions with those of like length together, each lot padded to its own longest only.
-
-    A few structures (SMILES) in a batch would otherwise make every short caption as dear as they are.
-
-    Parameters
-    ----------
-    network : CellCLIP
-        The head.
-    tokens, present : Tensor of int64, shape (B, length)
-        Captions and their masks.
-    at_once : int
-        Captions in a lot.
-
-    Returns
-    -------
-    Tensor, shape (B, E)
-        Not normalised, in the order given.
-    """
-    order = torch.argsort(present.sum(1), stable=True)
-    lots = [network.encode_text(*_trim(tokens[rows], present[rows])) for rows in order.split(at_once)]
-    return torch.cat(lots)[torch.argsort(order)]
-
-
-def _images(
-    bags: Sequence[Bag], config: TrainingConfig, spread: NDArray[np.float32], rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """Random non-empty subsets of the fields of each well, with noise, padded to ``[B, M, 5, D]``."""
-    chosen = []
-    for bag in bags:
-        most = min(config.fields, len(bag.features))
-        picked = rng.choice(len(bag.features), rng.integers(1, most + 1), replace=False)
-        features = bag.features[picked]
-        if config.feature_noise:
-            noise = rng.standard_normal(features.shape, dtype=np.float32)
-            features = features + config.feature_noise * spread * noise
-        chosen.append(features.astype(np.float32, copy=False))
-    return pad(chosen)
-
-
-def _draw(captions: Sequence[Caption], rng: np.random.Generator) -> str:
-    odds = np.array([caption.odds for caption in captions])
-    return captions[rng.choice(len(captions), p=odds / odds.sum())].text
-
-
-def _trim(ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cut a batch of padded captions to its longest one."""
-    longest = int(mask.sum(1).max())
-    return ids[:, :longest], mask[:, :longest]
-
-
-def _drop_words(
-    ids: torch.Tensor, mask: torch.Tensor, share: float, unknown: int, rng: np.random.Generator
-) -> torch.Tensor:
-    """Replace a share of the tokens by the unknown one; the first and last (the frame of the text) stay."""
-    position = torch.arange(ids.shape[1])[None]
-    inner = (position > 0) & (position < mask.sum(1, keepdim=True) - 1)
-    dropped = torch.from_numpy(rng.random(tuple(ids.shape)) < share) & inner
-    return torch.where(dropped, torch.full_like(ids, unknown), ids)
-
-
-def _fingerprint(bags: Sequence[Bag]) -> str:
-    """SHA-256 over all that is learnt from: groups, weights, captions and features, in their order."""
-    digest = hashlib.sha256()
-    for bag in bags:
-        captions = [(caption.text, float(caption.odds)) for caption in bag.captions]
-        digest.update(repr((bag.group, float(bag.weight), captions, bag.features.shape)).encode())
-        digest.update(np.ascontiguousarray(bag.features, np.float32).tobytes())
-    return digest.hexdigest()
+def _continue(found: Checkpoint, network: CellCLIP, stepper: Stepper) -> None:
+    network.load_state_dict(found.model)
+    stepper.optimiser.load_state_dict(dict(found.optimiser))
+    stepper.scaler.load_state_dict(dict(found.scaler))
 
 
 def _save(
-    path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, run: Mapping[str, object], epoch: int
+    path: Path,
+    run: Mapping[str, object],
+    epoch: int,
+    steps: int,
+    network: CellCLIP,
+    stepper: Stepper,
+    best: Best,
+    log: int,
 ) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    state = {
-        "model": network.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "run": dict(run),
-        "epoch": epoch,
-    }
-    with partial.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    Checkpoint(
+        run=run,
+        epoch=epoch,
+        step=epoch * steps,
+        model=network.state_dict(),
+        optimiser=stepper.optimiser.state_dict(),
+        scaler=stepper.scaler.state_dict(),
+        best=best.state,
+        log=log,
+    ).write(path)
 
 
-def _resume(
-    path: Path | None, network: nn.Module, optimiser: torch.optim.Optimizer, run: Mapping[str, object]
-) -> int:
-    if path is None or not path.exists():
-        return 0
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    saved = state.get("run", {})
-    if others := [name for name, value in run.items() if saved.get(name) != value]:
-        raise CellClipError(
-            f"{path} belongs to a training with other {', '.join(others)}: remove this file to start anew,"
-            " or train into another folder"
-        )
-    network.load_state_dict(state["model"])
-    optimiser.load_state_dict(state["optimiser"])
-    return int(state["epoch"])
+def _message(losses: list[float], network: CellCLIP, figures: Mapping[str, float], best: Best) -> str:
+    words = f"loss {np.mean(losses):.3f}, temperature 1/{network.logit_scale.exp().item():.1f}"
+    if (found := figures.get("validation_mrr")) is not None:
+        words += f", validation MRR {found:.3f} (best epoch {best.epoch})"
+    return words

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,7 +105,6 @@ def score_bags(
     bags: Sequence[Bag],
     tokenise: Tokenise,
     *,
-    fields: int | None = None,
     at_once: int = 64,
 ) -> Retrieval:
     """Score a head on bags it was not trained on, each under its first caption.
@@ -118,32 +117,37 @@ def score_bags(
         Features of any number of fields; all are used.
     tokenise : callable
         Texts to token ids and mask.
-    fields : int, optional
-        Use only the first so many fields of a bag.
     at_once : int
-        Bags or texts in one pass.
+        Texts in one pass.
 
     Returns
     -------
     Retrieval
     """
+    return score(network, bags, lambda texts: embed_texts(network, texts, tokenise, at_once=at_once))
+
+
+def score(
+    network: CellCLIP, bags: Sequence[Bag], embed: Callable[[Sequence[str]], NDArray[np.float32]]
+) -> Retrieval:
+    """As `score_bags`, with `embed` for the captions."""
     texts = [bag.captions[0].text for bag in bags]
-    image = embed_bags(network, [bag.features[:fields] for bag in bags], at_once=at_once)
-    unique = sorted(set(texts), key=lambda text: (len(text), text))
-    vectors = embed_texts(network, unique, tokenise, at_once=at_once)
+    unique = sorted(set(texts))
+    vectors = embed(unique)
     row = {text: i for i, text in enumerate(unique)}
+    image = embed_bags(network, [bag.features for bag in bags])
     return retrieval(image, vectors[[row[text] for text in texts]], texts)
 
 
 def embed_bags(
-    network: CellCLIP, bags: Sequence[NDArray[np.float32]], *, at_once: int = 64
+    network: CellCLIP, bags: Sequence[NDArray[np.floating]], *, at_once: int = 64
 ) -> NDArray[np.float32]:
     """Embed bags ``[m, 5, D]`` without dropout: float32 ``[n, E]``."""
-    device = next(network.parameters()).device
+    device = network.logit_scale.device
     was = network.training
     network.eval()
     found = []
-    with torch.inference_mode():
+    with torch.no_grad():
         for start in range(0, len(bags), at_once):
             images = torch.from_numpy(pad(bags[start : start + at_once])).to(device)
             found.append(network.embed_bags(images).float().cpu().numpy())
@@ -155,16 +159,18 @@ def embed_texts(
     network: CellCLIP, texts: Sequence[str], tokenise: Tokenise, *, at_once: int = 64
 ) -> NDArray[np.float32]:
     """Embed texts without dropout: float32 ``[n, E]``."""
-    device = next(network.parameters()).device
+    device = network.logit_scale.device
     was = network.training
     network.eval()
-    found = []
-    with torch.inference_mode():
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # alike ones waste least on padding
+    out = np.zeros((len(texts), network.config.embed_dim), np.float32)
+    with torch.no_grad():
         for start in range(0, len(texts), at_once):
-            tokens = {name: ids.to(device) for name, ids in tokenise(texts[start : start + at_once]).items()}
-            found.append(network.encode_text(**tokens).float().cpu().numpy())
+            lot = order[start : start + at_once]
+            tokens = {name: ids.to(device) for name, ids in tokenise([texts[i] for i in lot]).items()}
+            out[lot] = network.encode_text(**tokens).float().cpu().numpy()
     network.train(was)
-    return np.concatenate(found) if found else np.zeros((0, network.config.embed_dim), np.float32)
+    return out
 
 
 def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -14,7 +14,8 @@ from torch.nn import functional
 from napari_cellclip.model import CellCLIP
 from napari_cellclip.model.cellclip import CellCLIPConfig
 from napari_cellclip.training.bags import Bag, Caption, pad
-from napari_cellclip.training.heads import TrainingConfig, encode_captions, iter_fit
+from napari_cellclip.training.heads import TrainingConfig, iter_fit
+from napari_cellclip.training.text_side import TextSide, drop_words
 from napari_cellclip.vocabulary import CellClipError
 
 WORDS = ("frame", "end", "unknown", "red", "green", "blue", "grey", "cells")
@@ -139,22 +140,28 @@ def test_a_checkpoint_of_other_wells_captions_or_origin_is_refused(tmp_path: Pat
 
 
 def test_dropped_words_keep_the_frame() -> None:
-    from napari_cellclip.training.heads import _drop_words
-
     tokens = tokenise(["red cells", "blue"])
     ids, mask = tokens["input_ids"], tokens["attention_mask"]
-    dropped = _drop_words(ids, mask, 1.0, 2, np.random.default_rng(0))
+    dropped = drop_words(ids, mask, np.ones(ids.shape, bool), 2)
     assert dropped.tolist() == [[0, 2, 2, 1], [0, 2, 1, 1]]
     assert torch.equal(ids, tokenise(["red cells", "blue"])["input_ids"])
 
 
-def test_captions_in_lots_are_embedded_as_all_at_once() -> None:
+@pytest.mark.parametrize("text", ["full", "frozen"])
+def test_captions_in_lots_are_embedded_as_all_at_once(text: str) -> None:
     net = network().eval()
-    tokens = tokenise([" ".join(["red"] * n) for n in (3, 1, 5, 2, 4, 1)])
+    texts = [" ".join(["red"] * n) for n in (3, 1, 5, 2, 4)]
     with torch.inference_mode():
-        together = net.encode_text(**tokens)
-        lots = encode_captions(net, tokens["input_ids"], tokens["attention_mask"], at_once=2)
-    torch.testing.assert_close(lots, together, rtol=1e-5, atol=1e-6)
+        together = functional.normalize(net.encode_text(**tokenise(texts)), dim=-1)
+    rows = np.array([2, 0, 0, 4, 1, 3])
+    config = TrainingConfig(text=text)  # type: ignore[arg-type]
+    with TextSide(net, texts, tokenise, config) as side, torch.no_grad():
+        lots = side.lots(rows, 2, step=0, first=0)
+        assert [len(places) for places, _ in lots] == [2, 2, 2]
+        for places, embed in lots:
+            torch.testing.assert_close(embed(), together[rows[places.numpy()]], rtol=1e-5, atol=1e-6)
+        one = functional.normalize(torch.from_numpy(side.embed(texts)), dim=-1)
+    torch.testing.assert_close(one, together, rtol=1e-5, atol=1e-6)
 
 
 def test_wells_of_weight_zero_are_left_out() -> None:
