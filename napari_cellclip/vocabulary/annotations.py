@@ -1,0 +1,100 @@
+"""What compounds do: mechanisms with reference compounds, targets and the words people use for them.
+
+The table of this package is in two files that repeat nothing of each other: ``mechanisms.json`` holds the
+mechanisms that can also be simulated (:mod:`napari_cellclip.vocabulary.mechanisms`), ``annotations.json`` the
+others. Structures are those of the Drug Repurposing Hub (Corsello et al. 2017, doi:10.1038/nm.4306) where it
+has the compound; each row was gone through by hand with the hub's annotation beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from napari_cellclip.vocabulary.mechanisms import INERT_COMPOUNDS, MECHANISMS, Compound
+
+OWN_TABLE = "table of this package"
+"""How the table that comes with this package is called where a source is shown."""
+
+
+class Effect(StrEnum):
+    """What a mechanism does to its targets."""
+
+    INHIBITS = "inhibits"
+    ACTIVATES = "activates"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A mechanism of action as a reference for wording questions.
+
+    Attributes
+    ----------
+    key : str
+        Identifier, ``"egfr_inhibitor"``.
+    name : str
+        Usual name, ``"EGFR inhibitor"``.
+    phrases : tuple of str
+        Other ways of saying it.
+    compounds : tuple of Compound
+        Best known first.
+    targets : tuple of str
+        Genes whose products the compounds act upon (HGNC symbols).
+    knockouts : tuple of str
+        Genes whose knockout is expected to look alike; none for activators.
+    effect : Effect
+    """
+
+    key: str
+    name: str
+    phrases: tuple[str, ...]
+    compounds: tuple[Compound, ...]
+    targets: tuple[str, ...]
+    knockouts: tuple[str, ...]
+    effect: Effect
+
+
+_ACTIVATING = ("tubulin_stabiliser", "er_stress", "mito_uncoupler", "lysosomotropic")
+
+
+def _simulated() -> tuple[Reference, ...]:
+    """The mechanisms of ``mechanisms.json``; its genes are those whose knockout looks alike."""
+    return tuple(
+        Reference(
+            found.key,
+            found.name,
+            found.phrases,
+            found.compounds,
+            tuple(dict.fromkeys(gene for c in found.compounds for gene in c.genes)),
+            found.genes,
+            Effect.OTHER if found.key in _ACTIVATING else Effect.INHIBITS,
+        )
+        for found in MECHANISMS
+    )
+
+
+def _row(row: dict[str, Any]) -> Reference:
+    effect, genes = Effect(row["effect"]), tuple(row["genes"])
+    compounds = tuple(
+        Compound(c["name"], c["smiles"], tuple(c["genes"]), tuple(c["synonyms"])) for c in row["compounds"]
+    )
+    knockouts = genes if effect is Effect.INHIBITS else ()
+    return Reference(row["key"], row["name"], tuple(row["phrases"]), compounds, genes, knockouts, effect)
+
+
+@cache
+def references() -> tuple[Reference, ...]:
+    """All mechanisms of this package's table, those that can be simulated first."""
+    text = Path(__file__).with_name("annotations.json").read_text(encoding="utf-8")
+    return (*_simulated(), *(_row(row) for row in json.loads(text)["mechanisms"]))
+
+
+@cache
+def known_compounds() -> tuple[Compound, ...]:
+    """All compounds of this package's table, the inert ones last."""
+    return (*(compound for found in references() for compound in found.compounds), *INERT_COMPOUNDS)
