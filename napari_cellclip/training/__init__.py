@@ -6,10 +6,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_cellclip.training.bags import Bag, Caption, bags_of
+    from napari_cellclip.training.bags import Bag, Caption
     from napari_cellclip.training.config import RunConfig, TrainingConfig, ValidationConfig
     from napari_cellclip.training.heads import iter_fit
     from napari_cellclip.training.runs import iter_train, train
+    from napari_cellclip.training.screen_bags import bags_of
     from napari_cellclip.training.splits import Split, folds, refuse_leakage, split_wells
     from napari_cellclip.training.validation import Retrieval, retrieval, score_bags
 
@@ -21,7 +22,7 @@ _FILE_OF = {
     "Split": "splits",
     "TrainingConfig": "config",
     "ValidationConfig": "config",
-    "bags_of": "bags",
+    "bags_of": "screen_bags",
     "folds": "splits",
     "iter_fit": "heads",
     "iter_train": "runs",

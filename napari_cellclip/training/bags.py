@@ -1,23 +1,24 @@
-"""Bags: the wells a CellCLIP head learns from, with the captions each may be shown."""
+"""Bags: what a CellCLIP head learns from, with the captions each may be shown."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cellclip.model import PromptTemplates
-from napari_cellclip.screen import Screen
-from napari_cellclip.vocabulary import CellClipError, Control, Kind, Perturbation
+from napari_cellclip.vocabulary import Control, Perturbation
 
 if TYPE_CHECKING:
     import torch
 
 Tokenise = Callable[[Sequence[str]], "Mapping[str, torch.Tensor]"]
 """Texts to ``input_ids`` and ``attention_mask``, int64 ``[n, length]`` each."""
+
+NEGATIVE_CONTROL = "negative control"
+"""Group of vehicle, non-targeting and untreated wells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,73 +54,10 @@ class Bag:
     name: str = ""
 
 
-def bags_of(
-    screens: Iterable[Screen],
-    templates: PromptTemplates,
-    *,
-    cell_line: str = "U2OS",
-    group_by: str = "treatment",
-) -> list[Bag]:
-    """Make bags from encoded screens and their plate maps.
-
-    Empty wells and wells without a named perturbation are left out.
-
-    Parameters
-    ----------
-    screens : iterable of Screen
-        Encoded with one and the same channel encoder.
-    templates : PromptTemplates
-        Wording of the captions, from the model card.
-    cell_line : str
-        Used where the plate map names none.
-    group_by : {"treatment", "mechanism"}
-        What makes two wells the same perturbation; wells without a mechanism fall back to their treatment.
-
-    Returns
-    -------
-    list of Bag
-
-    Raises
-    ------
-    CellClipError
-        If no well has both features and a caption, or screens differ in their encoder.
-    """
-    bags: list[Bag] = []
-    hashes: set[str] = set()
-    for screen in screens:
-        hashes.add(screen.card.encoder_hash)
-        if len(hashes) > 1:
-            raise CellClipError(
-                f"screen {screen.name} was encoded with another channel encoder than the first: encode all"
-                " screens with the same model before training on them"
-            )
-        sites = screen.fields
-        for well in screen.well_ids:
-            perturbation = screen.perturbation(well)
-            text = caption_of(perturbation, templates, cell_line)
-            ids = list(sites.index[sites["Metadata_Well_id"] == well]) if text else []
-            if ids:
-                bags.append(Bag(screen.features(ids), (Caption(text),), group_of(perturbation, group_by)))
-    if not bags:
-        raise CellClipError(
-            "no well of these screens has both features and a named perturbation: add a plate map"
-        )
-    return bags
-
-
-def caption_of(perturbation: Perturbation, templates: PromptTemplates, cell_line: str) -> str:
-    """Caption of a well in the model card's words; empty where the plate map does not say what was done."""
-    if perturbation.control is Control.EMPTY or perturbation.kind is Kind.UNKNOWN:
-        return ""
-    if not (perturbation.name or perturbation.smiles or perturbation.genes or perturbation.control):
-        return ""
-    return templates.for_perturbation(perturbation, perturbation.cell_line or cell_line)
-
-
 def group_of(perturbation: Perturbation, group_by: str = "treatment") -> str:
     """Name under which wells count as the same perturbation; dose plays no part in it."""
-    if perturbation.is_negative_control:
-        return "negative control"
+    if perturbation.is_negative_control or perturbation.control is Control.EMPTY:
+        return NEGATIVE_CONTROL
     if group_by == "mechanism" and perturbation.mechanism:
         return perturbation.mechanism
     return f"{perturbation.kind}:{perturbation.name or perturbation.smiles or '|'.join(perturbation.genes)}"

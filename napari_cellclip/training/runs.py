@@ -13,8 +13,9 @@ import torch
 from napari_cellclip.model import CellCLIP, Model, ModelCard, load_model, resolve_device, save_model
 from napari_cellclip.model.card import CARD_FILE
 from napari_cellclip.screen import Progress, Screen
-from napari_cellclip.training.bags import bags_of
-from napari_cellclip.training.heads import TrainingConfig, iter_fit
+from napari_cellclip.training.config import TrainingConfig
+from napari_cellclip.training.heads import iter_fit
+from napari_cellclip.training.screen_bags import bags_of
 from napari_cellclip.vocabulary import CellClipError
 
 CHECKPOINT = "checkpoint.pt"

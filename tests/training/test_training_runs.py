@@ -14,7 +14,8 @@ from napari_cellclip.model import Model, PromptTemplates, load_model
 from napari_cellclip.plates import PlateMap
 from napari_cellclip.screen import Screen
 from napari_cellclip.training import TrainingConfig, bags_of, iter_train, train
-from napari_cellclip.training.bags import caption_of, group_of
+from napari_cellclip.training.bags import group_of
+from napari_cellclip.training.platemap_captions import caption_of
 from napari_cellclip.training.runs import _seen
 from napari_cellclip.vocabulary import CellClipError, Control, Kind, Perturbation
 
