@@ -14,6 +14,7 @@ from napari_cellclip.cli.demo import demo
 from napari_cellclip.cli.encode import encode
 from napari_cellclip.cli.evaluate import evaluate
 from napari_cellclip.cli.info import info
+from napari_cellclip.cli.models import models
 from napari_cellclip.cli.simulate import simulate
 from napari_cellclip.cli.train import train
 from napari_cellclip.cli.version import version
@@ -73,4 +74,5 @@ app = typer.Typer(
 
 for verb in (demo, simulate, info, encode, ask, train, version):
     app.command()(verb)
+app.add_typer(models, name="models")
 app.add_typer(evaluate, name="evaluate")

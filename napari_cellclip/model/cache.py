@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,4 +42,5 @@ def add_note(name: str, key: str, value: dict[str, Any]) -> None:
         part.write_text(json.dumps({**read_notes(name), key: value}, indent=2) + "\n", encoding="utf-8")
         os.replace(part, path)
     except OSError:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()

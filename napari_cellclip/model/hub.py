@@ -22,6 +22,10 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
+class AbsentError(ModelError):
+    """A repository has no such file, or none on this computer while the network may not be used."""
+
+
 def hub_files(card: ModelCard) -> tuple[FileCard, ...]:
     """Every file that loading the model takes from the hub; empty for a model that is whole in its folder."""
     files: list[FileCard] = []
@@ -130,7 +134,8 @@ def verify(path: Path, file: FileCard) -> FileCard:
             f"{path} is not the file its model card describes (sha256 {found[:12]}… instead of "
             f"{file.sha256[:12]}…): get the model again"
         )
-    return file.model_copy(update={"sha256": found})
+    size = {"size": path.stat().st_size} if file.repo else {}
+    return file.model_copy(update={"sha256": found, **size})
 
 
 def pinned(file: FileCard) -> FileCard:
@@ -141,7 +146,7 @@ def pinned(file: FileCard) -> FileCard:
     update = {
         "revision": commit if _COMMIT.fullmatch(str(commit)) else file.revision,
         "sha256": file.sha256 or str(known.get("sha256", "")),
-        "size": file.size or int(known.get("size", 0)),
+        "size": int(known.get("size", 0)) or file.size,
     }
     return FileCard.model_validate({**file.model_dump(), **update})
 
@@ -203,6 +208,17 @@ def stated_by_hub(file: FileCard) -> FileCard:
             "sha256": told.etag if told.etag and _SHA256.fullmatch(told.etag) else file.sha256,
         }
     )
+
+
+def stated_licence(repo: str) -> str:
+    """The licence that a repository's page states; empty where it states none or cannot be asked."""
+    from huggingface_hub import HfApi
+
+    try:
+        told = HfApi().model_info(repo, timeout=10).card_data
+    except Exception:  # offline, or gone: nothing is lost, the page itself says it
+        return ""
+    return str(told.get("license") or "") if told else ""
 
 
 @dataclass(frozen=True)
@@ -312,10 +328,17 @@ def _require_etag(part: Path, etag: str, file: FileCard) -> None:
 
 
 def _unreachable(file: FileCard, error: Exception) -> ModelError:
-    offline = type(error).__name__ == "OfflineModeIsEnabled" or "offline mode" in str(error).lower()
+    from huggingface_hub.errors import EntryNotFoundError, OfflineModeIsEnabled, RepositoryNotFoundError
+
+    if isinstance(error, RepositoryNotFoundError):
+        return ModelError(f"the hub has no repository {file.repo}, or asks to log in for it: check its name")
+    if isinstance(error, EntryNotFoundError) and not isinstance(error, FileNotFoundError):
+        return AbsentError(f"{file.repo} has no file {file.file} at {file.revision or 'main'}")
+    offline = isinstance(error, OfflineModeIsEnabled) or "offline mode" in str(error).lower()
     why = "HF_HUB_OFFLINE is set" if offline else type(error).__name__
     do = "unset it" if offline else "check the connection and try again, what has arrived is kept"
-    return ModelError(
+    kind = AbsentError if offline else ModelError
+    return kind(
         f"{file.file} of {file.repo} could not be fetched ({why}): {do}, or give the path of files fetched "
         "elsewhere"
     )

@@ -81,6 +81,8 @@ class Source:
                 "with the folder of a DINOv2 (on the command line --encoder)"
             )
         weights = self.card.encoder.weights
+        if self.card.encoder.kind == "profile":
+            return self.folder or Path(), weights  # measured elsewhere: there is nothing to load
         if not weights.repo:
             path = self._local(weights)
             return path, verify(weights_file(path), weights)
@@ -94,7 +96,7 @@ class Source:
 
     def check(self, path: Path, asked: FileCard, found: FileCard) -> FileCard:
         """Compare a hub file's bytes with its card and note them."""
-        verified = verify(weights_file(path), found)
+        verified = verify(path / found.file if path.is_dir() else path, found)
         pin(asked, verified)
         return verified
 

@@ -217,7 +217,7 @@ def _words(folder: Path, cellclip: CellCLIP) -> WordPieceTokenizer | Fingerprint
 def _require_same_sizes(card: ModelCard, cellclip: CellCLIP) -> None:
     config = cellclip.config
     for what, has, says in (
-        ("numbers a stain", config.features or config.width, card.encoder.dim),
+        ("numbers a stain", config.feature_width, card.encoder.dim),
         ("numbers an embedding", config.embed_dim, card.embed_dim),
         ("stains", config.stains, len(card.stain_order)),
     ):
