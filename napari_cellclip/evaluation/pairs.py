@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -195,7 +195,16 @@ def significance(
     DataFrame
         Indexed by group: ``n``, ``mean_average_precision``, ``p``, ``q``, ``retrieved`` (q below `fdr`),
         ``random`` (what random rankings reach on average).
+
+    Raises
+    ------
+    CellClipError
+        If there is no such method.
     """
+    if method not in get_args(Significance) or ties not in get_args(Ties):
+        raise CellClipError(
+            f"{method!r} is no way to a p value: use one of {', '.join(get_args(Significance))}"
+        )
     from copairs import compute
     from scipy.stats import false_discovery_control
 

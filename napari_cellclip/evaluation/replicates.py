@@ -183,5 +183,5 @@ def precision_picture(table: pd.DataFrame, fdr: float, label: str) -> Figure:
     axes.axvline(table["random"].mean(), color="black", linewidth=0.8, linestyle="dashed", label="random mAP")
     axes.set(xlabel=label, ylabel="-log10 q", xlim=(-0.02, 1.02))
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="upper left")
+    axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return figure

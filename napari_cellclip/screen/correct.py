@@ -190,6 +190,8 @@ def correct(
     elif method == "pca":
         shared = _principal(x[fit])
     else:
+        if scaler not in get_args(Scaler):
+            raise ScreenError(f"a plate is scaled on {' or '.join(get_args(Scaler))}, not on {scaler!r}")
         shared = _kernel_pca(x[fit], kernel, components)
         scaled_on = finite if scaler == "all wells" else fit
         settings |= {"kernel": kernel, "components": min(components, int(fit.sum())), "scaler": scaler}

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import typer
 
+from napari_cellclip.cli.evaluate.compound_gene import compound_gene
+from napari_cellclip.cli.evaluate.relationships import relationships
+from napari_cellclip.cli.evaluate.replicates import replicates
+from napari_cellclip.cli.evaluate.retrieval import retrieval
 from napari_cellclip.cli.evaluate.simulated import simulated
+from napari_cellclip.cli.evaluate.sisters import sisters
 
 evaluate = typer.Typer(
     no_args_is_help=True,
@@ -18,3 +23,8 @@ evaluate = typer.Typer(
 )
 
 evaluate.command("simulated")(simulated)
+evaluate.command("retrieval")(retrieval)
+evaluate.command("replicates")(replicates)
+evaluate.command("sisters")(sisters)
+evaluate.command("relationships")(relationships)
+evaluate.command("compound-gene")(compound_gene)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from napari_cellclip.evaluation.correction import Correction
+    from napari_cellclip.evaluation.embeddings import EmbeddingTable
+
 OutOption = Annotated[
     Path,
     typer.Option(
@@ -36,7 +39,97 @@ UpdateCardOption = Annotated[
     ),
 ]
 
+SourcesArgument = Annotated[
+    list[Path],
+    typer.Argument(
+        exists=True,
+        metavar="SOURCE",
+        show_default=False,
+        help="Screen folders of one model; or one file of embeddings (Parquet or CSV with Metadata_ columns, "
+        "HDF5 with 'embeddings' and 'well_id').",
+    ),
+]
+
+MetadataOption = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        show_default=False,
+        help="A table that says more of a file's rows, joined on the first column they share.",
+    ),
+]
+
+ControlsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN=VALUE",
+        show_default=False,
+        help="Which rows are the negative controls, where the table does not say so itself.",
+    ),
+]
+
+ByOption = Annotated[
+    str,
+    typer.Option("--by", metavar="COLUMN", help="Column that tells perturbations apart; else name and dose."),
+]
+
+WithinOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="A further column in which replicates must agree, such as a time point; once for each.",
+    ),
+]
+
+CorrectOption = Annotated[
+    str,
+    typer.Option(
+        "--correct",
+        metavar="METHOD",
+        help="Batch correction fitted on negative controls: none, center, sphering, tvn, pca, kernel_pca.",
+    ),
+]
+
+KernelOption = Annotated[str, typer.Option(help="Of kernel_pca: linear, poly or rbf.")]
+
+ComponentsOption = Annotated[int, typer.Option(min=1, help="Of kernel_pca.")]
+
+ScalerOption = Annotated[
+    str,
+    typer.Option(
+        help="What kernel_pca scales a plate on: 'controls' (the paper) or 'all wells' (the published code)."
+    ),
+]
+
+BatchOption = Annotated[
+    str, typer.Option(metavar="COLUMN", help="Column of plates or experiments for the correction.")
+]
+
+ConsensusOption = Annotated[
+    str, typer.Option("--consensus", help="Of a perturbation's wells: mean or median.")
+]
+
+NullOption = Annotated[
+    int, typer.Option("--null", min=100, help="Random rankings of each shape; the paper took 100000.")
+]
+
 SeedOption = Annotated[int, typer.Option("--seed", help="Of everything drawn at random.")]
+
+
+def embeddings(sources: list[Path], metadata: Path | None, controls: str | None) -> EmbeddingTable:
+    """Read what is to be judged; see :func:`napari_cellclip.evaluation.embeddings.read_embeddings`."""
+    from napari_cellclip.evaluation.embeddings import read_embeddings
+
+    table = read_embeddings(sources, metadata)
+    return table if controls is None else table.with_controls(controls)
+
+
+def correction(method: str, kernel: str, components: int, scaler: str, batch: str) -> Correction:
+    """Make a correction of what was typed; a word that is none is refused when it is applied."""
+    from napari_cellclip.evaluation.correction import Correction
+
+    return Correction(method, kernel, components, scaler, batch)  # type: ignore[arg-type]
 
 
 def conclude(
