@@ -134,7 +134,7 @@ def new(
 
     Example: napari-cellclip models new --encoder facebook/dinov2-small --out my-model
     """
-    from napari_cellclip.model.new_model import encoder_source, new_model
+    from napari_cellclip.model.untrained import encoder_source, new_model
     from napari_cellclip.model.source import Source
 
     source = encoder_source(encoder, revision=revision)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_cellclip.model.small_encoder import SmallEncoder
     from napari_cellclip.model.tiling import Tiling
     from napari_cellclip.model.tokenizer import WordPieceTokenizer
+    from napari_cellclip.model.untrained import new_model
     from napari_cellclip.model.weights import load_model, save_model
 
 _FILE_OF = {
@@ -43,6 +44,7 @@ _FILE_OF = {
     "cwcl_loss": "losses",
     "load_model": "weights",
     "needs_bias": "losses",
+    "new_model": "untrained",
     "resolve_device": "bundle",
     "save_model": "weights",
 }
@@ -68,6 +70,7 @@ __all__ = [
     "cwcl_loss",
     "load_model",
     "needs_bias",
+    "new_model",
     "resolve_device",
     "save_model",
 ]

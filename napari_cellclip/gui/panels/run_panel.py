@@ -243,9 +243,11 @@ class RunPanel(QWidget):
         self.model.setCurrentIndex(max(0, self.model.findData("demo")))
 
     def _model_chosen(self) -> None:
+        from napari_cellclip.model.licences import is_accepted
+
         card = self._cards.get(self.model.currentData())
         self.accept.setChecked(False)
-        self.accept.setVisible(card is not None and bool(card.licence_text))
+        self.accept.setVisible(card is not None and not is_accepted(card))
         if card is None:
             self.card.clear()
             return
