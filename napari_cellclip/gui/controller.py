@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from napari_cellclip.gui.reasons import Reasons
 from napari_cellclip.gui.session import Session, session_of
 from napari_cellclip.gui.settings import read_settings
 from napari_cellclip.gui.wishes import Question, RunPlan, Task, Work
@@ -107,6 +108,7 @@ class Controller:
         session.map_wished.connect(self.on_map)
         session.stopped.connect(self.on_stopped)
         session.screen_changed.connect(self.on_screen_changed)
+        self._reasons = Reasons(session, self._lines)
 
     def close(self) -> None:
         """Drop all work."""

@@ -7,6 +7,7 @@ writes the result back. No toolkit is imported here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_cellclip.explore import Answer, Projection
+    from napari_cellclip.explore.explain import StainContributions
     from napari_cellclip.plates import Plate, PlateMap, Site, Well
     from napari_cellclip.screen import Screen
 
@@ -43,6 +45,7 @@ class Session:
     wells_changed = Signal()
     answer_changed = Signal()
     maps_changed = Signal()
+    contributions_changed = Signal()
     view_changed = Signal(object)
     shown_changed = Signal(object)
     work_changed = Signal(str, object)
@@ -54,6 +57,7 @@ class Session:
     encode_wished = Signal(object)
     map_wished = Signal(str)
     canvas_map_wished = Signal()
+    explain_wished = Signal(object)
     stopped = Signal(str)
 
     def __init__(self) -> None:
@@ -62,6 +66,7 @@ class Session:
         self._platemap: PlateMap | None = None
         self._screen: Screen | None = None
         self._answer: Answer | None = None
+        self._contributions: StainContributions | None = None
         self._maps = Projections()
         self._view = View()
         self._suggested = self._view.threshold
@@ -96,9 +101,21 @@ class Session:
     def answer(self, answer: Answer | None) -> None:
         self._answer = answer
         self._wells = None
+        self.contributions = None
         self._suggest_threshold()
         self.answer_changed.emit()
         self.wells_changed.emit()
+
+    @property
+    def contributions(self) -> StainContributions | None:
+        """What each stain adds to the scores of the wells that were explained last."""
+        return self._contributions
+
+    @contributions.setter
+    def contributions(self, contributions: StainContributions | None) -> None:
+        if contributions is not self._contributions:
+            self._contributions = contributions
+            self.contributions_changed.emit()
 
     @property
     def maps(self) -> Projections:
@@ -121,6 +138,7 @@ class Session:
             self._screen = screen = screen.with_platemap(platemap, plate=plate.name)
         if not same:
             self._screen, self._answer, self._maps = None, None, Projections()
+            self.contributions = None
             self.selection.forget()
         self._view = replace(self._view, plate=plate.name if plate is not None else None)
         self.plate_changed.emit()
@@ -146,6 +164,7 @@ class Session:
             self._plate, self._platemap, self._shown = None, None, None
             self.plate_changed.emit()
         self._screen, self._answer, self._maps, self._wells = screen, None, Projections(), None
+        self.contributions = None
         known = set(self.wells.index)
         if not self.selection.ids <= known:
             self.selection.forget()
@@ -268,6 +287,10 @@ class Session:
         question = Question(text, prompts)
         self.questions = [*[q for q in self.questions if q.text != text][-99:], question]
         self.asked.emit(question)
+
+    def explain(self, wells: Iterable[str]) -> None:
+        """Find out what each stain adds to the scores of these wells."""
+        self.explain_wished.emit(tuple(wells))
 
     def open(self, path: Path | str, channels: dict[Stain, str] | None = None) -> None:
         """Open a plate folder, a load_data.csv, a screen folder or a plate map."""

@@ -16,6 +16,9 @@ class Task(StrEnum):
     ASK = "ask"
     MAP = "map"
     FIELD = "field"
+    EXPLAIN = "explain"
+    TILES = "tiles"
+    DESCRIBE = "describe"
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,7 @@ def answer_for(
     )
     return SimpleNamespace(
         query=query,
+        direction=np.ones(4, np.float32) / 2,
         prompts=("prompt one", "prompt two"),
         scores=table,
         match=None,

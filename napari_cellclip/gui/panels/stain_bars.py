@@ -62,7 +62,6 @@ class StainBarDelegate(QStyledItemDelegate):
         values, full = data
         room = QRectF(option.rect).adjusted(4, 4, -4, -4)
         painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(tones(option.widget).between(0.3))
         zero = zero_line(np.asarray(values, float), room)
         painter.drawLine(QPointF(room.left(), zero), QPointF(room.right(), zero))

@@ -1,0 +1,162 @@
+"""Which stain speaks for a well: exact Shapley values as bars and numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_cellclip.gui.panels.stain_bars import BARS_ROLE, StainBarDelegate
+from napari_cellclip.gui.session import Session
+from napari_cellclip.gui.wells import counted
+from napari_cellclip.gui.wishes import Task, Work
+from napari_cellclip.vocabulary import STAINS
+
+if TYPE_CHECKING:
+    from napari_cellclip.explore.explain import StainContributions
+
+MOST_WELLS = 24
+"""Wells explained at once: as many as fit a table, and the published head needs seconds for each."""
+
+WELL, TREATMENT, BARS, FIRST_STAIN = range(4)
+HELP = (
+    "What each stain adds to the score: how much of it is lost, on average over all orders, when the\n"
+    "stain is taken away by putting the mean of the plate's negative controls in its place (exact Shapley\n"
+    "values).\n"
+    "The five numbers add up to the well's score less that of an average control."
+)
+
+
+class ContributionsPanel(QWidget):
+    """Asks for explanations of the selected wells and shows them.
+
+    Parameters
+    ----------
+    session : Session
+        Read and written.
+    """
+
+    valueChanged = Signal(object)
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.heading = QLabel("<b>Which stain</b>")
+        self.heading.setToolTip(HELP)
+        self.state = QLabel()
+        self.state.setWordWrap(True)
+        self.button = QPushButton("Explain selected")
+        self.button.setToolTip("Find out what each stain adds to the scores of the selected wells")
+        self.table = QTableWidget(0, FIRST_STAIN + len(STAINS))
+        self.table.setHorizontalHeaderLabels(["Well", "Treatment", "Stains", *(str(s) for s in STAINS)])
+        self.table.setItemDelegateForColumn(BARS, StainBarDelegate(self.table))
+        self.table.setAccessibleName("What each stain adds")
+        self.table.setToolTip(HELP)
+        self.table.verticalHeader().hide()
+        self.table.setShowGrid(False)
+        self.table.setWordWrap(False)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(TREATMENT, QHeaderView.ResizeMode.Stretch)
+        header.setHighlightSections(False)
+
+        first = QHBoxLayout()
+        first.addWidget(self.heading)
+        first.addWidget(self.state, 1)
+        first.addWidget(self.button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 2, 2, 2)
+        layout.setSpacing(2)
+        layout.addLayout(first)
+        layout.addWidget(self.table, 1)
+
+        self.button.clicked.connect(self._clicked)
+        self.table.cellDoubleClicked.connect(self._opened)
+        session.contributions_changed.connect(self.refresh)
+        session.answer_changed.connect(self._say)
+        session.selection.changed.connect(self._selected)
+        session.work_changed.connect(self._work_changed)
+        self.refresh()
+
+    def value(self) -> StainContributions | None:
+        """What is shown."""
+        return self.session.contributions
+
+    def asked_wells(self) -> list[str]:
+        """The wells the button would explain: those selected, else the best ones; at most `MOST_WELLS`."""
+        session = self.session
+        ids = session.selection.ids or set(session.matching[:8])
+        scores = session.wells["score"].reindex(sorted(ids)).sort_values(ascending=False)
+        return [str(i) for i in scores.index[:MOST_WELLS]]
+
+    def refresh(self) -> None:
+        """Fill the table."""
+        found = self.session.contributions
+        self.table.setRowCount(0)
+        if found is not None:
+            parts = found.score if found.spread.notna().all() else found.cosine
+            digits = 1 if parts is not found.cosine and found.spread.notna().all() else 3
+            full = float(np.nanmax(np.abs(parts.to_numpy()), initial=0.0))
+            treatments = self.session.wells["treatment"].reindex(parts.index).fillna("")
+            self.table.setRowCount(len(parts))
+            for row, (well, values) in enumerate(zip(parts.index, parts.to_numpy(float), strict=True)):
+                name = QTableWidgetItem(str(well).split("/")[-1])
+                name.setData(Qt.ItemDataRole.UserRole, str(well))
+                self.table.setItem(row, WELL, name)
+                treatment = QTableWidgetItem(str(treatments[well]))
+                treatment.setToolTip(str(treatments[well]))
+                self.table.setItem(row, TREATMENT, treatment)
+                bars = QTableWidgetItem()
+                bars.setData(BARS_ROLE, (values.tolist(), full))
+                self.table.setItem(row, BARS, bars)
+                for column, value in enumerate(values, FIRST_STAIN):
+                    number = QTableWidgetItem(f"{value:+.{digits}f}")
+                    number.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                    self.table.setItem(row, column, number)
+        self._say()
+        self.valueChanged.emit(found)
+
+    def _say(self) -> None:
+        session, found = self.session, self.session.contributions
+        working = session.work(Task.EXPLAIN) is not None
+        self.button.setText("Cancel" if working else "Explain selected")
+        self.button.setEnabled(working or session.answer is not None)
+        if session.answer is None:
+            self.state.setText("Ask something first.")
+        elif found is None and not working:
+            self.state.setText("Select wells, then press Explain selected.")
+        elif found is not None:
+            self.state.setText(" ".join([counted(len(found.cosine), "well"), *found.notes]))
+
+    def _selected(self, _ids: object) -> None:
+        self._say()
+
+    def _clicked(self) -> None:
+        if self.session.work(Task.EXPLAIN) is not None:
+            self.session.stop(Task.EXPLAIN)
+        else:
+            self.session.explain(self.asked_wells())
+
+    def _opened(self, row: int, _column: int) -> None:
+        self.session.show(self.table.item(row, WELL).data(Qt.ItemDataRole.UserRole))
+
+    def _work_changed(self, task: str, work: Work | None) -> None:
+        if task == Task.EXPLAIN:
+            self._say()
+            if work is not None:
+                self.state.setText(f"{work.message} … {work.done} of {work.total}" if work.total else "…")
