@@ -13,7 +13,13 @@ from napari_cellclip.model import CellCLIP, CellCLIPConfig, clip_loss, cwcl_loss
 from napari_cellclip.model.cellclip import INITIAL_LOGIT_SCALE
 from napari_cellclip.model.image_tower import CrossChannelFormer
 from napari_cellclip.model.intensity import brightest_threshold, eight_bit
-from napari_cellclip.model.losses import profile_similarity
+from napari_cellclip.model.losses import (
+    FURTHER_LOSSES,
+    LOSSES,
+    contrastive,
+    hopfield_retrieval,
+    profile_similarity,
+)
 from napari_cellclip.model.pooling import instance_mask, pool_without_weights
 from napari_cellclip.model.prompts import published_caption
 
@@ -124,6 +130,33 @@ def test_text_tower_and_heads(golden, tiny, image):
     close(image_out, case["image_features"], 1e-5)
     close(text_out, case["text_features"], 1e-5)
     close(scale, case["logit_scale"], 1e-6)
+
+
+@pytest.mark.parametrize("name", [*LOSSES, *FURTHER_LOSSES])
+def test_loss_by_name(golden, name):
+    case = tensors(golden / "losses.npz")
+    bias = case["s2l_bias" if name == "s2l" else "bias"]
+    found = contrastive(
+        name,
+        case["img"],
+        case["txt"],
+        case["logit_scale"],
+        pooled=case["pooled"],
+        bias=bias,
+        same_perturbation="negative",
+        reference_quirks=True,
+    )
+    assert found.item() == pytest.approx(case[name].item(), rel=1e-5)
+
+
+def test_retrieved_patterns_of_cloob(golden):
+    case = tensors(golden / "losses.npz")
+    of = {"x": case["img"], "y": case["txt"]}
+    for stored in "xy":
+        for queries in "xy":
+            # Named stored pattern first: xy are images that texts retrieved.
+            found = hopfield_retrieval(of[queries], of[stored], case["hopfield_scale"].item())
+            close(found, case[f"cloob_{stored}{queries}"], 1e-6)
 
 
 def test_losses_and_their_gradients(golden):
