@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from napari_cellclip.explore.query import cosines, direction
 from napari_cellclip.explore.robust import Reference
 from napari_cellclip.explore.shapley import shapley_values, subsets
-from napari_cellclip.screen.progress import Progress
+from napari_cellclip.screen.progress import Progress, finished
 from napari_cellclip.vocabulary import STAINS, CellClipError, ScreenError, split_id
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def iter_stain_contributions(
         model = screen.model
     else:
         screen.require_model(model)
-    unit = _unit(asked, model)
+    unit = unit_direction(asked, model)
     chosen = list(dict.fromkeys(wells))
     sites = _sites_of(screen, chosen)
     there = [well for well in chosen if well in sites]
@@ -179,13 +179,8 @@ def stain_contributions(
     --------
     >>> stain_contributions(screen, ["P1/B03"], answer.prompts)      # doctest: +SKIP
     """
-    steps = iter_stain_contributions(screen, wells, asked, model)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            found: StainContributions = end.value
-            return found.score if standardised else found.cosine
+    found = finished(iter_stain_contributions(screen, wells, asked, model))
+    return found.score if standardised else found.cosine
 
 
 def field_attention(screen: Screen, well: str, model: Model | None = None) -> pd.DataFrame:
@@ -249,7 +244,14 @@ def control_features(screen: Screen, plate: str) -> tuple[NDArray[np.float32], t
     return screen.features(sites).mean(axis=0, dtype=np.float64).astype(np.float32), notes
 
 
-def _unit(asked: NDArray[np.floating] | Sequence[str], model: Model) -> NDArray[np.float32]:
+def unit_direction(asked: NDArray[np.floating] | Sequence[str], model: Model) -> NDArray[np.float32]:
+    """Vector of length 1, float32 (E,), of a direction or of prompts.
+
+    Raises
+    ------
+    CellClipError
+        If the vector has another length than the model's embeddings, or no direction.
+    """
     if not isinstance(asked, np.ndarray):
         return direction(model, asked)
     length = float(np.linalg.norm(asked))

@@ -42,7 +42,7 @@ def make_plan(plate: Plate, shard_sites: int) -> pd.DataFrame:
             well.column,
             str(site.number),
             well.known,
-            _files(site),
+            files_state(site),
         )
         for well in plate.wells
         for site in well.sites
@@ -53,7 +53,8 @@ def make_plan(plate: Plate, shard_sites: int) -> pd.DataFrame:
     return table.set_index("id")
 
 
-def _files(site: Site) -> str:
+def files_state(site: Site) -> str:
+    """16 hex digits over names, sizes and times of a site's files: another when one of them was changed."""
     digest = hashlib.sha256()
     for file in site.files:
         try:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +35,35 @@ class Progress:
     well: str | None = None
     failures: int = 0
     stage: Literal["intensity", "fields", "wells", "encoder", "training", "explanation"] = "fields"
+
+
+def finished(steps: Generator[Progress, None, T]) -> T:
+    """Take all steps of a run, and return what it returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: T = end.value
+            return found
+
+
+def as_part(steps: Generator[Progress, None, T], number: int, parts: int) -> Generator[Progress, None, T]:
+    """Take the steps of one of several equal parts of a run, counted in percent of the whole.
+
+    Parameters
+    ----------
+    steps : generator
+        The part.
+    number, parts : int
+        Which one, from 0, of how many.
+    """
+    try:
+        while True:
+            step = next(steps)
+            done = (number + step.done / max(1, step.total)) / parts
+            yield replace(step, done=round(100 * done), total=100)
+    except StopIteration as end:
+        found: T = end.value
+        return found
+    finally:
+        steps.close()

@@ -72,7 +72,7 @@ def test_a_denser_grid_leaves_nothing_out_and_keeps_its_steps(height, width, siz
     corners = tiling.corners(height, width, min(stride, size))
     rows, columns = (np.unique(axis) for axis in zip(*corners, strict=True))
     for steps, extent in ((rows, height), (columns, width)):
-        assert steps[0] == 0 and steps[-1] == max(0, extent - size)
+        assert [steps[0], steps[-1]] == [0, max(0, extent - size)]
         assert (np.diff(steps) <= min(stride, size)).all()
     windows = list(tiling.windows(field, min(stride, size)))
     assert len(windows) == len(corners)
