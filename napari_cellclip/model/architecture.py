@@ -102,10 +102,13 @@ def config_from_state(state: Mapping[str, Tensor], **overrides: Any) -> CellCLIP
     if unknown:
         raise ModelError(f"a CellCLIP has no setting {', '.join(sorted(unknown))}")
 
-    def shape(name: str) -> tuple[int, ...]:
+    def shape(name: str) -> tuple[int, int]:
         if name not in state:
             raise ModelError(f"the weights are not those of a CellCLIP: {name} is missing")
-        return tuple(state[name].shape)
+        found = tuple(state[name].shape)
+        if len(found) != 2:
+            raise ModelError(f"the weights are not those of a CellCLIP: {name} has the shape {found}")
+        return found
 
     def count(pattern: str) -> int:
         numbers = [int(m[1]) for name in state if (m := re.match(pattern, name))]
@@ -120,7 +123,7 @@ def config_from_state(state: Mapping[str, Tensor], **overrides: Any) -> CellCLIP
         pool_hidden=shape("image_pool.V.weight")[0],
         bias="bias" in state,
         image_tower=_image_tower(state),
-        features=shape("projection.weight")[1] if "projection.weight" in state else None,
+        features=_feature_width(state),
     )
     if "text.structure.weight" in state:
         vocabulary, text_width = shape("text.structure.weight")
@@ -144,6 +147,17 @@ def config_from_state(state: Mapping[str, Tensor], **overrides: Any) -> CellCLIP
             text_token_types=shape("text.embeddings.token_type_embeddings.weight")[0],
         )
     return replace(found, **overrides)
+
+
+def _feature_width(state: Mapping[str, Tensor]) -> int | None:
+    """Length of measured features, where a map for each stain projects them."""
+    weight = state.get("projection.weight")
+    if weight is None:
+        return None
+    if weight.ndim != 3:
+        found = tuple(weight.shape)
+        raise ModelError(f"the weights are not those of a CellCLIP: projection.weight has the shape {found}")
+    return int(weight.shape[1])
 
 
 def _image_tower(state: Mapping[str, Tensor]) -> ImageTower:
