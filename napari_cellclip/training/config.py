@@ -111,21 +111,23 @@ class ModelConfig(_Section):
     start: str = ""
     """Model (name or folder) whose head is trained further; empty: the one the screens were encoded with."""
     from_scratch: bool = False
-    """Forget what the head knows; tokenizer and channel encoder stay."""
+    """Forget what the head knows; tokenizer and channel encoder stay. Measured profiles always start so."""
     device: str = "auto"
     """auto, cpu, cuda or mps. Several processes each get their own."""
     pooling: Literal["attention", "mean", "median", "none"] | None = None
-    """From scratch only, as all that follows; what is left out is as in the start model."""
+    """From scratch only, as all that follows. What is left out is as in the start model."""
     image_tower: Literal["channel_former", "concatenation", "mean"] | None = None
     """How stains become one vector."""
     text_tower: Literal["bert", "fingerprint"] | None = None
     """What reads captions."""
+    width: Count | None = None
+    """Width of the image tower on measured profiles; on images it is the channel encoder's."""
     embed_dim: Count | None = None
     """Length of the shared embedding."""
     layers: Count | None = None
     """Blocks of the image tower."""
     heads: Count | None = None
-    """Attention heads of the image tower; they share the channel encoder's width."""
+    """Attention heads of the image tower; they share its width."""
     text_width: Count | None = None
     """Width of the text tower."""
     text_layers: Count | None = None
@@ -133,7 +135,9 @@ class ModelConfig(_Section):
     text_heads: Count | None = None
     """Attention heads of the text tower."""
     words: Count | None = None
-    """Build a new vocabulary of at most so many word pieces from the captions."""
+    """Build a new vocabulary of at most so many word pieces from the training captions."""
+    text_from: str = ""
+    """Model (name or folder) or BERT (folder) whose text tower and vocabulary are taken over."""
 
     @model_validator(mode="after")
     def _only_from_scratch(self) -> ModelConfig:
@@ -144,9 +148,8 @@ class ModelConfig(_Section):
     @property
     def shape(self) -> dict[str, Any]:
         """What the file says of the head's architecture."""
-        names = ("pooling", "image_tower", "text_tower", "embed_dim", "layers", "heads")
-        names += ("text_width", "text_layers", "text_heads", "words")
-        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        general = ("out", "start", "from_scratch", "device")
+        return {name: value for name, value in self if name not in general and value not in (None, "")}
 
 
 class CaptionConfig(_Section):
@@ -275,12 +278,18 @@ class RunConfig(_Section):
         def place(name: str) -> str:
             return str(here / Path(name).expanduser()) if name else ""
 
-        start = run.model.start
-        found = place(start) if start and (here / Path(start).expanduser()).exists() else start
+        def model(name: str) -> str:
+            return place(name) if name and (here / Path(name).expanduser()).exists() else name
+
+        places = {
+            "out": place(run.model.out),
+            "start": model(run.model.start),
+            "text_from": model(run.model.text_from),
+        }
         return run.model_copy(
             update={
                 "data": run.data.model_copy(update={"screens": tuple(map(place, run.data.screens))}),
-                "model": run.model.model_copy(update={"out": place(run.model.out), "start": found}),
+                "model": run.model.model_copy(update=places),
             }
         )
 

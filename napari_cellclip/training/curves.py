@@ -63,6 +63,7 @@ class Curves:
             self._events = _events(folder / TENSORBOARD_FOLDER, step)
         path = folder / LOG_FILE
         path.touch()
+        position = position if path.stat().st_size >= position else 0
         self._file = path.open("r+b")
         self._file.truncate(position)
         self._file.seek(position)

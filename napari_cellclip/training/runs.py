@@ -2,58 +2,71 @@
 
 from __future__ import annotations
 
-import copy
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import torch
-
-from napari_cellclip.model import CellCLIP, Model, ModelCard, load_model, resolve_device, save_model
+from napari_cellclip.model import Model, PromptTemplates, load_model, save_model
 from napari_cellclip.model.card import CARD_FILE
+from napari_cellclip.model.fingerprint import structure_in
 from napari_cellclip.screen import Progress, Screen
-from napari_cellclip.training.config import TrainingConfig
+from napari_cellclip.training.bags import Bag
+from napari_cellclip.training.checkpoints import partial_of
+from napari_cellclip.training.config import (
+    RUN_FILE,
+    DataConfig,
+    RunConfig,
+    SplitConfig,
+    TrainingConfig,
+)
+from napari_cellclip.training.curves import LOG_FILE, TENSORBOARD_FOLDER
+from napari_cellclip.training.distributed import processes
 from napari_cellclip.training.heads import iter_fit
+from napari_cellclip.training.parts import split_of
+from napari_cellclip.training.platemap_captions import FULL_ONLY
+from napari_cellclip.training.run_cards import card_of
 from napari_cellclip.training.screen_bags import bags_of
+from napari_cellclip.training.splits import Split
+from napari_cellclip.training.starts import base_of, starting_point
+from napari_cellclip.training.validation import score_bags
 from napari_cellclip.vocabulary import CellClipError
 
 CHECKPOINT = "checkpoint.pt"
-_FURTHER = ", trained further"
 
 
 def iter_train(
     screens: Sequence[Screen],
-    out: Path | str,
+    out: Path | str | None = None,
     *,
+    run: RunConfig | None = None,
     config: TrainingConfig | None = None,
     epochs: int | None = None,
     seed: int | None = None,
-    device: str = "auto",
-    group_by: str = "treatment",
-    from_scratch: bool = False,
-) -> Iterator[Progress]:
+    device: str | None = None,
+    group_by: str | None = None,
+    from_scratch: bool | None = None,
+) -> Generator[Progress, None, None]:
     """Train a CellCLIP head on screens and their plate maps, and write it as a model folder.
 
     The head starts from the one the screens were encoded with. Closed early, the run goes on from its last
-    epoch when it is started again with the same screens and settings.
+    checkpoint when it is started again with the same screens and settings. Started by ``accelerate launch``
+    or ``torchrun``, all processes share each batch; the first one writes.
 
     Parameters
     ----------
     screens : sequence of Screen
         Encoded with one and the same model, with plate maps that name the treatments.
-    out : path
-        Model folder to write: new, empty, or that of an interrupted run. ``load_model(out)`` takes it.
-    config : TrainingConfig, optional
-        Settings.
-    epochs, seed : int, optional
-        Take the place of those in `config`.
-    device : str
-        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``.
-    group_by : {"treatment", "mechanism"}
-        Wells alike in this are never each other's negatives.
-    from_scratch : bool
-        Forget what the head knows and start from random weights; tokenizer and channel encoder stay.
+    out : path, optional
+        Model folder to write: new, empty, or that of an interrupted run. ``load_model(out)`` takes it. Where
+        not given, the settings name it.
+    run : RunConfig, optional
+        All settings. Where not given, every well is learnt from under its full caption, and nothing is held
+        out.
+    config, epochs, seed, device, group_by, from_scratch
+        Take the place of what `run` says: ``training`` as a whole, ``training.epochs``, ``training.seed``,
+        ``model.device``, ``data.group_by``, ``model.from_scratch``.
 
     Yields
     ------
@@ -62,67 +75,145 @@ def iter_train(
     Raises
     ------
     CellClipError
-        If there is nothing to learn from, the screens do not fit together, `out` holds other files, or its
-        checkpoint is of another run.
+        If there is nothing to learn from, the screens do not fit together, the split leaks or leaves a part
+        empty, `out` holds other files, or its checkpoint is of another run.
     """
     if not screens:
         raise CellClipError("training needs at least one encoded screen")
-    config = config or TrainingConfig()
-    config = replace(
-        config, epochs=config.epochs if epochs is None else epochs, seed=config.seed if seed is None else seed
-    )
-    out = Path(out).resolve()
-    _require_free(out)
-    start = screens[0].model
-    bags = bags_of(screens, start.card.prompts, group_by=group_by)
-    network = _network(start, config.seed, from_scratch).to(resolve_device(device))
-    checkpoint = out / CHECKPOINT
-    words = start.tokenizer
-    yield from iter_fit(
+    run = _settled(run, config, epochs, seed, device, group_by, from_scratch)
+    if not (out or run.model.out):
+        raise CellClipError("say where the model shall be written: model.out in the settings, or --out")
+    folder = Path(out or run.model.out).resolve()
+    team = processes(run.model.device)
+    _require_free(folder)
+    base = base_of(screens, run.model)
+    templates = (base.card if base is not None else screens[0].card).prompts
+    split = split_of(screens, run.split)
+    reads = run.model.text_tower or (base.card.text_tower if base is not None else "bert")
+    bags = _bags_by_part(screens, run, split, templates, structures_only=reads == "fingerprint")
+    corpus = sorted({caption.text for bag in bags["train"] for caption in bag.captions})
+    start = starting_point(screens, run, base, corpus)
+    network, words = start.network.to(team.device), start.words
+    fitted = yield from iter_fit(
         network,
-        bags,
+        bags["train"],
         words,
-        config,
+        run.training,
         unknown_token=words.vocabulary.index("[UNK]"),
-        checkpoint=checkpoint,
+        checkpoint=folder / CHECKPOINT,
         origin={
             "start model": start.card.card_hash,
-            "start of the head": "random" if from_scratch else "the model's",
-            "grouping": group_by,
+            "start of the head": "random" if start.fresh else "the model's",
+            "grouping": run.data.group_by,
             "screens": repr([(screen.name, list(screen.well_ids)) for screen in screens]),
         },
+        validation=bags["validation"],
+        validating=run.validation,
+        log=folder,
+        tensorboard=run.log.tensorboard,
+        processes=team,
     )
-    simulated, limits = _seen(start.card, screens)
-    card = start.card.model_copy(
-        update={
-            "name": out.name,
-            "title": (start.card.title or start.card.name).removesuffix(_FURTHER) + _FURTHER,
-            "description": "",
-            "simulated": simulated,
-            "limits": limits,
-            "trained_on": f"{len(bags)} wells of {', '.join(screen.name for screen in screens)};"
-            f" loss {config.loss}, {config.epochs} epochs, seed {config.seed}.",
-            "source": f"{'Channel encoder' if from_scratch else 'Weights'} of {start.card.name!r}:"
-            f" {start.card.source}",
-        }
-    )
-    partial = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    save_model(partial, card, start.encoder, network.cpu(), words)
-    _require_free(out)
-    shutil.rmtree(out, ignore_errors=True)  # nothing but our checkpoint
-    partial.rename(out)
+    if team.main:
+        held = {part: found for part, found in bags.items() if part != "train" and found}
+        scores = {part: score_bags(network, found, words) for part, found in held.items()}
+        counts = {part: len(found) for part, found in bags.items()}
+        card = card_of(run, folder.name, start, screens, split, fitted, scores, counts)
+        partial = folder.with_name(f".{folder.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        save_model(partial, card, start.encoder, network.cpu(), words)
+        (partial / RUN_FILE).write_text(run.to_toml(), encoding="utf-8")
+        _require_free(folder)
+        shutil.copy(folder / LOG_FILE, partial)
+        if run.log.tensorboard:
+            shutil.copytree(folder / TENSORBOARD_FOLDER, partial / TENSORBOARD_FOLDER)
+        shutil.rmtree(folder, ignore_errors=True)  # nothing but our checkpoint
+        partial.rename(folder)
+    team.wait()
 
 
-def train(screens: Sequence[Screen], out: Path | str, **options: object) -> Model:
+def train(screens: Sequence[Screen], out: Path | str | None = None, **options: Any) -> Model:
     """Run :func:`iter_train` to its end and load the model it wrote; takes the same options."""
-    for _ in iter_train(screens, out, **options):  # type: ignore[arg-type]
+    for _ in iter_train(screens, out, **options):
         pass
-    return load_model(out)
+    run = options.get("run")
+    return load_model(Path(out or (run.model.out if run is not None else "")))
+
+
+def _settled(
+    run: RunConfig | None,
+    config: TrainingConfig | None,
+    epochs: int | None,
+    seed: int | None,
+    device: str | None,
+    group_by: str | None,
+    from_scratch: bool | None,
+) -> RunConfig:
+    """All settings of a run in one."""
+    if run is None:
+        run = RunConfig(
+            data=DataConfig(negative_controls="each"), captions=FULL_ONLY, split=SplitConfig(by="none")
+        )
+    training = config or run.training
+    training = replace(
+        training,
+        epochs=training.epochs if epochs is None else epochs,
+        seed=training.seed if seed is None else seed,
+    )
+    run = run.model_copy(update={"training": training})
+    changes: dict[str, dict[str, Any]] = {"data": {}, "model": {}}
+    if group_by is not None:
+        changes["data"]["group_by"] = group_by
+    if device is not None:
+        changes["model"]["device"] = device
+    if from_scratch is not None:
+        changes["model"]["from_scratch"] = from_scratch
+    return run.merged(**changes)
+
+
+def _bags_by_part(
+    screens: Sequence[Screen],
+    run: RunConfig,
+    split: Split,
+    templates: PromptTemplates,
+    *,
+    structures_only: bool,
+) -> dict[str, list[Bag]]:
+    """Bags of training, validation and test; negative controls are nothing to retrieve."""
+    bags: dict[str, list[Bag]] = {}
+    for part, ids in split.parts.items():
+        bags[part] = []
+        if not ids:
+            continue
+        try:
+            found = bags_of(
+                screens,
+                templates,
+                cell_line=run.data.cell_line,
+                group_by=run.data.group_by,
+                captions=run.captions,
+                bag=run.data.bag,
+                negative_controls=run.data.negative_controls if part == "train" else "leave out",
+                empty_wells=run.data.empty_wells if part == "train" else "leave out",
+                wells=frozenset(ids),
+            )
+        except CellClipError as error:
+            if part == "train":
+                raise
+            raise CellClipError(f"the {part} part of the split is empty: {error}") from error
+        bags[part] = _with_structure(found) if structures_only else found
+    return bags
+
+
+def _with_structure(bags: Sequence[Bag]) -> list[Bag]:
+    """For a tower that reads structures: only captions that hold one, only bags that have such a caption."""
+    kept = [replace(bag, captions=tuple(c for c in bag.captions if structure_in(c.text))) for bag in bags]
+    if not (found := [bag for bag in kept if bag.captions]):
+        raise CellClipError("a fingerprint tower needs captions with SMILES: add them to the plate map")
+    return found
 
 
 def _require_free(out: Path) -> None:
-    """Refuse a folder with anything but our own checkpoint in it: nothing is ever overwritten."""
+    """Refuse a folder with anything but our own files in it: nothing is ever overwritten."""
     if not out.exists():
         return
     if not out.is_dir():
@@ -131,26 +222,6 @@ def _require_free(out: Path) -> None:
         raise CellClipError(
             f"{out} already holds a model, and screens may have been encoded with it: train into a new folder"
         )
-    ours = {CHECKPOINT, Path(CHECKPOINT).with_suffix(".partial").name}
+    ours = {CHECKPOINT, partial_of(Path(CHECKPOINT)).name, LOG_FILE, TENSORBOARD_FOLDER}
     if others := sorted(path.name for path in out.iterdir() if path.name not in ours):
         raise CellClipError(f"{out} holds other files ({others[0]}, …): train into a new folder")
-
-
-def _seen(card: ModelCard, screens: Sequence[Screen]) -> tuple[bool, str]:
-    """Whether a model trained from this one saw simulated cells only, and the limits to state."""
-    plates = [Path(plate.path) for screen in screens for plate in screen.plates.values()]
-    marked = [any((at / "simulated.json").is_file() for at in (path, path.parent)) for path in plates]
-    if not card.simulated or all(marked):
-        return card.simulated, card.limits
-    real = any(path.exists() and not mark for path, mark in zip(plates, marked, strict=True))
-    about = "The channel encoder has seen simulated cells only."
-    if not real:
-        about += " Whether the head was trained on real ones is not known: its plates are no longer there."
-    return not real, card.limits if about in card.limits else f"{card.limits} {about}".strip()
-
-
-def _network(start: Model, seed: int, from_scratch: bool) -> CellCLIP:
-    if not from_scratch:
-        return copy.deepcopy(start.cellclip).cpu().requires_grad_(True)
-    torch.manual_seed(seed)
-    return CellCLIP(start.cellclip.config, pooling=start.cellclip.pooling)

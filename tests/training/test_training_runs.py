@@ -16,7 +16,7 @@ from napari_cellclip.screen import Screen
 from napari_cellclip.training import TrainingConfig, bags_of, iter_train, train
 from napari_cellclip.training.bags import group_of
 from napari_cellclip.training.platemap_captions import caption_of
-from napari_cellclip.training.runs import _seen
+from napari_cellclip.training.run_cards import seen as _seen
 from napari_cellclip.vocabulary import CellClipError, Control, Kind, Perturbation
 
 CONFIG = TrainingConfig(epochs=3, batch=8, warmup=2)
