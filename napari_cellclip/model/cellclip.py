@@ -227,6 +227,10 @@ def plain_state(state: Mapping[str, Any]) -> dict[str, Tensor]:
     if not isinstance(inner, Mapping):
         raise ModelError("the weights hold no table of names and tensors: give a CellCLIP state dict")
     plain = {str(name).removeprefix("module."): tensor for name, tensor in inner.items()}
+    if strange := [name for name, tensor in plain.items() if not isinstance(tensor, Tensor)]:
+        raise ModelError(
+            f"the weights hold something other than tensors ({strange[0]!r}): give a CellCLIP state dict"
+        )
     return {name: tensor for name, tensor in plain.items() if name not in IGNORED_BUFFERS}
 
 
@@ -245,4 +249,8 @@ def _require_fit(wanted: Mapping[str, tuple[int, ...]], state: Mapping[str, Tens
         if names
     ]
     if report:
-        raise ModelError(f"the weights do not fit CellCLIP: {'; '.join(report)}")
+        error = ModelError(f"the weights do not fit CellCLIP: {'; '.join(report)}")
+        for what, names in (("missing", missing), ("unknown", unknown), ("of another shape", misshapen)):
+            if names:
+                error.add_note(f"{what}: {', '.join(names)}")
+        raise error

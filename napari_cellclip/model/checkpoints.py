@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,9 @@ def read_weights(path: Path) -> dict[str, Any]:
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # an odd pickle protocol: refused or read just below
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, ValueError, RuntimeError, SafetensorError, EOFError, KeyError) as error:
         if isinstance(error, OSError) and not path.is_file():
             raise ModelError(f"there are no weights at {path}: check the path") from error
@@ -83,5 +86,5 @@ def _first_line(error: Exception) -> str:
 
 def _culprit(error: Exception) -> str:
     """What the weights-only reader stumbled over, from its long explanation."""
-    named = re.search(r"(?:GLOBAL|global|class|function) ([\w.]+\.[\w.]+)", str(error))
+    named = re.search(r"GLOBAL ([\w.]+) was not", str(error))
     return f"more than tensors ({named[1]})" if named else "something other than tensors"

@@ -20,6 +20,7 @@ from napari_cellclip.model.intensity import IntensityScaling
 from napari_cellclip.model.registry import demo_folder
 from napari_cellclip.model.tiling import Tiling
 from napari_cellclip.model.tokenizer import WordPieceTokenizer
+from napari_cellclip.model.vision_towers import quiet_transformers
 from napari_cellclip.model.weights import save_model
 from napari_cellclip.vocabulary import STAINS, ModelError, Stain
 
@@ -244,9 +245,10 @@ def _text_tower(
     source.files("model.safetensors", "pytorch_model.bin")
     try:
         config = BertConfig.from_pretrained(str(place), local_files_only=True)
-        loaded: Any = BertModel.from_pretrained(
-            str(place), local_files_only=True, trust_remote_code=False, output_loading_info=True
-        )
+        with quiet_transformers():
+            loaded: Any = BertModel.from_pretrained(
+                str(place), local_files_only=True, trust_remote_code=False, output_loading_info=True
+            )
     except Exception as error:  # transformers lets the kinds of all its readers through
         raise ModelError(f"the BERT of {source.name} cannot be loaded: {error}") from error
     network, report = loaded

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -161,15 +162,33 @@ def load_vision(card: EncoderCard, source: Path) -> VisionTower:
     network: Any = getattr(transformers, family.network)
     options: dict[str, Any] = {"add_pooling_layer": False} if family.kind == "vit" else {}
     try:
-        loaded, report = network.from_pretrained(
-            str(source), local_files_only=True, trust_remote_code=False, output_loading_info=True, **options
-        )
+        with quiet_transformers():
+            loaded, report = network.from_pretrained(
+                str(source),
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+                **options,
+            )
     except (OSError, ValueError, RuntimeError, TypeError, SafetensorError) as error:
         raise ModelError(f"the {family.title} in {source} cannot be loaded: {error}") from error
     except Exception as error:  # pickle raises its own kinds for forbidden content
         raise ModelError(f"the {family.title} in {source} is refused: it holds more than tensors") from error
     _require_all(report, family, source)
     return VisionTower(loaded, card.mean, card.std)
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Keep transformers from printing what it did not load: what is missing is looked at here."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 _KEYS = ("image_mean", "image_std")
