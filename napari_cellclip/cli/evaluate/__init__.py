@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from napari_cellclip.cli.evaluate.compound_gene import compound_gene
+from napari_cellclip.cli.evaluate.explanation import explanation
 from napari_cellclip.cli.evaluate.relationships import relationships
 from napari_cellclip.cli.evaluate.replicates import replicates
 from napari_cellclip.cli.evaluate.retrieval import retrieval
@@ -28,3 +29,4 @@ evaluate.command("replicates")(replicates)
 evaluate.command("sisters")(sisters)
 evaluate.command("relationships")(relationships)
 evaluate.command("compound-gene")(compound_gene)
+evaluate.command("explanation")(explanation)
