@@ -36,7 +36,7 @@ class Fitted:
     epochs : int
         Done, those of an earlier part of the run included.
     best_epoch : int or None
-        The epoch whose weights were kept, 0 for those it started from; ``None`` where nothing was validated.
+        The epoch whose weights were kept; ``None`` where nothing was validated.
     best_score : float or None
         Their validation score.
     stopped_early : bool
@@ -89,7 +89,7 @@ def iter_fit(
         settings, wells and captions.
     validation : sequence of Bag
         Wells to validate on, each under its first caption. With them the weights of the best validation are
-        what is left in the network; the weights it starts from count too.
+        what is left in the network. What it starts from is validated too, as row 0 of the log.
     validating : ValidationConfig, optional
         Which score, how often, and for how long to wait for a better one.
     log : Path, optional
@@ -151,7 +151,8 @@ def iter_fit(
             mine = score(network, validation, text.embed) if processes.main else None
             judged = processes.agree(mine)
             assert judged is not None
-            best.see(network, epoch, judged.score(validating.score))
+            if epoch:  # the start is logged for comparison; who trains wants what was trained
+                best.see(network, epoch, judged.score(validating.score))
             return {f"validation_{name}": judged.score(name) for name in judged.text_to_image}
 
         with closing(curves), ThreadPoolExecutor(1) as ahead:

@@ -31,10 +31,10 @@ class Best:
     --------
     >>> best = Best(patience=2)
     >>> network = nn.Linear(1, 1)
-    >>> [best.see(network, epoch, score) for epoch, score in enumerate((0.1, 0.3, 0.2, 0.3))]
+    >>> [best.see(network, epoch, score) for epoch, score in enumerate((0.1, 0.3, 0.2, 0.3), start=1)]
     [True, True, False, False]
-    >>> best.epoch, best.over(3)
-    (1, True)
+    >>> best.epoch, best.over(4)
+    (2, True)
     """
 
     def __init__(self, patience: int, every: int = 1, saved: Mapping[str, Any] | None = None) -> None:
