@@ -1,4 +1,4 @@
-"""Scoring a model by stated protocols."""
+"""Scoring embeddings and models by stated protocols; docs/evaluation.md defines them."""
 
 from __future__ import annotations
 
@@ -6,18 +6,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_cellclip.evaluation.correction import Correction
+    from napari_cellclip.evaluation.embeddings import EmbeddingTable, read_embeddings
     from napari_cellclip.evaluation.precision import average_precision, chance_precision
+    from napari_cellclip.evaluation.ranking import rank_both_ways
     from napari_cellclip.evaluation.report import write_report
     from napari_cellclip.evaluation.simulated_retrieval import evaluate
 
 _FILE_OF = {
+    "Correction": "correction",
+    "EmbeddingTable": "embeddings",
     "average_precision": "precision",
     "chance_precision": "precision",
     "evaluate": "simulated_retrieval",
+    "rank_both_ways": "ranking",
+    "read_embeddings": "embeddings",
     "write_report": "report",
 }
+"""The protocols themselves are in files of their own name: ``evaluation.retrieval.retrieval`` and so on."""
 
-__all__ = ["average_precision", "chance_precision", "evaluate", "write_report"]
+__all__ = [
+    "Correction",
+    "EmbeddingTable",
+    "average_precision",
+    "chance_precision",
+    "evaluate",
+    "rank_both_ways",
+    "read_embeddings",
+    "write_report",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammaln
 
 from napari_cellclip.vocabulary import CellClipError
 
@@ -118,7 +119,8 @@ def label_precision(
     Returns
     -------
     DataFrame
-        One row for each item and label: ``item`` (position in `vectors`), ``label``, ``average_precision``,
+        One row for each item and label that has a positive and a negative: ``item`` (position in `vectors`),
+        ``label``, ``average_precision``,
         ``n_pos_pairs``, ``n_total_pairs``.
 
     Raises
@@ -135,7 +137,12 @@ def label_precision(
     if apart is not None:
         table["apart"] = np.asarray(apart, dtype=object).astype(str)
         elsewhere.append("apart")
-    table, x = table.loc[table["label"].map(len) > 0], x[table["label"].map(len).to_numpy() > 0]
+    rivals = _rivals(table["label"].tolist(), table["modality"].tolist() if other else None)
+    # copairs 0.5 gives an item without a negative those of the next one, or runs past the end: such items
+    # come first here, and their rows are taken out below. They still are positives of others.
+    order = np.argsort(rivals.any(axis=1), kind="stable")
+    order = order[(table["label"].map(len) > 0).to_numpy()[order]]
+    table, x, meaningful = table.iloc[order], x[order], set(np.flatnonzero(rivals.any(axis=1)).tolist())
     from copairs.matching import UnpairedException
 
     where = " of different modalities" if other else ""
@@ -153,9 +160,27 @@ def label_precision(
         )
     except UnpairedException as error:
         raise CellClipError(
-            f"no two perturbations{where} share a target, or none{where} differ: there is nothing to match"
+            f"no two perturbations{where} share a target, or none have different ones:"
+            " there is nothing to match"
         ) from error
-    return _tidy(found, ["item", "label"]).reset_index(drop=True)
+    found = _tidy(found[found["item"].isin(meaningful)], ["item", "label"])
+    return found.sort_values(["item", "label"], ignore_index=True)
+
+
+def _rivals(labels: Sequence[Sequence[str]], modality: Sequence[str] | None) -> NDArray[np.bool_]:
+    """Which items are negatives of which: both have labels, share none, and are of different modalities."""
+    from scipy.sparse import csr_matrix
+
+    rows = np.repeat(np.arange(len(labels)), [len(each) for each in labels])
+    columns, names = pd.factorize(np.array([label for each in labels for label in each], dtype=object))
+    has = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(labels), max(len(names), 1)))
+    known = np.array([len(each) > 0 for each in labels])
+    apart = (has @ has.T).toarray() == 0
+    apart &= known[:, None] & known[None, :]
+    if modality is not None:
+        kind = np.asarray(modality, dtype=object)
+        apart &= kind[:, None] != kind[None, :]
+    return apart
 
 
 def significance(
@@ -194,7 +219,8 @@ def significance(
     -------
     DataFrame
         Indexed by group: ``n``, ``mean_average_precision``, ``p``, ``q``, ``retrieved`` (q below `fdr`),
-        ``random`` (what random rankings reach on average).
+        ``random`` (what random rankings reach on average), ``smallest_p`` (what perfect rankings would get:
+        with few negatives even they may not be significant).
 
     Raises
     ------
@@ -226,6 +252,7 @@ def significance(
             "mean_average_precision": value,
             "p": p,
             "random": float(null[which[places]].mean()),
+            "smallest_p": _smallest_p(distinct[which[places]], null_size, method),
         }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis(by).astype({"n": int})
     table.insert(3, "q", false_discovery_control(table["p"], method="bh"))
@@ -236,6 +263,14 @@ def significance(
 def _p(value: float, null: NDArray[np.float32], ties: Ties) -> float:
     least = value - _TIE if ties == "count" else value + _TIE
     return float(((null >= least).sum() + 1) / (len(null) + 1))
+
+
+def _smallest_p(shapes: NDArray[np.int64], null_size: int, method: Significance) -> float:
+    """What p perfect rankings get: the chance that random ones of the same shapes are perfect too."""
+    positives, total = shapes.T
+    log = gammaln(positives + 1) + gammaln(total - positives + 1) - gammaln(total + 1)
+    reached = log.sum() if method == "mean" else log.mean()
+    return float(max(np.exp(reached), 1 / (null_size + 1)))
 
 
 def _tidy(found: pd.DataFrame, names: list[str]) -> pd.DataFrame:

@@ -176,7 +176,7 @@ def _pairs(unit: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _picture(found: pd.DataFrame) -> Figure:
-    figure = new_figure(6.5, 4.5)
+    figure = new_figure(8, 4.5)
     axes = figure.subplots()
     for i, (source, part) in enumerate(found.groupby("source", sort=False)):
         for null, style in ((ALL_PAIRS, "solid"), (GENES_ONLY, "dashed")):
@@ -186,5 +186,5 @@ def _picture(found: pd.DataFrame) -> Figure:
     axes.plot(TAILS, [2 * t for t in TAILS], color="black", linestyle="dotted", label="random")
     axes.set(xlabel="width of each tail", ylabel="recall of annotated pairs", ylim=(0, None))
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize="small")
+    axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure

@@ -290,11 +290,11 @@ def _sphering(rows: Vectors) -> Step:
         raise ScreenError(
             'sphering needs pycytominer: pip install "napari-cellclip[evaluate]", or use tvn'
         ) from error
-    try:
-        fitted = Spherize(method="ZCA", return_numpy=True).fit(pd.DataFrame(rows))
-    except ValueError as error:  # its rank check: constant or copied dimensions
+    # Spherize has a check of its own, which lets everything pass and scales such dimensions by a million.
+    if np.linalg.matrix_rank(rows - rows.mean(axis=0)) < min(len(rows) - 1, rows.shape[1]):
         raise ScreenError(
             "sphering cannot be fitted: some dimensions of the controls' embeddings are constant or repeat"
             " others; use tvn, which leaves such out"
-        ) from error
+        )
+    fitted = Spherize(method="ZCA", return_numpy=True).fit(pd.DataFrame(rows))
     return lambda vectors: cast(Vectors, fitted.transform(pd.DataFrame(vectors)))
