@@ -69,6 +69,15 @@ class PromptTemplates(BaseModel):
     mechanism: str = "{cell} cells treated with compound: {mechanism}"
     cell_line: str = "U2OS"
 
+    def without_cell_line(self) -> PromptTemplates:
+        """The same wordings without a word on which cells they are, for models trained so."""
+        shorter = {
+            name: text.replace("{cell} ", "")
+            for name, text in self.model_dump().items()
+            if isinstance(text, str) and name != "cell_line"
+        }
+        return self.model_copy(update=shorter)
+
     def for_compound(self, name: str, smiles: str = "", cell_line: str = "") -> str:
         """Prompt of a compound; what is unknown is left out, and a name that grows the prompt too long."""
         cell, smiles = cell_line or self.cell_line, smiles.strip()

@@ -165,6 +165,8 @@ class CaptionConfig(_Section):
     """By mechanism of action, which the published model was never told."""
     genes: Odds = 0.1
     """By target gene."""
+    cell_line: bool = True
+    """Say in every wording which cells they are."""
 
     @model_validator(mode="after")
     def _some(self) -> CaptionConfig:

@@ -88,6 +88,8 @@ def iter_train(
     _require_free(folder)
     base = base_of(screens, run.model)
     templates = (base.card if base is not None else screens[0].card).prompts
+    if not run.captions.cell_line:
+        templates = templates.without_cell_line()
     split = split_of(screens, run.split)
     reads = run.model.text_tower or (base.card.text_tower if base is not None else "bert")
     bags = _bags_by_part(screens, run, split, templates, structures_only=reads == "fingerprint")
@@ -118,6 +120,7 @@ def iter_train(
         scores = {part: score_bags(network, found, words) for part, found in held.items()}
         counts = {part: len(found) for part, found in bags.items()}
         card = card_of(run, folder.name, start, screens, split, fitted, scores, counts)
+        card = card.model_copy(update={"prompts": templates})
         partial = folder.with_name(f".{folder.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         save_model(partial, card, start.encoder, network.cpu(), words)
