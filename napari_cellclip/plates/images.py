@@ -126,7 +126,7 @@ class TiffPlane:
                 f"{self.path.name} is an RGB picture, not a measurement: "
                 "export each stain as 16-bit grey levels"
             )
-        _check_format(self.path.name, (page.imagelength, page.imagewidth), page.dtype)
+        check_format(self.path.name, (page.imagelength, page.imagewidth), page.dtype)
         return (page.imagelength, page.imagewidth), np.dtype(page.dtype)
 
     def _page(self, tif: tifffile.TiffFile, index: int) -> NDArray[Any]:
@@ -178,7 +178,14 @@ def _opened(path: Path) -> Iterator[tifffile.TiffFile]:
         ) from error
 
 
-def _check_format(name: str, shape: tuple[int, int], dtype: Any) -> None:
+def check_format(name: str, shape: tuple[int, int], dtype: Any) -> None:
+    """Refuse a plane whose pixel type or size is not that of an image of cells.
+
+    Raises
+    ------
+    PlateError
+        Names the file.
+    """
     if dtype is None or np.dtype(dtype).name not in _PIXEL_TYPES:
         raise PlateError(
             f"{name} has pixels of type {dtype}: expected 16-bit grey levels (uint16); "
@@ -251,7 +258,7 @@ class ZarrPlane:
             raise PlateError(
                 f"{self.label}: the array has shape {array.shape}, which does not fit its metadata"
             )
-        _check_format(self.label, (array.shape[-2], array.shape[-1]), array.dtype)
+        check_format(self.label, (array.shape[-2], array.shape[-1]), array.dtype)
         return array
 
 

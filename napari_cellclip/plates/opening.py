@@ -40,8 +40,8 @@ def open_plate(
     path : str or Path
         Folder of a plate, an ``Index.idx.xml``, a ``load_data.csv`` (or ``.csv.gz``), or an OME-Zarr plate.
     layout : str, optional
-        ``"phenix"``, ``"load_data"``, ``"ome-zarr"``, ``"tiff-folder"`` or ``"zarr-table"``; found out
-        unless given.
+        ``"phenix"``, ``"load_data"``, ``"ome-zarr"``, ``"npz"``, ``"tiff-folder"`` or ``"zarr-table"``;
+        found out unless given.
     channels : mapping, optional
         Stain to channel name or number in the files, such as ``{"DNA": "ch5"}``; overrides what the
         files say.
@@ -172,7 +172,7 @@ def _read(folder: Path, layout: str | None, options: Options) -> Acquisition:
         raise PlateError(f"{folder} is empty: check that this is the folder with the images in it")
     raise PlateError(
         f"{folder} holds no plate that can be read: expected Opera Phenix images with Index.idx.xml, "
-        "a load_data.csv, an OME-Zarr plate, or a folder of TIFF images"
+        "a load_data.csv, an OME-Zarr plate, or a folder of TIFF images (or of .npz as CellCLIP's code has)"
     )
 
 

@@ -66,7 +66,7 @@ class Plate:
     path : Path
         Where it was opened.
     layout : str
-        ``"phenix"``, ``"load_data"``, ``"ome-zarr"``, ``"tiff-folder"`` or ``"zarr-table"``.
+        ``"phenix"``, ``"load_data"``, ``"ome-zarr"``, ``"npz"``, ``"tiff-folder"`` or ``"zarr-table"``.
     shape : tuple of int
         Rows and columns.
     pixel_size : float or None

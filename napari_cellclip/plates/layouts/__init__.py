@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_cellclip.plates.layouts import load_data, ome_zarr, phenix, tiff_folder, zarr_table
+from napari_cellclip.plates.layouts import load_data, npz, ome_zarr, phenix, tiff_folder, zarr_table
 
 # An instrument's own index says most; a bare pattern of file names says least.
 LAYOUTS = {
@@ -10,6 +10,7 @@ LAYOUTS = {
     "zarr-table": zarr_table,
     "phenix": phenix,
     "load_data": load_data,
+    "npz": npz,
     "tiff-folder": tiff_folder,
 }
 
