@@ -11,6 +11,7 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QSizePolicy, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from napari_cellclip.gui.controller import controller_of, is_plate_map
+from napari_cellclip.gui.panels.explain_panel import ExplainPanel
 from napari_cellclip.gui.panels.footer import Footer
 from napari_cellclip.gui.panels.header import Header
 from napari_cellclip.gui.panels.hits_panel import HitsPanel
@@ -72,6 +73,7 @@ class Explorer(QWidget):
         self.plate = PlatePanel(self.session, thumbnails)
         self.map = MapPanel(self.session, thumbnails)
         self.hits = HitsPanel(self.session, thumbnails)
+        self.explain = ExplainPanel(self.session)
         self.run = RunPanel(self.session)
         self.footer = Footer(self.session)
         self.tabs = QTabWidget()
@@ -154,6 +156,7 @@ class Explorer(QWidget):
             (self.plate, "Plate"),
             (self.map, "Map"),
             (self.hits, "Hits"),
+            (self.explain, "Explain"),
             (self.run, "Run"),
         ):
             if panel not in open_panels:

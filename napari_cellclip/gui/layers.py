@@ -9,6 +9,7 @@ import numpy as np
 from napari.utils import Colormap
 
 from napari_cellclip.gui.canvas_map import MapLayers
+from napari_cellclip.gui.heat_layer import HeatLayer
 from napari_cellclip.gui.session import Session
 from napari_cellclip.gui.wishes import Task, Work
 from napari_cellclip.gui.workers import Latest
@@ -94,6 +95,7 @@ class Canvas:
         self._contrast: dict[str, Contrast] = {}
         self._keys_bound = False
         self.map = MapLayers(session, viewer)
+        self.heat = HeatLayer(session, viewer)
         session.shown_changed.connect(self.on_shown)
         session.plate_changed.connect(self.on_plate_changed)
         session.canvas_map_wished.connect(self.on_map_wished)
@@ -165,6 +167,8 @@ class Canvas:
         for stain in STAINS:
             if (layer := self.layer(stain)) is not None:
                 layer.visible = False
+        if self.heat.layer is not None:
+            self.heat.layer.visible = False
         self.viewer.canvas.overlays.text.visible = False
         self.viewer.canvas.overlays.scale_bar.visible = False  # distances on a map are not micrometres
 

@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_cellclip.gui.wishes import Task, Work
 from napari_cellclip.gui.workers import Latest
+from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_cellclip.explore.heat import FieldExplanation
     from napari_cellclip.gui.session import Session
+
+
+@dataclass(frozen=True, eq=False)
+class Where:
+    """Where a field matches, and how much its well listens to it.
+
+    Attributes
+    ----------
+    site : str
+        Id of the field.
+    field : FieldExplanation
+        Scores of its tiles, as a picture too.
+    attention : DataFrame or None
+        Weight of each field of the well (rows) in its embedding, stain by stain; ``None`` where the model has
+        no such weights.
+    """
+
+    site: str
+    field: FieldExplanation
+    attention: pd.DataFrame | None
 
 
 class Reasons:
@@ -27,6 +52,7 @@ class Reasons:
         self.session = session
         self._lines = lines
         session.explain_wished.connect(self.on_explain)
+        session.where_wished.connect(self.on_where)
         session.answer_changed.connect(self.on_answer_changed)
 
     def on_answer_changed(self) -> None:
@@ -59,6 +85,38 @@ class Reasons:
                 self.session.contributions = value
 
         self._stream(Task.EXPLAIN, steps, step, "Explaining wells")
+
+    def on_where(self, site: str) -> None:
+        """Score the tiles of a field."""
+        session = self.session
+        screen, answer, plate = session.screen, session.answer, session.plate
+        if screen is None or answer is None:
+            session.said.emit(Task.TILES, "Ask something first: a heat map shows where an answer comes from.")
+            return
+        if plate is None:
+            session.said.emit(
+                Task.TILES, "The pixels of this screen are not open: drop its plate folder here."
+            )
+            return
+
+        def steps() -> Iterator[Any]:
+            from napari_cellclip.explore.explain import field_attention
+            from napari_cellclip.explore.heat import iter_explain_field
+
+            found = yield from iter_explain_field(screen, plate, site, answer.direction)
+            try:
+                attention = field_attention(screen, site.rsplit("/", 1)[0])
+            except CellClipError:  # a model that takes the median over fields has no weights
+                attention = None
+            yield Where(site, found, attention)
+
+        def step(value: Any) -> None:
+            if hasattr(value, "total"):
+                session.set_work(Task.TILES, Work(value.message, value.done, value.total))
+            elif session.answer is answer:
+                session.where = value
+
+        self._stream(Task.TILES, steps, step, "Scoring the tiles of a field")
 
     def _stream(self, task: Task, steps: Any, step: Any, title: str) -> None:
         self.session.set_work(task, Work(title))

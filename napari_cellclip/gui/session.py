@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from napari_cellclip.explore import Answer, Projection
     from napari_cellclip.explore.explain import StainContributions
+    from napari_cellclip.gui.reasons import Where
     from napari_cellclip.plates import Plate, PlateMap, Site, Well
     from napari_cellclip.screen import Screen
 
@@ -46,6 +47,7 @@ class Session:
     answer_changed = Signal()
     maps_changed = Signal()
     contributions_changed = Signal()
+    where_changed = Signal()
     view_changed = Signal(object)
     shown_changed = Signal(object)
     work_changed = Signal(str, object)
@@ -58,6 +60,7 @@ class Session:
     map_wished = Signal(str)
     canvas_map_wished = Signal()
     explain_wished = Signal(object)
+    where_wished = Signal(str)
     stopped = Signal(str)
 
     def __init__(self) -> None:
@@ -67,6 +70,7 @@ class Session:
         self._screen: Screen | None = None
         self._answer: Answer | None = None
         self._contributions: StainContributions | None = None
+        self._where: Where | None = None
         self._maps = Projections()
         self._view = View()
         self._suggested = self._view.threshold
@@ -101,7 +105,7 @@ class Session:
     def answer(self, answer: Answer | None) -> None:
         self._answer = answer
         self._wells = None
-        self.contributions = None
+        self.contributions = self.where = None
         self._suggest_threshold()
         self.answer_changed.emit()
         self.wells_changed.emit()
@@ -116,6 +120,17 @@ class Session:
         if contributions is not self._contributions:
             self._contributions = contributions
             self.contributions_changed.emit()
+
+    @property
+    def where(self) -> Where | None:
+        """Where the field that was explained last matches."""
+        return self._where
+
+    @where.setter
+    def where(self, where: Where | None) -> None:
+        if where is not self._where:
+            self._where = where
+            self.where_changed.emit()
 
     @property
     def maps(self) -> Projections:
@@ -138,7 +153,7 @@ class Session:
             self._screen = screen = screen.with_platemap(platemap, plate=plate.name)
         if not same:
             self._screen, self._answer, self._maps = None, None, Projections()
-            self.contributions = None
+            self.contributions = self.where = None
             self.selection.forget()
         self._view = replace(self._view, plate=plate.name if plate is not None else None)
         self.plate_changed.emit()
@@ -164,7 +179,7 @@ class Session:
             self._plate, self._platemap, self._shown = None, None, None
             self.plate_changed.emit()
         self._screen, self._answer, self._maps, self._wells = screen, None, Projections(), None
-        self.contributions = None
+        self.contributions = self.where = None
         known = set(self.wells.index)
         if not self.selection.ids <= known:
             self.selection.forget()
@@ -291,6 +306,11 @@ class Session:
     def explain(self, wells: Iterable[str]) -> None:
         """Find out what each stain adds to the scores of these wells."""
         self.explain_wished.emit(tuple(wells))
+
+    def find_where(self) -> None:
+        """Find out where the field on the canvas matches."""
+        if self._shown is not None:
+            self.where_wished.emit(self._shown)
 
     def open(self, path: Path | str, channels: dict[Stain, str] | None = None) -> None:
         """Open a plate folder, a load_data.csv, a screen folder or a plate map."""

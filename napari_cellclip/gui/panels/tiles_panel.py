@@ -1,0 +1,225 @@
+"""Where a field matches: the heat map on the canvas, its most and least matching tiles, control tiles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QIcon, QImage, QPixmap
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QListView,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_cellclip.gui.session import Session
+from napari_cellclip.gui.wishes import Task, Work
+from napari_cellclip.vocabulary import split_id
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_cellclip.gui.reasons import Where
+
+PICTURE = 64
+TILE_ROLE = Qt.ItemDataRole.UserRole
+HELP = (
+    "Every tile of the field on the canvas is scored as if it were the whole well, and compared with\n"
+    "tiles of negative controls. Bright on the heat layer: looks more like what was asked."
+)
+
+
+class TileStrip(QListWidget):
+    """A row of small pictures of tiles, scrolled sideways."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+        self.setViewMode(QListView.ViewMode.IconMode)
+        self.setFlow(QListView.Flow.LeftToRight)
+        self.setWrapping(False)
+        self.setMovement(QListView.Movement.Static)
+        self.setIconSize(QSize(PICTURE, PICTURE))
+        self.setSpacing(2)
+        self.setFixedHeight(PICTURE + 2 * self.fontMetrics().lineSpacing() + 14)
+
+    def put(self, picture: NDArray[np.uint8], caption: str, tooltip: str, tile: int | None = None) -> None:
+        """Add a tile: uint8 (5, y, x) stains, what stands below it, and its number."""
+        item = QListWidgetItem(QIcon(tile_pixmap(picture)), caption)
+        item.setToolTip(tooltip)
+        item.setData(TILE_ROLE, tile)
+        self.addItem(item)
+
+
+def tile_pixmap(stains: NDArray[np.uint8]) -> QPixmap:
+    """Composite of five stains, `PICTURE` pixels on its longer side."""
+    from napari_cellclip.screen.previews import composite
+
+    rgb = np.ascontiguousarray(composite(stains))
+    height, width = rgb.shape[:2]
+    image = QImage(rgb.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+    return QPixmap.fromImage(image).scaled(
+        PICTURE, PICTURE, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+    )
+
+
+class TilesPanel(QWidget):
+    """Asks where the field on the canvas matches and shows the tiles that say so.
+
+    Parameters
+    ----------
+    session : Session
+        Read and written.
+    """
+
+    valueChanged = Signal(object)
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        heading = QLabel("<b>Where</b>")
+        heading.setToolTip(HELP)
+        self.state = QLabel()
+        self.state.setWordWrap(True)
+        self.button = QPushButton("Heat map")
+        self.button.setToolTip(HELP)
+        self.most, self.least = TileStrip("Most matching tiles"), TileStrip("Least matching tiles")
+        self.controls = TileStrip("Nearest control tiles")
+        self.most_title, self.least_title = QLabel("Most matching"), QLabel("Least matching")
+        self.controls_title = QLabel("Most alike in the negative controls, at equal contrast")
+        self.attention = QLabel()
+        self.attention.setTextFormat(Qt.TextFormat.RichText)
+        self.attention.setToolTip("How much the well's embedding listens to each of its fields, by stain")
+        first = QHBoxLayout()
+        first.addWidget(heading)
+        first.addWidget(self.state, 1)
+        first.addWidget(self.button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 2, 2, 2)
+        layout.setSpacing(2)
+        layout.addLayout(first)
+        self.found = QWidget()
+        inner = QVBoxLayout(self.found)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(1)
+        for title, strip in (
+            (self.most_title, self.most),
+            (self.least_title, self.least),
+            (self.controls_title, self.controls),
+        ):
+            inner.addWidget(title)
+            inner.addWidget(strip)
+        inner.addWidget(self.attention)
+        layout.addWidget(self.found)
+        layout.addStretch(1)
+
+        self.button.clicked.connect(self._clicked)
+        self.most.currentItemChanged.connect(self._chosen)
+        self.least.currentItemChanged.connect(self._chosen)
+        session.where_changed.connect(self.refresh)
+        session.shown_changed.connect(self._shown_changed)
+        session.answer_changed.connect(self._say)
+        session.work_changed.connect(self._work_changed)
+        self.refresh()
+
+    def value(self) -> Where | None:
+        """What is shown."""
+        return self.session.where
+
+    def refresh(self) -> None:
+        """Show the tiles of the field that was explained last."""
+        where = self.session.where
+        for strip in (self.most, self.least, self.controls):
+            strip.blockSignals(True)
+            strip.clear()
+            strip.blockSignals(False)
+        self.found.setVisible(where is not None)
+        if where is not None:
+            scores = where.field.scores
+            for strip, tiles in ((self.most, scores.most()), (self.least, scores.least())):
+                for tile in tiles:
+                    row, column, _ = scores.tiles.positions[tile].tolist()
+                    what = f"score {scores.shown[tile]:.2f} at row {row}, column {column}"
+                    strip.put(scores.tiles.crop(tile), f"{scores.shown[tile]:.1f}", what, tile)
+            self._compare(scores.most(1)[0])
+            self.attention.setText(attention_table(where))
+            self.attention.setVisible(bool(self.attention.text()))
+        self._say()
+        self.valueChanged.emit(where)
+
+    def _compare(self, tile: int) -> None:
+        """Show the control tiles that look most like a tile."""
+        from napari_cellclip.explore.tile_scores import nearest_control_tiles
+
+        where = self.session.where
+        self.controls.clear()
+        if where is None:
+            return
+        scores = where.field.scores
+        for control in nearest_control_tiles(scores.tiles, tile, where.field.controls):
+            _, well, site = split_id(control.site)
+            what = f"cosine of the features {control.similarity:.3f}"
+            self.controls.put(control.crop, f"{well} · {site}", what)
+
+    def _chosen(self, item: QListWidgetItem | None, _before: object = None) -> None:
+        if item is not None and item.data(TILE_ROLE) is not None:
+            self._compare(int(item.data(TILE_ROLE)))
+
+    def _say(self) -> None:
+        session = self.session
+        working = session.work(Task.TILES) is not None
+        self.button.setText("Cancel" if working else "Heat map")
+        self.button.setEnabled(working or (session.answer is not None and session.shown is not None))
+        if working:
+            return
+        if session.answer is None:
+            text = "Ask something first."
+        elif session.shown is None:
+            text = "Double-click a well, then press Heat map."
+        elif session.where is None:
+            text = f"Heat map shows where {self._place(session.shown)} matches."
+        else:
+            text = " ".join([f"{self._place(session.where.site)}.", *session.where.field.scores.notes])
+        self.state.setText(text)
+
+    @staticmethod
+    def _place(site: str) -> str:
+        _, well, number = split_id(site)
+        return f"{well}, site {number}"
+
+    def _clicked(self) -> None:
+        if self.session.work(Task.TILES) is not None:
+            self.session.stop(Task.TILES)
+        else:
+            self.session.find_where()
+
+    def _shown_changed(self, _site: str) -> None:
+        self._say()
+
+    def _work_changed(self, task: str, work: Work | None) -> None:
+        if task == Task.TILES:
+            self._say()
+            if work is not None:
+                count = f" {work.done} of {work.total}" if work.total else ""
+                self.state.setText(f"{work.message} …{count}")
+
+
+def attention_table(where: Where) -> str:
+    """Weights of the well's fields as a small table, the field on the canvas in bold; empty for one field."""
+    weights = where.attention
+    if weights is None or len(weights) < 2:
+        return ""
+    head = "".join(f"<th align='right'>&nbsp;{stain}</th>" for stain in weights.columns)
+    rows = []
+    for site, values in zip(weights.index, weights.to_numpy(float), strict=True):
+        name = f"site {split_id(str(site))[2]}"
+        name = f"<b>{name}</b>" if site == where.site else name
+        cells = "".join(f"<td align='right'>&nbsp;{value:.0%}</td>" for value in values)
+        rows.append(f"<tr><td>{name}</td>{cells}</tr>")
+    return f"<table><tr><th align='left'>Weight of fields</th>{head}</tr>{''.join(rows)}</table>"
