@@ -12,7 +12,6 @@ from napari_cellclip.cli.options import JsonOption, ScreenArgument
 
 if TYPE_CHECKING:
     from napari_cellclip.explore import Answer
-    from napari_cellclip.screen import Screen
 
 ROWS = 10
 
@@ -24,9 +23,14 @@ def ask(
         typer.Argument(
             metavar="TEXT",
             show_default=False,
-            help="A mechanism, compound, gene or SMILES, in your own words.",
+            help="A mechanism, compound, gene or SMILES, in your own words; with AND, AND NOT, + and -, a dose "
+            "('at 3 uM') or a cell line ('in A549').",
         ),
     ],
+    fdr: Annotated[
+        float,
+        typer.Option(help="Share of false discoveries you accept among the treatments said to match."),
+    ] = 0.05,
     top: Annotated[
         int | None,
         typer.Option(
@@ -35,45 +39,70 @@ def ask(
             help=f"How many wells to list, best first (text: {ROWS}, JSON: all, if not said).",
         ),
     ] = None,
+    platemap: Annotated[
+        bool,
+        typer.Option(
+            "--platemap/--no-platemap",
+            help="Whether a mechanism may be worded with compounds that the plate map lists under it.",
+        ),
+    ] = True,
+    best: Annotated[
+        bool,
+        typer.Option("--best", help="Let a well's best prompt count, in place of the prompts' mean."),
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of what is drawn to tell chance by.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Rank the wells of a screen by a sentence.
+    """Rank the wells of a screen by a sentence, and say whether any of them matches it.
 
-    The score of a well says how many robust standard deviations of the plate's negative controls it
-    stands out by. Treatments are shown beside it and never used for it.
+    The score of a well says how far it stands out of the negative controls of its plate. Replicate wells of
+    a treatment and dose are judged together: p against control wells and against other texts, q over all
+    treatments, and "No confident match" where none is left. Treatments' names decide no score.
 
-    Example: napari-cellclip ask my-screen "tubulin polymerisation inhibitor" --top 20
+    Example: napari-cellclip ask my-screen "tubulin polymerisation inhibitor" --fdr 0.1
     """
     if not text.strip():
         raise typer.BadParameter("there is nothing to ask: write a few words", param_hint="TEXT")
     from napari_cellclip.explore import ask as ask_screen
     from napari_cellclip.screen import Screen
 
-    opened = Screen.open(screen)
-    answer = ask_screen(opened, text)
+    answer = ask_screen(
+        Screen.open(screen),
+        text,
+        fdr=fdr,
+        combine="max" if best else "mean",
+        use_platemap=platemap,
+        seed=seed,
+    )
     if as_json:
         document = answer.to_json()
         document["wells"] = document["wells"][:top]
         json.dump(document, sys.stdout, indent=2, allow_nan=False)
         print()
     else:
-        print(describe(answer, opened, top or ROWS))
+        print(as_text(answer, top or ROWS))
 
 
-def describe(answer: Answer, screen: Screen, top: int) -> str:
-    """Return the answer as a table for people."""
-    verdict = {True: "a match", False: "no confident match", None: "not calibrated: judge by eye"}[
-        answer.match
-    ]
-    lines = [f"{answer.query!r}: {verdict}", "prompts sent:"]
+def as_text(answer: Answer, top: int) -> str:
+    """Return the answer for people: verdict, what was sent, what limits it, best treatments and wells."""
+    lines = [f"{answer.query!r}: {answer.verdict}", "prompts sent:"]
     lines += [f"  {prompt}" for prompt in answer.prompts]
     lines += [f"note: {note}" for note in answer.notes]
+    if len(matches := answer.matches):
+        lines.append("treatments that match:")
+        for row in matches.to_dict("records"):
+            dose = "" if row["dose"] != row["dose"] else f" {row['dose']:g} µM"
+            wells = "1 well" if row["n_wells"] == 1 else f"{row['n_wells']} wells"
+            name = row["treatment"] or "unnamed"
+            lines.append(
+                f"  {name}{dose}: {wells}, score {row['score']:.2f}, p {row['p']:.2g}, q {row['q']:.2g}"
+            )
     best = answer.top(top)
-    treatments = screen.wells["Metadata_treatment"].reindex(best.index).fillna("")
     width = max((len(name) for name in best.index), default=4)
-    lines.append(f"{'rank':>4}  {'well':<{width}}  {'score':>7}  {'cosine':>7}  treatment")
-    for rank, (name, row) in enumerate(best.iterrows(), start=1):
-        lines.append(
-            f"{rank:>4}  {name!s:<{width}}  {row['score']:>7.2f}  {row['cosine']:>7.3f}  {treatments[name]}"
-        )
+    lines.append(f"{'rank':>4}  {'well':<{width}}  {'score':>7}  {'cosine':>7}  {'q':>7}  treatment")
+    for name, row in best.iterrows():
+        q = "" if row["q"] != row["q"] else f"{row['q']:.2g}"
+        treatment = answer.treatments.get(name, "")
+        numbers = f"{row['score']:>7.2f}  {row['cosine']:>7.3f}  {q:>7}"
+        lines.append(f"{int(row['rank']):>4}  {name!s:<{width}}  {numbers}  {treatment}")
     return "\n".join(lines)

@@ -6,7 +6,15 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
+
+TREATMENT_COLUMNS = ("treatment", "dose", "n_wells", "n_plates", "score", "p", "q", "smallest_p", "active")
+
+
+def no_treatments() -> pd.DataFrame:
+    """A table of treatments without rows."""
+    return pd.DataFrame({name: [] for name in TREATMENT_COLUMNS})
 
 
 @dataclass(frozen=True)
@@ -18,17 +26,31 @@ class Answer:
     query : str
         What was typed.
     prompts : tuple of str
-        What was sent to the model; their embeddings were averaged on the unit sphere.
+        What was sent to the model.
     source : str
         Where the prompts came from.
     scores : DataFrame
-        Best first, indexed by well id: ``cosine`` (-1..1), ``score`` (robust z of the cosine against the
-        negative controls of the same plate; NaN where a plate gives nothing to compare with) and ``rank`` (1
-        is best).
+        Best first, indexed by well id: ``cosine`` (-1..1), ``score`` (robust standard score of the cosine
+        against the negative controls of the same plate, its spread moderated over plates and background
+        prompts; NaN where a plate gives nothing to compare with), ``rank`` (1 is best), ``z`` (how far the
+        score stands out of those that background prompts give this well) and ``q`` (false-discovery rate
+        of the well's treatment and dose; NaN for controls).
     match : bool or None
-        Whether there is a match at all; ``None``: this model has not been calibrated.
+        Whether there is a match at all; ``None``: it could not be calibrated, and the notes say why.
+    verdict : str
+        The same in words.
+    fdr : float
+        The false-discovery rate that was accepted.
+    treatments_table : DataFrame
+        One row for each treatment and dose, best first: ``treatment``, ``dose`` (µM), ``n_wells``,
+        ``n_plates``, ``score`` (mean of its wells), ``p``, ``q``, ``smallest_p`` (that it could have got) and
+        ``active`` (whether it differs from control wells in any background prompt; only active ones are
+        tested). Wells of which the plate map says nothing stand alone; the index tells the wells, joined
+        by spaces.
+    null : dict
+        What p was taken against: ``kind``, ``n``, ``seed``, ``smallest_p``, ``model`` and more.
     notes : tuple of str
-        What limits the scores, in sentences.
+        What limits the answer, in sentences.
     model : str
         Name of the model card.
     treatments : Series
@@ -37,7 +59,8 @@ class Answer:
     Examples
     --------
     >>> answer = ask(screen, "tubulin inhibitor")    # doctest: +SKIP
-    >>> answer.top(3)                                 # doctest: +SKIP
+    >>> answer.verdict                                # doctest: +SKIP
+    '14 wells of 3 treatments match (q < 0.05)'
     """
 
     query: str
@@ -48,34 +71,65 @@ class Answer:
     notes: tuple[str, ...] = ()
     match: bool | None = None
     treatments: pd.Series[str] = field(default_factory=lambda: pd.Series(dtype=str), repr=False)
+    verdict: str = "Not calibrated"
+    fdr: float = 0.05
+    treatments_table: pd.DataFrame = field(default_factory=no_treatments, repr=False)
+    null: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def top(self, n: int) -> pd.DataFrame:
         """Return the `n` best wells, best first."""
         return self.scores.head(n)
 
+    @property
+    def matches(self) -> pd.DataFrame:
+        """Rows of `treatments_table` that match at the accepted rate; none if the verdict says so."""
+        table = self.treatments_table
+        return table[(table["q"] <= self.fdr).to_numpy(bool) & bool(self.match)]
+
+    @property
+    def matching_wells(self) -> tuple[str, ...]:
+        """Ids of the wells of `matches`."""
+        return tuple(well for wells in self.matches.index for well in str(wells).split(" "))
+
     def to_json(self) -> dict[str, Any]:
         """Return plain values for JSON; numbers that are not finite become ``None``."""
+        table = self.treatments_table
         return {
             "query": self.query,
+            "match": self.match,
+            "verdict": self.verdict,
+            "fdr": self.fdr,
+            "q": _number(table["q"].min()) if len(table) else None,
             "prompts": list(self.prompts),
             "source": self.source,
-            "match": self.match,
+            "treatments": [
+                {
+                    "wells": str(wells).split(" "),
+                    **{name: _plain(row[name]) for name in TREATMENT_COLUMNS if name in table},
+                }
+                for wells, row in zip(table.index, table.to_dict("records"), strict=True)
+            ],
             "wells": [
                 {
                     "id": well,
-                    "score": score if math.isfinite(score) else None,
-                    "cosine": cosine,
-                    "rank": rank,
+                    **{name: _plain(value) for name, value in row.items()},
                     "treatment": self.treatments.get(well, ""),
                 }
-                for well, score, cosine, rank in zip(
-                    self.scores.index.tolist(),
-                    self.scores["score"].tolist(),
-                    self.scores["cosine"].tolist(),
-                    self.scores["rank"].tolist(),
-                    strict=True,
-                )
+                for well, row in zip(self.scores.index, self.scores.to_dict("records"), strict=True)
             ],
+            "null": {name: _plain(value) for name, value in self.null.items()},
             "notes": list(self.notes),
             "model": self.model,
         }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, int | np.integer):
+        return int(value)
+    return _number(value) if isinstance(value, float | np.floating) else value
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,49 +1,75 @@
-"""Asking a screen in words."""
+"""Asking a screen in words, or by example wells."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.answer import Answer
-from napari_cellclip.explore.robust import score_plates
+from napari_cellclip.explore.calibrate import calibration_of, embedded
+from napari_cellclip.explore.direction import direction, summed
+from napari_cellclip.explore.familiarity import Taught, is_familiar
+from napari_cellclip.explore.filters import Filters
+from napari_cellclip.explore.terms import parse
+from napari_cellclip.explore.verdict import Part, conclude
+from napari_cellclip.explore.wording import Prompt, Wording, word
 from napari_cellclip.vocabulary import CellClipError, ScreenError
 
 if TYPE_CHECKING:
     from napari_cellclip.model import Model
     from napari_cellclip.screen import Screen
 
+FDR = 0.05
+"""Accepted share of false discoveries where the asker says nothing else."""
+
+Combine = Literal["mean", "max"]
+
 
 def ask(
     screen: Screen,
     text: str,
     *,
-    prompts: Sequence[str] | None = None,
+    fdr: float = FDR,
+    prompts: Sequence[str | Prompt] | None = None,
+    combine: Combine = "mean",
+    use_platemap: bool = True,
     model: Model | None = None,
     top: int | None = None,
+    seed: int = 0,
 ) -> Answer:
-    """Rank the wells of a screen by how well they fit a text.
+    """Rank the wells of a screen by how well they fit a text, and say whether any of them matches it.
 
-    The text is worded by the model card's templates, embedded, and averaged on the unit sphere. A well's
-    cosine with it is compared with those of the negative controls on the same plate. Of the plate map only
-    the control type is used.
+    The text is worded as the model was trained (:func:`napari_cellclip.explore.wording.word`), embedded, and
+    compared with every well. Scores are standardised by the negative controls of the same plate; replicate
+    wells of a treatment and dose are judged together (:mod:`napari_cellclip.explore.calibrate`). Names of
+    treatments say which wells are replicates and decide no score.
 
     Parameters
     ----------
     screen : Screen
         Encoded plates.
     text : str
-        A mechanism, a compound, a gene or its knockout, a structure.
-    prompts : sequence of str, optional
-        Sent as they are instead of the templates' wording.
+        A mechanism, a compound, a gene or its knockout, a structure; with ``+``, ``-``, ``AND``, ``AND NOT``,
+        weights, doses and cell lines (:func:`napari_cellclip.explore.terms.parse`).
+    fdr : float
+        Share of false discoveries that is accepted among the treatments said to match.
+    prompts : sequence of str or Prompt, optional
+        Sent as they are instead of the wording; those with ``on=False`` are not.
+    combine : {"mean", "max"}
+        Whether the prompts of a term are averaged on the unit sphere, or a well's best cosine counts.
+    use_platemap : bool
+        Whether a mechanism may be worded with compounds that the plate map lists under it. Answers then rest
+        on its labels, and the notes say so.
     model : Model, optional
         The screen's own, if it is loaded already; else it is loaded now.
     top : int, optional
-        Keep only so many wells, best first.
+        Keep only so many wells, best first; p, q and the verdict are of all.
+    seed : int
+        Of what is drawn at random for the null.
 
     Returns
     -------
@@ -57,85 +83,184 @@ def ask(
 
     Examples
     --------
-    >>> ask(screen, "tubulin inhibitor").top(5)   # doctest: +SKIP
+    >>> ask(screen, "tubulin inhibitor").verdict   # doctest: +SKIP
+    '14 wells of 3 treatments match (q < 0.05)'
     """
-    sent = tuple(p for p in (prompts if prompts is not None else (text,)) if p.strip())
-    if not sent:
-        raise CellClipError("there is nothing to ask: write a few words")
-    there = np.isfinite(screen.norms) & (screen.norms > 0)
-    if not there.any():
-        raise ScreenError(f"no well of screen {screen.name} has an embedding yet: encode it first")
-    if model is None:
-        model = screen.model
+    if not 0 < fdr < 1:
+        raise CellClipError(f"a false-discovery rate of {fdr} cannot be accepted: give one between 0 and 1")
+    filters = Filters()
+    if prompts is not None:
+        sent = [p if isinstance(p, Prompt) else Prompt(p) for p in prompts]
+        questions = [_Question(1.0, "sum", Wording(text, "free", tuple(p for p in sent if p.text.strip())))]
     else:
-        screen.require_model(model)
-    source = "as given"
-    if prompts is None:
-        sent = tuple(screen.card.prompts.for_query(text))
-        source = f"templates of the model card {screen.card.name!r}"
-    cosine = cosines(screen, direction(model, sent))[there]
-
-    codes, names = screen.plate_codes
-    scored = score_plates(cosine, codes[there], names, screen.negative_controls[there])
-    notes = scored.notes
-    if missing := int((~there).sum()):
-        wells_are = "1 well has" if missing == 1 else f"{missing} wells have"
-        notes = (*notes, f"{wells_are} no embedding and cannot answer (see the failed sites).")
-
-    if screen.card.simulated:
-        seen = f"The model {screen.card.name!r} has seen simulated cells only"
-        notes = (*notes, f"{seen}: on real images its answers mean nothing.")
-
-    order = best_first(scored.z, cosine)[:top]
-    table = pd.DataFrame(
-        {
-            "cosine": cosine[order].astype(np.float64),
-            "score": scored.z[order],
-            "rank": np.arange(1, len(order) + 1),
-        },
-        index=screen.wells.index[np.flatnonzero(there)[order]],
+        terms, filters = parse(text)
+        platemap = screen.wells if use_platemap else None
+        questions = [
+            _Question(
+                term.weight,
+                term.role,
+                word(
+                    term.text,
+                    templates=screen.card.prompts,
+                    cell_line=filters.cell_line or _cell_line(screen),
+                    platemap=platemap,
+                ),
+            )
+            for term in terms
+        ]
+    said = tuple(note for question in questions for note in question.wording.notes)
+    if not any(question.on for question in questions):
+        raise CellClipError(said[-1] if said else "there is nothing to ask: write a few words")
+    questions = [question for question in questions if question.on]
+    require_embeddings(screen)
+    model = own_model(screen, model)
+    taught = Taught.of_card(getattr(getattr(model, "card", None), "training", None) or {})
+    parts = _parts(model, questions, combine)
+    unknown = (
+        [] if taught is None else [q.wording.text for q in questions if not is_familiar(taught, q.wording)]
     )
-    return Answer(
+    source = f"templates of the model card {screen.card.name!r}" if prompts is None else "as given"
+    answer = conclude(
+        screen,
+        calibration_of(screen, model, seed=seed),
+        parts,
+        fdr=fdr,
+        filters=filters,
+        unknown=tuple(unknown),
+        top=top,
+    )
+    return replace(
+        answer,
         query=text,
-        prompts=sent,
+        prompts=tuple(p.text for question in questions for p in question.on),
         source=source,
-        scores=table,
-        model=screen.card.name,
-        notes=notes,
-        treatments=screen.wells["Metadata_treatment"],
+        notes=(*said, *answer.notes),
     )
 
 
-def direction(model: Model, prompts: Sequence[str]) -> NDArray[np.float32]:
-    """Mean of the prompts' embeddings on the unit sphere, float32 (E,) of length 1.
+def like(
+    screen: Screen,
+    wells: Sequence[str],
+    but_not: Sequence[str] = (),
+    *,
+    fdr: float = FDR,
+    model: Model | None = None,
+    top: int | None = None,
+    seed: int = 0,
+) -> Answer:
+    """Find wells that look like example wells, and not like others.
+
+    The direction asked for is the mean of the examples on the unit sphere, less that of the others. It is
+    judged as a text is, with directions drawn from the spread of the screen's own treatments in place of
+    background prompts. Treatments of the examples are not tested: they would match themselves.
+
+    Parameters
+    ----------
+    screen : Screen
+        Encoded plates.
+    wells : sequence of str
+        Ids of the examples, such as those of a lasso.
+    but_not : sequence of str
+        Ids of wells that the answer should not look like.
+    fdr, top, seed
+        As for :func:`ask`.
+    model : Model, optional
+        Not needed: texts play no part; given for the sake of callers that have it at hand.
+
+    Returns
+    -------
+    Answer
+        Without prompts.
 
     Raises
     ------
     CellClipError
-        If the prompts cancel each other out.
+        If no well is given, one is not of the screen or has no embedding, or a well is on both sides.
     """
-    texts = model.embed_texts(list(prompts)).astype(np.float64)
-    lengths = np.linalg.norm(texts, axis=1, keepdims=True)
-    mean = (texts / np.where(lengths > 0, lengths, 1)).mean(axis=0)
-    length = np.linalg.norm(mean)
-    if not length > 1e-6:
-        raise CellClipError(
-            "these prompts point in opposite directions and leave nothing to ask: send fewer of them"
-        )
-    return (mean / length).astype(np.float32)
+    wells, but_not = list(wells), list(but_not)
+    if not wells:
+        raise CellClipError("there is nothing to look for: choose at least one well")
+    if both := set(wells) & set(but_not):
+        raise CellClipError(f"well {min(both)} cannot be both like and unlike what is looked for")
+    require_embeddings(screen)
+    if model is not None:
+        screen.require_model(model)
+    there = embedded(screen)
+    position = {well: i for i, well in enumerate(screen.well_ids)}
+    rows = []
+    for well in (*wells, *but_not):
+        if well not in position or not there[position[well]]:
+            raise CellClipError(f"well {well} has no embedding in screen {screen.name}: choose others")
+        rows.append(position[well])
+    vectors = screen.embeddings[rows]
+    ends = [summed(vectors[: len(wells)])]
+    weights: tuple[float, ...] = (1.0,)
+    if but_not:
+        ends.append(summed(vectors[len(wells) :]))
+        weights = (1.0, -1.0)
+    calibration = calibration_of(screen, None, seed=seed)
+    part = Part((summed(np.stack(ends), weights),), weights, "sum")
+    answer = conclude(screen, calibration, [part], fdr=fdr, examples=(*wells, *but_not), top=top)
+    shown = f"like {_few(wells)}" + (f", not like {_few(but_not)}" if but_not else "")
+    return replace(answer, query=shown, source="example wells")
 
 
-def best_first(z: NDArray[np.floating], cosine: NDArray[np.floating]) -> NDArray[np.intp]:
-    """Order by score; wells without one come after those that have one, by cosine; ties as they stand."""
-    order = np.argsort(-z)  # several times faster than a stable sort, and sorts NaN last
-    known = z[order]
-    if np.isnan(known[-1]) or (known[1:] == known[:-1]).any():
-        order = np.lexsort((-cosine, -np.nan_to_num(z, nan=-np.inf)))
-    return order
+@dataclass(frozen=True)
+class _Question:
+    weight: float
+    role: Literal["sum", "and", "not"]
+    wording: Wording
+
+    @property
+    def on(self) -> tuple[Prompt, ...]:
+        return tuple(prompt for prompt in self.wording.prompts if prompt.on and prompt.weight)
 
 
-def cosines(screen: Screen, unit: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cosine of every well with a vector of length 1, float32 (n_wells,); NaN where there is no embedding."""
-    # Lengths are kept by the screen: dividing the products is far cheaper than dividing all embeddings.
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return (screen.embeddings @ unit) / screen.norms
+def _parts(model: Model, questions: Sequence[_Question], combine: Combine) -> list[Part]:
+    """Directions of a question: its sum, then what wells must answer also, and what they must not."""
+    parts: list[Part] = []
+    sums: list[tuple[float, NDArray[np.float32]]] = []
+    for question in questions:
+        texts = [prompt.text for prompt in question.on]
+        shares = [prompt.weight for prompt in question.on]
+        if combine == "max" and len(questions) == 1 and question.weight > 0:
+            return [Part(tuple(direction(model, [text]) for text in texts), (1.0,), "sum")]
+        vector = direction(model, texts, shares)
+        if question.role == "sum":
+            sums.append((question.weight, vector))
+        else:
+            parts.append(Part((vector,), (1.0,), question.role))
+    if sums:
+        # One text is one direction whatever its weight; of several only the proportions count.
+        weights = (float(np.sign(sums[0][0])),) if len(sums) == 1 else tuple(w for w, _ in sums)
+        parts.insert(0, Part((summed(np.stack([v for _, v in sums]), weights),), weights, "sum"))
+    elif all(part.role == "not" for part in parts):
+        first = parts.pop(0)
+        parts.insert(0, Part((-first.vectors[0],), (-1.0,), "sum"))
+    return parts
+
+
+def _cell_line(screen: Screen) -> str:
+    """Cell line of the screen, where its plate map names just one."""
+    if "Metadata_cell_line" not in screen.wells:
+        return ""
+    named = [str(line) for line in screen.wells["Metadata_cell_line"].unique() if line]
+    return named[0] if len(named) == 1 else ""
+
+
+def _few(wells: Sequence[str]) -> str:
+    return ", ".join(wells[:3]) + (f" and {len(wells) - 3} more" if len(wells) > 3 else "")
+
+
+def require_embeddings(screen: Screen) -> None:
+    """Refuse a screen without any embedded well."""
+    if not embedded(screen).any():
+        raise ScreenError(f"no well of screen {screen.name} has an embedding yet: encode it first")
+
+
+def own_model(screen: Screen, model: Model | None) -> Model:
+    """The screen's model, or the one given if it is the same."""
+    if model is None:
+        return screen.model
+    screen.require_model(model)
+    return model

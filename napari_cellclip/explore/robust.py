@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,22 +15,6 @@ FEWEST = 3
 
 NO_SPREAD = 1e-7
 """Below the rounding error of single-precision cosines a spread is no measurement."""
-
-
-@dataclass(frozen=True)
-class PlateScores:
-    """Robust z of every value, and what it was taken against.
-
-    Attributes
-    ----------
-    z : ndarray of float64 (n,)
-        NaN where a plate gives nothing to compare with.
-    notes : tuple of str
-        One sentence per plate that lacks controls.
-    """
-
-    z: NDArray[np.float64]
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -100,44 +83,8 @@ def robust_z(values: NDArray[np.floating], reference: NDArray[np.floating]) -> N
     return np.asarray((values - found.median[0]) / found.spread[0], np.float64)
 
 
-def score_plates(
-    values: NDArray[np.floating],
-    plates: NDArray[np.integer],
-    names: Sequence[str],
-    controls: NDArray[np.bool_],
-) -> PlateScores:
-    """Robust z of values against the negative controls of the same plate.
-
-    A plate with too few controls is scored against all its wells, and that is said; one with too few wells
-    is not scored.
-
-    Parameters
-    ----------
-    values : ndarray (n,)
-        Finite.
-    plates : ndarray of int (n,)
-        Plate of each well, a position in `names`.
-    names : sequence of str
-        Plates.
-    controls : ndarray of bool (n,)
-        Which wells are negative controls.
-    """
-    own = Reference.of(values[controls], plates[controls], len(names))
-    median, spread = own.median.copy(), own.spread.copy()
-    lacking = np.isnan(spread)
-    if lacking.any():
-        some = lacking[plates]
-        everyone = Reference.of(values[some], plates[some], len(names))
-        median[lacking], spread[lacking] = everyone.median[lacking], everyone.spread[lacking]
-    present = np.bincount(plates, minlength=len(names)) > 0
-    notes = [
-        _note(names[i], int(own.counts[i]), scored=not np.isnan(spread[i]))
-        for i in np.flatnonzero(lacking & present).tolist()
-    ]
-    return PlateScores((values - median[plates]) / spread[plates], tuple(notes))
-
-
-def _note(plate: str, controls: int, *, scored: bool) -> str:
+def lack_of_controls(plate: str, controls: int, *, scored: bool) -> str:
+    """Sentence about a plate that has too few controls, or such as cannot be measured by."""
     if controls >= FEWEST:
         why = "negative controls that are all alike"
     else:

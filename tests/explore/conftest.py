@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,14 +15,18 @@ from napari_cellclip.vocabulary import ScreenError
 
 
 class KnownTexts:
-    """Embeds texts as given vectors; counts how often it is asked."""
+    """Embeds texts as given vectors, all others as vectors drawn by their letters; counts its calls."""
 
-    def __init__(self, vectors: dict[str, list[float]]):
+    def __init__(self, vectors: dict[str, list[float]], dim: int = 2):
         self.vectors, self.asked = vectors, 0
+        self.dim = len(next(iter(vectors.values()))) if vectors else dim
 
     def embed_texts(self, texts):
         self.asked += 1
-        return np.array([self.vectors[t] for t in texts], np.float32)
+        return np.array([self.vectors.get(t, self.other(t)) for t in texts], np.float32)
+
+    def other(self, text):
+        return np.random.default_rng(zlib.crc32(text.encode())).normal(size=self.dim)
 
 
 class MemoryScreen:
@@ -38,12 +43,17 @@ class MemoryScreen:
                 "Metadata_Plate": plates,
                 "Metadata_treatment": [f"t{i}" for i in range(n)],
                 "Metadata_mechanism": [f"m{i % 3}" for i in range(n)],
+                "Metadata_kind": "compound",
+                "Metadata_smiles": "",
+                "Metadata_genes": "",
+                "Metadata_dose": np.nan,
+                "Metadata_cell_line": "",
                 "Metadata_control_type": ["negcon" if i in controls else "" for i in range(n)],
             },
             index=pd.Index(ids, name="well_id"),
         )
         self.card = SimpleNamespace(name="known", prompts=PromptTemplates(), simulated=False)
-        self.model = KnownTexts(texts or {})
+        self.model = KnownTexts(texts or {}, self.embeddings.shape[1])
 
     @property
     def well_ids(self):

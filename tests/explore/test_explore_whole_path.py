@@ -99,7 +99,7 @@ def test_files_become_embeddings(screen, plate_folder, model_folder) -> None:
 def test_a_screen_finds_its_model_again_and_answers(screen) -> None:
     opened = Screen.open(screen.path)
     answer = ask(opened, "tubulin inhibitor")
-    assert answer.prompts == tuple(opened.card.prompts.for_query("tubulin inhibitor"))
+    assert opened.card.prompts.for_query("tubulin inhibitor")[0] in answer.prompts
     assert sorted(answer.scores.index) == sorted(opened.well_ids)
     assert np.isfinite(answer.scores["score"]).all()
     start = time.perf_counter()
