@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -20,7 +19,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from napari_cellclip.explore.query import cosines, direction
+from napari_cellclip.explore.contributions import StainContributions
+from napari_cellclip.explore.direction import cosines, direction
 from napari_cellclip.explore.robust import Reference
 from napari_cellclip.explore.shapley import shapley_values, subsets
 from napari_cellclip.screen.progress import Progress, finished
@@ -35,43 +35,6 @@ WELLS_KEPT = 1024
 
 SAME_COSINE = 1e-3
 """A well whose fields give another cosine than its stored embedding by more than this has changed since."""
-
-
-@dataclass(frozen=True, eq=False)
-class StainContributions:
-    """What each stain adds to the score of wells.
-
-    Attributes
-    ----------
-    cosine : DataFrame
-        One row per well (index: well id), one column per stain in the order of ``STAINS``: parts of the
-        cosine. Each row adds up to ``value - baseline``.
-    value : Series
-        Cosine of each well with what was asked.
-    baseline : Series
-        The same where every stain is the controls' mean.
-    spread : Series
-        Robust standard deviation of the cosines of the plate's negative controls, by which the score of the
-        table of hits is divided too; NaN where the plate does not tell.
-    notes : tuple of str
-        What limits the figures, in sentences.
-    """
-
-    cosine: pd.DataFrame
-    value: pd.Series[float]
-    baseline: pd.Series[float]
-    spread: pd.Series[float]
-    notes: tuple[str, ...] = ()
-
-    @property
-    def score(self) -> pd.DataFrame:
-        """The same in units of the table's score; rows add up to the well's score less the baseline's."""
-        return self.cosine.div(self.spread, axis=0)
-
-    @property
-    def leading(self) -> pd.Series[str]:
-        """The stain that adds most, by well."""
-        return self.cosine.idxmax(axis=1).astype(str)
 
 
 def iter_stain_contributions(
