@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_cellclip.explore.wording import Prompt
 
 TREATMENT_COLUMNS = ("treatment", "dose", "n_wells", "n_plates", "score", "p", "q", "smallest_p", "active")
 
@@ -49,6 +54,11 @@ class Answer:
         by spaces.
     null : dict
         What p was taken against: ``kind``, ``n``, ``seed``, ``smallest_p``, ``model`` and more.
+    sent : tuple of Prompt
+        The same prompts with weights and sources, those that were ticked off among them.
+    direction : ndarray of float32 (E,) or None
+        What was asked for, as one vector of length 1: explanations are of it. Where wells had to answer
+        several terms (``AND``), that of the first.
     notes : tuple of str
         What limits the answer, in sentences.
     model : str
@@ -75,6 +85,8 @@ class Answer:
     fdr: float = 0.05
     treatments_table: pd.DataFrame = field(default_factory=no_treatments, repr=False)
     null: dict[str, Any] = field(default_factory=dict, repr=False)
+    sent: tuple[Prompt, ...] = field(default=(), repr=False)
+    direction: NDArray[np.float32] | None = field(default=None, repr=False)
 
     def top(self, n: int) -> pd.DataFrame:
         """Return the `n` best wells, best first."""

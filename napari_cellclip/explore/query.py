@@ -133,6 +133,8 @@ def ask(
         answer,
         query=text,
         prompts=tuple(p.text for question in questions for p in question.on),
+        sent=tuple(prompt for question in questions for prompt in question.signed),
+        direction=parts[0].vectors[0],
         source=source,
         notes=(*said, *answer.notes),
     )
@@ -202,7 +204,7 @@ def like(
     part = Part((summed(np.stack(ends), weights),), weights, "sum")
     answer = conclude(screen, calibration, [part], fdr=fdr, examples=(*wells, *but_not), top=top)
     shown = f"like {_few(wells)}" + (f", not like {_few(but_not)}" if but_not else "")
-    return replace(answer, query=shown, source="example wells")
+    return replace(answer, query=shown, source="example wells", direction=part.vectors[0])
 
 
 @dataclass(frozen=True)
@@ -214,6 +216,11 @@ class _Question:
     @property
     def on(self) -> tuple[Prompt, ...]:
         return tuple(prompt for prompt in self.wording.prompts if prompt.on and prompt.weight)
+
+    @property
+    def signed(self) -> tuple[Prompt, ...]:
+        """All prompts, with the weight that the term gives them."""
+        return tuple(replace(p, weight=p.weight * self.weight) for p in self.wording.prompts)
 
 
 def _parts(model: Model, questions: Sequence[_Question], combine: Combine) -> list[Part]:
