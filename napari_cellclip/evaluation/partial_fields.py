@@ -30,7 +30,7 @@ from napari_cellclip.simulation.pharmacology import responding_share
 from napari_cellclip.simulation.plate import write_platemap
 from napari_cellclip.simulation.render import render_field
 from napari_cellclip.simulation.treated_well import look_of
-from napari_cellclip.vocabulary import STAINS, site_id, well_name
+from napari_cellclip.vocabulary import STAINS, site_id, split_id, well_name
 from napari_cellclip.vocabulary.mechanisms import MECHANISMS, Mechanism
 
 Arrangement = Literal["side", "mixed"]
@@ -49,6 +49,8 @@ class PartialPlate:
 
     Attributes
     ----------
+    folder : Path
+        Of the plate.
     plate : Plate
         The images.
     screen : Screen
@@ -57,13 +59,14 @@ class PartialPlate:
         Treated fields, indexed by site id: ``mechanism`` (key), ``treatment``, ``effect``, ``arrangement``.
     """
 
+    folder: Path
     plate: Plate
     screen: Screen
     fields: pd.DataFrame
 
     def truth(self, site: str) -> NDArray[np.uint8]:
         """What is at each pixel (Y, X): ``NO_CELL``, a cell that does not respond, or one that does."""
-        return np.asarray(tifffile.imread(_truth_path(Path(self.plate.path), site.split("/")[1])))
+        return np.asarray(tifffile.imread(_truth_path(self.folder, split_id(site)[1])))
 
 
 def partial_plate(
@@ -106,7 +109,7 @@ def partial_plate(
     fields["arrangement"] = arranged["arrangement"].reindex(fields["well"]).to_numpy()
     fields["mechanism"] = arranged["mechanism"].reindex(fields["well"]).to_numpy()
     fields = fields.loc[fields["arrangement"].notna(), ["mechanism", "treatment", "effect", "arrangement"]]
-    return PartialPlate(opened, screen, fields)
+    return PartialPlate(path, opened, screen, fields)
 
 
 def _simulate(

@@ -70,6 +70,9 @@ class FakePlate:
         )
         self.sites = tuple(s for w in self.wells for s in w.sites)
 
+    def site(self, identifier):
+        return next(site for site in self.sites if site.id == identifier)
+
     def pixels(self, site):
         rng = np.random.default_rng(list(site.encode()))
         level = rng.integers(500, 3000, 5)[:, None, None]
