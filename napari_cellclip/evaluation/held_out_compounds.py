@@ -26,30 +26,14 @@ LEAST = 3
 
 RANDOM_PROMPTS = 50
 
-_ADJECTIVES = [
-    "quiet",
-    "wooden",
-    "yellow",
-    "distant",
-    "narrow",
-    "folded",
-    "rainy",
-    "hollow",
-    "painted",
-    "northern",
-]
-_NOUNS = [
-    "bicycle",
-    "harbour",
-    "window",
-    "orchestra",
-    "ladder",
-    "kettle",
-    "meadow",
-    "postcard",
-    "lantern",
-    "staircase",
-]
+_ADJECTIVES = (
+    *("quiet", "wooden", "yellow", "distant", "narrow"),
+    *("folded", "rainy", "hollow", "painted", "northern"),
+)
+_NOUNS = (
+    *("bicycle", "harbour", "window", "orchestra", "ladder"),
+    *("kettle", "meadow", "postcard", "lantern", "staircase"),
+)
 
 
 @dataclass(frozen=True, eq=False)

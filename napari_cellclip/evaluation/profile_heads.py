@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from napari_cellclip.evaluation.compounds import Compound
 from napari_cellclip.model import CellCLIP, CellCLIPConfig, PromptTemplates, WordPieceTokenizer, load_model
@@ -225,7 +226,14 @@ def _network(
         text_intermediate=2 * settings.text_width,
         text_positions=settings.text_length,
     )
-    return CellCLIP(config, pooling="mean")
+    network = CellCLIP(config, pooling="mean")
+    if reads == "words":
+        # BERT's 0.02 is made for 768 columns. At 64 the texts all come out alike, and it takes hundreds of
+        # steps until they do not.
+        for module in network.text.modules():
+            if isinstance(module, nn.Linear | nn.Embedding):
+                nn.init.normal_(module.weight, std=settings.text_width**-0.5)
+    return network
 
 
 def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from napari_cellclip.cli.evaluate.compound_gene import compound_gene
+from napari_cellclip.cli.evaluate.cpjump1 import cpjump1
 from napari_cellclip.cli.evaluate.explanation import explanation
 from napari_cellclip.cli.evaluate.relationships import relationships
 from napari_cellclip.cli.evaluate.replicates import replicates
@@ -30,3 +31,4 @@ evaluate.command("sisters")(sisters)
 evaluate.command("relationships")(relationships)
 evaluate.command("compound-gene")(compound_gene)
 evaluate.command("explanation")(explanation)
+evaluate.command("cpjump1")(cpjump1)
