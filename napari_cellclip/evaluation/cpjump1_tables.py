@@ -1,4 +1,4 @@
-"""The figures of the CPJUMP1 study as Markdown and as a picture; docs/cpjump1.md holds exactly these tables."""
+"""The figures of the CPJUMP1 study as Markdown and as a picture; docs/cpjump1.md holds these tables."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def retrieval_table(found: Mapping[str, Any], names: Mapping[str, str] = READ_BY
                 figures = found[key][way]
                 cells = " | ".join(_interval(figures[cut]) for cut in CUTS)
                 lines.append(
-                    f"| {way} | {name} | {cells} | {figures['mean rank']:.1f} | {figures['median rank']:.0f} |"
+                    f"| {way} | {name} | {cells} | {figures['mean rank']:.1f} |"
+                    f" {figures['median rank']:.0f} |"
                 )
         random = first[way]["random"]
         lines.append(
