@@ -135,12 +135,10 @@ def new(
     Example: napari-cellclip models new --encoder facebook/dinov2-small --out my-model
     """
     from napari_cellclip.model.untrained import encoder_source, new_model
-    from napari_cellclip.model.source import Source
 
     source = encoder_source(encoder, revision=revision)
     if source.repo:
         ask_licence(source.as_card(), accept_licence)
-        Source(source.as_card(), None, accept_licence=True)
     made = new_model(
         source,
         out,

@@ -11,8 +11,11 @@ from typer.core import TyperGroup
 
 from napari_cellclip.cli.ask import ask
 from napari_cellclip.cli.demo import demo
+from napari_cellclip.cli.derive import derive
 from napari_cellclip.cli.encode import encode
 from napari_cellclip.cli.evaluate import evaluate
+from napari_cellclip.cli.import_features import import_features
+from napari_cellclip.cli.import_profiles import import_profiles
 from napari_cellclip.cli.info import info
 from napari_cellclip.cli.models import models
 from napari_cellclip.cli.simulate import simulate
@@ -72,7 +75,7 @@ app = typer.Typer(
     "'encode' turns its images into embeddings, 'ask' ranks its wells by a sentence.",
 )
 
-for verb in (demo, simulate, info, encode, ask, train, version):
+for verb in (demo, simulate, info, encode, import_profiles, import_features, ask, train, derive, version):
     app.command()(verb)
 app.add_typer(models, name="models")
 app.add_typer(evaluate, name="evaluate")

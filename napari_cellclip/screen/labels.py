@@ -39,8 +39,7 @@ def label_table(wells: Iterable[str], platemap: PlateMap | None) -> pd.DataFrame
     ids = list(wells)
     names = [split_id(well)[1] for well in ids]
     found = [(platemap.get(name) if platemap is not None else None) or Perturbation() for name in names]
-    table = pd.DataFrame([_row(p) for p in found], index=pd.Index(ids, name="id"), columns=list(COLUMNS))
-    table["Metadata_dose"] = table["Metadata_dose"].astype(float)
+    table = table_of(ids, found)
     if platemap is not None and "Metadata_Well" in platemap.table:
         more = platemap.table.drop_duplicates("Metadata_Well").set_index("Metadata_Well").reindex(names)
         for name in more.columns:
@@ -48,6 +47,14 @@ def label_table(wells: Iterable[str], platemap: PlateMap | None) -> pd.DataFrame
                 column = more[name]
                 numbers = is_numeric_dtype(column)
                 table[name] = column.to_numpy() if numbers else ["" if pd.isna(v) else str(v) for v in column]
+    return table
+
+
+def table_of(wells: Iterable[str], perturbations: Iterable[Perturbation]) -> pd.DataFrame:
+    """One row per well id in the columns every screen has."""
+    rows = [_row(p) for p in perturbations]
+    table = pd.DataFrame(rows, index=pd.Index(list(wells), name="id"), columns=list(COLUMNS))
+    table["Metadata_dose"] = table["Metadata_dose"].astype(float)
     return table
 
 
