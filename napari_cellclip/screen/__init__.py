@@ -2,7 +2,15 @@
 
 from napari_cellclip.screen.profiles import import_profiles
 from napari_cellclip.screen.progress import Progress
+from napari_cellclip.screen.reference_features import import_reference_features
 from napari_cellclip.screen.run import encode, iter_encode
 from napari_cellclip.screen.screen import Screen
 
-__all__ = ["Progress", "Screen", "encode", "import_profiles", "iter_encode"]
+__all__ = [
+    "Progress",
+    "Screen",
+    "encode",
+    "import_profiles",
+    "import_reference_features",
+    "iter_encode",
+]
