@@ -257,11 +257,11 @@ def _principal(rows: Vectors) -> Step:
     """
     from sklearn.decomposition import PCA
 
+    if not np.ptp(rows, axis=0).any():
+        raise ScreenError("the negative controls do not differ at all: there is nothing to correct by")
     fitted = PCA(svd_solver="full").fit(rows)
     spread = fitted.explained_variance_
     kept = int((spread > spread[0] * len(rows) * np.finfo(np.float64).eps).sum())
-    if not kept:
-        raise ScreenError("the negative controls do not differ at all: there is nothing to correct by")
     return lambda vectors: cast(Vectors, fitted.transform(vectors)[:, :kept])
 
 
