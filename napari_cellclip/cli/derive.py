@@ -1,0 +1,35 @@
+"""``napari-cellclip derive SCREEN --model MODEL``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from napari_cellclip.cli.options import DeviceOption, ScreenArgument
+
+
+def derive(
+    screen: ScreenArgument,
+    model: Annotated[
+        str,
+        typer.Option(
+            show_default=False,
+            help="A model folder, such as 'train' wrote, or a name: of the channel encoder of the screen.",
+        ),
+    ],
+    device: DeviceOption = "auto",
+) -> None:
+    """Embed the wells of a screen with another head, without a pixel.
+
+    For a head that was trained on the screen's own features. The screen shows it from now on; what the
+    former model made stays in the folder, and 'derive' with that one brings it back.
+
+    Example: napari-cellclip derive my-screen --model my-model
+    """
+    from napari_cellclip.model import load_model
+    from napari_cellclip.screen import Screen
+
+    shown = Screen.open(screen).derive_wells(load_model(model, device=device))
+    embedded = int((shown.wells["Metadata_sites"] > 0).sum())
+    print(f"{embedded} of {len(shown.well_ids)} wells embedded by {shown.card.name}")

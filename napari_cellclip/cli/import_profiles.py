@@ -1,0 +1,91 @@
+"""``napari-cellclip import-profiles TABLE…``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_cellclip.cli.options import JsonOption
+
+
+def import_profiles(
+    tables: Annotated[
+        list[Path],
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            metavar="TABLE",
+            show_default=False,
+            help="CellProfiler profiles as pycytominer writes them: CSV, gzipped or not, or Parquet; a row a well.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", show_default=False, help="Screen folder to write.")],
+    annotations: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            show_default=False,
+            help="Table with what is known of each compound (moa_list, target_list), joined on broad_sample, "
+            "InChIKey or the name.",
+        ),
+    ] = None,
+    cell_line: Annotated[str, typer.Option(help="Of the cells, where the tables do not say it.")] = "",
+    shared: Annotated[
+        bool, typer.Option("--shared", help="Use what all tables share, where their features differ.")
+    ] = False,
+    brightfield: Annotated[
+        bool, typer.Option("--brightfield", help="Keep features of transmitted light, which is no stain.")
+    ] = False,
+    reference: Annotated[
+        str, typer.Option(help="Wells a plate is standardised on: its negative 'controls', or 'all'.")
+    ] = "controls",
+    as_json: JsonOption = False,
+) -> None:
+    """Make a screen of CellProfiler profiles, without images.
+
+    Features are grouped by the stains in their names and standardised on the negative controls of each
+    plate. Maps and replicates work at once; asking needs a head: 'train' makes one, 'derive' applies it.
+
+    Example: napari-cellclip import-profiles BR*.csv.gz --annotations compounds.tsv --out my-screen
+    """
+    from napari_cellclip.screen.profiles import import_profiles as run
+    from napari_cellclip.screen.profiles import import_report
+
+    if reference not in ("controls", "all"):
+        raise typer.BadParameter("wells to standardise on are 'controls' or 'all'", param_hint="--reference")
+    screen = run(
+        tables,
+        out,
+        annotations=annotations,
+        cell_line=cell_line,
+        shared=shared,
+        brightfield=brightfield,
+        reference=reference,  # type: ignore[arg-type]
+    )
+    found = import_report(screen)
+    print(json.dumps(found, indent=1) if as_json else describe(found))
+
+
+def describe(found: Mapping[str, Any]) -> str:
+    """Return the report of an import for people."""
+    counts = found["features"]
+    rows = ", ".join(f"{stain} {n}" for stain, n in found["rows"].items())
+    lines = [
+        f"features: {counts['one stain']} of one stain, {counts['several stains']} of several (in the row of "
+        f"each), {counts['no stain']} of none (in every row), {counts['left out']} of brightfield left out",
+        f"rows of a well: {rows}; padded with zeros to {found['width']}, {counts['padding']} in all",
+    ]
+    for plate, said in found["plates"].items():
+        lines.append(f"{plate}: {said['wells']} wells, standardised on {said['reference wells']}")
+        for what in ("constant", "with gaps filled"):
+            if names := said[what]:
+                some = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+                lines.append(f"  {len(names)} features {what}: {some}")
+        if said["empty wells"]:
+            lines.append(f"  {said['empty wells']} wells without any number: among the screen's failures")
+    return "\n".join(lines)
