@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from napari_cellclip.vocabulary import CellClipError
 
 CELL_LINES = (
-    "U2OS", "A549", "HeLa", "HepG2", "HEK293", "HEK293T", "MCF7", "MCF10A", "HUVEC", "RPE1", "ARPE19", "HCT116",
-    "PC3", "SH-SY5Y", "K562", "Jurkat", "THP1", "HT29", "Caco2", "MDA-MB-231", "SKBR3", "BJ", "IMR90", "NIH3T3",
-    "CHO", "COS7", "Vero", "OVCAR4", "DU145", "786O", "SW480", "U87", "U251", "KPL4", "HAP1", "iPSC", "HTB9",
+    "U2OS", "A549", "HeLa", "HepG2", "HEK293", "HEK293T", "MCF7", "MCF10A", "HUVEC", "RPE1", "ARPE19",
+    "HCT116", "PC3", "SH-SY5Y", "K562", "Jurkat", "THP1", "HT29", "Caco2", "MDA-MB-231", "SKBR3", "BJ",
+    "IMR90", "NIH3T3", "CHO", "COS7", "Vero", "OVCAR4", "DU145", "786O", "SW480", "U87", "U251", "KPL4",
+    "HAP1", "iPSC", "HTB9",
 )  # fmt: skip
 """Lines that Cell Painting was done in, as they are usually written; others are known from the plate map."""
 
@@ -27,8 +28,8 @@ _UNIT = r"([pnuµμm]m|(?:pico|nano|micro|milli)molar)(?![a-z0-9])"
 _AT = r"(?:\b(?:at|with|@|dose|doses|of|from|between|in)\s+|@\s*|,\s*)?(?:a\s+)?(?:doses?\s+(?:of\s+)?)?"
 _RANGE = re.compile(rf"(?i:{_AT}){_NUMBER}\s*(?i:{_UNIT})?\s*(?:-|–|to|and)\s*{_NUMBER}\s*(?i:{_UNIT})")
 _BOUND = re.compile(
-    rf"(?i:,?\s*(?:\bat\s+)?(?:doses?\s+)?(?P<word>≥|>=|>|≤|<=|<|\babove|\bover|\bat least|\bfrom|\bbelow|\bunder|\bup to"
-    rf"|\bat most)\s*){_NUMBER}\s*(?i:{_UNIT})"
+    rf"(?i:,?\s*(?:\bat\s+)?(?:doses?\s+)?(?P<word>≥|>=|>|≤|<=|<|\babove|\bover|\bat least|\bfrom|\bbelow"
+    rf"|\bunder|\bup to|\bat most)\s*){_NUMBER}\s*(?i:{_UNIT})"
 )
 _DOSE = re.compile(rf"(?i:{_AT}){_NUMBER}\s*(?i:{_UNIT})")
 _TOLERANCE = 0.02

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
+
+from napari_cellclip.explore.library import Library
+from napari_cellclip.explore.sources import installed, library, plate_parts
+from napari_cellclip.vocabulary import CellClipError
+from napari_cellclip.vocabulary.annotation_tables import AnnotationTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,6 +19,9 @@ if TYPE_CHECKING:
 WordingKind = Literal[
     "compound", "knockout", "overexpression", "mechanism", "target", "smiles", "control", "free"
 ]
+
+LONGEST = 1000
+"""Characters of a text that are read; the rest is left off."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +34,8 @@ class Prompt:
     weight : float
         Share in the mean on the unit sphere.
     source : str
-        ``typed`` (the asker's own words), ``template`` (words of the model card), ``plate map``, or the name of
-        the annotation table the words were taken from.
+        ``typed`` (the asker's own words), ``template`` (words of the model card), ``plate map``, or the name
+        of the annotation table the words were taken from.
     kind : str
         What the sentence speaks of; one of the kinds of :class:`Wording`.
     on : bool
@@ -72,10 +80,14 @@ def word(
     templates: PromptTemplates,
     cell_line: str = "",
     platemap: pd.DataFrame | None = None,
-    annotations: Sequence[object] | None = None,
+    annotations: Sequence[AnnotationTable] | None = None,
     use_own_table: bool = True,
 ) -> Wording:
     """Word one term of a query (see :func:`napari_cellclip.explore.terms.parse`).
+
+    A text that is recognised is sent in the words of the tables: a compound with its structure, a mechanism
+    by its names, by compounds that act so and by knockouts that are expected to look alike. Other texts are
+    sent as they are, with a note. Nothing typed is refused.
 
     Parameters
     ----------
@@ -86,12 +98,47 @@ def word(
     cell_line : str
         Of the cells asked about.
     platemap : DataFrame, optional
-        ``Screen.wells``; lets mechanisms and targets be worded with compounds of this very plate.
+        ``Screen.wells``; lets mechanisms and targets be worded with compounds of this very plate. Answers
+        then rest on its labels: leave it out where a model is to be judged.
     annotations : sequence of AnnotationTable, optional
         Tables to expand from; the installed ones where nothing is given, none for ``()``.
     use_own_table : bool
         Whether the table in the package is used.
+
+    Returns
+    -------
+    Wording
+        Without prompts where there is nothing to send: an empty text, or a structure that is none.
+
+    Examples
+    --------
+    >>> from napari_cellclip.model.prompts import PromptTemplates
+    >>> word("microtubule blockers", templates=PromptTemplates(), annotations=()).recognised
+    'tubulin polymerisation inhibitor'
     """
-    clean = " ".join(text.split())
-    prompts = tuple(Prompt(prompt) for prompt in templates.for_query(clean, cell_line))
-    return Wording(text, "free", prompts, () if prompts else ("there is nothing to ask: write a few words",))
+    from napari_cellclip.explore.reading import Reader
+
+    notes: list[str] = []
+    known = _library(annotations, use_own_table, notes)
+    plate = Library(*plate_parts(platemap)) if platemap is not None else None
+    clean = _clean(text, notes)
+    found = Reader(templates, cell_line, known, plate).read(clean)
+    return replace(found, text=text, notes=(*notes, *found.notes))
+
+
+def _clean(text: str, notes: list[str]) -> str:
+    """Without control characters and surrogates, which no tokenizer takes, and at most LONGEST long."""
+    head = text[: 4 * LONGEST]
+    clean = " ".join("".join(c if c.isprintable() else " " for c in head).split())
+    if len(clean) > LONGEST or len(text) > len(head):
+        notes.append(f"Only the first {LONGEST} of {len(text)} characters are read.")
+    return clean[:LONGEST].strip()
+
+
+def _library(tables: Sequence[AnnotationTable] | None, own: bool, notes: list[str]) -> Library:
+    wanted = installed() if tables is None else tuple(tables)
+    try:
+        return library(wanted, own)
+    except CellClipError as error:
+        notes.append(f"Annotation tables are left out: {error}.")
+        return library((), own)
