@@ -9,6 +9,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from napari_cellclip.cli.annotations import annotations
+from napari_cellclip.cli.ablate import ablate
 from napari_cellclip.cli.ask import ask
 from napari_cellclip.cli.demo import demo
 from napari_cellclip.cli.derive import derive
@@ -30,6 +32,7 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it (128 + SIGINT)."""
 
 AFTER_INTERRUPT = {
+    "ablate": "what is trained is kept: the same command goes on from the last finished epoch",
     "demo": "what is encoded is kept: the same command goes on from there",
     "encode": "what is encoded is kept: the same command goes on from there",
     "simulate": "no plate was written",
@@ -75,7 +78,20 @@ app = typer.Typer(
     "'encode' turns its images into embeddings, 'ask' ranks its wells by a sentence.",
 )
 
-for verb in (demo, simulate, info, encode, import_profiles, import_features, ask, train, derive, version):
+for verb in (
+    demo,
+    simulate,
+    info,
+    encode,
+    import_profiles,
+    import_features,
+    ask,
+    train,
+    ablate,
+    derive,
+    version,
+):
     app.command()(verb)
 app.add_typer(models, name="models")
+app.add_typer(annotations, name="annotations")
 app.add_typer(evaluate, name="evaluate")

@@ -150,7 +150,17 @@ class Expansion:
         return Prompt(self.templates.for_mechanism(words, self.cell_line), 1.0, source, "mechanism")
 
     def _compounds(self, related: Sequence[Entry], first: Drug | None) -> list[Prompt]:
-        named = {drug.name.casefold() for entry in related for drug in entry.drugs}
+        # What this package's table says of a compound was gone through by hand: it outweighs other tables,
+        # of which some call taxanes microtubule inhibitors.
+        curated = {drug.name.casefold() for e in related if e.source == OWN_TABLE for drug in e.drugs}
+        elsewhere = {
+            drug.name.casefold()
+            for entry in (self.known.entries if curated else ())
+            if entry.source == OWN_TABLE
+            for drug in entry.drugs
+        } - curated
+        drugs = [drug for entry in related for drug in entry.drugs if drug.name.casefold() not in elsewhere]
+        named = {drug.name.casefold() for drug in drugs}
         here: list[Drug] = []
         if self.plate:
             here = [
@@ -159,8 +169,7 @@ class Expansion:
                 for drug in found
                 if drug.name.casefold() in named and drug.kind is Kind.COMPOUND
             ]
-        curated = {drug.name.casefold() for e in related if e.source == OWN_TABLE for drug in e.drugs}
-        tables = [drug for entry in related for drug in entry.drugs if entry.source != PLATE_MAP]
+        tables = [drug for drug in drugs if drug.source != PLATE_MAP]
         # A table may list fifty: those that this package's own table has also are the best known.
         tables.sort(key=lambda drug: drug.name.casefold() not in curated)
         return self._prompts((*((first,) if first else ()), *here, *tables))

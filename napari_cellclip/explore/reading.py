@@ -244,6 +244,8 @@ class Reader:
         return None
 
     def _misspelt(self, text: str) -> Wording | None:
+        if read_phrase(text).acts:  # "cat inhibitor" is no name
+            return None
         for library in filter(None, (self.plate, self.known)):
             for drug in library.misspelt(text):
                 return self.expansion.compound(text, drug, (f"Read as {drug.name}.",))

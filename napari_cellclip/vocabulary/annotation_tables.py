@@ -16,6 +16,7 @@ import json
 import re
 import shutil
 import tempfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -30,6 +31,16 @@ COLUMNS = ("name", "mechanisms", "genes", "smiles", "inchikey")
 
 LARGEST = 300_000_000
 """Bytes of a table after unpacking above which it is refused."""
+
+KNOWN_TABLES = {
+    "repurposing-hub": "Drug Repurposing Hub (Corsello et al. 2017, doi:10.1038/nm.4306): fetch the drug and the "
+    "sample file from https://repo-hub.broadinstitute.org/repurposing, read its terms there, and install both "
+    "together: annotations install DRUGS SAMPLES --name repurposing-hub --source ADDRESS --licence TERMS",
+    "jump-target": "JUMP-Target (compounds of CPJUMP1 with targets, MIT licence): fetch "
+    "JUMP-Target-1_compound_metadata.tsv from https://github.com/jump-cellpainting/JUMP-Target, and install it: "
+    "annotations install FILE --name jump-target --source ADDRESS --licence MIT",
+}
+"""Tables that people often want, and how to get them; none is fetched by this package."""
 
 _ABOUT, _TABLE = "about.json", "table.parquet"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
@@ -108,7 +119,10 @@ def read_annotations(path: Path) -> pd.DataFrame:
         opener = gzip.open if packed else open
         with opener(path, "rb") as stream:
             content = stream.read(LARGEST + 1)
-    except (OSError, EOFError) as error:
+    except FileNotFoundError:
+        known = ", ".join(KNOWN_TABLES)
+        raise CellClipError(f"there is no file {path}, nor a table known by that name ({known})") from None
+    except (OSError, EOFError, zlib.error) as error:
         raise CellClipError(f"{path} cannot be read ({error}): check the path and the file") from None
     if len(content) > LARGEST:
         raise CellClipError(
