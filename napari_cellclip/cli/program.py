@@ -9,8 +9,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from napari_cellclip.cli.annotations import annotations
 from napari_cellclip.cli.ablate import ablate
+from napari_cellclip.cli.annotations import annotations
 from napari_cellclip.cli.ask import ask
 from napari_cellclip.cli.demo import demo
 from napari_cellclip.cli.derive import derive

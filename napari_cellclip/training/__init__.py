@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_cellclip.training.ablation import ablate, iter_ablate
     from napari_cellclip.training.bags import Bag, Caption
     from napari_cellclip.training.config import RunConfig, TrainingConfig, ValidationConfig
     from napari_cellclip.training.heads import iter_fit
@@ -22,8 +23,10 @@ _FILE_OF = {
     "Split": "splits",
     "TrainingConfig": "config",
     "ValidationConfig": "config",
+    "ablate": "ablation",
     "bags_of": "screen_bags",
     "folds": "splits",
+    "iter_ablate": "ablation",
     "iter_fit": "heads",
     "iter_train": "runs",
     "refuse_leakage": "splits",
@@ -41,8 +44,10 @@ __all__ = [
     "Split",
     "TrainingConfig",
     "ValidationConfig",
+    "ablate",
     "bags_of",
     "folds",
+    "iter_ablate",
     "iter_fit",
     "iter_train",
     "refuse_leakage",
