@@ -20,7 +20,7 @@ def import_profiles(
             dir_okay=False,
             metavar="TABLE",
             show_default=False,
-            help="CellProfiler profiles as pycytominer writes them: CSV (also gzipped) or Parquet, a row a well.",
+            help="CellProfiler profiles as pycytominer writes them (CSV, CSV.gz, Parquet), a row a well.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", show_default=False, help="Screen folder to write.")],
