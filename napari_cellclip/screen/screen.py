@@ -287,15 +287,16 @@ class Screen:
         """
         encoder = self._record.current.encoder_hash
         rows = []
+        at, shard = ("", -1), dict[str, NDArray[np.float16]]()
         for site in sites:
             plate = str(site).split("/")[0]
             plan = self._plans.get(plate)
             if plan is None or site not in plan.index or self._status.get(site, "waiting"):
                 reason = self._status.get(site) or "it is not encoded"
                 raise ScreenError(f"screen {self.name} has no features of site {site}: {reason}")
-            rows.append(
-                Shards(self.path, encoder, plate).features(int(plan.at[site, "Metadata_shard"]))[site]
-            )
+            if at != (plate, number := int(plan.at[site, "Metadata_shard"])):
+                at, shard = (plate, number), Shards(self.path, encoder, plate).features(number)
+            rows.append(shard[site])
         width = int(self._record.current.card["encoder"]["dim"])
         return np.stack(rows).astype(np.float32) if rows else np.zeros((0, 5, width), np.float32)
 

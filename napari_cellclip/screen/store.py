@@ -44,7 +44,9 @@ def write_whole(path: Path, content: bytes | pa.Buffer) -> None:
 def write_table(path: Path, table: pa.Table) -> None:
     """Write a Parquet file as :func:`write_whole` does."""
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
+    # A dictionary of features, no two of which are alike, triples the time to read and to write them.
+    words = [field.name for field in table.schema if not pa.types.is_fixed_size_list(field.type)]
+    pq.write_table(table, sink, compression="zstd", use_dictionary=words)
     write_whole(path, sink.getvalue())
 
 
