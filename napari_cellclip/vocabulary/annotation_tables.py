@@ -33,12 +33,12 @@ LARGEST = 300_000_000
 """Bytes of a table after unpacking above which it is refused."""
 
 KNOWN_TABLES = {
-    "repurposing-hub": "Drug Repurposing Hub (Corsello et al. 2017, doi:10.1038/nm.4306): fetch the drug and the "
-    "sample file from https://repo-hub.broadinstitute.org/repurposing, read its terms there, and install both "
-    "together: annotations install DRUGS SAMPLES --name repurposing-hub --source ADDRESS --licence TERMS",
+    "repurposing-hub": "Drug Repurposing Hub (Corsello et al. 2017, doi:10.1038/nm.4306): fetch the drug and "
+    "the sample file from https://repo-hub.broadinstitute.org/repurposing, read its terms there, and install "
+    "both: annotations install DRUGS SAMPLES --name repurposing-hub --source ADDRESS --licence TERMS",
     "jump-target": "JUMP-Target (compounds of CPJUMP1 with targets, MIT licence): fetch "
-    "JUMP-Target-1_compound_metadata.tsv from https://github.com/jump-cellpainting/JUMP-Target, and install it: "
-    "annotations install FILE --name jump-target --source ADDRESS --licence MIT",
+    "JUMP-Target-1_compound_metadata.tsv from https://github.com/jump-cellpainting/JUMP-Target, and install "
+    "it: annotations install FILE --name jump-target --source ADDRESS --licence MIT",
 }
 """Tables that people often want, and how to get them; none is fetched by this package."""
 

@@ -1,0 +1,153 @@
+"""Whether it matters how one asks: ten phrasings of each of twelve mechanisms on simulated plates.
+
+Protocol: each phrasing of ``phrasings.json`` is worded (:func:`napari_cellclip.explore.wording.word`) with
+the table of this package only, neither plate map nor installed tables, and asked of blind plates, one at a
+time. Wells are scored by the robust z of their cosine against the plate's negative controls; the wells of a
+treatment and dose are averaged; the mechanism of the best treatment is the answer. It is compared with the
+answer to the mechanism's own name on the same plate, and with the truth. No phrasing stands in the training
+captions or among the synonyms of the table; the tests see to that.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from napari_cellclip.evaluation.blind_plates import BlindPlate, blind_plates
+from napari_cellclip.evaluation.pictures import COLOURS, new_figure
+from napari_cellclip.explore.direction import cosines, summed
+from napari_cellclip.explore.robust import robust_z
+from napari_cellclip.explore.wording import Wording, word
+from napari_cellclip.vocabulary.mechanisms import MECHANISMS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from napari_cellclip.model import Model
+
+
+def read_phrasings() -> dict[str, tuple[str, ...]]:
+    """The phrasings by the key of their mechanism."""
+    table = json.loads(Path(__file__).with_name("phrasings.json").read_text(encoding="utf-8"))
+    return {key: tuple(texts) for key, texts in table["phrasings"].items()}
+
+
+def best_mechanism(plate: BlindPlate, model: Model, wording: Wording) -> str:
+    """Mechanism of the treatment and dose that answers best; empty for an inert compound."""
+    on = [prompt for prompt in wording.prompts if prompt.on]
+    unit = summed(model.embed_texts([p.text for p in on]), [p.weight for p in on])
+    truth = plate.truth.reindex(plate.screen.wells.index)
+    negative = (truth["control_type"] == "negcon").to_numpy()
+    cosine = cosines(plate.screen, unit)
+    treated = truth.assign(score=robust_z(cosine, cosine[negative]))[~negative]
+    means = treated.groupby(["treatment", "dose", "mechanism"], dropna=False)["score"].mean()
+    return str(means.idxmax()[2])
+
+
+def evaluate(
+    folder: Path,
+    model: Model,
+    *,
+    plates: int = 5,
+    seed: int = 90_001,
+    expand: bool = True,
+    phrasings: Mapping[str, Iterable[str]] | None = None,
+    report: Callable[[str], None] = lambda _: None,
+) -> dict[str, object]:
+    """Ask all phrasings of all plates.
+
+    Parameters
+    ----------
+    folder : Path
+        Where plates and screens are kept; what is there is used again.
+    model : Model
+        The model to judge.
+    plates, seed
+        Number of plates and seed of the first.
+    expand : bool
+        Whether texts are recognised and expanded; else they are sent as they are typed.
+    phrasings : mapping, optional
+        Others than :func:`read_phrasings`.
+    report : callable
+        Told what is being done.
+
+    Returns
+    -------
+    dict
+        ``same`` (share of answers that are the same as to the mechanism's name), ``right`` (share that is
+        the mechanism meant), ``name_right`` (the same for the names themselves), ``rows`` (one for each phrasing),
+        ``plates``, ``seed``, ``model``.
+    """
+    asked = phrasings or read_phrasings()
+    names = {mechanism.key: mechanism.name for mechanism in MECHANISMS}
+    rows = [
+        {
+            "mechanism": key,
+            "text": text,
+            "is_name": text == names[key],
+            "recognised": "",
+            "same": 0,
+            "right": 0,
+        }
+        for key, texts in asked.items()
+        for text in (names[key], *texts)
+    ]
+    worded = [
+        word(str(row["text"]), templates=model.card.prompts, annotations=(), use_own_table=expand)
+        for row in rows
+    ]
+    for done, plate in enumerate(blind_plates(folder, model, range(seed, seed + plates)), start=1):
+        report(f"plate {done} of {plates}")
+        said = ""
+        for row, wording in zip(rows, worded, strict=True):
+            answer = best_mechanism(plate, model, wording)
+            said = answer if row["is_name"] else said
+            row["recognised"] = wording.recognised
+            row["same"] = int(str(row["same"])) + (answer == said)
+            row["right"] = int(str(row["right"])) + (answer == names[str(row["mechanism"])])
+    table = pd.DataFrame(rows)
+    texts, own = table[~table["is_name"]], table[table["is_name"]]
+    return {
+        "same": float(texts["same"].mean() / plates),
+        "right": float(texts["right"].mean() / plates),
+        "name_right": float(own["right"].mean() / plates),
+        "rows": rows,
+        "plates": plates,
+        "seed": seed,
+        "model": {"name": model.card.name, "card": model.card.card_hash},
+    }
+
+
+def report_of(result: Mapping[str, object]) -> tuple[dict[str, object], pd.DataFrame, Figure]:
+    """Summary, table and picture of a result."""
+    table = pd.DataFrame(result["rows"])
+    plates = int(str(result["plates"]))
+    texts = table[~table["is_name"]]
+    failed = texts[texts["same"] < plates]["text"].tolist()
+    summary: dict[str, object] = {
+        "data": {"simulated": True, "plates": plates, "seed": result["seed"], "phrasings": len(texts)},
+        "figures": {
+            "same mechanism as its name": result["same"],
+            "mechanism meant": result["right"],
+            "mechanism meant, asked by name": result["name_right"],
+            "phrasings recognised": float((texts["recognised"] != "").mean()),
+        },
+        "model": result["model"],
+        "failed": failed,
+    }
+    by = texts.groupby("mechanism", sort=False)[["same", "right"]].mean() / plates
+    figure = new_figure(7, 0.32 * len(by) + 1.2)
+    axes = figure.subplots()
+    place = np.arange(len(by))
+    axes.barh(place, by["same"], color=COLOURS[0], label="same answer as to the name")
+    axes.plot(by["right"], place, "o", color=COLOURS[1], label="mechanism meant")
+    axes.set_yticks(place, by.index)
+    axes.invert_yaxis()
+    axes.set(xlim=(0, 1.02), xlabel=f"share of phrasings on {plates} simulated plates")
+    axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=2)
+    return summary, table, figure
