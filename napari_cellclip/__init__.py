@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_cellclip.explore import Answer, ask
+    from napari_cellclip.explore import Answer, ask, like
     from napari_cellclip.model import load_model
     from napari_cellclip.plates import Plate, PlateMap, open_plate
     from napari_cellclip.screen import Screen, encode, import_profiles, iter_encode
@@ -25,6 +25,7 @@ except PackageNotFoundError:  # a source tree that was never installed
 _ROOM_OF = {
     "Answer": "explore",
     "ask": "explore",
+    "like": "explore",
     "load_model": "model",
     "Plate": "plates",
     "PlateMap": "plates",
@@ -51,6 +52,7 @@ __all__ = [
     "encode",
     "import_profiles",
     "iter_encode",
+    "like",
     "load_model",
     "open_plate",
 ]

@@ -223,8 +223,10 @@ class MapLayers:
         points.features = pd.DataFrame({"id": self._ids, **{c: table[c].to_numpy() for c in table.columns}})
         view = self.session.view
         scores = table["score"].to_numpy(float)
-        scale = ColourScale.spanning(scores, view.threshold if view.grey_rest else None, view.ramp)
-        points.border_color = np.c_[scale.colours(scores) / 255, np.ones(len(table))]
+        lit = self.session.lit(table) if view.grey_rest else None
+        threshold = view.threshold if lit is not None and not self.session.judged else None
+        scale = ColourScale.spanning(scores, threshold, view.ramp)
+        points.border_color = np.c_[scale.colours(scores, lit) / 255, np.ones(len(table))]
         self.on_selection(self.session.selection.ids)
 
     def on_view(self, _view: object) -> None:

@@ -153,10 +153,21 @@ class Controller:
             )
             return
 
-        def answer() -> Answer:
-            from napari_cellclip.explore import ask
+        fdr = self.session.view.fdr
 
-            return ask(screen, question.text, prompts=question.prompts)
+        def answer() -> Answer:
+            from napari_cellclip.explore import ask, like
+
+            if question.like:
+                return like(screen, question.like, question.but_not, fdr=fdr)
+            return ask(
+                screen,
+                question.text,
+                fdr=fdr,
+                prompts=question.prompts,
+                combine=question.combine,
+                use_platemap=question.use_platemap,
+            )
 
         def done(found: Answer) -> None:
             if self.session.screen is screen:

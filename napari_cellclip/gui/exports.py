@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from napari_cellclip.gui.session import Session
+from napari_cellclip.gui.wishes import Question
 from napari_cellclip.vocabulary import ScreenError
 
 if TYPE_CHECKING:
@@ -80,18 +81,32 @@ def python_script(session: Session) -> str:
     if session.screen is None:
         raise ScreenError("Encode a plate first: the script starts from a screen.")
     lines = [
-        "from napari_cellclip import Screen, ask",
+        "from napari_cellclip import Screen, ask, like",
         "",
         f"screen = Screen.open({str(session.screen.path)!r})",
     ]
     if session.answer is not None:
-        prompts = "".join(f"    {p!r},\n" for p in session.answer.prompts)
-        lines += [
-            f"prompts = [\n{prompts}]",
-            f"answer = ask(screen, {session.answer.query!r}, prompts=prompts)",
-            f"hits = answer.scores[answer.scores['score'] >= {session.view.threshold!r}]",
-            "print(hits.sort_values('score', ascending=False).join(screen.wells[['Metadata_treatment']]))",
-        ]
+        lines += [*_asking(session), "print(answer.verdict)", "print(answer.treatments_table.head(20))"]
     if session.selection.ids:
         lines.append(f"selected = screen.wells.loc[{sorted(session.selection.ids)!r}]")
     return "\n".join(lines) + "\n"
+
+
+def _asking(session: Session) -> list[str]:
+    """The last question as Python."""
+    assert session.answer is not None
+    question = session.questions[-1] if session.questions else Question(session.answer.query)
+    fdr = f"fdr={session.view.fdr:g}"
+    if question.like:
+        but_not = f", {list(question.but_not)!r}" if question.but_not else ""
+        return [f"answer = like(screen, {list(question.like)!r}{but_not}, {fdr})"]
+    options, lines = [fdr], []
+    if question.prompts is not None:
+        sent = "".join(f"    Prompt({p.text!r}, {p.weight:g}),\n" for p in session.answer.sent if p.on)
+        lines += ["from napari_cellclip.explore.wording import Prompt", "", f"prompts = [\n{sent}]"]
+        options.append("prompts=prompts")
+    if question.combine != "mean":
+        options.append(f"combine={question.combine!r}")
+    if not question.use_platemap:
+        options.append("use_platemap=False")
+    return [*lines, f"answer = ask(screen, {question.text!r}, {', '.join(options)})"]

@@ -73,13 +73,17 @@ class ColourScale:
         scaled = (np.nan_to_num(values, nan=self.low) - self.low) / (self.high - self.low)
         return (np.clip(scaled, 0, 1) * 255).round().astype(np.intp)
 
-    def colours(self, values: np.ndarray) -> np.ndarray:
-        """Colour of each value, uint8 ``[n, 3]``; NaN is :data:`UNKNOWN`."""
+    def colours(self, values: np.ndarray, lit: np.ndarray | None = None) -> np.ndarray:
+        """Colour of each value, uint8 ``[n, 3]``; NaN is :data:`UNKNOWN`.
+
+        Those that are not `lit` are grey; where that is not given, those below the threshold.
+        """
         values = np.asarray(values, dtype=float)
         place = self.place(values)
         rgb = ramp(self.name)[place].copy()
-        if self.threshold is not None:
-            below = values < self.threshold
-            rgb[below] = grey_ramp(self.dark)[place[below]]
+        if lit is None and self.threshold is not None:
+            lit = values >= self.threshold
+        if lit is not None:
+            rgb[~lit] = grey_ramp(self.dark)[place[~lit]]
         rgb[~np.isfinite(values)] = UNKNOWN
         return rgb

@@ -24,9 +24,11 @@ from napari_cellclip.vocabulary import Stain, split_id
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
     from napari_cellclip.explore import Answer, Projection
-    from napari_cellclip.explore.explain import StainContributions
+    from napari_cellclip.explore.contributions import StainContributions
+    from napari_cellclip.explore.wording import Prompt
     from napari_cellclip.gui.reasons import Where
     from napari_cellclip.plates import Plate, PlateMap, Site, Well
     from napari_cellclip.screen import Screen
@@ -223,10 +225,21 @@ class Session:
             self.look(threshold=self._suggested)
 
     @property
+    def judged(self) -> bool:
+        """Whether a verdict says which wells are in colour; else their score does."""
+        return self._view.lit_by == "verdict" and self._answer is not None and self._answer.match is not None
+
+    def lit(self, table: pd.DataFrame) -> NDArray[np.bool_]:
+        """Which rows of a well table are in colour."""
+        if self._answer is not None and self.judged:
+            return np.isin(table.index.to_numpy(object).astype(str), self._answer.matching_wells)
+        return table["score"].to_numpy(float) >= self._view.threshold
+
+    @property
     def matching(self) -> list[str]:
-        """Ids of the wells at or above the threshold, best first."""
-        scores = self.wells["score"]
-        return [str(i) for i in scores[scores >= self._view.threshold].sort_values(ascending=False).index]
+        """Ids of the wells in colour, best first."""
+        scores = self.wells["score"][self.lit(self.wells)]
+        return [str(i) for i in scores.sort_values(ascending=False).index]
 
     @property
     def coloured_by(self) -> str:
@@ -293,15 +306,28 @@ class Session:
 
     # ------------------------------------------------------------------ wishes and work
 
-    def ask(self, text: str, prompts: tuple[str, ...] | None = None) -> None:
-        """Ask the open screen in words."""
+    def ask(self, text: str, prompts: tuple[Prompt | str, ...] | None = None, **options: Any) -> None:
+        """Ask the open screen in words; `options` are further fields of a :class:`Question`."""
         text = text.strip()
         if not text:
             self.answer = None
             return
-        question = Question(text, prompts)
+        question = Question(text, prompts, **options)
         self.questions = [*[q for q in self.questions if q.text != text][-99:], question]
         self.asked.emit(question)
+
+    def ask_like(self, wells: Iterable[str], but_not: Iterable[str] = ()) -> None:
+        """Ask for wells that look like these, and not like those."""
+        like, unlike = tuple(wells), tuple(but_not)
+        names = ", ".join(well.split("/")[-1] for well in like[:3]) + (" …" if len(like) > 3 else "")
+        others = ", ".join(well.split("/")[-1] for well in unlike[:3]) + (" …" if len(unlike) > 3 else "")
+        text = f"wells like {names}" + (f", not like {others}" if unlike else "")
+        self.ask(text, like=like, but_not=unlike)
+
+    def ask_again(self) -> None:
+        """Ask the last question anew, e.g. with another accepted false-discovery rate."""
+        if self.questions and self._answer is not None:
+            self.asked.emit(self.questions[-1])
 
     def explain(self, wells: Iterable[str]) -> None:
         """Find out what each stain adds to the scores of these wells."""

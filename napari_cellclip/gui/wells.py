@@ -28,6 +28,8 @@ COLUMNS = (
     "score",
     "cosine",
     "rank",
+    "q",
+    "replicates",
 )
 """Columns of a well table; its index is the well id."""
 
@@ -74,7 +76,8 @@ def well_table(
     -------
     pandas.DataFrame
         Indexed by well id, with the columns of :data:`COLUMNS`; ``row`` and ``column`` are 0-based and
-        -1 where the well is not known. Scores are NaN where there are none.
+        -1 where the well is not known. ``q`` and ``replicates`` are those of the well's treatment and dose.
+        Numbers are NaN where there are none.
     """
     rows: dict[str, dict[str, object]] = {}
     if plate is not None:
@@ -109,9 +112,17 @@ def well_table(
     table.index.name = "id"
     if answer is not None:
         scores = answer.scores.reindex(table.index)
-        table = table.assign(score=scores["score"], cosine=scores["cosine"], rank=scores["rank"])
+        replicates = {
+            well: float(count)
+            for wells, count in answer.treatments_table["n_wells"].items()
+            for well in str(wells).split(" ")
+        }
+        table = table.assign(
+            **{name: scores[name] for name in ("score", "cosine", "rank", "q")},
+            replicates=pd.Series(replicates, dtype=float),
+        )
     else:
-        table = table.assign(score=np.nan, cosine=np.nan, rank=np.nan)
+        table = table.assign(score=np.nan, cosine=np.nan, rank=np.nan, q=np.nan, replicates=np.nan)
     return table.sort_values(["plate", "row", "column", "well"], kind="stable") if len(table) else table
 
 

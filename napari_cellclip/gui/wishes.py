@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from napari_cellclip.explore.wording import Prompt
 
 
 class Task(StrEnum):
@@ -23,10 +27,28 @@ class Task(StrEnum):
 
 @dataclass(frozen=True)
 class Question:
-    """A typed query, with the prompts if the user wrote them herself."""
+    """What is asked of a screen: a text, or wells to look like.
+
+    Attributes
+    ----------
+    text : str
+        As typed; for examples, what stands in the query line.
+    prompts : tuple of Prompt or str, or None
+        Sent as they are, if the user chose them herself.
+    combine : {"mean", "max"}
+        How several prompts become one score.
+    use_platemap : bool
+        Whether mechanisms may be worded with compounds that the plate map lists.
+    like, but_not : tuple of str
+        Ids of example wells, and of those an answer should not look like.
+    """
 
     text: str
-    prompts: tuple[str, ...] | None = None
+    prompts: tuple[Prompt | str, ...] | None = None
+    combine: Literal["mean", "max"] = "mean"
+    use_platemap: bool = True
+    like: tuple[str, ...] = ()
+    but_not: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
-import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
-from toy_screens import answer_for
+from toy_screens import answer_for, contributions
 
-from napari_cellclip.explore.explain import StainContributions
 from napari_cellclip.gui.controller import Controller
 from napari_cellclip.gui.panels.contributions_panel import BARS, FIRST_STAIN, WELL, ContributionsPanel
 from napari_cellclip.gui.panels.stain_bars import BARS_ROLE
 from napari_cellclip.gui.wishes import Task
 from napari_cellclip.screen import Progress
 from napari_cellclip.vocabulary import STAINS, ScreenError
-
-
-def contributions(wells, spread=0.1):
-    """Stain i of well k adds (i + 1) * (k + 1) hundredths to the cosine; Mito takes away."""
-    index = pd.Index(wells, name="well_id")
-    parts = np.outer(np.arange(1, len(wells) + 1), [0.01, 0.02, 0.03, 0.04, -0.05])
-    return StainContributions(
-        cosine=pd.DataFrame(parts, index=index, columns=[str(s) for s in STAINS]),
-        value=pd.Series(parts.sum(1), index=index),
-        baseline=pd.Series(0.0, index=index),
-        spread=pd.Series(spread, index=index),
-    )
 
 
 @pytest.fixture
@@ -43,14 +31,19 @@ def test_numbers_and_bars_are_those_of_the_session(panel):
     assert panel.value() is panel.session.contributions
     assert [panel.table.item(row, WELL).text() for row in range(2)] == ["C06", "D04"]
     shown = [panel.table.item(1, FIRST_STAIN + i).text() for i in range(5)]
-    assert shown == ["+0.2", "+0.4", "+0.6", "+0.8", "-1.0"], "in units of the score: cosine over spread"
+    assert shown == ["+2.00", "+4.00", "+6.00", "+8.00", "-10.00"], (
+        "a cosine of 1 is worth a score of 100 here"
+    )
     values, full = panel.table.item(1, BARS).data(BARS_ROLE)
-    assert values == pytest.approx([0.2, 0.4, 0.6, 0.8, -1.0])
-    assert full == pytest.approx(1.0)
+    assert values == pytest.approx([2, 4, 6, 8, -10])
+    assert full == pytest.approx(10)
 
 
-def test_without_a_spread_the_parts_of_the_cosine_are_shown(panel):
-    panel.session.contributions = contributions(["toy/C06"], spread=np.nan)
+def test_where_scores_are_no_line_of_the_cosine_its_parts_are_shown(panel):
+    answer = panel.session.answer
+    crooked = answer.scores.assign(score=answer.scores["score"] ** 2 + np.arange(len(answer.scores)))
+    panel.session.answer = dataclasses.replace(answer, scores=crooked)
+    panel.session.contributions = contributions(["toy/C06"])
     assert panel.table.item(0, FIRST_STAIN).text() == "+0.010"
 
 

@@ -20,7 +20,7 @@ def quick_answers(monkeypatch):
     monkeypatch.setattr("napari_cellclip.explore.umap_map", lambda s: projection_for(s, "umap"))
     monkeypatch.setattr(
         "napari_cellclip.explore.ask",
-        lambda screen, text, prompts=None: answer_for(screen, {"toy/D06": 9.0}, text),
+        lambda screen, text, **_: answer_for(screen, {"toy/D06": 9.0}, text),
     )
 
 
@@ -39,7 +39,7 @@ def test_picture_shows_image_plate_map_and_hits(plate, quick_answers, tmp_path, 
 
 
 def test_picture_tells_why_it_could_not_be_made(plate, quick_answers, tmp_path, qapp, monkeypatch):
-    def refuse(screen, text, prompts=None):
+    def refuse(screen, text, **_):
         raise CellClipError("the model of this screen is not here")
 
     monkeypatch.setattr("napari_cellclip.explore.ask", refuse)

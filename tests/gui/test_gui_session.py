@@ -160,8 +160,8 @@ def test_script_gives_the_same_hits(full_session, monkeypatch):
             assert Path(path) == screen.path
             return screen
 
-    def ask(asked_screen, text, prompts):
-        asked.update(text=text, prompts=prompts)
+    def ask(asked_screen, text, **options):
+        asked.update(text=text, **options)
         return answer_for(asked_screen, {"toy/C06": 9.0, "toy/D04": 5.0})
 
     import napari_cellclip
@@ -170,6 +170,6 @@ def test_script_gives_the_same_hits(full_session, monkeypatch):
     monkeypatch.setattr(napari_cellclip, "ask", ask, raising=False)
     names: dict = {}
     exec(script, names)
-    assert set(names["hits"].index) == set(full_session.matching)
-    assert asked == {"text": "tubulin inhibitor", "prompts": ["prompt one", "prompt two"]}
+    assert list(names["answer"].top(2).index) == full_session.matching
+    assert asked == {"text": "tubulin inhibitor", "fdr": 0.05}
     assert list(names["selected"].index) == ["toy/C04"]

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QItemSelectionModel, Qt
 from qtpy.QtWidgets import QApplication
-from toy_screens import answer_for
+from toy_screens import answer_for, contributions
 
+from napari_cellclip.gui.exports import python_script
 from napari_cellclip.gui.panels.footer import Footer
 from napari_cellclip.gui.panels.header import Header
 from napari_cellclip.gui.panels.hits_panel import COLUMNS, ID_ROLE, HitsPanel
 from napari_cellclip.gui.panels.query_panel import QueryPanel
+from napari_cellclip.gui.panels.stain_bars import BARS_ROLE
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.wishes import Question, Task, Work
 
@@ -98,8 +100,7 @@ def test_double_click_opens_the_well_of_the_row(hits, qtbot):
 
 def test_without_controls_the_cosine_ranks_and_colours(full_session, qtbot):
     answer = answer_for(full_session.screen, {"toy/E05": 3.0, "toy/E06": 2.0})
-    answer.scores = answer.scores.assign(score=np.nan)
-    full_session.answer = answer
+    full_session.answer = dataclasses.replace(answer, scores=answer.scores.assign(score=np.nan))
     panel = HitsPanel(full_session, Thumbnails(full_session))
     qtbot.addWidget(panel)
     assert list(panel.value().index[:2]) == ["toy/E05", "toy/E06"]
@@ -127,26 +128,106 @@ def test_arrow_up_brings_back_earlier_questions(query, qtbot):
     assert query.line.text() == "second"
 
 
-def test_prompts_sent_are_shown_and_can_be_edited(query, qtbot):
+def test_prompts_sent_are_shown_ticked_and_asked_again(query, qtbot):
     assert query.sent.text() == "sent: 2 prompts"
     assert not query.editor.isVisible()
     qtbot.mouseClick(query.sent, Qt.MouseButton.LeftButton)
     assert query.editor.isVisible()
-    assert query.prompts.toPlainText().splitlines() == ["prompt one", "prompt two"]
+    assert [p.text for p in query.prompts.value()] == ["prompt one", "prompt two"]
     asked = []
     query.session.asked.connect(asked.append)
-    query.prompts.setPlainText("mine\n\n and mine ")
+    query.prompts.item(1, 0).setCheckState(Qt.CheckState.Unchecked)
     query.line.setText("a title")
     qtbot.mouseClick(query.again, Qt.MouseButton.LeftButton)
-    assert asked == [Question("a title", ("mine", "and mine"))]
+    (question,) = asked
+    assert question.text == "a title"
+    assert [(p.text, p.on) for p in question.prompts] == [("prompt one", True), ("prompt two", False)]
+
+
+def test_options_of_wording_go_with_the_question(query, qtbot):
+    asked = []
+    query.session.asked.connect(asked.append)
+    query.use_platemap.setChecked(False)
+    query.combine.setCurrentIndex(query.combine.findData("max"))
+    query.line.setText("HDAC inhibitor")
+    qtbot.mouseClick(query.button, Qt.MouseButton.LeftButton)
+    assert asked == [Question("HDAC inhibitor", combine="max", use_platemap=False)]
 
 
 def test_notes_and_no_confident_match_in_those_words(query):
     assert query.notes.text() == "A note."
-    answer = answer_for(query.session.screen, {})
-    answer.match = False
-    query.session.answer = answer
-    assert query.notes.text().startswith("No confident match")
+    assert "Not calibrated" in query.verdict.text()
+    assert not query.lit_by.isEnabled()
+    assert not query.threshold.isHidden()
+    query.session.answer = answer_for(query.session.screen, {"toy/C06": 9.0}, match=False)
+    assert "No confident match" in query.verdict.text()
+    assert query.session.matching == [], "nothing is in colour"
+    assert query.threshold.isHidden()
+    assert query.verdict.toolTip() == "kind: toy\nn: 99"
+
+
+def test_a_match_colours_what_matches_and_a_stricter_rate_asks_again(query, qtbot):
+    session = query.session
+    session.ask("tubulin inhibitor")
+    session.answer = answer_for(session.screen, {"toy/C06": 9.0, "toy/D04": 5.0, "toy/E07": 2.0}, match=True)
+    assert session.matching == ["toy/C06", "toy/D04"]
+    asked = []
+    session.asked.connect(asked.append)
+    query.rate.setValue(0.1)
+    assert session.view.fdr == pytest.approx(0.001)
+    assert [q.text for q in asked] == ["tubulin inhibitor"]
+    query.lit_by.setCurrentIndex(query.lit_by.findData("score"))
+    session.look(threshold=1.5)
+    assert session.matching == ["toy/C06", "toy/D04", "toy/E07"]
+    assert not query.threshold.isHidden()
+
+
+def test_wells_are_asked_for_by_example(query, qtbot):
+    session, asked = query.session, []
+    session.asked.connect(asked.append)
+    session.selection.replace([])
+    assert not query.like.isEnabled()
+    session.selection.replace(["toy/D04", "toy/C06"])
+    query.like.trigger()
+    assert asked[-1].like == ("toy/C06", "toy/D04")
+    assert query.line.text() == "wells like C06, D04"
+    assert not query.unlike.isEnabled()
+    session.selection.replace(["toy/E07"])
+    assert query.unlike.isEnabled()
+    query.unlike.trigger()
+    assert (asked[-1].like, asked[-1].but_not) == (("toy/C06", "toy/D04"), ("toy/E07",))
+    qtbot.mouseClick(query.button, Qt.MouseButton.LeftButton)
+    assert asked[-1].like == ("toy/C06", "toy/D04"), (
+        "Ask repeats the examples instead of taking them for words"
+    )
+    qtbot.keyClick(query.line, Qt.Key.Key_Up)
+    assert "wells like" not in query.line.text() or query.line.text() == asked[-1].text
+
+
+def test_hits_show_q_replicates_and_bars(full_session, qtbot):
+    full_session.answer = answer_for(full_session.screen, {"toy/C06": 9.0, "toy/D04": 5.0}, match=True)
+    panel = HitsPanel(full_session, Thumbnails(full_session))
+    qtbot.addWidget(panel)
+    q, n, stains = (KEYS.index(key) for key in ("q", "replicates", "stains"))
+    assert panel.sorted.index(0, q).data() == "0.00012"
+    assert panel.sorted.index(0, n).data() == "1"
+    assert panel.table.isColumnHidden(stains)
+    full_session.contributions = contributions(["toy/C06"])
+    assert not panel.table.isColumnHidden(stains)
+    assert panel.sorted.index(0, stains).data(BARS_ROLE)[0] == pytest.approx([0.01, 0.02, 0.03, 0.04, -0.05])
+    assert panel.sorted.index(1, stains).data(BARS_ROLE) is None
+    grey = [panel.sorted.index(row, q).data(Qt.ItemDataRole.ForegroundRole) is not None for row in range(3)]
+    assert grey == [False, False, True]
+
+
+def test_script_of_an_example_or_chosen_prompts(full_session):
+    full_session.ask_like(["toy/C06"], ["toy/E07"])
+    assert "like(screen, ['toy/C06'], ['toy/E07'], fdr=0.05)" in python_script(full_session)
+    full_session.ask("mine", full_session.answer.sent, combine="max")
+    script = python_script(full_session)
+    compile(script, "script", "exec")
+    assert "Prompt('prompt two', 0.5)" in script
+    assert "ask(screen, 'mine', fdr=0.05, prompts=prompts, combine='max')" in script
 
 
 def test_threshold_both_ways(query):
@@ -167,7 +248,7 @@ def test_footer_counts_selects_and_copies(full_session, qtbot, monkeypatch):
     footer = Footer(full_session)
     qtbot.addWidget(footer)
     assert "<b>2 wells</b> score" in footer.count.text()
-    assert "not calibrated" in footer.count.text()
+    assert "no verdict" in footer.count.text()
     qtbot.mouseClick(footer.select, Qt.MouseButton.LeftButton)
     assert full_session.selection.ids == {"toy/C06", "toy/D04"}
     assert "2 selected" in footer.count.text()

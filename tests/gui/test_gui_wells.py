@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from toy_screens import FakeScreen, answer_for
@@ -30,7 +32,7 @@ def test_plate_map_names_treatments_and_controls(plate, platemap):
 def test_scores_are_joined_by_id_not_by_position(plate, platemap):
     screen = FakeScreen.of(plate)
     answer = answer_for(screen, {"toy/C06": 9.0})
-    answer.scores = answer.scores.sample(frac=1, random_state=0)
+    answer = dataclasses.replace(answer, scores=answer.scores.sample(frac=1, random_state=0))
     table = well_table(plate, platemap, screen, answer)
     assert table["score"].idxmax() == "toy/C06"
     assert table.loc["toy/C06", "cosine"] == pytest.approx(0.09)

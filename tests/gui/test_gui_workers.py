@@ -131,7 +131,7 @@ def test_asking_writes_the_answer(controller, qtbot, monkeypatch):
     session = controller.session
     monkeypatch.setattr(
         "napari_cellclip.explore.ask",
-        lambda screen, text, prompts=None: answer_for(screen, {"toy/E05": 30.0}, text),
+        lambda screen, text, **_: answer_for(screen, {"toy/E05": 30.0}, text),
     )
     session.ask("golgi disruptor")
     idle(qtbot, session)
@@ -142,7 +142,7 @@ def test_asking_writes_the_answer(controller, qtbot, monkeypatch):
 def test_only_the_newest_question_is_answered(controller, qtbot, monkeypatch):
     session, gate = controller.session, threading.Event()
 
-    def ask(screen, text, prompts=None):
+    def ask(screen, text, **_):
         if text == "slow":
             gate.wait(5)
         return answer_for(screen, {}, text)

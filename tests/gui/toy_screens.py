@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import tifffile
 
+from napari_cellclip.explore import Answer, StainContributions
+from napari_cellclip.explore.wording import Prompt
 from napari_cellclip.plates import Plate, PlateMap
 from napari_cellclip.vocabulary import STAINS, Control, Kind, Perturbation, Stain, well_name
 
@@ -113,27 +115,57 @@ class FakeScreen:
 
 
 def answer_for(
-    screen: FakeScreen, scores: dict[str, float], query: str = "tubulin inhibitor"
-) -> SimpleNamespace:
-    """An answer with these scores; wells not named score 0."""
+    screen: FakeScreen,
+    scores: dict[str, float],
+    query: str = "tubulin inhibitor",
+    match: bool | None = None,
+    fdr: float = 0.05,
+) -> Answer:
+    """An answer with these scores; wells not named score 0. Each well stands alone; q falls with its score."""
     score = pd.Series(0.0, index=screen.wells.index)
     for identifier, value in scores.items():
         score[identifier] = value
+    q = np.exp(-score.abs())
     table = pd.DataFrame(
         {
             "cosine": score / 100,
             "score": score,
             "rank": score.rank(ascending=False, method="first").astype(int),
+            "z": score / 2,
+            "q": q if match is not None else np.nan,
         }
+    ).sort_values("rank")
+    treatments = pd.DataFrame(
+        {"treatment": "x", "n_wells": 1, "score": score, "p": q, "q": q, "active": True},
+        index=screen.wells.index,
     )
-    return SimpleNamespace(
+    sent = (Prompt("prompt one", source="template"), Prompt("prompt two", weight=0.5))
+    return Answer(
         query=query,
-        direction=np.ones(4, np.float32) / 2,
         prompts=("prompt one", "prompt two"),
+        source="templates",
         scores=table,
-        match=None,
-        notes=("A note.",),
         model="demo",
+        notes=("A note.",),
+        match=match,
+        verdict={None: "Not calibrated", True: "2 wells match", False: "No confident match"}[match],
+        fdr=fdr,
+        treatments_table=treatments,
+        null={"kind": "toy", "n": 99} if match is not None else {},
+        sent=sent,
+        direction=np.ones(4, np.float32) / 2,
+    )
+
+
+def contributions(wells, spread=0.1):
+    """Stain i of well k adds (i + 1) * (k + 1) hundredths to the cosine; Mito takes away."""
+    index = pd.Index(wells, name="well_id")
+    parts = np.outer(np.arange(1, len(wells) + 1), [0.01, 0.02, 0.03, 0.04, -0.05])
+    return StainContributions(
+        cosine=pd.DataFrame(parts, index=index, columns=[str(s) for s in STAINS]),
+        value=pd.Series(parts.sum(1), index=index),
+        baseline=pd.Series(0.0, index=index),
+        spread=pd.Series(spread, index=index),
     )
 
 

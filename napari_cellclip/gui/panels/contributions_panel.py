@@ -109,8 +109,11 @@ class ContributionsPanel(QWidget):
         found = self.session.contributions
         self.table.setRowCount(0)
         if found is not None:
-            parts = found.score if found.spread.notna().all() else found.cosine
-            digits = 1 if parts is not found.cosine and found.spread.notna().all() else 3
+            parts, digits = found.cosine, 3
+            if (answer := self.session.answer) is not None:
+                in_score = found.in_units_of(answer.scores)
+                if in_score.notna().all(axis=None):
+                    parts, digits = in_score, 2
             full = float(np.nanmax(np.abs(parts.to_numpy()), initial=0.0))
             treatments = self.session.wells["treatment"].reindex(parts.index).fillna("")
             self.table.setRowCount(len(parts))

@@ -68,12 +68,10 @@ class Footer(QWidget):
         matching, answered = session.matching, session.answer is not None
         if not answered:
             text = counted(len(session.wells), "well") if len(session.wells) else ""
-        elif session.answer is not None and session.answer.match is False:
-            text = "No confident match"
+        elif session.judged:
+            text = f"<b>{counted(len(matching), 'well')}</b> in colour" if matching else "No confident match"
         elif matching:
-            text = (
-                f"<b>{counted(len(matching), 'well')}</b> score ≥ {session.view.threshold:g} (not calibrated)"
-            )
+            text = f"<b>{counted(len(matching), 'well')}</b> score ≥ {session.view.threshold:g} (no verdict)"
         else:
             text = f"<b>No well</b> has a score ≥ {session.view.threshold:g}"
         if len(session.selection):

@@ -17,6 +17,7 @@ from qtpy.QtCore import (
 )
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QVBoxLayout, QWidget
 
+from napari_cellclip.gui.panels.stain_bars import BARS_ROLE, StainBarDelegate
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.session import Session
@@ -25,12 +26,22 @@ COLUMNS = (
     ("", "id"),
     ("Well", "well"),
     ("Score", "score"),
+    ("q", "q"),
+    ("n", "replicates"),
+    ("Stains", "stains"),
     ("Treatment", "treatment"),
     ("Mechanism", "mechanism"),
     ("Control", "control"),
     ("Cosine", "cosine"),
     ("Plate", "plate"),
 )
+NUMBERS = {"score": "{:.2f}", "q": "{:.2g}", "replicates": "{:.0f}", "cosine": "{:.3f}"}
+HEADER_TIPS = {
+    "score": "Robust z of the cosine against the plate's negative controls",
+    "q": "False-discovery rate at which the well's treatment and dose match",
+    "replicates": "Wells of the same treatment and dose, judged together",
+    "stains": "What each stain adds to the score (press Explain)",
+}
 SORT_ROLE = Qt.ItemDataRole.UserRole
 ID_ROLE = Qt.ItemDataRole.UserRole + 1
 PICTURE = 44
@@ -45,6 +56,7 @@ class WellModel(QAbstractTableModel):
         self._thumbnails = thumbnails
         self._widget = parent
         self._table = session.wells
+        self._find_grey()
 
     @property
     def ids(self) -> list[str]:
@@ -55,13 +67,15 @@ class WellModel(QAbstractTableModel):
         """Take the session's wells anew."""
         self.beginResetModel()
         self._table = self._session.wells
+        self._find_grey()
         self.endResetModel()
 
     def recolour(self) -> None:
         """Say that colours have changed, and nothing else."""
+        self._find_grey()
         if len(self._table):
             last = self.index(len(self._table) - 1, len(COLUMNS) - 1)
-            self.dataChanged.emit(self.index(0, 0), last, [Qt.ItemDataRole.ForegroundRole])
+            self.dataChanged.emit(self.index(0, 0), last, [Qt.ItemDataRole.ForegroundRole, BARS_ROLE])
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self._table)
@@ -74,6 +88,8 @@ class WellModel(QAbstractTableModel):
     ) -> Any:
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
             return COLUMNS[section][0]
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
+            return HEADER_TIPS.get(COLUMNS[section][1])
         return None
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -87,27 +103,32 @@ class WellModel(QAbstractTableModel):
             return self._thumbnails.pixmap(identifier, PICTURE)
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._thumbnails.tooltip(identifier)
+        if key == "stains":
+            return self._bars(identifier) if role == BARS_ROLE else None
         value = self._table[key].iat[index.row()] if key != "id" else identifier
         if role == SORT_ROLE:
             number = isinstance(value, (float, np.floating))
             return -np.inf if number and np.isnan(value) else (float(value) if number else value)
         if role == Qt.ItemDataRole.DisplayRole and key != "id":
-            return (
-                ("" if np.isnan(value) else f"{value:.2f}" if key == "score" else f"{value:.3f}")
-                if key
-                in (
-                    "score",
-                    "cosine",
-                )
-                else value
-            )
-        if role == Qt.ItemDataRole.TextAlignmentRole and key in ("score", "cosine"):
+            if key in NUMBERS:
+                return "" if np.isnan(value) else NUMBERS[key].format(value)
+            return value
+        if role == Qt.ItemDataRole.TextAlignmentRole and key in NUMBERS:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        if role == Qt.ItemDataRole.ForegroundRole:
-            score = self._table["score"].iat[index.row()]
-            if np.isfinite(score) and score < self._session.view.threshold:
-                return tones(self._widget).between(0.55)
+        if role == Qt.ItemDataRole.ForegroundRole and self._grey[index.row()]:
+            return tones(self._widget).between(0.55)
         return None
+
+    def _bars(self, identifier: str) -> tuple[list[float], float] | None:
+        found = self._session.contributions
+        if found is None or identifier not in found.cosine.index:
+            return None
+        parts = found.cosine
+        return parts.loc[identifier].tolist(), float(np.nanmax(np.abs(parts.to_numpy()), initial=0.0))
+
+    def _find_grey(self) -> None:
+        answered = np.isfinite(self._table["score"].to_numpy(float))
+        self._grey = answered & ~self._session.lit(self._table)
 
 
 class HitsPanel(QWidget):
@@ -138,6 +159,9 @@ class HitsPanel(QWidget):
         self.table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.table.setIconSize(QSize(PICTURE, PICTURE))
         self.table.setShowGrid(False)
+        self.table.setItemDelegateForColumn(
+            [key for _, key in COLUMNS].index("stains"), StainBarDelegate(self.table)
+        )
         self.table.setWordWrap(False)
         self.table.setAccessibleName("Hits")
         self.table.verticalHeader().hide()
@@ -155,6 +179,7 @@ class HitsPanel(QWidget):
         self.table.activated.connect(self._opened)
         session.wells_changed.connect(self.refresh)
         session.view_changed.connect(self._view_changed)
+        session.contributions_changed.connect(self._explained)
         session.selection.changed.connect(self._selection_changed)
         self.refresh()
 
@@ -181,6 +206,9 @@ class HitsPanel(QWidget):
             "id": bool(table["encoded"].any()) if len(table) else False,
             "score": answered,
             "cosine": answered,
+            "q": bool(table["q"].notna().any()) if len(table) else False,
+            "replicates": bool(table["replicates"].notna().any()) if len(table) else False,
+            "stains": self.session.contributions is not None,
             "mechanism": bool((table["mechanism"] != "").any()) if len(table) else False,
             "control": bool((table["control"] != "").any()) if len(table) else False,
             "plate": table["plate"].nunique() > 1,
@@ -190,6 +218,9 @@ class HitsPanel(QWidget):
             "well": 4,
             "score": 5,
             "cosine": 6,
+            "q": 6,
+            "replicates": 2,
+            "stains": 9,
             "treatment": 20,
             "mechanism": 26,
             "control": 7,
@@ -204,6 +235,11 @@ class HitsPanel(QWidget):
         self._selection_changed(self.session.selection.ids)
 
     def _view_changed(self, _view: object) -> None:
+        self.model.recolour()
+
+    def _explained(self) -> None:
+        column = [key for _, key in COLUMNS].index("stains")
+        self.table.setColumnHidden(column, self.session.contributions is None)
         self.model.recolour()
 
     def _opened(self, index: QModelIndex) -> None:

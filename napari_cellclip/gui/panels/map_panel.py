@@ -99,15 +99,14 @@ class MapPanel(QWidget):
         table = self.session.wells.reindex(self.view.ids)
         column = self.session.coloured_by
         values = table[column].to_numpy(float)
-        threshold = view.threshold if view.grey_rest and column == "score" else None
+        lit = self.session.lit(table) if view.grey_rest and column == "score" else None
+        threshold = view.threshold if lit is not None and not self.session.judged else None
         tone = tones(self)
         scale = ColourScale.spanning(values, threshold, view.ramp, tone.dark)
-        rgb = scale.colours(values)
+        rgb = scale.colours(values, lit)
         unscored = ~np.isfinite(values)
         rgb[unscored] = tone.between(0.45).getRgb()[:3]
-        self.view.set_colours(
-            rgb, np.nan_to_num(values, nan=-np.inf) >= view.threshold if threshold is not None else ~unscored
-        )
+        self.view.set_colours(rgb, lit & ~unscored if lit is not None else ~unscored)
         self._rings()
 
     def changeEvent(self, event: Any) -> None:

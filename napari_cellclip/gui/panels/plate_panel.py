@@ -76,7 +76,7 @@ class PlatePanel(QWidget):
             self.colouring.addItem(title, key)
         self.legend = QLabel(LEGEND)
         self.legend.setToolTip(
-            "Wells at or above the threshold are in colour, the others grey.\n"
+            "Wells that match are in colour, the others grey.\n"
             "Squares at the edge are medians of rows and columns.\n"
             "Drag selects (Shift adds, Alt takes away, Ctrl intersects); double-click opens a well."
         )
@@ -118,12 +118,13 @@ class PlatePanel(QWidget):
         shape = shape_of(here, plate)
         column = session.coloured_by
         values = here[column].to_numpy(float) if len(here) else np.zeros(0)
-        threshold = view.threshold if view.grey_rest and column == "score" else None
+        lit = session.lit(here) if view.grey_rest and column == "score" and len(here) else None
+        threshold = view.threshold if lit is not None and not session.judged else None
         # The scale spans all plates, so that plates can be compared.
         everything = table[column].to_numpy(float) if len(table) else values
         scale = ColourScale.spanning(everything, threshold, view.ramp, tones(self).dark)
         scored = np.isfinite(values)
-        colours = scale.colours(values)
+        colours = scale.colours(values, lit)
         marks = [
             WellMark(
                 str(identifier),
