@@ -166,7 +166,7 @@ def correct(
             f"the wells have no column {batch!r}, which a correction needs to tell plates apart"
         )
     plates = wells[batch].astype(str).to_numpy()
-    finite = np.isfinite(x).all(axis=1)
+    finite: NDArray[np.bool_] = np.asarray(np.isfinite(x).all(axis=1))
     fit = _controls(wells, controls) & finite
     if fit.sum() < MIN_CONTROLS:
         raise ScreenError(
@@ -196,8 +196,9 @@ def correct(
         scaled_on = finite if scaler == "all wells" else fit
         settings |= {"kernel": kernel, "components": min(components, int(fit.sum())), "scaler": scaler}
 
-    moved = np.full((len(x), shared(x[:1]).shape[1]), np.nan)
-    moved[finite] = shared(x[finite])
+    known = shared(x[finite])
+    moved = np.full((len(x), known.shape[1]), np.nan)
+    moved[finite] = known
     of_plate: dict[str, Step] = {}
     if method != "sphering":
         settings["batch"] = batch
