@@ -151,6 +151,7 @@ def explanation(
     random: Model,
     *,
     plates: int = 5,
+    partial_plates: int = 2,
     seed: int = FIRST_SEED,
     report: Callable[[str], None] = lambda _: None,
 ) -> tuple[dict[str, Any], pd.DataFrame, Figure]:
@@ -163,9 +164,11 @@ def explanation(
     model, random : Model
         The model to judge, and one that has learnt nothing.
     plates : int
-        Plates of each part.
+        Screening plates for *which stain*.
+    partial_plates : int
+        Plates of partly responding fields for *where*; random weights see the first of them only.
     seed : int
-        Of the first.
+        Of the first plate of either kind.
     report : callable
         Told what is being done.
 
@@ -179,9 +182,11 @@ def explanation(
         for number in range(seed, seed + plates):
             for blind in blind_plates(folder, judged, [number]):
                 tables.append(leading_stains(blind, judged).assign(part="stain", weights=who))
+            report(f"{who}: stains of plate {number}")
+        for number in range(seed, seed + (partial_plates if judged is model else 1)):
             heat = heat_of_responding(partial_plate(folder, judged, number), judged)
             tables.append(heat.assign(part="place", weights=who))
-            report(f"{who}: explained plates of seed {number}")
+            report(f"{who}: heat maps of plate {number}")
     table = pd.concat(tables)
     figures: dict[str, Any] = {}
     by_mechanism: dict[str, Any] = {}
@@ -213,6 +218,7 @@ def explanation(
             "simulated": True,
             "plates": plates,
             "seeds": list(range(seed, seed + plates)),
+            "plates of partly responding fields": partial_plates,
             "labels": "wells and control types only",
             "asked": "each mechanism by its name",
         },

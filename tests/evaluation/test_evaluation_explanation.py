@@ -173,7 +173,7 @@ def test_the_whole_protocol_is_reported(monkeypatch, tmp_path, model, untaught) 
     monkeypatch.setattr(room, "heat_of_responding", heats)
     said: list[str] = []
     result = room.explanation(tmp_path, model, untaught, plates=2, seed=7, report=said.append)
-    assert len(said) == 4
+    assert len(said) == 2 * 2 + 2 + 1
     report = write_report(tmp_path / "out", "explanation", *result)
     summary = json.loads(report.figures.read_text())
     figures = summary["figures"]
@@ -187,6 +187,6 @@ def test_the_whole_protocol_is_reported(monkeypatch, tmp_path, model, untaught) 
     assert summary["mechanisms"]["model"]["changed stain leads"]["er_stress"] == [2, 2]
     assert summary["data"]["seeds"] == [7, 8]
     table = pd.read_csv(report.table)
-    assert len(table) == 2 * 2 * (10 + 36)
+    assert len(table) == 2 * 2 * 10 + (2 + 1) * 36
     assert report.picture.stat().st_size > 10_000
     assert len(picture(result[1]).axes) == 2

@@ -15,7 +15,10 @@ from napari_cellclip.cli.evaluate.options import OutOption, SeedOption, UpdateCa
 def explanation(
     out: OutOption,
     model: Annotated[str, typer.Option(help="Name of a model card, or a model folder.")] = "demo",
-    plates: Annotated[int, typer.Option(min=1, help="How many plates of each kind.")] = 5,
+    plates: Annotated[int, typer.Option(min=1, help="Screening plates, for which stain.")] = 5,
+    partial_plates: Annotated[
+        int, typer.Option(min=1, help="Plates of fields that respond in part, for where.")
+    ] = 2,
     first: Annotated[int, typer.Option(help="Seed of the first; training uses seeds below 10000.")] = 90_001,
     work: Annotated[
         Path | None,
@@ -46,6 +49,7 @@ def explanation(
             judged,
             random_weights(judged, seed),
             plates=plates,
+            partial_plates=partial_plates,
             seed=first,
             report=lambda said: print(said, file=sys.stderr),
         )
