@@ -3,12 +3,15 @@
 A treatment must pass two tests, and the larger p counts (an intersection-union test, Berger 1982).
 
 * *It does something that control wells do not.* The mean of its wells' standard scores is compared with sets
-  of as many control wells of the same plates (:class:`napari_cellclip.explore.null.ControlNull`).
+  of as many control wells of the same plates (:class:`napari_cellclip.explore.null.ControlNull`); or, if it
+  went towards what is asked, its difference in all directions with that of controls
+  (:func:`napari_cellclip.explore.activity.activity`), the smaller p of the two being doubled.
 * *This text fits it better than other texts would.* The cosine with the mean of its wells is compared
   with those of directions drawn from the spread of the background prompts
   (:class:`napari_cellclip.explore.null.Decoys`); the wells stay as they are, so replicates, plates and
-  positions are kept. A dose must pass with its own wells, and together with the higher doses of its
-  treatment: what fits at a low dose only is not what the compound does.
+  positions are kept. The wells of a dose are taken together with those of the higher doses of its
+  treatment, which support it or speak against it (what fits at a low dose only is not what the compound
+  does); and 90 % of the directions must fit the dose's own wells less well.
 
 Where the model card carries a reference (how often known texts fit treatments they do not describe, on plates
 with known answers that are nobody's own), the second p is read off it: see :class:`Reference`.
@@ -26,6 +29,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from napari_cellclip.explore.activity import activity
 from napari_cellclip.explore.background import background_vectors
 from napari_cellclip.explore.blocks import Blocks, block_means
 from napari_cellclip.explore.neighbours import unit_rows
@@ -37,11 +41,14 @@ if TYPE_CHECKING:
     from napari_cellclip.model import Model
     from napari_cellclip.screen import Screen
 
-ACTIVE = 0.9
-"""Quantile of the activity of control sets above which a treatment is worth asking about."""
+ACTIVE = 0.1
+"""p of having no effect at all below which a treatment is worth asking about."""
 
 REFERENCE = "query-null"
 """Key of a model card's scores under which its reference is kept."""
+
+OWN_FIT = 0.1
+"""Share of decoys up to which a dose, by itself, may lean on higher doses of its treatment."""
 
 EXAMPLES = 200
 """Treated wells that stand for what else could look like an example."""
@@ -115,6 +122,8 @@ class Judgement:
         out of the scores that background prompts give this well.
     block_score, p : ndarray of float64 (T,)
         Mean score of each block, and its p; NaN where it cannot be told.
+    decoys : ndarray of float64 (T,)
+        Share of decoys that fit a block as well, before the model's reference.
     """
 
     cosine: NDArray[np.float64]
@@ -122,6 +131,7 @@ class Judgement:
     z: NDArray[np.float64]
     block_score: NDArray[np.float64]
     p: NDArray[np.float64]
+    decoys: NDArray[np.float64]
 
 
 class Calibration:
@@ -184,33 +194,28 @@ class Calibration:
         self._gated = np.diff(blocks.upward_starts) > np.diff(blocks.starts)
         self._own = self.decoys.against(self.points)
         self._above = self.decoys.against(self.upward[self._gated])
-        self._nulls, self.null_sizes, self.active = self._control_tests(scores)
+        self._nulls, self.null_sizes = self._control_sets()
+        self.activity = activity(unit, self.plates, controls, bank, blocks.rows, blocks.starts)
 
-    def _control_tests(
-        self, scores: NDArray[np.float32]
-    ) -> tuple[list[NDArray[np.float32] | None], NDArray[np.intp], NDArray[np.bool_]]:
-        """Null of each block (shared between blocks alike), its size, and whether the block is active."""
+    def _control_sets(self) -> tuple[list[NDArray[np.float32] | None], NDArray[np.intp]]:
+        """Null scores of each block (shared between blocks alike; ``None`` without), and how many."""
         blocks = self.blocks
         nulls: list[NDArray[np.float32] | None] = []
         sizes = np.zeros(len(blocks), np.intp)
-        active = np.zeros(len(blocks), bool)
-        if not len(blocks):
-            return nulls, sizes, active
-        activity = (block_means(scores, blocks.rows, blocks.starts) ** 2).mean(axis=1)
-        least: dict[tuple[tuple[int, int], ...], float] = {}
         for i, (start, stop) in enumerate(zip(blocks.starts[:-1], blocks.starts[1:], strict=True)):
             plates, counts = np.unique(self.plates[blocks.rows[start:stop]], return_counts=True)
             if not all(self.control_null.can(int(plate)) for plate in plates):
                 nulls.append(None)
                 continue
-            pattern = tuple(zip(plates.tolist(), counts.tolist(), strict=True))
-            null, strayed = self.control_null.of(pattern)
+            null = self.control_null.of(tuple(zip(plates.tolist(), counts.tolist(), strict=True)))
             nulls.append(null)
             sizes[i] = len(null)
-            if pattern not in least:
-                least[pattern] = float(np.quantile(strayed, ACTIVE))
-            active[i] = activity[i] > least[pattern]
-        return nulls, sizes, active
+        return nulls, sizes
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        """Which blocks are worth asking about, bool (T,); all where controls are too few to tell."""
+        return np.asarray(~(self.activity > ACTIVE), bool)
 
     @property
     def smallest_p(self) -> NDArray[np.float64]:
@@ -219,7 +224,7 @@ class Calibration:
         if self.reference is not None:
             least = self.reference.smallest
         with np.errstate(divide="ignore"):
-            own = np.where(self.null_sizes > 0, 1 / (1 + self.null_sizes), np.nan)
+            own = np.where(self.null_sizes > 0, 2 / (1 + self.null_sizes), np.nan)
         return np.asarray(np.maximum(own, least), np.float64)
 
     def judge(
@@ -257,14 +262,16 @@ class Calibration:
         return self._judgement(cosine, fits, (1.0,) * len(vectors), referable=False)
 
     def _fit(self, decoys: Decoys, vector: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Share of decoys that fit each block at least as well, alone and with its higher doses."""
+        """Share of decoys that fit each block, with its higher doses, at least as well."""
         if not len(self.blocks):
             return np.zeros(0)
         fits = _tail(decoys, self.points, vector, self._own if decoys is self.decoys else None)
         gated = self._gated
         if gated.any():
             kept = self._above if decoys is self.decoys else None
-            fits[gated] = np.maximum(fits[gated], _tail(decoys, self.upward[gated], vector, kept))
+            above = _tail(decoys, self.upward[gated], vector, kept)
+            alone = fits[gated]
+            fits[gated] = np.where(alone <= OWN_FIT, above, np.maximum(alone, above))
         return fits
 
     def _judgement(
@@ -279,8 +286,9 @@ class Calibration:
         with np.errstate(divide="ignore", invalid="ignore"):
             z = np.where(self._well_spread > 0, (score - self._well_median) / self._well_spread, np.nan)
         if not len(blocks):
-            return Judgement(cosine, score, z, np.zeros(0), np.zeros(0))
+            return Judgement(cosine, score, z, np.zeros(0), np.zeros(0), np.zeros(0))
         block_score = block_means(score, blocks.rows, blocks.starts)
+        shares = fits
         if self.reference is not None and referable and weights == (1.0,):
             fits = self.reference(fits)
         inactive = np.full(len(blocks), np.nan)
@@ -291,7 +299,11 @@ class Calibration:
         for members in groups.values():
             null = cast(NDArray[np.float32], self._nulls[members[0]])
             inactive[members] = upper_tail(null, block_score[members])
-        return Judgement(cosine, score, z, block_score, np.maximum(inactive, fits))
+        # Either test may show that a treatment is not inactive, if it went towards what is asked.
+        towards = (block_score > 0) & np.isfinite(inactive) & np.isfinite(self.activity)
+        either = np.minimum(2 * np.fmin(inactive, self.activity), 1.0)
+        inactive = np.where(towards, either, inactive)
+        return Judgement(cosine, score, z, block_score, np.maximum(inactive, fits), shares)
 
     def q_values(self, p: NDArray[np.float64], kept: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
         """Benjamini-Hochberg over the active blocks (of those kept); 1 for inactive ones, NaN without a p.

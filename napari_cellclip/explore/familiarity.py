@@ -21,6 +21,9 @@ KEY = "taught"
 SPECIFIC = 0.02
 """Share of things taught beyond which a word speaks of none of them; at least two are allowed."""
 
+KNOWN_WORDS = 0.5
+"""Share of a text's words that must have been taught."""
+
 ENOUGH = 1 / 3
 """Share of the prompts' weight that must be of texts the model was taught."""
 
@@ -35,10 +38,13 @@ class Taught:
         Texts as they were, case folded; structures among them.
     concepts : frozenset of str
         Words, brought to families, that speak of few things only.
+    common : frozenset of str
+        The other words.
     """
 
     texts: frozenset[str]
     concepts: frozenset[str]
+    common: frozenset[str] = frozenset()
 
     @classmethod
     def of_card(cls, training: Mapping[str, object]) -> Taught | None:
@@ -66,10 +72,11 @@ class Taught:
             words = [text for text in own if not _STRUCTURE.search(text)]
             counts.update({concept for text in words for concept in _concepts(text)})
         most = max(2.0, SPECIFIC * len(groups))
-        return cls(frozenset(texts), frozenset(c for c, n in counts.items() if n <= most))
+        specific = frozenset(c for c, n in counts.items() if n <= most)
+        return cls(frozenset(texts), specific, frozenset(counts) - specific)
 
     def knows(self, text: str) -> bool:
-        """Whether a text is one that was taught, or has a word that speaks of something taught.
+        """Whether a text was taught, or speaks of something taught in words of which half are known.
 
         Examples
         --------
@@ -80,7 +87,11 @@ class Taught:
         words, _, structure = text.partition("SMILES:")
         if structure and structure.strip().casefold() in self.texts:
             return True
-        return text.casefold() in self.texts or bool(_concepts(words) & self.concepts)
+        if text.casefold() in self.texts:
+            return True
+        own = _concepts(words)
+        known = own & (self.concepts | self.common)
+        return bool(own & self.concepts) and len(known) >= KNOWN_WORDS * len(own)
 
 
 _STRUCTURE = re.compile(r"[=#\[\]()@\\/]\S|^[A-Za-z0-9]{25,}$")

@@ -169,14 +169,14 @@ class ControlNull:
         self._members = {int(p): np.flatnonzero(plates == p) for p in np.unique(plates)}
         self._seed = seed
         self._sets: dict[tuple[int, int], NDArray[np.float32]] = {}
-        self._pooled: dict[tuple[tuple[int, int], ...], tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
+        self._pooled: dict[tuple[tuple[int, int], ...], NDArray[np.float32]] = {}
 
     def can(self, plate: int) -> bool:
         """Whether a plate has controls enough to stand for treatments."""
         return len(self._members.get(plate, ())) > LEFT_CONTROLS
 
-    def of(self, pattern: tuple[tuple[int, int], ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Null scores and null activities for blocks with so many wells on each plate.
+    def of(self, pattern: tuple[tuple[int, int], ...]) -> NDArray[np.float32]:
+        """Null scores for blocks with so many wells on each plate.
 
         Parameters
         ----------
@@ -185,10 +185,8 @@ class ControlNull:
 
         Returns
         -------
-        scores : ndarray of float32
+        ndarray of float32
             Sorted, of all sets and background prompts.
-        activity : ndarray of float32
-            Sorted, one a set: mean square of its scores over the background prompts.
         """
         found = self._pooled.get(pattern)
         if found is None:
@@ -202,8 +200,7 @@ class ControlNull:
                     total = np.resize(total, (n, total.shape[1])) + np.resize(part, (n, part.shape[1]))
             assert total is not None
             total /= sum(count for _, count in pattern)
-            activity = np.sort((total**2).mean(axis=1)).astype(np.float32)
-            found = (np.sort(total, axis=None).astype(np.float32), activity)
+            found = np.sort(total, axis=None).astype(np.float32)
             self._pooled[pattern] = found
         return found
 

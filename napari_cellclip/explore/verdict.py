@@ -149,6 +149,7 @@ def joined(found: Sequence[Judgement], parts: Sequence[Part]) -> Judgement:
                 total.z - np.maximum(other.z, 0),
                 total.block_score - np.maximum(other.block_score, 0),
                 np.where(other.p <= VETO, 1.0, total.p),
+                total.decoys,
             )
         else:
             total = Judgement(
@@ -157,6 +158,7 @@ def joined(found: Sequence[Judgement], parts: Sequence[Part]) -> Judgement:
                 np.minimum(total.z, other.z),
                 np.minimum(total.block_score, other.block_score),
                 np.maximum(total.p, other.p),
+                np.maximum(total.decoys, other.decoys),
             )
     return total
 

@@ -100,6 +100,29 @@ def known_texts(
     return sorted(texts)
 
 
+def taught_texts(mechanisms: Iterable[Mechanism], inert: Iterable[Compound]) -> dict[str, list[str]]:
+    """What the things that captions speak of are called in them, by thing: for the model card.
+
+    Parameters
+    ----------
+    mechanisms, inert
+        As for :func:`known_texts`: without what must stay unknown.
+    """
+    groups = {
+        found.key: [
+            found.name,
+            *found.phrases,
+            *(text for compound in found.compounds for text in (compound.name, compound.smiles)),
+            *found.genes,
+            *{gene: "" for compound in found.compounds for gene in compound.genes},
+        ]
+        for found in mechanisms
+    }
+    groups |= {compound.name: [compound.name, compound.smiles] for compound in inert}
+    groups["control"] = list(CONTROL_WORDS)
+    return {name: list(dict.fromkeys(text for text in texts if text)) for name, texts in groups.items()}
+
+
 def as_perturbation(compound: Compound, mechanism: Mechanism | None) -> Perturbation:
     """The treatment that a compound of the mechanism table stands for."""
     return Perturbation(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from napari_cellclip.model import EncoderCard, IntensityScaling, ModelCard, Tiling
+from napari_cellclip.training.captions import taught_texts
 from napari_cellclip.training.channel_encoder import EncoderConfig
 from napari_cellclip.training.heads import TrainingConfig
-from napari_cellclip.training.held_out import HELD_OUT
+from napari_cellclip.training.held_out import HELD_OUT, known_mechanisms
 from napari_cellclip.vocabulary import STAINS
-from napari_cellclip.vocabulary.mechanisms import MECHANISMS
+from napari_cellclip.vocabulary.mechanisms import INERT_COMPOUNDS, MECHANISMS
 
 PIXEL_SIZE = 0.6
 """Micrometres a pixel of the training plates."""
@@ -85,4 +86,5 @@ def base_card(recipe: Recipe) -> ModelCard:
         "compounds and genes of its training captions; other words are guessed from their "
         "pieces. Upper and lower case are alike to it. Doses play no part. Fields are used at "
         "their own pixels and should be near the stated pixel size.",
+        training={"taught": taught_texts(known_mechanisms(), INERT_COMPOUNDS)},
     )
