@@ -216,8 +216,7 @@ class CellCLIP(nn.Module):
         _require_fit({k: tuple(v.shape) for k, v in model.state_dict().items()}, state)
         model.to_empty(device="cpu")
         model.load_state_dict(state, strict=True)
-        if config.text_tower == "bert":
-            restore_buffers(model.text)
+        restore_buffers(model.text)
         return model.eval()
 
 

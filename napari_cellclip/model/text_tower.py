@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -61,9 +61,11 @@ def bert(
     return BertModel(config, add_pooling_layer=True)
 
 
-def restore_buffers(text: BertModel) -> None:
-    """Write BERT's constant tables anew, after the model was made without memory."""
-    embeddings = text.embeddings
+def restore_buffers(text: nn.Module) -> None:
+    """Write BERT's constant tables anew, after the model was made without memory; other towers have none."""
+    if isinstance(text, FingerprintTower):
+        return
+    embeddings = cast("BertModel", text).embeddings
     count = embeddings.position_embeddings.num_embeddings
     device = embeddings.word_embeddings.weight.device
     positions = torch.arange(count, device=device).unsqueeze(0)

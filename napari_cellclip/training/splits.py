@@ -210,7 +210,7 @@ def _divide(wells: pd.DataFrame, by: By, shares: np.ndarray, seed: int) -> dict[
     if by not in get_args(By):
         raise CellClipError(
             f"wells are split by {', '.join(get_args(By))}, not by {by!r}"
-            + (": replicate plates share one layout" if "position" in by or by == "well" else "")
+            + (": replicate plates share one layout" if "position" in by else "")
         )
     _require_unique(wells)
     roles = {str(well): role_of(row) for well, row in wells.iterrows()}
@@ -265,7 +265,8 @@ def _split(wells: pd.DataFrame, part_of: Mapping[str, int], by: str, seed: int) 
     for well in map(str, wells.index):
         if well in part_of:
             parts[part_of[well]].append(well)
-    return Split(*map(tuple, parts), by=by, seed=seed)
+    train, validation, test = map(tuple, parts)
+    return Split(train, validation, test, by, seed=seed)
 
 
 def _require_unique(wells: pd.DataFrame) -> None:

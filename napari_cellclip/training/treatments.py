@@ -139,7 +139,7 @@ def _parent(smiles: str) -> Any:
     from rdkit.Chem.MolStandardize import rdMolStandardize
 
     with rdBase.BlockLogs():
-        molecule = Chem.MolFromSmiles(smiles)
+        molecule: Any = Chem.MolFromSmiles(smiles)
         if molecule is None:
             return None
         largest = rdMolStandardize.LargestFragmentChooser().choose(molecule)
