@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
 from napari_cellclip.model.card import CARD_FILE, EncoderCard, FileCard, ModelCard, read_card
 from napari_cellclip.model.checkpoints import sha256, weights_file
@@ -189,4 +189,4 @@ def local_encoder(card: ModelCard, source: Path, *, bare: bool) -> EncoderCard:
             f"the encoder in {source} gives {found.dim} numbers a stain, {card.name!r} was trained on "
             f"{card.encoder.dim} ({card.encoder.name})"
         )
-    return cast(EncoderCard, card.encoder.model_copy(update={"weights": weights}))
+    return card.encoder.model_copy(update={"weights": weights})

@@ -136,7 +136,7 @@ def vision_card(folder: Path) -> tuple[EncoderCard, int]:
     told = _json(folder / "preprocessor_config.json") or {}
     mean, std = (_triple(told.get(key), of) for key, of in zip(_KEYS, family.colours, strict=True))
     card = EncoderCard(
-        kind=family.kind,  # type: ignore[arg-type]
+        kind=family.kind,
         name=folder.name,
         dim=int(config["hidden_size"]),
         mean=mean,
