@@ -18,7 +18,22 @@ from napari_cellclip.cli import app
 from napari_cellclip.cli.options import channel_mapping
 from napari_cellclip.vocabulary import PlateError
 
-VERBS = ("demo", "simulate", "info", "encode", "ask", "train", "version", "evaluate")
+VERBS = (
+    "demo",
+    "simulate",
+    "info",
+    "encode",
+    "import-profiles",
+    "import-features",
+    "ask",
+    "train",
+    "ablate",
+    "derive",
+    "version",
+    "models",
+    "annotations",
+    "evaluate",
+)
 
 
 def test_verbs_are_these() -> None:
