@@ -111,7 +111,7 @@ def test_a_plate_is_added_to_a_screen_of_the_same_features(screen: Screen, tmp_p
     assert list(grown.plates) == ["P1", "P2", "P3"]
     assert np.isfinite(grown.embeddings).all()
     assert set(import_report(grown)["plates"]) == {"P1", "P2", "P3"}
-    with pytest.raises(ScreenError, match="plate P3 is in .* already"):
+    with pytest.raises(ScreenError, match=r"plate P3 is in .* already"):
         import_profiles(tmp_path / "P3.csv", tmp_path / "screen")
     fewer = written(tmp_path, made_table("P4").drop(columns=FEATURES[0]), "P4.csv")
     with pytest.raises(ScreenError, match="cannot go on"):
