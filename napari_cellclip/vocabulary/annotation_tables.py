@@ -181,20 +181,25 @@ def _normalised(table: pd.DataFrame, file: str) -> pd.DataFrame:
 
 def merge_annotations(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Join tables by compound name, upper and lower case alike; lists unite, the first structure wins."""
-    table = pd.concat([t[list(COLUMNS)] for t in tables], ignore_index=True)
-    groups = table.groupby(table["name"].str.casefold(), sort=False)
-    united = {column: groups[column].agg(_united) for column in ("mechanisms", "genes")}
-    first = {column: groups[column].agg(_first) for column in ("name", "smiles", "inchikey")}
-    return pd.DataFrame({**first, **united})[list(COLUMNS)].reset_index(drop=True)
+    joined: dict[str, dict[str, list[str]]] = {}
+    for table in tables:
+        for row in zip(*(table[column] for column in COLUMNS), strict=True):
+            found = joined.setdefault(row[0].casefold(), {column: [] for column in COLUMNS})
+            for column, value in zip(COLUMNS, row, strict=True):
+                found[column].append(value)
+    rows = [
+        [
+            _united(found[c]) if c in ("mechanisms", "genes") else next(filter(None, found[c]), "")
+            for c in COLUMNS
+        ]
+        for found in joined.values()
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS), dtype=str)
 
 
-def _united(values: pd.Series[str]) -> str:
+def _united(values: Sequence[str]) -> str:
     parts = (part.strip() for value in values for part in value.split("|"))
     return "|".join(dict.fromkeys(part for part in parts if part))
-
-
-def _first(values: pd.Series[str]) -> str:
-    return next((value for value in values if value), "")
 
 
 def install_annotations(
