@@ -23,12 +23,16 @@ from napari_cellclip.explore.contributions import StainContributions
 from napari_cellclip.explore.direction import cosines, direction
 from napari_cellclip.explore.robust import Reference
 from napari_cellclip.explore.shapley import shapley_values, subsets
+from napari_cellclip.explore.wording import Prompt
 from napari_cellclip.screen.progress import Progress, finished
 from napari_cellclip.vocabulary import STAINS, CellClipError, ScreenError, split_id
 
 if TYPE_CHECKING:
     from napari_cellclip.model import Model
     from napari_cellclip.screen import Screen
+
+Asked = NDArray[np.floating] | Sequence[str | Prompt]
+"""A direction in the shared space, or the prompts whose mean it is."""
 
 WELLS_KEPT = 1024
 """Wells whose subset embeddings are remembered for each model: 64 MB at an embedding of 512."""
@@ -40,7 +44,7 @@ SAME_COSINE = 1e-3
 def iter_stain_contributions(
     screen: Screen,
     wells: Iterable[str],
-    asked: NDArray[np.floating] | Sequence[str],
+    asked: Asked,
     model: Model | None = None,
 ) -> Generator[Progress, None, StainContributions]:
     """Share the match of wells among the five stains; may be closed after any well.
@@ -54,8 +58,8 @@ def iter_stain_contributions(
         With the features of these wells' fields.
     wells : iterable of str
         Ids. Those without an encoded field are left out, and counted in the notes.
-    asked : ndarray (E,) or sequence of str
-        The direction that was asked for, or prompts.
+    asked : ndarray (E,), or sequence of str or Prompt
+        The direction that was asked for, or prompts; those that are off are not used.
     model : Model, optional
         The screen's own, if it is loaded already; else it is loaded now.
 
@@ -121,7 +125,7 @@ def iter_stain_contributions(
 def stain_contributions(
     screen: Screen,
     wells: Iterable[str],
-    asked: NDArray[np.floating] | Sequence[str],
+    asked: Asked,
     model: Model | None = None,
     *,
     standardised: bool = False,
@@ -207,16 +211,20 @@ def control_features(screen: Screen, plate: str) -> tuple[NDArray[np.float32], t
     return screen.features(sites).mean(axis=0, dtype=np.float64).astype(np.float32), notes
 
 
-def unit_direction(asked: NDArray[np.floating] | Sequence[str], model: Model) -> NDArray[np.float32]:
+def unit_direction(asked: Asked, model: Model) -> NDArray[np.float32]:
     """Vector of length 1, float32 (E,), of a direction or of prompts.
 
     Raises
     ------
     CellClipError
-        If the vector has another length than the model's embeddings, or no direction.
+        If the vector has another length than the model's embeddings, or no direction, or no prompt is on.
     """
     if not isinstance(asked, np.ndarray):
-        return direction(model, asked)
+        prompts = [Prompt(prompt) if isinstance(prompt, str) else prompt for prompt in asked]
+        sent = [prompt for prompt in prompts if prompt.on]
+        if not sent:
+            raise CellClipError("there is nothing to explain: no prompt was sent")
+        return direction(model, [prompt.text for prompt in sent], [prompt.weight for prompt in sent])
     length = float(np.linalg.norm(asked))
     if asked.shape != (model.card.embed_dim,) or not (np.isfinite(length) and length > 0):
         raise CellClipError(

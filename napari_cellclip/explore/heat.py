@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cellclip.explore.explain import unit_direction
+from napari_cellclip.explore.explain import Asked, unit_direction
 from napari_cellclip.explore.tile_scores import TileScores, iter_tile_scores
 from napari_cellclip.screen.progress import Progress, as_part
 from napari_cellclip.screen.tile_grid import TileGrid, heat_grid
@@ -85,7 +85,7 @@ def iter_explain_field(
     screen: Screen,
     plate: FieldSource,
     site: str,
-    asked: NDArray[np.floating] | Sequence[str],
+    asked: Asked,
     model: Model | None = None,
     *,
     grid: TileGrid | Literal["dense", "card"] = "dense",
@@ -101,7 +101,7 @@ def iter_explain_field(
         Has the pixels.
     site : str
         Id of an encoded field.
-    asked : ndarray (E,) or sequence of str
+    asked : ndarray (E,), or sequence of str or Prompt
         The direction that was asked for, or prompts.
     model : Model, optional
         The screen's own, if it is loaded already; else it is loaded now.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cellclip.explore.explain import unit_direction
+from napari_cellclip.explore.explain import Asked, unit_direction
 from napari_cellclip.explore.robust import robust_z
 from napari_cellclip.screen.progress import Progress, finished
 from napari_cellclip.screen.tiles import FieldTiles
@@ -103,7 +103,7 @@ def iter_tile_scores(
     screen: Screen,
     tiles: FieldTiles,
     controls: Sequence[FieldTiles],
-    asked: NDArray[np.floating] | Sequence[str],
+    asked: Asked,
     model: Model,
 ) -> Generator[Progress, None, TileScores]:
     """Score the tiles of a field; may be closed after any batch.
@@ -116,7 +116,7 @@ def iter_tile_scores(
         Of the field.
     controls : sequence of FieldTiles
         Of control fields of the same plate, tiles of the same size.
-    asked : ndarray (E,) or sequence of str
+    asked : ndarray (E,), or sequence of str or Prompt
         The direction that was asked for, or prompts.
     model : Model
         The screen's own.
@@ -163,7 +163,7 @@ def tile_scores(
     screen: Screen,
     tiles: FieldTiles,
     controls: Sequence[FieldTiles],
-    asked: NDArray[np.floating] | Sequence[str],
+    asked: Asked,
     model: Model,
 ) -> TileScores:
     """Score the tiles of a field; parameters and errors as :func:`iter_tile_scores`."""

@@ -17,6 +17,7 @@ from napari_cellclip.explore.explain import (
     iter_stain_contributions,
     stain_contributions,
 )
+from napari_cellclip.explore.wording import Prompt
 from napari_cellclip.vocabulary import STAINS, CellClipError, ScreenError, Stain
 
 DIM, EMBED = 3, 6
@@ -295,6 +296,21 @@ def test_what_cannot_be_explained_is_refused() -> None:
     for asked in (np.ones(EMBED + 1), np.zeros(EMBED), np.full(EMBED, np.nan)):
         with pytest.raises(CellClipError, match="one vector of 6 numbers"):
             steps_of(screen, ["P/A04"], asked)
+
+
+def test_prompts_count_by_their_weights_and_only_while_on() -> None:
+    screen = BagScreen(BagModel())
+    texts = ["one", "another", "a third one"]
+    vectors = screen.model.embed_texts(texts).astype(np.float64)
+    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    prompts = [Prompt("one", 2.0), Prompt("another", -1.0), Prompt("a third one", on=False)]
+    np.testing.assert_allclose(
+        stain_contributions(screen, ["P/A05"], prompts),
+        stain_contributions(screen, ["P/A05"], 2 * units[0] - units[1]),
+        atol=1e-6,
+    )
+    with pytest.raises(CellClipError, match="no prompt was sent"):
+        stain_contributions(screen, ["P/A05"], prompts[2:])
 
 
 def test_attention_is_that_of_the_model_in_the_order_of_stains() -> None:
