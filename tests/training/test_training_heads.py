@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,78 +9,20 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional
+from toy_problem import CONFIG, accuracy, fit, losses, network, run, tokenise, toy_bags
 
-from napari_cellclip.model import CellCLIP
-from napari_cellclip.model.cellclip import CellCLIPConfig
+from napari_cellclip.model.losses import FURTHER_LOSSES, LOSSES
 from napari_cellclip.training.bags import Bag, Caption, pad
-from napari_cellclip.training.heads import TrainingConfig, iter_fit
+from napari_cellclip.training.config import TrainingConfig, ValidationConfig
+from napari_cellclip.training.heads import iter_fit
 from napari_cellclip.training.text_side import TextSide, drop_words
+from napari_cellclip.training.validation import score_bags
 from napari_cellclip.vocabulary import CellClipError
 
-WORDS = ("frame", "end", "unknown", "red", "green", "blue", "grey", "cells")
-CLASSES = ("red", "green", "blue", "grey")
-CONFIG = TrainingConfig(epochs=50, batch=16, rate=3e-3, warmup=5, feature_noise=0.1, seed=3)
 
-
-def tokenise(texts: Sequence[str]) -> dict[str, torch.Tensor]:
-    rows = [[0, *(WORDS.index(word) for word in text.split()), 1] for text in texts]
-    length = max(map(len, rows))
-    ids = torch.tensor([row + [1] * (length - len(row)) for row in rows])
-    mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows])
-    return {"input_ids": ids, "attention_mask": mask}
-
-
-def network(seed: int = 0) -> CellCLIP:
-    torch.manual_seed(seed)
-    return CellCLIP(
-        CellCLIPConfig(
-            width=16,
-            embed_dim=8,
-            layers=1,
-            heads=2,
-            pool_hidden=8,
-            text_vocabulary=len(WORDS),
-            text_width=16,
-            text_layers=1,
-            text_heads=2,
-            text_intermediate=32,
-            text_positions=8,
-        )
-    )
-
-
-def toy_bags(n: int = 64, seed: int = 0) -> list[Bag]:
-    """Each class has its own direction in one stain; the other stains are noise."""
-    rng = np.random.default_rng(seed)
-    directions = np.random.default_rng(99).standard_normal((4, 16))
-    bags = []
-    for i in range(n):
-        kind = i % 4
-        features = rng.standard_normal((int(rng.integers(1, 4)), 5, 16)) * 0.5
-        features[:, kind] += 2 * directions[kind]
-        captions = (Caption(CLASSES[kind]), Caption(f"{CLASSES[kind]} cells", 2.0))
-        bags.append(Bag(features.astype(np.float32), captions, CLASSES[kind]))
-    return bags
-
-
-def run(net: CellCLIP, bags: list[Bag], config: TrainingConfig, **options: object) -> CellCLIP:
-    for _ in iter_fit(net, bags, tokenise, config, **options):  # type: ignore[arg-type]
-        pass
-    return net
-
-
-def accuracy(net: CellCLIP, bags: list[Bag]) -> float:
-    with torch.inference_mode():
-        images = net.encode_image(net.encode_mil(torch.from_numpy(pad([bag.features for bag in bags]))))
-        texts = net.encode_text(**tokenise([f"{name} cells" for name in CLASSES]))
-        cosine = functional.normalize(images, dim=-1) @ functional.normalize(texts, dim=-1).T
-    truth = [CLASSES.index(bag.group) for bag in bags]
-    return float((cosine.argmax(1).numpy() == truth).mean())
-
-
-@pytest.mark.parametrize(("loss", "rate"), [("clip", 3e-3), ("cwcl", 6e-3)])
-def test_learns_which_words_go_with_which_wells(loss: str, rate: float) -> None:
-    config = replace(CONFIG, loss=loss, epochs=80, rate=rate)  # type: ignore[arg-type]
+@pytest.mark.parametrize(("loss", "epochs"), [("clip", 40), ("cwcl", 80)])
+def test_learns_which_words_go_with_which_wells(loss: str, epochs: int) -> None:
+    config = replace(CONFIG, loss=loss, epochs=epochs, rate=6e-3)  # type: ignore[arg-type]
     unseen = toy_bags(40, seed=5)
     assert accuracy(network(), unseen) < 0.6
     assert accuracy(run(network(), toy_bags(), config), unseen) > 0.9
@@ -94,7 +35,12 @@ def test_shuffled_captions_teach_nothing() -> None:
     shuffled = [
         replace(bag, captions=captions[j], group=bags[j].group) for bag, j in zip(bags, order, strict=True)
     ]
-    assert accuracy(run(network(), shuffled, replace(CONFIG, loss="clip")), toy_bags(40, seed=5)) < 0.6
+    assert (
+        accuracy(
+            run(network(), shuffled, replace(CONFIG, loss="clip", epochs=30, rate=6e-3)), toy_bags(40, seed=5)
+        )
+        < 0.6
+    )
 
 
 def test_the_seed_decides_the_weights() -> None:
@@ -176,6 +122,82 @@ def test_one_perturbation_is_nothing_to_contrast() -> None:
     bags = [bag for bag in toy_bags() if bag.group == "red"]
     with pytest.raises(CellClipError, match="two different"):
         run(network(), bags, CONFIG)
+
+
+@pytest.mark.parametrize("loss", [*LOSSES, *FURTHER_LOSSES])
+def test_every_loss_goes_down(loss: str, tmp_path: Path) -> None:
+    net = network(bias=loss in ("sigclip", "s2l"))
+    config = replace(CONFIG, loss=loss, epochs=15)  # type: ignore[arg-type]
+    run(net, toy_bags(), config, log=tmp_path)
+    curve = losses(tmp_path / "log.csv")
+    assert len(curve) == 15 * 4
+    assert np.mean(curve[-8:]) < np.mean(curve[:8])
+
+
+def test_a_loss_that_needs_a_bias_says_so() -> None:
+    with pytest.raises(CellClipError, match="sigclip needs a model with a bias"):
+        run(network(), toy_bags(), replace(CONFIG, loss="sigclip"))
+
+
+def test_options_of_a_loss_reach_it(tmp_path: Path) -> None:
+    config = replace(CONFIG, epochs=1, loss="cloob")
+    run(network(), toy_bags(), config, log=tmp_path / "usual")
+    other = replace(config, loss_options={"hopfield_scale": 3.0})
+    run(network(), toy_bags(), other, log=tmp_path / "other")
+    assert losses(tmp_path / "usual" / "log.csv")[0] != losses(tmp_path / "other" / "log.csv")[0]
+    with pytest.raises(CellClipError, match="no option hopfeld"):
+        run(network(), toy_bags(), replace(config, loss_options={"hopfeld": 3.0}))
+
+
+def test_a_loss_that_is_not_finite_ends_the_run() -> None:
+    bags = toy_bags(16)
+    huge = [replace(bag, features=bag.features * np.float32(1e37)) for bag in bags]
+    with pytest.raises(CellClipError, match="loss of step 1 is not finite: lower"):
+        run(network(pooling="mean"), huge, replace(CONFIG, feature_noise=0.0))
+
+
+def test_fields_of_a_model_that_pools_none_are_samples_of_their_own(tmp_path: Path) -> None:
+    bags = toy_bags()
+    fields = sum(len(bag.features) for bag in bags)
+    net = network(pooling="none")
+    run(net, bags, replace(CONFIG, epochs=30, loss="clip", rate=6e-3), log=tmp_path)
+    assert len(losses(tmp_path / "log.csv")) == 30 * (fields // CONFIG.batch)
+    assert accuracy(net, toy_bags(40, seed=5)) > 0.9
+
+
+def test_half_precision_learns_on_the_cpu_too() -> None:
+    net = run(network(), toy_bags(), replace(CONFIG, loss="clip", epochs=40, rate=6e-3, precision="bf16"))
+    assert all(value.dtype == torch.float32 for value in net.state_dict().values())
+    assert accuracy(net, toy_bags(40, seed=5)) > 0.9
+    with pytest.raises(CellClipError, match="fp16' needs an NVIDIA GPU"):
+        run(network(), toy_bags(), replace(CONFIG, precision="fp16"))
+
+
+def test_the_best_weights_are_kept_and_patience_ends_a_run(tmp_path: Path) -> None:
+    """A rate that ruins the weights after they were good."""
+    bags, held = toy_bags(), toy_bags(24, seed=5)
+    config = replace(CONFIG, loss="clip", epochs=60, rate=3e-2, warmup=200)
+    net = network()
+    fitted = fit(net, bags, config, validation=held, validating=ValidationConfig(patience=4), log=tmp_path)
+    assert fitted.stopped_early
+    assert fitted.best_epoch is not None
+    assert fitted.epochs == fitted.best_epoch + 4
+    assert score_bags(net, held, tokenise).score("mrr") == pytest.approx(fitted.best_score, abs=1e-6)
+    header, *rows = (line.split(",") for line in (tmp_path / "log.csv").read_text().splitlines())
+    place = header.index("validation_mrr")
+    judged = [float(row[place]) for row in rows if row[place]]
+    assert len(judged) == fitted.epochs + 1  # before the first step, and after each epoch
+    assert max(judged[1:]) == pytest.approx(fitted.best_score, abs=1e-6)
+    assert judged[1:].index(max(judged[1:])) + 1 == fitted.best_epoch
+
+
+def test_validation_before_the_first_step_is_the_start_models(tmp_path: Path) -> None:
+    start = run(network(), toy_bags(), replace(CONFIG, loss="clip", epochs=20))
+    before = score_bags(start, toy_bags(24, seed=5), tokenise).score("mrr")
+    fit(start, toy_bags(), replace(CONFIG, epochs=1), validation=toy_bags(24, seed=5), log=tmp_path)
+    header, first, *_ = (line.split(",") for line in (tmp_path / "log.csv").read_text().splitlines())
+    assert float(first[header.index("validation_mrr")]) == pytest.approx(before, abs=1e-6)
+    assert before > score_bags(network(), toy_bags(24, seed=5), tokenise).score("mrr")
 
 
 def test_padding_is_zero_and_order_is_kept() -> None:
