@@ -113,6 +113,21 @@ def test_models_are_offered_with_their_licence(session, qtbot):
     assert not panel.value().accept_licence
 
 
+def test_a_licence_accepted_before_is_not_asked_again(session, qtbot, tmp_path, monkeypatch):
+    from napari_cellclip.model import cards
+    from napari_cellclip.model.licences import accept
+
+    monkeypatch.setenv("NAPARI_CELLCLIP_CACHE", str(tmp_path))
+    panel = RunPanel(session)
+    qtbot.addWidget(panel)
+    panel.model.setCurrentIndex(panel.model.findData("cellclip"))
+    assert not panel.accept.isHidden()
+    accept(cards()["cellclip"])
+    panel.model.setCurrentIndex(panel.model.findData("demo"))
+    panel.model.setCurrentIndex(panel.model.findData("cellclip"))
+    assert panel.accept.isHidden()
+
+
 def test_nothing_is_cut_off_beside_the_map(full_session, qtbot):
     """The Explorer gives the Run tab some 40 letters; every button has to be in sight."""
     panel = RunPanel(full_session)
