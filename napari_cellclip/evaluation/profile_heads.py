@@ -53,10 +53,10 @@ class HeadSettings:
     embed_dim: int = 128
     text_width: int = 64
     text_layers: int = 1
-    text_length: int = 64
-    steps: int = 150
+    text_length: int = 32
+    steps: int = 100
     batch: int = 128
-    rate: float = 3e-3
+    rate: float = 1e-3
     weight_decay: float = 0.1
     feature_noise: float = 0.3
     whole: float = 0.3
