@@ -174,6 +174,7 @@ class Calibration:
     ) -> None:
         self.unit, self.bank, self.seed, self.reference = unit, bank, seed, reference
         self.by_example = by_example
+        self._controls = controls
         self.plates = np.asarray(plates, np.intp)
         self.blocks = Blocks.of(wells, self.plates)
         cosines = unit @ bank.T
@@ -261,6 +262,39 @@ class Calibration:
         cosine = (self.unit @ vectors.T).max(axis=1).astype(np.float64)
         return self._judgement(cosine, fits, (1.0,) * len(vectors), referable=False)
 
+    def judge_together(
+        self, rows: NDArray[np.intp], vectors: NDArray[np.floating]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Judge some wells together, whatever their treatments, by several directions.
+
+        Parameters
+        ----------
+        rows : ndarray of int (m,)
+            The wells.
+        vectors : ndarray (V, E)
+            Of length 1.
+
+        Returns
+        -------
+        cosine, score, p : ndarray of float64 (V,)
+            Of the mean of the wells, its mean standard score, and p; NaN where it cannot be told.
+        """
+        vectors = np.asarray(vectors, np.float32)
+        starts = np.array([0, len(rows)], np.intp)
+        point = unit_rows(self.unit[rows].mean(axis=0, dtype=np.float64)[None])
+        cosine = (vectors @ point[0]).astype(np.float64)
+        score = np.array([self.scale((self.unit @ v).astype(np.float64))[rows].mean() for v in vectors])
+        plates, counts = np.unique(self.plates[rows], return_counts=True)
+        if not all(self.control_null.can(int(plate)) for plate in plates):
+            return cosine, score, np.full(len(vectors), np.nan)
+        null = self.control_null.of(tuple(zip(plates.tolist(), counts.tolist(), strict=True)))
+        active = activity(self.unit, self.plates, self._controls, self.bank, rows, starts)
+        inactive = _either(upper_tail(null, score), np.broadcast_to(active, score.shape), score)
+        fits = np.concatenate([self.decoys.tail(point, value[None]) for value in cosine])
+        if self.reference is not None:
+            fits = self.reference(fits)
+        return cosine, score, np.maximum(inactive, fits)
+
     def _fit(self, decoys: Decoys, vector: NDArray[np.float32]) -> NDArray[np.float64]:
         """Share of decoys that fit each block, with its higher doses, at least as well."""
         if not len(self.blocks):
@@ -299,10 +333,7 @@ class Calibration:
         for members in groups.values():
             null = cast(NDArray[np.float32], self._nulls[members[0]])
             inactive[members] = upper_tail(null, block_score[members])
-        # Either test may show that a treatment is not inactive, if it went towards what is asked.
-        towards = (block_score > 0) & np.isfinite(inactive) & np.isfinite(self.activity)
-        either = np.minimum(2 * np.fmin(inactive, self.activity), 1.0)
-        inactive = np.where(towards, either, inactive)
+        inactive = _either(inactive, self.activity, block_score)
         return Judgement(cosine, score, z, block_score, np.maximum(inactive, fits), shares)
 
     def q_values(self, p: NDArray[np.float64], kept: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
@@ -315,6 +346,14 @@ class Calibration:
         q = benjamini_hochberg(np.where(asked & self.active, p, np.nan))
         q[asked & ~self.active] = 1.0
         return q
+
+
+def _either(
+    along: NDArray[np.float64], activity: NDArray[np.float64], score: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Smaller p of two tests of inactivity, doubled, for blocks that went towards what is asked."""
+    towards = (score > 0) & np.isfinite(along) & np.isfinite(activity)
+    return np.where(towards, np.minimum(2 * np.fmin(along, activity), 1.0), along)
 
 
 def _tail(

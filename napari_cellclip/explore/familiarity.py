@@ -69,7 +69,7 @@ class Taught:
             own = {" ".join(text.split()) for text in group}
             texts |= {text.casefold() for text in own}
             # Structures are compared whole: their letters are no words.
-            words = [text for text in own if not _STRUCTURE.search(text)]
+            words = [text for text in own if not _STRUCTURE.search(text) and not _CODE.fullmatch(text)]
             counts.update({concept for text in words for concept in _concepts(text)})
         most = max(2.0, SPECIFIC * len(groups))
         specific = frozenset(c for c, n in counts.items() if n <= most)
@@ -95,6 +95,10 @@ class Taught:
 
 
 _STRUCTURE = re.compile(r"[=#\[\]()@\\/]\S|^[A-Za-z0-9]{25,}$")
+
+
+_CODE = re.compile(r"[A-Za-z]{1,5}[- ]?\d{2,}[A-Za-z]?")
+"""Names such as GSK461364: their letters speak of the company."""
 
 
 def _concepts(text: str) -> frozenset[str]:

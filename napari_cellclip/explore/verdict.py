@@ -282,8 +282,8 @@ def _table(
 def null_of(screen: Screen, calibration: Calibration, parts: Sequence[Part]) -> dict[str, Any]:
     """What p-values were taken against, so that every figure can be traced."""
     reference = calibration.reference
-    referred = (
-        reference is not None and len(parts[0].vectors) == 1 and all(p.weights == (1.0,) for p in parts)
+    referred = reference is not None and all(
+        len(part.vectors) == 1 and part.weights == (1.0,) for part in parts
     )
     smallest = calibration.smallest_p
     least = smallest[np.isfinite(smallest)]
