@@ -64,13 +64,13 @@ def mechanism_table(found: Mapping[str, Any]) -> str:
             cells = " | ".join(f"{figures['by seed'][seed]:.3f}" for seed in seeds)
             lines.append(f"| {name} | {_interval({**figures, 'value': figures['mAP']})} | {cells} |")
     prompts = found["random prompts"]
-    empty = " | " * len(seeds)
+    empty = " |" * len(seeds)
     for name, said in (
         ("*random prompts, same head*", _interval({**prompts, "value": prompts["mAP"]})),
         ("*words of the other mechanisms, same head*", f"{found[OTHERS]:.3f}"),
         ("*random order*", f"{found['random order']:.3f}"),
     ):
-        lines.append(f"| {name} | {said} |{empty}|")
+        lines.append(f"| {name} | {said} |{empty}")
     return "\n".join(lines)
 
 

@@ -61,7 +61,7 @@ def interval(
 ) -> tuple[float, float]:
     """Percentile interval of :func:`mean_precision` from drawing compounds with replacement.
 
-    A compound that is drawn twice stands twice in each pool it is in; queries left without a right answer
+    A compound that is drawn twice counts twice in each pool it is in; queries left without a right answer
     drop out of that draw.
 
     Parameters
@@ -92,14 +92,18 @@ def interval(
 
 
 def _weighted(queries: Queries, times: NDArray[np.int64]) -> list[float]:
-    """Average precision of each query whose right answers were drawn, candidates counted so many times."""
-    rows = np.repeat(np.arange(len(times)), times)
-    if not len(rows):
-        return []
-    scores, right = queries.scores[:, rows], queries.right[:, rows]
-    # Copies of a compound tie; in a stable order they stand together, as they would in a larger pool.
-    order = np.argsort(-scores, axis=1, kind="stable")
-    hit = np.take_along_axis(right, order, axis=1)
-    precision = hit.cumsum(axis=1) / np.arange(1, len(rows) + 1)
-    count = hit.sum(axis=1)
-    return ((precision * hit).sum(axis=1)[count > 0] / count[count > 0]).tolist()
+    """Average precision of each query whose right answers were drawn, candidates counted so many times.
+
+    The copies of a compound stand together. To a copy that is right the others of it are no further right
+    answers before it: that would raise every draw above the measured value.
+    """
+    order = np.argsort(-queries.scores, axis=1, kind="stable")
+    hit = np.take_along_axis(queries.right, order, axis=1)
+    weight = times[order].astype(np.float64)
+    right_before = (weight * hit).cumsum(axis=1) - weight
+    all_before = weight.cumsum(axis=1) - weight
+    precision = (1 + right_before) / (1 + all_before)
+    count = (weight * hit).sum(axis=1)
+    drawn = count > 0
+    found: list[float] = ((precision * weight * hit).sum(axis=1)[drawn] / count[drawn]).tolist()
+    return found
