@@ -80,43 +80,41 @@ def evaluate(
     -------
     dict
         ``same`` (share of answers that are the same as to the mechanism's name), ``right`` (share that is
-        the mechanism meant), ``name_right`` (the same for the names themselves), ``rows`` (one for each phrasing),
-        ``plates``, ``seed``, ``model``.
+        the mechanism meant), ``name_right`` (that for the names themselves), ``rows`` (one for each text,
+        with the number of plates), ``plates``, ``seed``, ``model``.
     """
     asked = phrasings or read_phrasings()
     names = {mechanism.key: mechanism.name for mechanism in MECHANISMS}
-    rows = [
-        {
-            "mechanism": key,
-            "text": text,
-            "is_name": text == names[key],
-            "recognised": "",
-            "same": 0,
-            "right": 0,
-        }
-        for key, texts in asked.items()
-        for text in (names[key], *texts)
-    ]
+    # The name comes first in each group: the others are compared with its answer.
+    texts = [(key, text) for key, others in asked.items() for text in (names[key], *others)]
     worded = [
-        word(str(row["text"]), templates=model.card.prompts, annotations=(), use_own_table=expand)
-        for row in rows
+        word(text, templates=model.card.prompts, annotations=(), use_own_table=expand) for _, text in texts
     ]
+    same, right = np.zeros(len(texts), int), np.zeros(len(texts), int)
     for done, plate in enumerate(blind_plates(folder, model, range(seed, seed + plates)), start=1):
         report(f"plate {done} of {plates}")
         said = ""
-        for row, wording in zip(rows, worded, strict=True):
+        for at, ((key, text), wording) in enumerate(zip(texts, worded, strict=True)):
             answer = best_mechanism(plate, model, wording)
-            said = answer if row["is_name"] else said
-            row["recognised"] = wording.recognised
-            row["same"] = int(str(row["same"])) + (answer == said)
-            row["right"] = int(str(row["right"])) + (answer == names[str(row["mechanism"])])
-    table = pd.DataFrame(rows)
-    texts, own = table[~table["is_name"]], table[table["is_name"]]
+            said = answer if text == names[key] else said
+            same[at] += answer == said
+            right[at] += answer == names[key]
+    table = pd.DataFrame(
+        {
+            "mechanism": [key for key, _ in texts],
+            "text": [text for _, text in texts],
+            "is_name": [text == names[key] for key, text in texts],
+            "recognised": [wording.recognised for wording in worded],
+            "same": same,
+            "right": right,
+        }
+    )
+    others, own = table[~table["is_name"]], table[table["is_name"]]
     return {
-        "same": float(texts["same"].mean() / plates),
-        "right": float(texts["right"].mean() / plates),
+        "same": float(others["same"].mean() / plates),
+        "right": float(others["right"].mean() / plates),
         "name_right": float(own["right"].mean() / plates),
-        "rows": rows,
+        "rows": table.to_dict("records"),
         "plates": plates,
         "seed": seed,
         "model": {"name": model.card.name, "card": model.card.card_hash},

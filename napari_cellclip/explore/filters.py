@@ -24,7 +24,8 @@ _TO_MICROMOLAR = {
     "picomolar": 1e-6, "nanomolar": 1e-3, "micromolar": 1.0, "millimolar": 1e3,
 }  # fmt: skip
 _NUMBER = r"(\d{1,9}(?:[.,]\d{1,9})?|\.\d{1,9})"
-_UNIT = r"([pnuµμm]m|(?:pico|nano|micro|milli)molar)(?![a-z0-9])"
+# "mm" is a length.
+_UNIT = r"([pnuµμ]m|(?-i:mM)|(?:pico|nano|micro|milli)molar)(?![a-z0-9])"
 _AT = r"(?:\b(?:at|with|@|dose|doses|of|from|between|in)\s+|@\s*|,\s*)?(?:a\s+)?(?:doses?\s+(?:of\s+)?)?"
 _RANGE = re.compile(rf"(?i:{_AT}){_NUMBER}\s*(?i:{_UNIT})?\s*(?:-|–|to|and)\s*{_NUMBER}\s*(?i:{_UNIT})")
 _BOUND = re.compile(
@@ -154,7 +155,7 @@ def _micromolar(number: str, unit: str) -> float:
 
 
 def _take_line(text: str, cell_lines: tuple[str, ...]) -> tuple[str, str]:
-    match = re.search(r"(?i)(?:^|[\s,]+)(?:in|on|with)\s+(?:the\s+)?(\S+(?:\s\S+)?)$", text)
+    match = re.search(r"(?i)(?:^|[\s,]+)(?:in|on|with)\s+(?:the\s+)?(\S+(?:\s\S+){0,2})$", text)
     if match is None:
         return text, ""
     asked = re.sub(r"(?i)\s*-?\bcells?(?:\s+line)?$", "", match[1])
