@@ -151,7 +151,7 @@ def test_structures_that_cannot_be_read_are_named(structures, smiles):
         structures([f"U2OS cells treated with SMILES: {smiles}"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused(text):
     tokenizer = FingerprintTokenizer(bits=16)

@@ -72,7 +72,7 @@ def told_apart(wells: pd.DataFrame, truth: dict[str, int]) -> None:
             wells.loc[well, "Metadata_smiles"] = spellings[0][1]
 
 
-fair = settings(max_examples=40, deadline=None)
+fair = settings(max_examples=20, deadline=None)
 
 
 @fair
