@@ -15,7 +15,6 @@ from scipy.special import gammaln
 from napari_cellclip.vocabulary import CellClipError
 
 Significance = Literal["geometric", "mean"]
-Ties = Literal["count", "ignore"]
 
 FDR = 0.05
 NULL_SIZE = 10_000
@@ -188,7 +187,6 @@ def significance(
     by: str,
     *,
     method: Significance = "geometric",
-    ties: Ties = "count",
     null_size: int = NULL_SIZE,
     seed: int = 0,
     fdr: float = FDR,
@@ -204,10 +202,6 @@ def significance(
     method : {"geometric", "mean"}
         ``geometric``: a p for each query, their geometric mean for the group (the published evaluations);
         ``mean``: p of the group's mean against means of random rankings (copairs' present one).
-    ties : {"count", "ignore"}
-        Whether a random ranking that does exactly as well speaks against a query. With few positives that is
-        common (three positives and six negatives are ranked perfectly by chance in 1 of 84 cases), so to
-        ``ignore`` it, as the published evaluations do, finds too much.
     null_size : int
         Random rankings for each number of positives and negatives; the paper took 100,000.
     seed : int
@@ -220,14 +214,17 @@ def significance(
     DataFrame
         Indexed by group: ``n``, ``mean_average_precision``, ``p``, ``q``, ``retrieved`` (q below `fdr`),
         ``random`` (what random rankings reach on average), ``smallest_p`` (what perfect rankings would get:
-        with few negatives even they may not be significant).
+        with few negatives even they may not be significant), and ``p_ties_ignored``,
+        ``retrieved_ties_ignored``: as in the published evaluations, which do not count random rankings that
+        do exactly as well. With few positives those are common (three positives among six negatives are
+        ranked perfectly by chance in 1 of 84 cases), so that finds too much.
 
     Raises
     ------
     CellClipError
         If there is no such method.
     """
-    if method not in get_args(Significance) or ties not in get_args(Ties):
+    if method not in get_args(Significance):
         raise CellClipError(
             f"{method!r} is no way to a p value: use one of {', '.join(get_args(Significance))}"
         )
@@ -244,25 +241,30 @@ def significance(
     for name, places in precision.groupby(by, sort=True).indices.items():
         value = float(reached[places].mean())
         if method == "mean":
-            p = _p(value, null[which[places]].mean(axis=0), ties)
+            p = _p(np.array([value]), null[which[places]].mean(axis=0, keepdims=True))[0]
         else:
-            p = float(np.exp(np.mean([np.log(_p(reached[i], null[which[i]], ties)) for i in places])))
+            p = np.exp(np.log(_p(reached[places], null[which[places]])).mean(axis=0))
         rows[str(name)] = {
             "n": len(places),
             "mean_average_precision": value,
-            "p": p,
+            "p": p[0],
             "random": float(null[which[places]].mean()),
             "smallest_p": _smallest_p(distinct[which[places]], null_size, method),
+            "p_ties_ignored": p[1],
         }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis(by).astype({"n": int})
     table.insert(3, "q", false_discovery_control(table["p"], method="bh"))
     table.insert(4, "retrieved", table["q"] < fdr)
-    return table
+    return table.assign(
+        retrieved_ties_ignored=false_discovery_control(table["p_ties_ignored"], method="bh") < fdr
+    )
 
 
-def _p(value: float, null: NDArray[np.float32], ties: Ties) -> float:
-    least = value - _TIE if ties == "count" else value + _TIE
-    return float(((null >= least).sum() + 1) / (len(null) + 1))
+def _p(values: NDArray[np.float64], null: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Share of random rankings that do as well as each value, and of those that do better: (n, 2)."""
+    as_well = (null >= values[:, None] - _TIE).sum(axis=1)
+    better = (null >= values[:, None] + _TIE).sum(axis=1)
+    return (np.stack([as_well, better], axis=1) + 1) / (null.shape[1] + 1)
 
 
 def _smallest_p(shapes: NDArray[np.int64], null_size: int, method: Significance) -> float:

@@ -126,7 +126,7 @@ def replicable(
     perturbations : DataFrame
         Indexed by ``perturbation`` (`by`, with what replicates must agree in besides): see
         :func:`~napari_cellclip.evaluation.pairs.significance`; also ``name`` (of `by` alone), ``kind``,
-        ``compound``, ``retrieved_ties_ignored``.
+        ``compound``.
     queries : DataFrame
         See :func:`~napari_cellclip.evaluation.pairs.replicate_precision`; indexed by well.
     """
@@ -142,12 +142,9 @@ def replicable(
     queries = replicate_precision(used.vectors, key, used.wells["Metadata_Plate"], used.negative)
     rows = queries.index.to_numpy()
     queries = queries.assign(compound=compounds_of(used.wells).to_numpy()[rows])
-    options = {"method": method, "null_size": null_size, "seed": seed, "fdr": fdr}
-    found = significance(queries, "perturbation", **options)
-    ignoring = significance(queries, "perturbation", ties="ignore", **options)
+    found = significance(queries, "perturbation", method=method, null_size=null_size, seed=seed, fdr=fdr)
     first = pd.Series(rows, index=queries["perturbation"].to_numpy()).groupby(level=0).first()[found.index]
     found = found.assign(
-        retrieved_ties_ignored=ignoring["retrieved"],
         name=name.to_numpy()[first],
         kind=used.wells["Metadata_kind"].to_numpy()[first],
         compound=compounds_of(used.wells).to_numpy()[first],

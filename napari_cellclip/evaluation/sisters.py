@@ -116,10 +116,6 @@ def sisters(
         similarity=similarity,
     )
     found = significance(queries, "label", method=method, null_size=null_size, seed=seed, fdr=fdr)
-    ignoring = significance(
-        queries, "label", method=method, ties="ignore", null_size=null_size, seed=seed, fdr=fdr
-    )
-    found = found.assign(retrieved_ties_ignored=ignoring["retrieved"])
     # Targets of one compound rise and fall together: the intervals draw perturbations.
     interval = bootstrap(
         queries["average_precision"], queries["item"], {"mAP of queries": np.mean}, seed=seed
