@@ -1,15 +1,15 @@
 """Whether answers keep their promises: error rates, absent mechanisms, power, and models that know nothing.
 
-Protocol. On plates of :mod:`napari_cellclip.evaluation.query_plates`, never seen in training, each mechanism of
-the simulator is asked for by its name, as :func:`napari_cellclip.explore.ask` does it with plate-map expansion
-and annotation tables off. A treatment at a dose that is said to match is right if the simulator gave it that
-mechanism, at whatever effect. Intervals are from drawing layouts (plates, with their replicates) with
-replacement.
+Protocol. On plates of :mod:`napari_cellclip.evaluation.query_plates`, never seen in training, each mechanism
+of the simulator is asked for by its name, as :func:`napari_cellclip.explore.ask` does it with plate-map
+expansion and annotation tables off. A treatment at a dose that is said to match is right if the simulator
+gave it that mechanism, at whatever effect. Intervals are from drawing layouts (plates, with their replicates)
+with replacement.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from napari_cellclip.evaluation.bootstrap import bootstrap
 from napari_cellclip.evaluation.query_plates import QueryPlate
 from napari_cellclip.explore.background import background_vectors
-from napari_cellclip.explore.calibrate import Calibration, Reference
+from napari_cellclip.explore.calibrate import Calibration, Reference, embedded
 from napari_cellclip.explore.direction import direction
 from napari_cellclip.explore.neighbours import unit_rows
 from napari_cellclip.explore.wording import word
@@ -83,6 +83,12 @@ class Bank:
             rows.append(direction(model, [p.text for p in prompts], [p.weight for p in prompts]))
         return cls(np.stack(rows), background_vectors(model, templates))
 
+    @classmethod
+    def background_of(cls, model: Model) -> Bank:
+        """The background alone, for questions that are worded elsewhere."""
+        background = background_vectors(model, model.card.prompts)
+        return cls(np.zeros((0, background.shape[1]), np.float32), background)
+
 
 @dataclass(frozen=True)
 class Wells:
@@ -111,6 +117,13 @@ class Wells:
         labels = pd.concat([plate.screen.wells for plate in plates])
         truth = pd.concat([plate.truth for plate in plates]).reindex(labels.index)
         return cls(plates[0].layout, unit_rows(np.concatenate(parts)), labels, truth)
+
+    @classmethod
+    def of_screen(cls, screen: Screen) -> Wells:
+        """The embedded wells of a screen, with its labels for truth."""
+        there = embedded(screen)
+        labels = screen.wells[there]
+        return cls(0, unit_rows(screen.embeddings[there]), labels, labels)
 
     def calibration(self, bank: Bank, reference: Reference | None, *, seed: int = 0) -> Calibration:
         """The calibration that a screen of these wells would have."""
@@ -266,6 +279,3 @@ def measure_reference(answers: pd.DataFrame, data: str) -> Reference:
 
 def _mean(values: NDArray[np.float64]) -> float:
     return float(np.mean(values))
-
-
-Said = Callable[[str], None]

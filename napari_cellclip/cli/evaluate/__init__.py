@@ -8,6 +8,7 @@ from napari_cellclip.cli.evaluate.compound_gene import compound_gene
 from napari_cellclip.cli.evaluate.cpjump1 import cpjump1
 from napari_cellclip.cli.evaluate.explanation import explanation
 from napari_cellclip.cli.evaluate.phrasings import phrasings
+from napari_cellclip.cli.evaluate.query import query
 from napari_cellclip.cli.evaluate.relationships import relationships
 from napari_cellclip.cli.evaluate.replicates import replicates
 from napari_cellclip.cli.evaluate.retrieval import retrieval
@@ -34,3 +35,4 @@ evaluate.command("compound-gene")(compound_gene)
 evaluate.command("explanation")(explanation)
 evaluate.command("cpjump1")(cpjump1)
 evaluate.command("phrasings")(phrasings)
+evaluate.command("query")(query)
