@@ -44,9 +44,9 @@ class FingerprintTokenizer:
     >>> tokenizer = FingerprintTokenizer(bits=64)
     >>> tokens = tokenizer(["U2OS cells treated with SMILES: CO", "tubulin inhibitor"])
     >>> tokens["attention_mask"].tolist()
-    [[1, 1, 1, 1], [1, 0, 0, 0]]
+    [[1, 1, 1], [1, 0, 0]]
     >>> tokens["input_ids"][1].tolist()
-    [1, 0, 0, 0]
+    [1, 0, 0]
     """
 
     def __init__(self, bits: int = 2048, radius: int = 2) -> None:
