@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import replace
 
 from napari_cellclip.model import PromptTemplates
 from napari_cellclip.training.bags import Caption
@@ -96,3 +98,33 @@ def parts(words: str) -> list[str]:
     ['HDAC inhibitor', 'cell cycle inhibitor']
     """
     return list(dict.fromkeys(part.strip() for part in re.split(r"[|;]", words) if part.strip()))
+
+
+def taught_by(perturbations: Iterable[Perturbation], odds: CaptionConfig) -> dict[str, list[str]]:
+    """What the things that captions speak of are called in them, by thing: for the model card.
+
+    Parameters
+    ----------
+    perturbations : iterable of Perturbation
+        Of the training wells.
+    odds : CaptionConfig
+        Which wordings were drawn.
+    """
+    things: dict[str, dict[str, None]] = {}
+    for p in dict.fromkeys(replace(p, dose=None) for p in perturbations):
+        if p.is_negative_control:
+            things.setdefault("control", {})["control"] = None
+        named = things.setdefault(p.name or p.smiles or "|".join(p.genes) or "control", {})
+        compound = p.kind is Kind.COMPOUND
+        for share, texts in (
+            (odds.full + (odds.name if compound else 0), (p.name,)),
+            (odds.full + (odds.smiles if compound else 0), (p.smiles,)),
+            (odds.genes if compound else odds.full, p.genes),
+        ):
+            if share:
+                named |= dict.fromkeys(texts)
+        if odds.mechanism and not p.is_negative_control:
+            for name in parts(p.mechanism):
+                things.setdefault(name, {})[name] = None
+    found = {thing: [text for text in texts if text] for thing, texts in things.items()}
+    return {thing: texts for thing, texts in sorted(found.items()) if texts}

@@ -11,9 +11,16 @@ from napari_cellclip.model import ModelCard
 from napari_cellclip.screen import Screen
 from napari_cellclip.training.config import RunConfig
 from napari_cellclip.training.heads import Fitted
+from napari_cellclip.training.platemap_captions import caption_of, taught_by
 from napari_cellclip.training.splits import Split
 from napari_cellclip.training.starts import Start
 from napari_cellclip.training.validation import Retrieval
+
+TAUGHT = "taught"
+"""Key of a card's ``training`` for what a model was taught, by thing: `ask` tells other words by it."""
+
+MOST_TAUGHT = 5000
+"""Things beyond which a card does not list them: it goes into every screen."""
 
 _FURTHER = ", trained further"
 
@@ -73,7 +80,7 @@ def card_of(
             f" {_held_out(split, counts)}loss {config.loss}, {fitted.epochs} epochs"
             f"{_kept(fitted)}, seed {config.seed}.",
             "source": _source(start),
-            "training": _plain(run, name),
+            "training": _plain(run, name) | _taught(run, start, screens, split),
             "scores": _scores(scores, screens, split),
         }
     )
@@ -133,6 +140,23 @@ def _plain(run: RunConfig, name: str) -> dict[str, Any]:
     for key in ("start", "text_from"):
         plain["model"][key] = Path(plain["model"][key]).name
     return plain
+
+
+def _taught(run: RunConfig, start: Start, screens: Sequence[Screen], split: Split) -> dict[str, Any]:
+    """The words of the training captions, where the text tower knows no others than these and its model's."""
+    own_words = run.model.text_from or (start.card.has_head and not run.model.words)
+    before = start.card.training.get(TAUGHT, {})
+    if own_words and not before:
+        return {}
+    train = frozenset(split.train)
+    done = (screen.perturbation(well) for screen in screens for well in screen.well_ids if well in train)
+    now = taught_by((p for p in done if caption_of(p, start.card.prompts, "")), run.captions)
+    if not own_words:
+        before = {}
+    merged = {
+        thing: list(dict.fromkeys([*before.get(thing, ()), *now.get(thing, ())])) for thing in (*before, *now)
+    }
+    return {TAUGHT: merged} if len(merged) <= MOST_TAUGHT else {}
 
 
 def _scores(scores: Mapping[str, Retrieval], screens: Sequence[Screen], split: Split) -> dict[str, Any]:

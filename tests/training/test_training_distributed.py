@@ -80,7 +80,7 @@ def test_two_processes_end_where_one_does(tmp_path: Path) -> None:
         assert len(curve) == 8
         np.testing.assert_allclose(losses(two / "log.csv"), curve, rtol=1e-5, err_msg=name)
         judged = [
-            [row["validation_mrr"] for row in csv.DictReader((folder / "log.csv").open())]
+            [row["validation_mrr"] for row in csv.DictReader((folder / "log.csv").read_text().splitlines())]
             for folder in (one, two)
         ]
         assert judged[0] == judged[1]
