@@ -11,6 +11,7 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QSizePolicy, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from napari_cellclip.gui.controller import controller_of, is_plate_map
+from napari_cellclip.gui.panels.describe_panel import DescribePanel
 from napari_cellclip.gui.panels.explain_panel import ExplainPanel
 from napari_cellclip.gui.panels.footer import Footer
 from napari_cellclip.gui.panels.header import Header
@@ -74,15 +75,18 @@ class Explorer(QWidget):
         self.map = MapPanel(self.session, thumbnails)
         self.hits = HitsPanel(self.session, thumbnails)
         self.explain = ExplainPanel(self.session)
+        self.describe = DescribePanel(self.session)
         self.run = RunPanel(self.session)
         self.footer = Footer(self.session)
         self.tabs = QTabWidget()
+        self.tabs.currentChanged.connect(self._tab_chosen)
         self.lower = QSplitter(Qt.Orientation.Horizontal)
         self.lower.setChildrenCollapsible(False)
         self.body = QSplitter(Qt.Orientation.Vertical)
         self.body.setChildrenCollapsible(False)
         self.lower.addWidget(self.tabs)
         self.body.addWidget(self.lower)
+        self._wide: tuple[QWidget, ...] = (self.explain,)
         self._arrangement: Arrangement | None = None
         self._dropped: list[Path] = []
         self._place(Arrangement(False, False))
@@ -157,12 +161,14 @@ class Explorer(QWidget):
             (self.map, "Map"),
             (self.hits, "Hits"),
             (self.explain, "Explain"),
+            (self.describe, "Describe"),
             (self.run, "Run"),
         ):
             if panel not in open_panels:
                 self.tabs.addTab(panel, title)
         for panel in open_panels:
             panel.show()
+        self._tab_chosen(self.tabs.currentIndex())
         if current is not None and current not in open_panels:
             self.tabs.setCurrentWidget(current)
         if arrangement.plate_open:
@@ -173,6 +179,11 @@ class Explorer(QWidget):
         if arrangement.map_open:
             width = max(self.width(), 100)
             self.lower.setSizes([width * 42 // 100, width * 58 // 100])
+
+    def _tab_chosen(self, _index: int) -> None:
+        """Leave a panel that needs width the room of the map."""
+        if self._arrangement is not None and self._arrangement.map_open:
+            self.map.setVisible(self.tabs.currentWidget() not in self._wide)
 
     # ------------------------------------------------------------------ session and drops
 

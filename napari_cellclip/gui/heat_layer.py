@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 MARK = "cellclip"
 NAME = "match"
-OPACITY = 0.45
+OPACITY = 0.4
 
 
 class HeatLayer:

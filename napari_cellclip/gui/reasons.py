@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,11 @@ from napari_cellclip.vocabulary import CellClipError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from napari_cellclip.explore.describe import Description
     from napari_cellclip.explore.heat import FieldExplanation
+    from napari_cellclip.explore.map_labels import NamedCluster
     from napari_cellclip.gui.session import Session
+    from napari_cellclip.screen import Screen
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +56,9 @@ class Reasons:
         self._lines = lines
         session.explain_wished.connect(self.on_explain)
         session.where_wished.connect(self.on_where)
+        session.describe_wished.connect(self.on_describe)
+        session.annotate_wished.connect(self.on_annotate)
+        session.clusters_wished.connect(self.on_clusters)
         session.answer_changed.connect(self.on_answer_changed)
 
     def on_answer_changed(self) -> None:
@@ -117,6 +123,71 @@ class Reasons:
                 session.where = value
 
         self._stream(Task.TILES, steps, step, "Scoring the tiles of a field")
+
+    def on_describe(self, wells: tuple[str, ...], vocabulary: Any) -> None:
+        """Rank the terms of a vocabulary by how well they fit wells."""
+
+        def describe(screen: Screen, fdr: float) -> Description:
+            from napari_cellclip.explore import describe
+
+            return describe(screen, wells, vocabulary, fdr=fdr)
+
+        if wells:
+            self._ask_words(describe, self.session.described.emit, "Describing wells")
+        else:
+            self.session.said.emit(Task.DESCRIBE, "Select the wells to describe first.")
+
+    def on_annotate(self, vocabulary: Any) -> None:
+        """Find the best term of every treatment."""
+
+        def annotate(screen: Screen, fdr: float) -> pd.DataFrame:
+            from napari_cellclip.explore import annotate_all
+
+            return annotate_all(screen, vocabulary, fdr=fdr)
+
+        self._ask_words(annotate, self.session.described.emit, "Describing all treatments")
+
+    def on_clusters(self, vocabulary: Any) -> None:
+        """Name the clusters of the map."""
+        projection = self.session.maps.get(self.session.view.map_method)
+
+        def name(screen: Screen, fdr: float) -> list[NamedCluster]:
+            from napari_cellclip.explore.map_labels import name_clusters
+
+            return name_clusters(screen, projection, vocabulary=vocabulary, fdr=fdr)
+
+        def done(found: list[NamedCluster]) -> None:
+            if self.session.maps.get(self.session.view.map_method) is projection:
+                self.session.clusters = found
+
+        if projection is None:
+            self.session.said.emit(Task.DESCRIBE, "There is no map yet: encode a plate first.")
+        else:
+            self._ask_words(name, done, "Naming the clusters of the map")
+
+    def _ask_words(
+        self, work: Callable[[Screen, float], Any], done: Callable[[Any], object], title: str
+    ) -> None:
+        session = self.session
+        screen, fdr = session.screen, session.view.fdr
+        if screen is None:
+            session.said.emit(
+                Task.DESCRIBE, "Nothing is encoded yet: open a plate and press Encode on the Run tab."
+            )
+            return
+
+        def found(result: Any) -> None:
+            if session.screen is screen:
+                done(result)
+
+        session.set_work(Task.DESCRIBE, Work(title))
+        self._lines[Task.DESCRIBE].start(
+            lambda: work(screen, fdr),
+            found,
+            lambda message: session.said.emit(Task.DESCRIBE, message),
+            lambda: session.set_work(Task.DESCRIBE, None),
+            title,
+        )
 
     def _stream(self, task: Task, steps: Any, step: Any, title: str) -> None:
         self.session.set_work(task, Work(title))

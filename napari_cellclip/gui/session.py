@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from napari_cellclip.explore import Answer, Projection
     from napari_cellclip.explore.contributions import StainContributions
+    from napari_cellclip.explore.map_labels import NamedCluster
     from napari_cellclip.explore.wording import Prompt
     from napari_cellclip.gui.reasons import Where
     from napari_cellclip.plates import Plate, PlateMap, Site, Well
@@ -50,6 +51,8 @@ class Session:
     maps_changed = Signal()
     contributions_changed = Signal()
     where_changed = Signal()
+    described = Signal(object)
+    clusters_changed = Signal()
     view_changed = Signal(object)
     shown_changed = Signal(object)
     work_changed = Signal(str, object)
@@ -63,6 +66,9 @@ class Session:
     canvas_map_wished = Signal()
     explain_wished = Signal(object)
     where_wished = Signal(str)
+    describe_wished = Signal(object, object)
+    annotate_wished = Signal(object)
+    clusters_wished = Signal(object)
     stopped = Signal(str)
 
     def __init__(self) -> None:
@@ -73,6 +79,7 @@ class Session:
         self._answer: Answer | None = None
         self._contributions: StainContributions | None = None
         self._where: Where | None = None
+        self._clusters: tuple[NamedCluster, ...] = ()
         self._maps = Projections()
         self._view = View()
         self._suggested = self._view.threshold
@@ -135,6 +142,18 @@ class Session:
             self.where_changed.emit()
 
     @property
+    def clusters(self) -> tuple[NamedCluster, ...]:
+        """Named clusters of the map looked at."""
+        return self._clusters
+
+    @clusters.setter
+    def clusters(self, clusters: Iterable[NamedCluster]) -> None:
+        found = tuple(clusters)
+        if found or self._clusters:
+            self._clusters = found
+            self.clusters_changed.emit()
+
+    @property
     def maps(self) -> Projections:
         """The maps of the open screen."""
         return self._maps
@@ -155,6 +174,7 @@ class Session:
             self._screen = screen = screen.with_platemap(platemap, plate=plate.name)
         if not same:
             self._screen, self._answer, self._maps = None, None, Projections()
+            self.clusters = ()
             self.contributions = self.where = None
             self.selection.forget()
         self._view = replace(self._view, plate=plate.name if plate is not None else None)
@@ -181,6 +201,7 @@ class Session:
             self._plate, self._platemap, self._shown = None, None, None
             self.plate_changed.emit()
         self._screen, self._answer, self._maps, self._wells = screen, None, Projections(), None
+        self.clusters = ()
         self.contributions = self.where = None
         known = set(self.wells.index)
         if not self.selection.ids <= known:
@@ -332,6 +353,18 @@ class Session:
     def explain(self, wells: Iterable[str]) -> None:
         """Find out what each stain adds to the scores of these wells."""
         self.explain_wished.emit(tuple(wells))
+
+    def describe(self, wells: Iterable[str], vocabulary: Any = "mechanisms") -> None:
+        """Find the terms of a vocabulary that fit these wells."""
+        self.describe_wished.emit(tuple(wells), vocabulary)
+
+    def annotate(self, vocabulary: Any = "mechanisms") -> None:
+        """Find the best term of every treatment."""
+        self.annotate_wished.emit(vocabulary)
+
+    def name_clusters(self, vocabulary: Any = "mechanisms") -> None:
+        """Name the clusters of the map by the terms that fit their wells."""
+        self.clusters_wished.emit(vocabulary)
 
     def find_where(self) -> None:
         """Find out where the field on the canvas matches."""

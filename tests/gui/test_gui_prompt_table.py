@@ -64,7 +64,7 @@ def test_edited_words_are_the_users_own(qtbot, table):
 
 
 def test_weights_are_numbers_or_stay(qtbot, table):
-    type_into(qtbot, table, 0, WEIGHT, "-0,5")
+    type_into(qtbot, table, 0, WEIGHT, "-0.5")
     assert table.value()[0].weight == -0.5
     type_into(qtbot, table, 0, WEIGHT, "much")
     assert table.value()[0].weight == -0.5

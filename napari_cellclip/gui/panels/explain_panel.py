@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QScrollArea, QSplitter, QVBoxLayout, QWidget
 
@@ -9,9 +11,12 @@ from napari_cellclip.gui.panels.contributions_panel import ContributionsPanel
 from napari_cellclip.gui.panels.tiles_panel import TilesPanel
 from napari_cellclip.gui.session import Session
 
+WIDE_LETTERS = 80
+"""From this width on, in letters of the font, the two halves stand side by side."""
+
 
 class ExplainPanel(QWidget):
-    """Stain contributions above, tiles below.
+    """Stain contributions and tiles, side by side where there is room.
 
     Parameters
     ----------
@@ -27,10 +32,21 @@ class ExplainPanel(QWidget):
         scrolled.setWidgetResizable(True)
         scrolled.setFrameShape(QScrollArea.Shape.NoFrame)
         scrolled.setWidget(self.tiles)
-        split = QSplitter(Qt.Orientation.Vertical)
-        split.setChildrenCollapsible(False)
-        split.addWidget(self.contributions)
-        split.addWidget(scrolled)
+        self.split = QSplitter(Qt.Orientation.Vertical)
+        self.split.setChildrenCollapsible(False)
+        self.split.addWidget(self.contributions)
+        self.split.addWidget(scrolled)
+        self.split.setStretchFactor(0, 1)
+        self.split.setStretchFactor(1, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(split)
+        layout.addWidget(self.split)
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        wide = self.width() >= WIDE_LETTERS * self.fontMetrics().averageCharWidth()
+        wanted = Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical
+        if wanted != self.split.orientation():
+            self.split.setOrientation(wanted)
+            room = self.width() if wide else self.height()
+            self.split.setSizes([room * 48 // 100, room * 52 // 100])

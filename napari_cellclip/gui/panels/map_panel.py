@@ -71,6 +71,7 @@ class MapPanel(QWidget):
         self.view.picked.connect(self._picked)
         self.view.opened.connect(session.show)
         session.maps_changed.connect(self.refresh)
+        session.clusters_changed.connect(self._name_clusters)
         session.wells_changed.connect(self.recolour)
         session.view_changed.connect(self._view_changed)
         session.selection.changed.connect(self._rings)
@@ -92,6 +93,10 @@ class MapPanel(QWidget):
         self.to_canvas.setEnabled(projection is not None)
         self._say()
         self.recolour()
+
+    def _name_clusters(self) -> None:
+        named = [(*cluster.centre, cluster.name) for cluster in self.session.clusters if cluster.name]
+        self.view.set_names(named)
 
     def recolour(self) -> None:
         """Colour the points by what was asked."""

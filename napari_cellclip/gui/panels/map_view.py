@@ -7,7 +7,16 @@ from typing import Any
 
 import numpy as np
 import qtpy.QtCore  # noqa: F401  pyqtgraph takes the binding that is loaded already
-from pyqtgraph import GraphicsLayoutWidget, ImageItem, PlotCurveItem, ScatterPlotItem, ViewBox, mkBrush, mkPen
+from pyqtgraph import (
+    GraphicsLayoutWidget,
+    ImageItem,
+    PlotCurveItem,
+    ScatterPlotItem,
+    TextItem,
+    ViewBox,
+    mkBrush,
+    mkPen,
+)
 from qtpy.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from qtpy.QtWidgets import QToolTip, QWidget
 from scipy.spatial import cKDTree
@@ -123,6 +132,9 @@ class MapView(GraphicsLayoutWidget):
         self.rings = _Dots(pxMode=True, size=14, brush=None)
         for item in (self.density_item, self.scatter, self.rings):
             self.box.addItem(item)
+        self._names: list[tuple[float, float, str]] = []
+        self._labels: list[TextItem] = []
+        self.box.sigRangeChanged.connect(self._place_labels)
         self.box.lassoed.connect(self._lassoed)
         self.box.clicked.connect(self._clicked)
         self.box.double_clicked.connect(self._double_clicked)
@@ -196,6 +208,41 @@ class MapView(GraphicsLayoutWidget):
         place = [i for i, identifier in enumerate(self.ids) if identifier in ids or identifier == shown]
         pens = [mkPen(SHOWN, width=3) if self.ids[i] == shown else self._ring_pen for i in place]
         self.rings.setData(x=self.xy[place, 0], y=self.xy[place, 1], pen=pens, brush=None)
+
+    def set_names(self, names: list[tuple[float, float, str]]) -> None:
+        """Write names at places of the map, the first ones where there is not room for all."""
+        self._names = names
+        for label in self._labels:
+            self.box.removeItem(label)
+        tone = tones(self)
+        fill = tone.background
+        fill.setAlphaF(0.8)
+        self._labels = [
+            TextItem(name, color=tone.text, anchor=(0.5, 0.5), fill=mkBrush(fill)) for _, _, name in names
+        ]
+        for label in self._labels:
+            label.setZValue(10)
+            self.box.addItem(label, ignoreBounds=True)
+        self._place_labels()
+
+    def _place_labels(self, *_: object) -> None:
+        """Move names so that none covers another, as they are seen now."""
+        if not self._labels:
+            return
+        from napari_cellclip.explore.map_labels import place_labels
+
+        width, height = self.box.viewPixelSize()
+        boxes = [label.boundingRect() for label in self._labels]
+        (left, right), (bottom, top) = self.box.viewRange()
+        placed = place_labels(
+            [(x, y) for x, y, _ in self._names],
+            [(box.width() * width, box.height() * height) for box in boxes],
+            bounds=(left, bottom, right, top),
+        )
+        for label, (x, y) in zip(self._labels, placed, strict=True):
+            label.setVisible(bool(np.isfinite(x)))
+            if np.isfinite(x):
+                label.setPos(float(x), float(y))
 
     def nearest(self, x: float, y: float) -> str | None:
         """Id of the point nearest to a place on the map, if it is near on the screen."""

@@ -65,7 +65,7 @@ class PromptTable(QTableWidget):
                 words.setFlags(words.flags() | Qt.ItemFlag.ItemIsUserCheckable)
                 words.setCheckState(Qt.CheckState.Checked if prompt.on else Qt.CheckState.Unchecked)
                 self.setItem(row, PROMPT, words)
-                self.setItem(row, WEIGHT, QTableWidgetItem(f"{prompt.weight:g}"))
+                self.setItem(row, WEIGHT, QTableWidgetItem(f"{prompt.weight:.2g}"))
                 source = QTableWidgetItem(prompt.source)
                 source.setFlags(Qt.ItemFlag.ItemIsEnabled)
                 self.setItem(row, SOURCE, source)

@@ -81,14 +81,14 @@ class QueryPanel(QWidget):
         for widgets in (
             (self.line, self.button, self.example),
             (self.sent, None, self.rate_label, self.rate),
-            (self.verdict, None, self.lit_by, self.threshold),
+            (self.verdict, self.lit_by, self.threshold),
         ):
             row = QHBoxLayout()
             for widget in widgets:
                 if widget is None:
                     row.addStretch(1)
                 else:
-                    row.addWidget(widget, 1 if widget is self.line else 0)
+                    row.addWidget(widget, 1 if widget in (self.line, self.verdict) else 0)
             layout.addLayout(row)
         layout.addWidget(self.editor)
         layout.addWidget(self.notes)
@@ -120,7 +120,7 @@ class QueryPanel(QWidget):
         self.button = QPushButton("Ask")
         self.button.setToolTip("Ask the encoded plate (Enter)")
         self.example = QToolButton()
-        self.example.setText("By example")
+        self.example.setText("By example   ")  # room for the arrow
         self.example.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.example.setToolTip("Ask for wells that look like the selected ones")
         menu = QMenu(self.example)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from napari_cellclip.gui.reasons import Where
 
-PICTURE = 64
+PICTURE = 56
 TILE_ROLE = Qt.ItemDataRole.UserRole
 HELP = (
     "Every tile of the field on the canvas is scored as if it were the whole well, and compared with\n"
@@ -98,7 +98,7 @@ class TilesPanel(QWidget):
         self.attention.setToolTip("How much the well's embedding listens to each of its fields, by stain")
         first = QHBoxLayout()
         first.addWidget(heading)
-        first.addWidget(self.state, 1)
+        first.addStretch(1)
         first.addWidget(self.button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 2, 2, 2)
@@ -117,6 +117,7 @@ class TilesPanel(QWidget):
             inner.addWidget(strip)
         inner.addWidget(self.attention)
         layout.addWidget(self.found)
+        layout.addWidget(self.state)
         layout.addStretch(1)
 
         self.button.clicked.connect(self._clicked)
