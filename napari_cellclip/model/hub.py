@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from napari_cellclip.model.cache import add_note, read_notes
 from napari_cellclip.model.card import FileCard, ModelCard
@@ -68,10 +68,9 @@ def require_licence(card: ModelCard, *, accept_licence: bool = False) -> None:
     raise ModelError(
         f"{card.title or card.name} is used under a licence that was not accepted yet. It takes {listed} "
         f"from huggingface.co. Licence: {card.licence}. {card.licence_text} "
-        "To accept it and fetch them, pass accept_licence=True (on the command line --accept-licence, or "
-        f"napari-cellclip models fetch {card.name}); "
-        "files you already have can be given as paths instead (encoder= and tokenizer=, on the command line "
-        "--encoder and --tokenizer)"
+        "To accept it and fetch them, pass accept_licence=True (on the command line --accept-licence, in the "
+        "window the box on the Run tab); files you already have can be given as paths instead (encoder= and "
+        "tokenizer=, on the command line --encoder and --tokenizer)"
     )
 
 
@@ -101,6 +100,10 @@ def hub_file(file: FileCard) -> tuple[Path, FileCard]:
     """
     from huggingface_hub import try_to_load_from_cache
 
+    if not file.file or PurePosixPath(file.file).is_absolute() or ".." in re.split(r"[/\\]", file.file):
+        raise ModelError(
+            f"the model card names {file.file!r} of {file.repo}, which is no file of a repository"
+        )
     known = pinned(file)
     cached = try_to_load_from_cache(known.repo, known.file, revision=known.revision or None)
     if isinstance(cached, str):

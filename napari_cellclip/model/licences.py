@@ -13,8 +13,12 @@ FILE = "licences.json"
 
 
 def is_accepted(card: ModelCard) -> bool:
-    """Whether this licence text was accepted on this computer; a changed text asks again."""
-    return not card.licence_text or _key(card) in read_notes(FILE)
+    """Whether this licence text was accepted on this computer; a changed text asks again.
+
+    A model that is whole in its folder asks for nothing: whoever brought it here had it from somebody.
+    """
+    from_hub = any(file.repo for file in (card.weights, card.encoder.weights, card.tokenizer))
+    return not from_hub or _key(card) in read_notes(FILE)
 
 
 def accept(card: ModelCard) -> None:

@@ -39,8 +39,8 @@ def published_card() -> ModelCard:
         licence_text="The CellCLIP code repository is under CC BY-NC-ND 4.0 (attribution, no commercial use, "
         "no derivatives): treat the weights alike unless their own page, "
         "https://huggingface.co/suinleelab/CellCLIP, states another licence. DINOv2 and bert-base-cased are "
-        "under Apache-2.0. Nothing of this comes with this program; it is fetched from huggingface.co to your "
-        "computer when you accept.",
+        "under Apache-2.0. Nothing of this comes with this program; it is fetched from huggingface.co to "
+        "your computer when you accept.",
         source="https://arxiv.org/abs/2506.06290, https://huggingface.co/suinleelab/CellCLIP",
         encoder=EncoderCard(
             kind="dinov2",

@@ -285,6 +285,27 @@ def test_names_the_hub_does_not_know(hub):
         hub_file(FileCard(repo=BERT, file="absent.txt", revision="main"))
 
 
+@pytest.mark.parametrize("name", ["../../secret", "/etc/passwd", "a/../../b", "..\\secret", ""])
+def test_cards_cannot_name_files_outside_a_repository(name, hub):
+    with pytest.raises(ModelError, match="is no file of a repository"):
+        hub_file(FileCard(repo=BERT, file=name, revision="main"))
+    assert not hub.asked
+
+
+def test_a_card_without_a_licence_is_asked_about_all_the_same(hub, tiny_folder):
+    from napari_cellclip.model.card import read_card
+
+    card = read_card(tiny_folder)
+    sly = card.model_copy(
+        update={"weights": FileCard(repo=WEIGHTS, file="model.safetensors", revision="main")}
+    )
+    assert not sly.licence_text
+    (tiny_folder / "card.json").write_text(sly.to_json())
+    with pytest.raises(ModelError, match="not accepted yet"):
+        load_model(tiny_folder, device="cpu")
+    assert not hub.asked
+
+
 def test_models_in_folders_have_no_revisions(tiny_folder):
     with pytest.raises(ModelError, match="only models of the hub have revisions"):
         choose_revision(load_model(tiny_folder, device="cpu").card.weights, "main")
