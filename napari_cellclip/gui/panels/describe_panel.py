@@ -142,21 +142,28 @@ class DescribePanel(QWidget):
         if shown is None:
             self._fill(pd.DataFrame(), ())
         elif isinstance(shown, pd.DataFrame):
-            named = int((shown["term"] != "").sum())
-            self.state.setText(
-                f"<b>{named} of {counted(len(shown), 'treatment')}</b> have a word that stands out"
-            )
-            best_first = shown.sort_values("q", kind="stable")
-            self._fill(
-                best_first[["treatment", "dose", "n_wells", "term", "best", "q"]],
-                tuple(best_first["term"] != ""),
-            )
+            table = shown.sort_values("q", kind="stable")
+            columns = ["treatment", "dose", "n_wells", "term", "best", "q"]
+            self._fill(table[columns], tuple(table["term"] != ""))
         else:
-            self.state.setText(" ".join([f"<b>{shown.verdict}</b>", *shown.notes]))
             table = shown.table.head(MOST_TERMS)
             self._fill(table[["term", "score", "q"]], tuple((table["q"] <= shown.fdr).to_numpy(bool)))
         self.save.setEnabled(shown is not None)
+        self._say()
         self.valueChanged.emit(shown)
+
+    def _say(self) -> None:
+        shown = self._shown
+        if isinstance(shown, pd.DataFrame):
+            named = int((shown["term"] != "").sum())
+            text = f"<b>A word stands out for {named} of {counted(len(shown), 'treatment')}</b>"
+        elif shown is not None:
+            text = " ".join([f"<b>{shown.verdict}</b>", *shown.notes])
+        elif self.session.screen is not None and not len(self.session.selection):
+            text = "Select wells, by a lasso on the map for example."
+        else:
+            text = ""
+        self.state.setText(text)
 
     def _fill(self, table: pd.DataFrame, bright: tuple[bool, ...]) -> None:
         self.table.clear()
@@ -260,10 +267,8 @@ class DescribePanel(QWidget):
         self.button.setEnabled(there and bool(ids))
         self.all_button.setEnabled(there)
         self.name.setEnabled(there)
-        if self._shown is None:
-            self.state.setText(
-                "" if ids else "Select wells, by a lasso on the map for example." if there else ""
-            )
+        if self.session.work(Task.DESCRIBE) is None:
+            self._say()
 
     def _work_changed(self, task: str, work: Work | None) -> None:
         if task != Task.DESCRIBE:

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -113,6 +114,8 @@ class TilesPanel(QWidget):
             (self.least_title, self.least),
             (self.controls_title, self.controls),
         ):
+            title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+            strip.setMinimumWidth(2 * PICTURE)
             inner.addWidget(title)
             inner.addWidget(strip)
         inner.addWidget(self.attention)
