@@ -81,6 +81,7 @@ def iter_train(
     if not screens:
         raise CellClipError("training needs at least one encoded screen")
     run = _settled(run, config, epochs, seed, device, group_by, from_scratch)
+    run = run.merged(data={"screens": [str(screen.path) for screen in screens]})
     if not (out or run.model.out):
         raise CellClipError("say where the model shall be written: model.out in the settings, or --out")
     folder = Path(out or run.model.out).resolve()
