@@ -11,7 +11,7 @@ A treatment must pass two tests, and the larger p counts (an intersection-union 
   (:class:`napari_cellclip.explore.null.Decoys`); the wells stay as they are, so replicates, plates and
   positions are kept. The wells of a dose are taken together with those of the higher doses of its
   treatment, which support it or speak against it (what fits at a low dose only is not what the compound
-  does); and 90 % of the directions must fit the dose's own wells less well.
+  does); and 95 % of the directions must fit the dose's own wells less well.
 
 Where the model card carries a reference (how often known texts fit treatments they do not describe, on plates
 with known answers that are nobody's own), the second p is read off it: see :class:`Reference`.
@@ -47,7 +47,7 @@ ACTIVE = 0.1
 REFERENCE = "query-null"
 """Key of a model card's scores under which its reference is kept."""
 
-OWN_FIT = 0.1
+OWN_FIT = 0.05
 """Share of decoys up to which a dose, by itself, may lean on higher doses of its treatment."""
 
 EXAMPLES = 200

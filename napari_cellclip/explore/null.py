@@ -21,6 +21,9 @@ from napari_cellclip.explore.scale import PlateScale
 DECOYS = 9_999
 """Directions drawn; the smallest p they can give is 1 in 10 000."""
 
+FREEDOM = 4
+"""Degrees of freedom of the t that decoys follow."""
+
 SPAN = 1e-3
 """Axes of the bank shorter than this share of its longest are left out of its span."""
 
@@ -41,8 +44,9 @@ LEFT_CONTROLS = 3
 class Decoys:
     """Directions drawn from the spread of a bank of vectors.
 
-    Before they are brought to length 1, decoys are normal with the mean and the covariance of the bank, and
-    lie in its span: they are any mixture of what might have been asked.
+    Before they are brought to length 1, decoys follow a multivariate t with the bank's mean and covariance
+    for its scale, and lie in its span: they are any mixture of what might have been asked. The tails of a t
+    stand for what 210 prompts cannot tell of the spread of all texts.
 
     Attributes
     ----------
@@ -84,8 +88,10 @@ class Decoys:
         apart = inside - mean
         lengths, axes = np.linalg.eigh(apart.T @ apart / len(exact))
         root = axes * np.sqrt(np.maximum(lengths, 0))
-        normal = np.random.default_rng([seed, 1]).standard_normal((n, len(basis)))
-        return cls(basis.astype(np.float32), unit_rows(mean + normal @ root.T))
+        rng = np.random.default_rng([seed, 1])
+        normal = rng.standard_normal((n, len(basis)))
+        drawn = normal / np.sqrt(rng.chisquare(FREEDOM, (n, 1)) / FREEDOM)
+        return cls(basis.astype(np.float32), unit_rows(mean + drawn @ root.T))
 
     def mixed(self, weights: tuple[float, ...], seed: int = 0) -> Decoys:
         """Decoys of a weighted sum of several texts: each sum is of independent decoys."""
