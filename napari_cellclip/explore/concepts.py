@@ -61,6 +61,7 @@ class Phrase:
 def plain(text: str) -> str:
     """Bring a text to one spelling: compatibility forms, Greek letters by name, apostrophes gone."""
     text = unicodedata.normalize("NFKC", text)
+    text = re.sub(r"(?i)\bnon[- ](?=\w)", "non", text)
     text = "".join(f" {_GREEK[letter]} " if letter in _GREEK else letter for letter in text)
     # HDACi, PARPi: the field's way of writing "inhibitor".
     text = re.sub(r"\b([A-Z][A-Z0-9]{1,7})i(s?)\b", r"\1 inhibitor", text)

@@ -78,8 +78,8 @@ class Expansion:
         self, text: str, entries: Sequence[Entry], notes: tuple[str, ...] = (), first: Drug | None = None
     ) -> Wording:
         """A mechanism by its names, by compounds that act so and by knockouts that look alike."""
-        best = entries[-1]
         related = self._related(entries)
+        best = next((entry for entry in reversed(related) if entry.source == OWN_TABLE), entries[-1])
         known_as = {t.casefold() for entry in related for t in entry.texts}
         verbatim = text.casefold() in known_as
         names = self._names(text, best, related, verbatim)
@@ -137,8 +137,10 @@ class Expansion:
     def _related(self, entries: Sequence[Entry]) -> list[Entry]:
         """These mechanisms, and those of other sources that are called the same; the plate map first."""
         phrases = [phrase for entry in entries for phrase in entry.phrases]
+        own = {entry.source for entry in entries}
         here = self.plate.entries if self.plate else ()
-        return list(dict.fromkeys((*(e for e in (*here, *self.known.entries) if e.says(phrases)), *entries)))
+        others = (e for e in (*here, *self.known.entries) if e.source not in own and e.says(phrases))
+        return list(dict.fromkeys((*others, *entries)))
 
     def _names(self, text: str, best: Entry, related: Sequence[Entry], verbatim: bool) -> list[Prompt]:
         names = dict.fromkeys([best.name, *best.texts])
@@ -171,7 +173,7 @@ class Expansion:
             ]
         tables = [drug for drug in drugs if drug.source != PLATE_MAP]
         # A table may list fifty: those that this package's own table has also are the best known.
-        tables.sort(key=lambda drug: drug.name.casefold() not in curated)
+        tables.sort(key=lambda drug: (drug.source == OWN_TABLE, drug.name.casefold() not in curated))
         return self._prompts((*((first,) if first else ()), *here, *tables))
 
     def _prompts(self, drugs: Iterable[Drug]) -> list[Prompt]:

@@ -111,7 +111,7 @@ _EMPTY = """
     chemical chemotherapeutic chemotherapy clinical compound depend do does drug effect enzyme experimental
     family find for from function general get gets getting group had has have having in inside into is it
     its keep kind known lead leads let lets like look may me mechanism mediat medication medicine member moa
-    mode molecule morphology my new non novel of on onto or pan pathway phenotype potent profile result
+    mode molecule morphology my new novel of on onto or pan pathway phenotype potent profile result
     selectiv show signal signaling signature similar small some something specific spectrum strong substance
     system that the their them therapeutic therapy these thing this those to treat treatment type via was
     weak well wells were what which who whose will with within work would you your

@@ -132,6 +132,10 @@ class Library:
         self._correct = corrector(
             {word for entry in self.entries for t in entry.texts for word in words_of(t)}
         )
+        self._names: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            for text in dict.fromkeys(text.casefold() for text in entry.texts):
+                self._names.setdefault(text, []).append(entry)
         self._initials: dict[str, list[str]] = {}
         for key in self.drugs:
             self._initials.setdefault(key[:1], []).append(key)
@@ -174,6 +178,10 @@ class Library:
                 best, found = matcher.ratio(), other
         return self.drugs[found] if found else []
 
+    def named(self, text: str) -> list[Entry]:
+        """Mechanisms that are called exactly so, in upper or lower case."""
+        return self._names.get(text.casefold(), [])
+
     def matches(self, query: Phrase) -> list[Match]:
         """Mechanisms that a phrase may mean, best first.
 
@@ -213,8 +221,9 @@ class Library:
 
 
 def _weight(concept: str, n: int, count: int) -> float:
-    # Numbers and single letters (ROCK1, F-actin) tell kinds of one thing apart, and little by themselves.
-    light = len(concept) == 1 or concept.isdigit() or concept in _LIGHT
+    # Small numbers and single letters (ROCK1, F-actin) tell kinds of one thing apart, and little by
+    # themselves; long numbers are codes.
+    light = len(concept) == 1 or (concept.isdigit() and len(concept) < 3) or concept in _LIGHT
     return (0.25 if light else 1.0) * math.log(1 + n / count)
 
 

@@ -234,6 +234,8 @@ class Reader:
 
     def _mechanism(self, text: str) -> Wording | None:
         for library in filter(None, (self.known, self.plate)):
+            if named := library.named(text):
+                return self.expansion.mechanism(text, named)
             found = [match for match in library.matches(library.read(text)) if match.score >= GOOD]
             entries = _best(found)
             if entries:
