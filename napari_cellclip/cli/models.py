@@ -74,7 +74,8 @@ def fetch(
 
     Example: napari-cellclip models fetch cellclip
     """
-    from napari_cellclip.model.hub import choose_revision, needed, readable, stated_licence, total_size
+    from napari_cellclip.model.hub import choose_revision, needed, readable, total_size
+    from napari_cellclip.model.hub_client import stated_licence
     from napari_cellclip.model.source import Source, find_model
 
     found, folder = find_model(name)

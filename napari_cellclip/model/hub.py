@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from napari_cellclip.model.cache import add_note, read_notes
 from napari_cellclip.model.card import FileCard, ModelCard
 from napari_cellclip.model.checkpoints import sha256
+from napari_cellclip.model.hub_client import fetch, stated_by_hub
 from napari_cellclip.model.licences import accept, is_accepted
+from napari_cellclip.model.pins import COMMIT, SHA256, pin, pin_commit, pinned
 from napari_cellclip.vocabulary import ModelError
-
-PINS = "hub.json"
-"""In the cache folder: for each repository and revision the commit fetched, and the hashes of its files."""
-
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-class AbsentError(ModelError):
-    """A repository has no such file, or none on this computer while the network may not be used."""
 
 
 def hub_files(card: ModelCard) -> tuple[FileCard, ...]:
@@ -109,7 +98,7 @@ def hub_file(file: FileCard) -> tuple[Path, FileCard]:
     if isinstance(cached, str):
         path = Path(cached)
         found = known.model_copy(update={"revision": _commit_of(path) or known.revision})
-        if not found.sha256 and _SHA256.fullmatch(blob := path.resolve().name):
+        if not found.sha256 and SHA256.fullmatch(blob := path.resolve().name):
             found = found.model_copy(update={"sha256": blob})  # the cache names blobs by the hub's own hash
         return path, found
     stated = stated_by_hub(known)
@@ -118,7 +107,7 @@ def hub_file(file: FileCard) -> tuple[Path, FileCard]:
             f"{file.file} of {file.repo} on the hub is not the file on record (sha256 {stated.sha256[:12]}… "
             f"instead of {known.sha256[:12]}…): name its revision, or get it from elsewhere"
         )
-    path = _fetch(stated)
+    path = fetch(stated)
     pin(file, stated)
     return path, stated.model_copy(update={"sha256": known.sha256 or stated.sha256})
 
@@ -141,30 +130,6 @@ def verify(path: Path, file: FileCard) -> FileCard:
     return file.model_copy(update={"sha256": found, **size})
 
 
-def pinned(file: FileCard) -> FileCard:
-    """The file as it was fetched before: its commit, and its hash; unchanged where it never was."""
-    notes = read_notes(PINS).get(_key(file), {})
-    known = notes.get("files", {}).get(file.file, {}) if isinstance(notes, dict) else {}
-    commit = notes.get("commit", "") if isinstance(notes, dict) else ""
-    update = {
-        "revision": commit if _COMMIT.fullmatch(str(commit)) else file.revision,
-        "sha256": file.sha256 or str(known.get("sha256", "")),
-        "size": int(known.get("size", 0)) or file.size,
-    }
-    return FileCard.model_validate({**file.model_dump(), **update})
-
-
-def pin(asked: FileCard, found: FileCard) -> None:
-    """Note the commit and the hash that a file was found with, so that later loads mean just these."""
-    if not _COMMIT.fullmatch(found.revision):
-        return
-    notes = read_notes(PINS).get(_key(asked), {})
-    files = notes.get("files", {}) if notes.get("commit") == found.revision else {}
-    entry = {"size": found.size, "sha256": found.sha256}
-    if files.get(found.file) != entry:
-        add_note(PINS, _key(asked), {"commit": found.revision, "files": {**files, found.file: entry}})
-
-
 def choose_revision(file: FileCard, revision: str) -> None:
     """Let a file's repository mean another commit from now on, as if its first fetch had found that one.
 
@@ -183,45 +148,10 @@ def choose_revision(file: FileCard, revision: str) -> None:
     if not file.repo:
         raise ModelError("the weights of this model are in its folder: only models of the hub have revisions")
     commit = revision
-    if not _COMMIT.fullmatch(revision):
+    if not COMMIT.fullmatch(revision):
         bare = FileCard(repo=file.repo, file=file.file, revision=revision)
         commit = stated_by_hub(bare).revision
-    if read_notes(PINS).get(_key(file), {}).get("commit") != commit:
-        add_note(PINS, _key(file), {"commit": commit, "files": {}})
-
-
-def stated_by_hub(file: FileCard) -> FileCard:
-    """What the hub says of a file: commit, size and, for large ones, SHA-256.
-
-    Raises
-    ------
-    ModelError
-        If it cannot be asked.
-    """
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url
-
-    try:
-        told = get_hf_file_metadata(hf_hub_url(file.repo, file.file, revision=file.revision or None))
-    except Exception as error:  # the client lets the kinds of its HTTP library through
-        raise _unreachable(file, error) from error
-    return file.model_copy(
-        update={
-            "revision": told.commit_hash or file.revision,
-            "size": told.size or file.size,
-            "sha256": told.etag if told.etag and _SHA256.fullmatch(told.etag) else file.sha256,
-        }
-    )
-
-
-def stated_licence(repo: str) -> str:
-    """The licence that a repository's page states; empty where it states none or cannot be asked."""
-    from huggingface_hub import HfApi
-
-    try:
-        told = HfApi().model_info(repo, timeout=10).card_data
-    except Exception:  # offline, or gone: nothing is lost, the page itself says it
-        return ""
-    return str(told.get("license") or "") if told else ""
+    pin_commit(file, commit)
 
 
 @dataclass(frozen=True)
@@ -263,6 +193,11 @@ def needed(card: ModelCard, *, ask_hub: bool = False) -> list[Needed]:
     return found
 
 
+def total_size(files: Sequence[Needed]) -> int:
+    """Bytes still to fetch."""
+    return sum(n.file.size for n in files if not n.here)
+
+
 def readable(size: int) -> str:
     """A number of bytes as people say it.
 
@@ -277,83 +212,9 @@ def readable(size: int) -> str:
     return f"{size} B"
 
 
-def total_size(files: Sequence[Needed]) -> int:
-    """Bytes still to fetch."""
-    return sum(n.file.size for n in files if not n.here)
-
-
-def _fetch(file: FileCard) -> Path:
-    """Put a file into the hub's cache, going on with what an earlier try left."""
-    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
-    from huggingface_hub.file_download import http_get, repo_folder_name
-    from huggingface_hub.utils import WeakFileLock, build_hf_headers
-
-    try:
-        url = hf_hub_url(file.repo, file.file, revision=file.revision or None)
-        told = get_hf_file_metadata(url)
-        etag = told.etag or ""
-        if _SHA256.fullmatch(etag) or _COMMIT.fullmatch(etag):  # nothing else becomes a file name
-            # The client itself starts from the first byte after an interruption (since its version 2).
-            folder = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=file.repo, repo_type="model")
-            blob, part = folder / "blobs" / etag, folder / "blobs" / f"{etag}.part"
-            blob.parent.mkdir(parents=True, exist_ok=True)
-            with WeakFileLock(f"{part}.lock"):
-                if not blob.exists():
-                    with open(part, "ab") as sink:
-                        done = sink.tell()
-                        http_get(
-                            url,
-                            sink,
-                            resume_size=done,
-                            headers=build_hf_headers(),
-                            expected_size=told.size,
-                            displayed_filename=f"{file.repo}/{file.file}",
-                        )
-                    _require_etag(part, etag, file)
-                    os.replace(part, blob)
-        return Path(hf_hub_download(file.repo, file.file, revision=file.revision or None))
-    except ModelError:
-        raise
-    except Exception as error:  # lost connection, offline mode, full disk: each client has its own kinds
-        raise _unreachable(file, error) from error
-
-
-def _require_etag(part: Path, etag: str, file: FileCard) -> None:
-    """Compare fetched bytes with the hub's own hash: SHA-256 of large files, git's of small ones."""
-    if _SHA256.fullmatch(etag):
-        found = sha256(part)
-    else:
-        content = part.read_bytes()
-        found = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
-    if found != etag:
-        part.unlink()
-        raise ModelError(f"{file.file} of {file.repo} arrived damaged: fetch it again")
-
-
-def _unreachable(file: FileCard, error: Exception) -> ModelError:
-    from huggingface_hub.errors import EntryNotFoundError, OfflineModeIsEnabled, RepositoryNotFoundError
-
-    if isinstance(error, RepositoryNotFoundError):
-        return ModelError(f"the hub has no repository {file.repo}, or asks to log in for it: check its name")
-    if isinstance(error, EntryNotFoundError) and not isinstance(error, FileNotFoundError):
-        return AbsentError(f"{file.repo} has no file {file.file} at {file.revision or 'main'}")
-    offline = isinstance(error, OfflineModeIsEnabled) or "offline mode" in str(error).lower()
-    why = "HF_HUB_OFFLINE is set" if offline else type(error).__name__
-    do = "unset it" if offline else "check the connection and try again, what has arrived is kept"
-    kind = AbsentError if offline else ModelError
-    return kind(
-        f"{file.file} of {file.repo} could not be fetched ({why}): {do}, or give the path of files fetched "
-        "elsewhere"
-    )
-
-
-def _key(file: FileCard) -> str:
-    return f"{file.repo}@{file.revision or 'main'}"
-
-
 def _commit_of(path: Path) -> str:
     """The commit a path in the hub's cache (``snapshots/<commit>/…``) belongs to."""
     parts = path.parts
     place = max((i for i, part in enumerate(parts) if part == "snapshots"), default=len(parts))
     commit = parts[place + 1] if place + 1 < len(parts) else ""
-    return commit if _COMMIT.fullmatch(commit) else ""
+    return commit if COMMIT.fullmatch(commit) else ""

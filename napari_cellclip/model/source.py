@@ -9,7 +9,8 @@ from typing import Any, get_args
 from napari_cellclip.model.card import CARD_FILE, EncoderCard, FileCard, ModelCard, read_card
 from napari_cellclip.model.checkpoints import sha256, weights_file
 from napari_cellclip.model.encoders import encoder_card
-from napari_cellclip.model.hub import beside_of, hub_file, pin, require_licence, verify
+from napari_cellclip.model.hub import beside_of, hub_file, require_licence, verify
+from napari_cellclip.model.pins import pin
 from napari_cellclip.model.pooling import Pooling
 from napari_cellclip.model.registry import ALIASES, known_models, published_card
 from napari_cellclip.vocabulary import ModelError

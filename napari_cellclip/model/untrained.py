@@ -15,8 +15,10 @@ from napari_cellclip.model.card import EncoderCard, FileCard, ModelCard
 from napari_cellclip.model.cellclip import CellCLIP, CellCLIPConfig
 from napari_cellclip.model.checkpoints import NAMES
 from napari_cellclip.model.encoders import encoder_and_crop, load_encoder
-from napari_cellclip.model.hub import AbsentError, hub_file, pin, require_licence, stated_licence, verify
+from napari_cellclip.model.hub import hub_file, require_licence, verify
+from napari_cellclip.model.hub_client import AbsentError, stated_licence
 from napari_cellclip.model.intensity import IntensityScaling
+from napari_cellclip.model.pins import pin
 from napari_cellclip.model.registry import demo_folder
 from napari_cellclip.model.tiling import Tiling
 from napari_cellclip.model.tokenizer import WordPieceTokenizer

@@ -12,8 +12,10 @@ from safetensors.torch import save_file
 from stand_in_hub import StandInHub, serving
 
 from napari_cellclip.model import FileCard, load_model
-from napari_cellclip.model.hub import choose_revision, hub_file, needed, pin, readable, stated_licence, verify
+from napari_cellclip.model.hub import choose_revision, hub_file, needed, readable, verify
+from napari_cellclip.model.hub_client import stated_licence
 from napari_cellclip.model.licences import is_accepted
+from napari_cellclip.model.pins import pin
 from napari_cellclip.model.registry import published_card
 from napari_cellclip.vocabulary import ModelError
 

@@ -1,0 +1,48 @@
+"""Which commit of a repository was fetched, and which bytes: noted once, and meant from then on."""
+
+from __future__ import annotations
+
+import re
+
+from napari_cellclip.model.cache import add_note, read_notes
+from napari_cellclip.model.card import FileCard
+
+FILE = "hub.json"
+"""In the cache folder: for each repository and revision the commit fetched, and the hashes of its files."""
+
+COMMIT = re.compile(r"[0-9a-f]{40}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def pinned(file: FileCard) -> FileCard:
+    """The file as it was fetched before: its commit, and its hash; unchanged where it never was."""
+    notes = read_notes(FILE).get(_key(file), {})
+    known = notes.get("files", {}).get(file.file, {}) if isinstance(notes, dict) else {}
+    commit = notes.get("commit", "") if isinstance(notes, dict) else ""
+    update = {
+        "revision": commit if COMMIT.fullmatch(str(commit)) else file.revision,
+        "sha256": file.sha256 or str(known.get("sha256", "")),
+        "size": int(known.get("size", 0)) or file.size,
+    }
+    return FileCard.model_validate({**file.model_dump(), **update})
+
+
+def pin(asked: FileCard, found: FileCard) -> None:
+    """Note the commit and the hash that a file was found with, so that later loads mean just these."""
+    if not COMMIT.fullmatch(found.revision):
+        return
+    notes = read_notes(FILE).get(_key(asked), {})
+    files = notes.get("files", {}) if notes.get("commit") == found.revision else {}
+    entry = {"size": found.size, "sha256": found.sha256}
+    if files.get(found.file) != entry:
+        add_note(FILE, _key(asked), {"commit": found.revision, "files": {**files, found.file: entry}})
+
+
+def pin_commit(file: FileCard, commit: str) -> None:
+    """Let a file's repository and revision mean a commit from now on; another one's notes are dropped."""
+    if read_notes(FILE).get(_key(file), {}).get("commit") != commit:
+        add_note(FILE, _key(file), {"commit": commit, "files": {}})
+
+
+def _key(file: FileCard) -> str:
+    return f"{file.repo}@{file.revision or 'main'}"
