@@ -20,9 +20,9 @@ from napari_cellclip.model import Model
 from napari_cellclip.plates import PlateMap, open_plate
 from napari_cellclip.screen import Screen, encode
 from napari_cellclip.simulation import simulate_plate
-from napari_cellclip.simulation.design import DOSES, Design, Treatment, compound_treatment, dmso
-from napari_cellclip.vocabulary import Kind, Perturbation, well_name
-from napari_cellclip.vocabulary.mechanisms import INERT_COMPOUNDS, MECHANISMS, Mechanism
+from napari_cellclip.simulation.design import Design, dose_response_design
+from napari_cellclip.vocabulary import Kind, Perturbation
+from napari_cellclip.vocabulary.mechanisms import MECHANISMS, Mechanism
 
 FIRST_SEED = 91_001
 """First layout of this protocol; training plates use seeds below 10 000, the retrieval protocol 90 001."""
@@ -74,21 +74,9 @@ def query_design(layout: int) -> Design:
     layout : int
         Seed, from `FIRST_SEED` on.
     """
-    rng = np.random.default_rng([layout, 7])
     absent = absent_mechanisms(layout)
-    treatments: list[Treatment] = []
-    for mechanism in MECHANISMS:
-        if mechanism not in absent:
-            compound = mechanism.compounds[rng.integers(len(mechanism.compounds))]
-            for dose in DOSES:
-                treatments += [compound_treatment(compound, mechanism, dose)] * REPLICATES
-    for i in rng.choice(len(INERT_COMPOUNDS), INERT, replace=False):
-        treatments += [compound_treatment(INERT_COMPOUNDS[i], None, DOSES[-1])] * REPLICATES
-    rows, columns = 8, 12
-    treatments += [dmso()] * (rows * columns - len(treatments))
-    names = [well_name(row, column) for row in range(rows) for column in range(columns)]
-    order = rng.permutation(len(treatments))
-    return Design({name: treatments[i] for name, i in zip(names, order, strict=True)}, (rows, columns))
+    present = [mechanism for mechanism in MECHANISMS if mechanism not in absent]
+    return dose_response_design([layout, 7], present, replicates=REPLICATES, inert=INERT)
 
 
 def coded(platemap: PlateMap) -> PlateMap:

@@ -153,6 +153,56 @@ def default_design(
     return Design({name: placed[name] for name in names}, (rows, columns))
 
 
+def dose_response_design(
+    seed: int | Sequence[int],
+    mechanisms: Sequence[Mechanism],
+    *,
+    replicates: int = 2,
+    inert: int = 4,
+    doses: Sequence[float] = DOSES,
+) -> Design:
+    """A 96-well plate of few compounds, each at every dose in replicate wells, as a confirmation screen has.
+
+    Parameters
+    ----------
+    seed : int or sequence of int
+        Chooses a compound of each mechanism and shuffles wells.
+    mechanisms : sequence of Mechanism
+        One compound of each.
+    replicates : int
+        Wells of a treatment and dose.
+    inert : int
+        Compounds that do nothing, at the highest dose.
+    doses : sequence of float
+        Micromolar.
+
+    Returns
+    -------
+    Design
+        Wells that are left over hold the vehicle.
+
+    Raises
+    ------
+    CellClipError
+        If this does not fit the plate and leave wells for the vehicle.
+    """
+    rng = np.random.default_rng(seed)
+    treatments: list[Treatment] = []
+    for mechanism in mechanisms:
+        compound = mechanism.compounds[rng.integers(len(mechanism.compounds))]
+        for dose in doses:
+            treatments += [compound_treatment(compound, mechanism, dose)] * replicates
+    for i in rng.choice(len(INERT_COMPOUNDS), inert, replace=False):
+        treatments += [compound_treatment(INERT_COMPOUNDS[i], None, doses[-1])] * replicates
+    rows, columns = PLATE_SHAPES[96]
+    if len(treatments) > rows * columns - 3:
+        raise CellClipError(f"{len(treatments)} treated wells of 96 leave too few for the vehicle")
+    treatments += [dmso()] * (rows * columns - len(treatments))
+    names = [well_name(row, column) for row in range(rows) for column in range(columns)]
+    order = rng.permutation(len(treatments))
+    return Design({name: treatments[i] for name, i in zip(names, order, strict=True)}, (rows, columns))
+
+
 def _in_turn(rng: np.random.Generator, kinds: int, count: int) -> list[int]:
     """`count` draws of `kinds` things, in rounds of random order, so evenly."""
     rounds = -(-count // kinds) if count > 0 else 0

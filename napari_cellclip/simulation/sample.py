@@ -8,11 +8,29 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from napari_cellclip.simulation.design import dose_response_design
 from napari_cellclip.simulation.plate import Simulated, iter_simulate
+from napari_cellclip.vocabulary.mechanisms import mechanism
 
 NAME = "simulated-96"
 SEED = 2025
-RECIPE = 1
+MECHANISMS_SHOWN = (
+    "tubulin_destabiliser",
+    "actin_inhibitor",
+    "hdac_inhibitor",
+    "proteasome_inhibitor",
+    "translation_inhibitor",
+    "aurora_inhibitor",
+    "bet_inhibitor",
+    "er_stress",
+    "mito_uncoupler",
+    "pol1_inhibitor",
+    "golgi_disruptor",
+    "rock_inhibitor",
+)
+"""Mechanisms on the sample plate, a compound each at three doses in two wells; others are absent from it."""
+
+RECIPE = 2
 """Raised whenever the simulator draws something differently, so that old samples are not taken for new."""
 
 
@@ -47,7 +65,8 @@ def sample_plate(cache: Path | None = None, progress: Callable[[Simulated], obje
     # Made aside and moved into place: two programs that start together cannot spoil each other's plate.
     aside = Path(tempfile.mkdtemp(prefix="making-", dir=home))
     try:
-        for step in iter_simulate(aside / NAME, wells=96, sites=2, seed=SEED, name=NAME):
+        design = dose_response_design(SEED, [mechanism(key) for key in MECHANISMS_SHOWN])
+        for step in iter_simulate(aside / NAME, sites=2, seed=SEED, design=design, name=NAME):
             if progress is not None:
                 progress(step)
         try:

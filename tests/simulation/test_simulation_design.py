@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from napari_cellclip.simulation import compound_treatment, default_design, dmso, knockout_treatment
+from napari_cellclip.simulation.design import DOSES, dose_response_design
 from napari_cellclip.vocabulary import PLATE_SHAPES, CellClipError, Kind
 from napari_cellclip.vocabulary.mechanisms import INERT_COMPOUNDS, MECHANISMS
 
@@ -80,3 +81,27 @@ def test_knockouts_name_their_gene_and_have_no_dose() -> None:
     assert treatment.perturbation.genes == ("PLK1",)
     assert treatment.perturbation.dose is None
     assert treatment.effect > 0.5
+
+
+def test_a_dose_response_plate_repeats_every_treatment_and_dose() -> None:
+    design = dose_response_design(5, MECHANISMS[:6], replicates=3, inert=2)
+    treatments = list(design.wells.values())
+    assert len(treatments) == 96
+    repeats = Counter(
+        (t.mechanism, t.perturbation.name, t.perturbation.dose)
+        for t in treatments
+        if not t.perturbation.is_negative_control
+    )
+    assert set(repeats.values()) == {3}
+    assert {(key, dose) for key, _, dose in repeats if key} == {
+        (m.key, d) for m in MECHANISMS[:6] for d in DOSES
+    }
+    assert len({name for key, name, _ in repeats if not key}) == 2
+    assert sum(t.perturbation.is_negative_control for t in treatments) == 96 - 3 * (6 * 3 + 2)
+    assert dose_response_design(5, MECHANISMS[:6], replicates=3, inert=2) == design
+    assert dose_response_design(6, MECHANISMS[:6], replicates=3, inert=2) != design
+
+
+def test_too_many_treatments_for_a_plate_are_refused() -> None:
+    with pytest.raises(CellClipError, match="too few for the vehicle"):
+        dose_response_design(0, MECHANISMS, replicates=2)

@@ -29,7 +29,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
 
     def fewer(out: Path, **settings) -> Iterator[Simulated]:
         asked.append(settings)
-        return iter_simulate(out, **{**settings, "wells": 6, "sites": 1, "size": (32, 32), "workers": 1})
+        return iter_simulate(
+            out, **{**settings, "wells": 6, "sites": 1, "size": (32, 32), "workers": 1, "design": None}
+        )
 
     monkeypatch.setattr(sample, "iter_simulate", fewer)
     return asked
@@ -39,7 +41,9 @@ def test_sample_is_made_once(small: list[dict], tmp_path: Path) -> None:
     seen: list[Simulated] = []
     first = sample_plate(tmp_path, seen.append)
     assert [step.done for step in seen] == [1, 2, 3, 4, 5, 6]
-    assert small[0]["wells"] == 96
+    design = small[0]["design"]
+    assert len(design.wells) == 96
+    assert {t.mechanism for t in design.wells.values() if t.mechanism} == set(sample.MECHANISMS_SHOWN)
     assert sample_plate(tmp_path, seen.append) == first
     assert len(small) == 1
     assert len(seen) == 6
