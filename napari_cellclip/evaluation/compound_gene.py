@@ -177,7 +177,7 @@ def compound_gene(
         )
     found = _by_concentration(scores, seed)
     best = found.loc[ANY]
-    figures = {
+    figures: dict[str, Any] = {
         f"{label} ({ANY})": {"value": best[key], "low": best[f"{key}_low"], "high": best[f"{key}_high"]}
         for key, label in (("ap", "average precision"), ("auc", "AUC"))
     }

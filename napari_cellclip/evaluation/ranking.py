@@ -75,12 +75,12 @@ def recall_at(ranks: ArrayLike, k: int) -> float:
 
 def mean_rank(ranks: ArrayLike) -> float:
     """Mean of 0-based ranks, counted from 1."""
-    return float(np.mean(ranks) + 1)
+    return float(np.asarray(ranks).mean() + 1)
 
 
 def median_rank(ranks: ArrayLike) -> float:
     """Median of 0-based ranks rounded down, counted from 1."""
-    return float(np.floor(np.median(ranks)) + 1)
+    return float(np.floor(np.median(np.asarray(ranks, dtype=np.float64))) + 1)
 
 
 def rank_first_hits(scores: ArrayLike, hit: ArrayLike) -> NDArray[np.int64]:

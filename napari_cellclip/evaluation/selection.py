@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -54,7 +55,8 @@ def part_of_split(
     if split in ("compound", "scaffold", "plate"):
         from napari_cellclip.training.splits import split_wells
 
-        ids = split_wells(table.wells, split, fractions, seed).parts.get(part)
+        by = cast(Literal["compound", "scaffold", "plate"], split)
+        ids = split_wells(table.wells, by, fractions, seed).parts.get(part)
         if ids is None:
             raise CellClipError(f"{part!r} is no part of a split: use train, validation or test")
         name = f"{part} part of a split by {split}, seed {seed}"

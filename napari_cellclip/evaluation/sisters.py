@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -105,7 +105,9 @@ def sisters(
         raise CellClipError(f"{table.name} names no target in {labels}: choose another column with --labels")
     if across:
         targets = _cut(targets, modality)
-    similarity = "abs_cosine" if across or wanted[0] == Kind.COMPOUND.value else "cosine"
+    similarity: Literal["abs_cosine", "cosine"] = (
+        "abs_cosine" if across or wanted[0] == Kind.COMPOUND.value else "cosine"
+    )
     is_compound = modality == Kind.COMPOUND.value
     itself = np.where(is_compound, compounds_of(profiles.wells), profiles.wells.index.astype(str))
     queries = label_precision(
