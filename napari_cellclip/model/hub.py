@@ -20,7 +20,7 @@ def hub_files(card: ModelCard) -> tuple[FileCard, ...]:
     files: list[FileCard] = []
     for file, beside in (
         (card.weights, "config.json"),
-        (card.encoder.weights, "" if card.encoder.kind == "small" else "config.json"),
+        (card.encoder.weights, "" if card.encoder.kind in ("small", "timm") else "config.json"),
         (card.tokenizer, "tokenizer_config.json"),
     ):
         if file.repo:
