@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -60,18 +60,19 @@ def table_parts(rows: pd.DataFrame, source: str) -> tuple[list[Drug], list[Entry
     return drugs, _entries(drugs, source)
 
 
+_PLATE_COLUMNS = tuple(
+    f"Metadata_{column}" for column in ("treatment", "kind", "smiles", "genes", "mechanism")
+)
+
+
 def plate_parts(wells: pd.DataFrame) -> tuple[list[Drug], list[Entry]]:
     """Treatments of a plate map (``Screen.wells``) and the mechanisms it names."""
     treated = wells[~wells["Metadata_control_type"].isin([str(Control.NEGATIVE), str(Control.EMPTY)])]
     treated = treated[treated["Metadata_treatment"].astype(str) != ""].drop_duplicates("Metadata_treatment")
     drugs = [
         Drug(str(name), str(smiles), _split(genes), _split(mechanism), PLATE_MAP, Kind(kind))
-        for name, smiles, genes, mechanism, kind in zip(
-            *(
-                treated[f"Metadata_{column}"].fillna("")
-                for column in ("treatment", "smiles", "genes", "mechanism", "kind")
-            ),
-            strict=True,
+        for name, kind, smiles, genes, mechanism in zip(
+            *(treated[column].fillna("") for column in _PLATE_COLUMNS), strict=True
         )
     ]
     return drugs, _entries(drugs, PLATE_MAP)
@@ -94,19 +95,29 @@ def _entries(drugs: Sequence[Drug], source: str) -> list[Entry]:
 
 
 _MADE: dict[tuple[object, ...], Library] = {}
-_MOST = 4
+_MOST = 6
+
+
+def _kept(key: tuple[object, ...], make: Callable[[], Library]) -> Library:
+    """A library made once for the same content; questions come many times."""
+    if key not in _MADE:
+        made = make()
+        while len(_MADE) >= _MOST:
+            _MADE.pop(next(iter(_MADE)))
+        _MADE[key] = made
+    return _MADE[key]
 
 
 def library(tables: Sequence[AnnotationTable], own: bool = True) -> Library:
-    """What annotation tables and, after them, this package's table know; made once for the same tables.
+    """What annotation tables and, after them, this package's table know.
 
     Raises
     ------
     CellClipError
         If a table is damaged.
     """
-    key = (own, *((str(t.folder), t.name, t.installed, *sorted(t.files.values())) for t in tables))
-    if key not in _MADE:
+
+    def make() -> Library:
         drugs: list[Drug] = []
         entries: list[Entry] = []
         for table in tables:
@@ -114,7 +125,14 @@ def library(tables: Sequence[AnnotationTable], own: bool = True) -> Library:
             drugs += more_drugs
             entries += more_entries
         own_drugs, own_entries, synonyms = own_parts() if own else ((), (), ())
-        while len(_MADE) >= _MOST:
-            _MADE.pop(next(iter(_MADE)))
-        _MADE[key] = Library([*drugs, *own_drugs], [*entries, *own_entries], synonyms)
-    return _MADE[key]
+        return Library([*drugs, *own_drugs], [*entries, *own_entries], synonyms)
+
+    return _kept(
+        (own, *((str(t.folder), t.name, t.installed, *sorted(t.files.values())) for t in tables)), make
+    )
+
+
+def plate_library(wells: pd.DataFrame) -> Library:
+    """What a plate map (``Screen.wells``) knows."""
+    content = (tuple(wells[column].tolist()) for column in (*_PLATE_COLUMNS, "Metadata_control_type"))
+    return _kept((PLATE_MAP, *content), lambda: Library(*plate_parts(wells)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from napari_cellclip.explore.library import Library
-from napari_cellclip.explore.sources import installed, library, plate_parts
+from napari_cellclip.explore.sources import installed, library, plate_library
 from napari_cellclip.vocabulary import CellClipError
 from napari_cellclip.vocabulary.annotation_tables import AnnotationTable
 
@@ -120,7 +120,7 @@ def word(
 
     notes: list[str] = []
     known = _library(annotations, use_own_table, notes)
-    plate = Library(*plate_parts(platemap)) if platemap is not None else None
+    plate = plate_library(platemap) if platemap is not None else None
     clean = _clean(text, notes)
     found = Reader(templates, cell_line, known, plate).read(clean)
     return replace(found, text=text, notes=(*notes, *found.notes))
