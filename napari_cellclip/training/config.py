@@ -318,7 +318,7 @@ class RunConfig(_Section):
         for section, values in self.as_dict().items():
             kind = type(getattr(self, section))
             fields = kind.__pydantic_fields__
-            lines += [f"# {kind.__doc__.splitlines()[0]}", f"[{section}]"]
+            lines += [f"# {(kind.__doc__ or section).splitlines()[0]}", f"[{section}]"]
             for key, value in values.items():
                 lines.append(f"# {fields[key].description}")
                 lines.append(f"# {key} =" if value is None else f"{key} = {_toml(value)}")

@@ -115,4 +115,4 @@ def _events(folder: Path, step: int) -> SummaryWriter:
             'TensorBoard is not installed: pip install "napari-cellclip[train]", or set log.tensorboard ='
             " false"
         ) from error
-    return SummaryWriter(str(folder), purge_step=step or None)  # type: ignore[no-untyped-call]
+    return SummaryWriter(str(folder), purge_step=step or None)

@@ -111,7 +111,7 @@ class Launched(Processes):
 
         box: list[Any] = [value]
         broadcast_object_list(box, from_process=0)
-        return box[0]  # type: ignore[no-any-return]
+        return box[0]
 
     def wait(self) -> None:
         """Until all processes are here."""

@@ -65,8 +65,11 @@ def _listed(wells: pd.DataFrame, config: SplitConfig) -> Split:
         held = {*parts["validation"], *parts["test"]}
         parts["train"] = [str(well) for well in wells.index if well not in held]
     plates_only = all(entry in by_plate for listed in names.values() for entry in listed)
+    train, validation, test = (tuple(parts[name]) for name in PARTS)
     return Split(
-        *(tuple(parts[name]) for name in PARTS),
+        train,
+        validation,
+        test,
         by="plate" if plates_only else "compound",
         seed=config.seed,
     )
