@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -26,6 +28,9 @@ from napari_cellclip.vocabulary import PlateError, PlateMapError, parse_well
 
 LOOKED_AT = 20
 """How many archives are opened to see whether a folder is one of images."""
+
+LOOKED_THROUGH = 20_000
+"""Directory entries looked at for archives before a folder is given up."""
 
 KEYS = {"sample": 2, "images": 0}
 """Names of the image array, with the axis of its channels."""
@@ -59,8 +64,7 @@ def recognise(path: Path, options: Options) -> Path | None:
     """Return ``path`` if it is such an archive, or a folder with one among its first few."""
     if path.is_file():
         return path if path.suffix == ".npz" and _is_image(path) else None
-    found = (file for file in files_under(path)[0] if file.suffix == ".npz" and not file.name.startswith("."))
-    return path if any(_is_image(file) for file in islice(found, LOOKED_AT)) else None
+    return path if any(_is_image(file) for file in islice(_some_archives(path), LOOKED_AT)) else None
 
 
 def read(path: Path, options: Options) -> Acquisition:
@@ -81,7 +85,7 @@ def read(path: Path, options: Options) -> Acquisition:
     root = path if path.is_dir() else path.parent
     files, refused = files_under(path) if path.is_dir() else ([path], [])
     problems = [Problem(f.name, "is a link out of the plate's folder and was left alone") for f in refused]
-    named, strange = _named([f for f in files if f.suffix == ".npz" and not f.name.startswith(".")], root)
+    named, strange = _named([f for f in files if _is_archive(f.name)], root)
     if not named:
         raise PlateError(
             f"no archive under {root} is named as a field of a plate (a file is called "
@@ -110,6 +114,22 @@ def read(path: Path, options: Options) -> Acquisition:
         fields=tuple(fields),
         problems=tuple(problems),
     )
+
+
+def _some_archives(root: Path) -> Iterator[Path]:
+    """Archives under a folder, from its first entries only: a drop must be judged at once."""
+    seen = 0
+    for folder, folders, files in os.walk(root):
+        depth = len(Path(folder).relative_to(root).parts)
+        folders[:] = [f for f in sorted(folders) if depth < 6 and not f.startswith(".") and ".zarr" not in f]
+        yield from (Path(folder, file) for file in sorted(files) if _is_archive(file))
+        seen += 1 + len(files)
+        if seen > LOOKED_THROUGH:
+            return
+
+
+def _is_archive(name: str) -> bool:
+    return name.endswith(".npz") and not name.startswith(".")
 
 
 def _is_image(path: Path) -> bool:
