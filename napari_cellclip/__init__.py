@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_cellclip.explore import Answer, ask, like
+    from napari_cellclip.explore import Answer, annotate_all, ask, describe, like
     from napari_cellclip.model import load_model
     from napari_cellclip.plates import Plate, PlateMap, open_plate
     from napari_cellclip.screen import Screen, encode, import_profiles, iter_encode
@@ -24,7 +24,9 @@ except PackageNotFoundError:  # a source tree that was never installed
 
 _ROOM_OF = {
     "Answer": "explore",
+    "annotate_all": "explore",
     "ask": "explore",
+    "describe": "explore",
     "like": "explore",
     "load_model": "model",
     "Plate": "plates",
@@ -48,7 +50,9 @@ __all__ = [
     "Screen",
     "Stain",
     "__version__",
+    "annotate_all",
     "ask",
+    "describe",
     "encode",
     "import_profiles",
     "iter_encode",
