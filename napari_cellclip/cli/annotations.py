@@ -14,7 +14,7 @@ from napari_cellclip.cli.options import JsonOption
 if TYPE_CHECKING:
     from napari_cellclip.vocabulary.annotation_tables import AnnotationTable
 
-annotations = typer.Typer(
+annotation_tables = typer.Typer(
     no_args_is_help=False,
     invoke_without_command=True,
     add_completion=False,
@@ -23,7 +23,7 @@ annotations = typer.Typer(
 )
 
 
-@annotations.callback()
+@annotation_tables.callback()
 def listing(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """List the annotation tables of this computer; install or remove one.
 
@@ -36,7 +36,7 @@ def listing(ctx: typer.Context, as_json: JsonOption = False) -> None:
         _show(as_json)
 
 
-@annotations.command("list")
+@annotation_tables.command("list")
 def list_tables(as_json: JsonOption = False) -> None:
     """List the annotation tables of this computer with source, date and licence.
 
@@ -45,7 +45,7 @@ def list_tables(as_json: JsonOption = False) -> None:
     _show(as_json)
 
 
-@annotations.command()
+@annotation_tables.command()
 def install(
     files: Annotated[
         list[str],
@@ -89,7 +89,7 @@ def install(
         print("no licence was stated: give --licence with --replace to keep it beside the table")
 
 
-@annotations.command()
+@annotation_tables.command()
 def remove(
     name: Annotated[
         str, typer.Argument(metavar="NAME", show_default=False, help="As 'annotations' lists it.")

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from napari_cellclip.cli.ablate import ablate
-from napari_cellclip.cli.annotations import annotations
+from napari_cellclip.cli.annotations import annotation_tables
 from napari_cellclip.cli.ask import ask
 from napari_cellclip.cli.demo import demo
 from napari_cellclip.cli.derive import derive
@@ -93,5 +93,5 @@ for verb in (
 ):
     app.command()(verb)
 app.add_typer(models, name="models")
-app.add_typer(annotations, name="annotations")
+app.add_typer(annotation_tables, name="annotations")
 app.add_typer(evaluate, name="evaluate")
