@@ -23,8 +23,8 @@ def ask(
         typer.Argument(
             metavar="TEXT",
             show_default=False,
-            help="A mechanism, compound, gene or SMILES, in your own words; with AND, AND NOT, + and -, a dose "
-            "('at 3 uM') or a cell line ('in A549').",
+            help="A mechanism, compound, gene or SMILES, in your own words; with AND, AND NOT, + and -, a "
+            "dose ('at 3 uM') or a cell line ('in A549').",
         ),
     ],
     fdr: Annotated[
