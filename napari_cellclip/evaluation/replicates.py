@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from napari_cellclip.evaluation.bootstrap import bootstrap
-from napari_cellclip.evaluation.correction import Correction
+from napari_cellclip.evaluation.correction import Correction, half_of_controls
 from napari_cellclip.evaluation.embeddings import PERTURBATION, EmbeddingTable, compounds_of, kinds_present
 from napari_cellclip.evaluation.pairs import FDR, NULL_SIZE, Significance, replicate_precision, significance
 from napari_cellclip.evaluation.pictures import COLOURS, new_figure
-from napari_cellclip.vocabulary import CellClipError
+from napari_cellclip.vocabulary import CellClipError, ScreenError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+FitOn = Literal["half", "all"]
 
 ALIKE = ("Metadata_kind", "Metadata_cell_line")
 """Replicates agree in these too: the same compound on other cells is none."""
@@ -29,6 +31,7 @@ def replicates(
     by: str = PERTURBATION,
     within: Sequence[str] = (),
     correction: Correction | None = None,
+    fit_on: FitOn = "half",
     method: Significance = "geometric",
     null_size: int = NULL_SIZE,
     seed: int = 0,
@@ -45,7 +48,11 @@ def replicates(
     within : sequence of str
         Further columns in which replicates must agree, such as a time point; kind and cell line always.
     correction : Correction, optional
-        Batch correction, fitted on the controls beforehand.
+        Batch correction, fitted on controls beforehand.
+    fit_on : {"half", "all"}
+        ``half``: a random half of each plate's controls is fitted on, the other half are the negatives.
+        ``all``: all are both, as published, which flatters: a correction pulls together the very wells that
+        it is fitted on. Without a correction all controls are negatives.
     method, null_size, seed, fdr
         See :func:`~napari_cellclip.evaluation.pairs.significance`.
 
@@ -59,10 +66,22 @@ def replicates(
     CellClipError
         Without controls or replicates.
     """
-    corrected, said = (correction or Correction()).apply(table)
-    per_perturbation, queries = replicable(
-        corrected, by=by, within=within, method=method, null_size=null_size, seed=seed, fdr=fdr
-    )
+    if fit_on not in get_args(FitOn):
+        raise CellClipError(f"a correction is fitted on {' or '.join(get_args(FitOn))} of the controls")
+    asked = correction or Correction()
+    options = {"by": by, "within": within, "method": method, "null_size": null_size, "seed": seed, "fdr": fdr}
+    corrected, said = judged(table, asked, fit_on, seed)
+    per_perturbation, queries = replicable(corrected, **options)
+    compared: dict[str, float] = {}
+    if asked.method != "none" and fit_on == "half":
+        others = {
+            "mAP without correction, same negatives": table.take(~half_of_controls(table, seed)),
+            "mAP if also fitted on its negatives, as published": asked.apply(table)[0],
+        }
+        compared = {
+            name: float(replicable(other, **options)[0]["mean_average_precision"].mean())
+            for name, other in others.items()
+        }
     ap = queries["average_precision"]
     interval = bootstrap(ap, queries["compound"], {"mAP of wells": np.mean}, seed=seed)
     of_perturbations = bootstrap(
@@ -74,6 +93,7 @@ def replicates(
     figures: dict[str, Any] = {
         **of_perturbations,
         **interval,
+        **compared,
         "random mAP": per_perturbation["random"].mean(),
         f"fraction retrieved (FDR {fdr:g})": per_perturbation["retrieved"].mean(),
         f"fraction retrieved (FDR {fdr:g}, ties ignored as published)": per_perturbation[
@@ -98,7 +118,8 @@ def replicates(
         "model": table.model,
         "protocol": {
             "positives": f"wells of the same {by}, {', '.join([*ALIKE, *within])}, on any plate",
-            "negatives": "negative controls of the same plate",
+            "negatives": "negative controls of the same plate"
+            + (", those not fitted on" if asked.method != "none" and fit_on == "half" else ""),
             "similarity": "cosine",
             "p": method,
             "null": null_size,
@@ -107,6 +128,23 @@ def replicates(
         "figures": figures,
     }
     return summary, per_perturbation, precision_picture(per_perturbation, fdr, "replicate mAP")
+
+
+def judged(
+    table: EmbeddingTable, correction: Correction, fit_on: FitOn = "half", seed: int = 0
+) -> tuple[EmbeddingTable, dict[str, Any]]:
+    """The corrected wells that are judged; where half of the controls were fitted on, without these."""
+    if correction.method == "none" or fit_on == "all":
+        corrected, said = correction.apply(table)
+        return corrected, said if correction.method == "none" else {**said, "correction fitted on": "all"}
+    fit = half_of_controls(table, seed)
+    try:
+        corrected, said = correction.apply(table, fit)
+    except ScreenError as error:
+        raise CellClipError(
+            f"{error}; half of the controls are kept to judge by (--fit-on all: none)"
+        ) from error
+    return corrected.take(~fit), {**said, "correction fitted on": "half"}
 
 
 def replicable(

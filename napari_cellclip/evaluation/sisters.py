@@ -13,7 +13,7 @@ from napari_cellclip.evaluation.consensus import How, consensus
 from napari_cellclip.evaluation.correction import Correction
 from napari_cellclip.evaluation.embeddings import PERTURBATION, EmbeddingTable, compounds_of, kinds_present
 from napari_cellclip.evaluation.pairs import FDR, NULL_SIZE, Significance, label_precision, significance
-from napari_cellclip.evaluation.replicates import precision_picture, replicable, replicate_keys
+from napari_cellclip.evaluation.replicates import FitOn, judged, precision_picture, replicable, replicate_keys
 from napari_cellclip.vocabulary import CellClipError, Kind
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def sisters(
     replicable_only: bool = True,
     within: Sequence[str] = (),
     correction: Correction | None = None,
+    fit_on: FitOn = "half",
     method: Significance = "geometric",
     null_size: int = NULL_SIZE,
     seed: int = 0,
@@ -62,6 +63,9 @@ def sisters(
         Consensus of the wells of a perturbation (the paper's mean; the published code takes the median).
     replicable_only : bool
         Leave out compounds that do not find their own replicates at this FDR; genes are never left out.
+    fit_on : {"half", "all"}
+        What the correction is fitted on while replicates are looked for; sisters are matched after a fit on
+        all controls, which take no part in that.
     within, correction, method, null_size, seed, fdr
         See :func:`~napari_cellclip.evaluation.replicates.replicates`.
 
@@ -87,8 +91,9 @@ def sisters(
     of_kind = corrected.wells["Metadata_kind"]
     filtered = replicable_only and Kind.COMPOUND.value in wanted
     if filtered:
+        wells, _ = judged(table, correction or Correction(), fit_on, seed)
         found, _ = replicable(
-            corrected, by=by, within=within, method=method, null_size=null_size, seed=seed, fdr=fdr
+            wells, by=by, within=within, method=method, null_size=null_size, seed=seed, fdr=fdr
         )
         good = key.isin(found.index[found["retrieved"]])
         rows = rows & ((of_kind != Kind.COMPOUND.value) | good).to_numpy()

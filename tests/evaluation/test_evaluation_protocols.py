@@ -92,6 +92,40 @@ def test_a_correction_takes_out_what_plates_add(plates_frame: pd.DataFrame, as_t
     assert after["data"]["correction"] == "center"
 
 
+def test_controls_that_are_fitted_on_are_no_negatives(plates_frame: pd.DataFrame, as_table: Read) -> None:
+    """Pure noise in many dimensions: sphering makes its own controls stand apart from everything else."""
+    features = [c for c in plates_frame if c.startswith("feature_")]
+    rng = np.random.default_rng(0)
+    wide = pd.DataFrame(rng.normal(size=(len(plates_frame), 60)), columns=[f"n{i}" for i in range(60)])
+    wide = wide.mul(rng.uniform(0.2, 3, 60), axis=1) + 1.5 * rng.normal(size=60)
+    noise = as_table(pd.concat([plates_frame.drop(columns=features), wide], axis=1))
+    correction = Correction("sphering")
+    half = replicates(noise, correction=correction, **QUICK)[0]
+    both = replicates(noise, correction=correction, fit_on="all", **QUICK)[0]
+    fitted_too = half["figures"]["mAP if also fitted on its negatives, as published"]
+    assert both["figures"]["mAP"]["value"] == pytest.approx(fitted_too)
+    assert fitted_too > both["figures"]["random mAP"] + 0.1  # noise "replicates"
+    assert abs(half["figures"]["mAP"]["value"] - half["figures"]["random mAP"]) < 0.06
+    plain = half["figures"]["mAP without correction, same negatives"]
+    assert abs(plain - half["figures"]["random mAP"]) < 0.06
+    assert half["data"]["controls"] == 18
+    assert both["data"]["controls"] == 36
+
+
+def test_half_of_few_controls_is_too_few(plates_frame: pd.DataFrame, as_table: Read) -> None:
+    controls = plates_frame["Metadata_control_type"] == "negcon"
+    few = plates_frame[~controls | (plates_frame.groupby("Metadata_Plate").cumcount() < 6)]
+    table = as_table(few.reset_index(drop=True))
+    with pytest.raises(CellClipError, match=r"has 3 negative controls .* half of the controls are kept"):
+        replicates(table, correction=Correction("center"), **QUICK)
+    replicates(table, correction=Correction("center"), fit_on="all", **QUICK)
+    with pytest.raises(CellClipError, match="half or all"):
+        replicates(table, correction=Correction("center"), fit_on="some", **QUICK)
+    one = plates_frame[~controls | (plates_frame.groupby("Metadata_Plate").cumcount() < 1)]
+    with pytest.raises(CellClipError, match="plate P0 has one negative control"):
+        replicates(as_table(one.reset_index(drop=True)), correction=Correction("sphering"), **QUICK)
+
+
 def test_the_same_compound_on_other_cells_is_no_replicate(plates_frame: pd.DataFrame, as_table: Read) -> None:
     lines = np.where(plates_frame["Metadata_Plate"] == "P0", "A549", "U2OS")
     _, found, _ = replicates(as_table(plates_frame.assign(Metadata_cell_line=lines)), **QUICK)

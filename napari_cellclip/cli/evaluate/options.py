@@ -102,6 +102,14 @@ ScalerOption = Annotated[
     ),
 ]
 
+FitOnOption = Annotated[
+    str,
+    typer.Option(
+        help="Of each plate's controls a correction is fitted on 'half', and the others are the negatives of "
+        "replicates; or 'all' are both, as published, which flatters."
+    ),
+]
+
 BatchOption = Annotated[
     str, typer.Option(metavar="COLUMN", help="Column of plates or experiments for the correction.")
 ]

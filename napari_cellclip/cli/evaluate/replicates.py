@@ -12,6 +12,7 @@ from napari_cellclip.cli.evaluate.options import (
     ComponentsOption,
     ControlsOption,
     CorrectOption,
+    FitOnOption,
     KernelOption,
     MetadataOption,
     NullOption,
@@ -39,6 +40,7 @@ def replicates(
     components: ComponentsOption = 500,
     scaler: ScalerOption = "controls",
     batch: BatchOption = "Metadata_Plate",
+    fit_on: FitOnOption = "half",
     significance: Annotated[
         str,
         typer.Option(help="p of a perturbation: 'geometric' mean over its wells, or of the 'mean' itself."),
@@ -61,6 +63,7 @@ def replicates(
         by=by,
         within=within or (),
         correction=correction(correct, kernel, components, scaler, batch),
+        fit_on=fit_on,  # type: ignore[arg-type]
         method=significance,  # type: ignore[arg-type]
         null_size=null,
         seed=seed,

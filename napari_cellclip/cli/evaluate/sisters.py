@@ -13,6 +13,7 @@ from napari_cellclip.cli.evaluate.options import (
     ConsensusOption,
     ControlsOption,
     CorrectOption,
+    FitOnOption,
     KernelOption,
     MetadataOption,
     NullOption,
@@ -56,6 +57,7 @@ def sisters(
     components: ComponentsOption = 500,
     scaler: ScalerOption = "controls",
     batch: BatchOption = "Metadata_Plate",
+    fit_on: FitOnOption = "half",
     significance: Annotated[
         str,
         typer.Option(help="p of a target: 'geometric' mean over its queries, or of the 'mean' itself."),
@@ -84,6 +86,7 @@ def sisters(
         replicable_only=replicable,
         within=within or (),
         correction=correction(correct, kernel, components, scaler, batch),
+        fit_on=fit_on,  # type: ignore[arg-type]
         method=significance,  # type: ignore[arg-type]
         null_size=null,
         seed=seed,
