@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -187,7 +188,7 @@ def _judged(
         ranks[reads] = rank_both_ways(images, head.embed_texts([head.whole(c) for c in tested]))
         profiles = head.embed_compounds(pool, features)
         ask = _by_words(head) if reads == "words" else _by_structures(head, trained)
-        asked[reads] = queries(lambda m, profiles=profiles, ask=ask: profiles @ ask(m))
+        asked[reads] = queries(partial(_cosines, profiles, ask))
         if reads == "words":
             prompts = [head.templates.for_mechanism(text) for text in random_prompts(seed * 100 + fold)]
             nonsense = profiles @ head.embed_texts(prompts).T
@@ -224,6 +225,12 @@ def _by_structures(head: ProfileHead, trained: Sequence[Compound]) -> Callable[[
         return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-12), np.float32)
 
     return ask
+
+
+def _cosines(
+    profiles: NDArray[np.float32], ask: Callable[[str], NDArray[np.float32]], mechanism: str
+) -> NDArray[np.floating]:
+    return profiles @ ask(mechanism)
 
 
 def _exchanged(asked: Queries) -> NDArray[np.float64]:

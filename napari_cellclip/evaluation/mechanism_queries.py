@@ -79,13 +79,13 @@ def interval(
     place = {name: i for i, name in enumerate(names)}
     where = [np.array([place[name] for name in queries.pool]) for queries in asked]
     rng = np.random.default_rng(seed)
-    means = []
+    means: list[float] = []
     for _ in range(draws):
         times = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
         found: list[float] = []
         for queries, at in zip(asked, where, strict=True):
             found += _weighted(queries, times[at])
-        means.append(np.mean(found) if found else np.nan)
+        means.append(float(np.mean(found)) if found else np.nan)
     tail = (1 - level) / 2
     low, high = np.nanquantile(means, [tail, 1 - tail])
     return float(low), float(high)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ def nearest_profiles(
     return np.asarray((unit(tested) @ unit(known)[members].T).mean(axis=1), np.float64)
 
 
-def fingerprints(compounds: Sequence[Compound]) -> list[object]:
+def fingerprints(compounds: Sequence[Compound]) -> list[Any]:
     """Morgan bit vectors of structures (ECFP4, 2048 bits).
 
     Raises
@@ -49,8 +50,8 @@ def fingerprints(compounds: Sequence[Compound]) -> list[object]:
 
 
 def nearest_structures(
-    tested: Sequence[object],
-    known: Sequence[object],
+    tested: Sequence[Any],
+    known: Sequence[Any],
     known_compounds: Sequence[Compound],
     mechanism: str,
 ) -> NDArray[np.float64]:

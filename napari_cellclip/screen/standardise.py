@@ -77,7 +77,7 @@ def standardise(
     """
     exact = np.asarray(values, np.float64)
     gaps = ~np.isfinite(exact)
-    empty = gaps.all(axis=1)
+    empty: NDArray[np.bool_] = np.asarray(gaps.all(axis=1))
     full = exact[~empty]
     share = gaps[~empty].mean(axis=0) if len(full) else np.ones(len(names))
     if bad := [name for name, missing in zip(names, share, strict=True) if missing > MOST_MISSING]:
@@ -101,7 +101,7 @@ def standardise(
     constant = ~(spread > 1e-6 * np.maximum(np.abs(median), 1e-6))
     scaled = np.where(constant, 0.0, (measured - median) / np.where(constant, 1.0, spread))
     scaled = np.nan_to_num(scaled, nan=0.0)
-    gappy = gaps[~empty].any(axis=0)
+    gappy: NDArray[np.bool_] = np.asarray(gaps[~empty].any(axis=0))
     return Standardised(
         values=np.clip(scaled, -CLIP, CLIP).astype(np.float32),
         constant=tuple(name for name, yes in zip(names, constant, strict=True) if yes),
