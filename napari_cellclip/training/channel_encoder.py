@@ -219,6 +219,7 @@ def standardise(encoder: nn.Module, features: NDArray[np.float32]) -> None:
         What the encoder gives for training fields, all stains together.
     """
     mean, spread = features.mean(0), features.std(0) + 1e-6
+    assert isinstance(encoder.head, nn.Linear)
     with torch.no_grad():
         scale = torch.from_numpy(1.0 / spread)
         encoder.head.weight.mul_(scale[:, None])
