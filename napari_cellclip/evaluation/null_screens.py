@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_cellclip.evaluation.query_calibration import Bank, Wells
 from napari_cellclip.explore.calibrate import Reference
 from napari_cellclip.explore.neighbours import unit_rows
+from napari_cellclip.explore.null import Decoys
 
 
 def control_screens(plates: Sequence[Wells], n: int, *, seed: int = 0) -> Iterator[Wells]:
@@ -77,8 +78,9 @@ def matches(
         a column named by it.
     """
     rows = []
+    decoys = Decoys.of(bank.background)
     for wells in screens:
-        calibration = wells.calibration(bank, reference)
+        calibration = wells.calibration(bank, reference, decoys=decoys)
         least = [_least_q(calibration.q_values(calibration.judge(v).p)) for v in bank.questions]
         rows.append({"questions": len(least), **{rate: sum(q <= rate for q in least) for rate in rates}})
     return pd.DataFrame(rows)

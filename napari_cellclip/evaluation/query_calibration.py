@@ -23,6 +23,7 @@ from napari_cellclip.explore.background import background_vectors
 from napari_cellclip.explore.calibrate import Calibration, Reference, embedded
 from napari_cellclip.explore.direction import direction
 from napari_cellclip.explore.neighbours import unit_rows
+from napari_cellclip.explore.null import Decoys
 from napari_cellclip.explore.wording import word
 from napari_cellclip.model import Model
 from napari_cellclip.screen import Screen
@@ -125,7 +126,9 @@ class Wells:
         labels = screen.wells[there]
         return cls(0, unit_rows(screen.embeddings[there]), labels, labels)
 
-    def calibration(self, bank: Bank, reference: Reference | None, *, seed: int = 0) -> Calibration:
+    def calibration(
+        self, bank: Bank, reference: Reference | None, *, seed: int = 0, decoys: Decoys | None = None
+    ) -> Calibration:
         """The calibration that a screen of these wells would have."""
         codes, names = pd.factorize(self.labels["Metadata_Plate"])
         controls = (self.labels["Metadata_control_type"] == "negcon").to_numpy()
@@ -138,6 +141,7 @@ class Wells:
             bank.background,
             reference=reference,
             seed=seed,
+            decoys=decoys,
         )
 
 

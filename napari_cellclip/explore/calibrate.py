@@ -157,6 +157,8 @@ class Calibration:
         Of decoys and control sets.
     by_example : bool
         Whether the bank are treatments of the screen itself, for questions by example.
+    decoys : Decoys, optional
+        Of that bank and seed, where they are drawn already.
     """
 
     def __init__(
@@ -171,6 +173,7 @@ class Calibration:
         reference: Reference | None = None,
         seed: int = 0,
         by_example: bool = False,
+        decoys: Decoys | None = None,
     ) -> None:
         self.unit, self.bank, self.seed, self.reference = unit, bank, seed, reference
         self.by_example = by_example
@@ -179,11 +182,11 @@ class Calibration:
         self.blocks = Blocks.of(wells, self.plates)
         cosines = unit @ bank.T
         self.scale = PlateScale.of(cosines, self.plates, names, controls)
-        self.decoys = Decoys.of(bank, seed=seed)
+        self.decoys = decoys or Decoys.of(bank, seed=seed)
         members = np.flatnonzero(controls & np.isfinite(self.scale.base)[self.plates])
         self.n_controls = len(members)
         self.control_null = ControlNull(cosines[members], self.plates[members], self.scale, seed=seed)
-        scores = np.stack([self.scale(column) for column in cosines.T], axis=1).astype(np.float32)
+        scores = self.scale.of_many(cosines).astype(np.float32)
         self._well_median = np.median(scores, axis=1)
         self._well_spread = MAD_TO_SD * np.median(np.abs(scores - self._well_median[:, None]), axis=1)
         blocks = self.blocks

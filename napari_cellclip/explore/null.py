@@ -228,12 +228,11 @@ class ControlNull:
                     for _ in range(PSEUDO_BLOCKS)
                 ]
             cosines = self._cosines[members]
-            rows = []
-            for inside in chosen:
-                left = np.delete(cosines, inside, axis=0)
-                median, spread = self._scale.of_controls(plate, left)
-                rows.append(((cosines[list(inside)] - median) / spread).mean(axis=0))
-            found = np.asarray(rows, np.float32)
+            inside = np.asarray(chosen, np.intp)
+            every = np.arange(len(members))
+            left = np.stack([np.setdiff1d(every, one, assume_unique=True) for one in inside])
+            median, spread = self._scale.of_controls(plate, cosines[left])
+            found = ((cosines[inside].mean(axis=1) - median) / spread).astype(np.float32)
             self._sets[plate, count] = found
         return found
 

@@ -110,32 +110,50 @@ class PlateScale:
         spread = np.exp(self._moderated(np.log(found.spread)))
         return np.asarray((cosine - found.median[self.plates]) / spread[self.plates], np.float64)
 
+    def of_many(self, cosines: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Standard scores (n, B) for many questions at once, as calling the scale on each gives them."""
+        n_plates = len(self.base)
+        median = np.full((n_plates, cosines.shape[1]), np.nan)
+        logs = np.full_like(median, np.nan)
+        for plate in np.flatnonzero(np.isfinite(self.base)).tolist():
+            own = cosines[(self.plates == plate) & self.references]
+            median[plate] = np.median(own, axis=0)
+            spread = _spread(own)
+            logs[plate] = np.log(np.where(spread > NO_SPREAD, spread, np.nan))
+            median[plate][~(spread > NO_SPREAD)] = np.nan
+        spreads = np.exp(self._moderated(logs))
+        return np.asarray((cosines - median[self.plates]) / spreads[self.plates], np.float64)
+
     def of_controls(
         self, plate: int, cosines: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Median and moderated spread (B,) of some controls (m, B) of one plate, for many questions."""
-        median = np.median(cosines, axis=0)
+        """Median and moderated spread (..., B) of some controls (..., m, B) of a plate."""
+        median = np.median(cosines, axis=-2)
         own = np.log(np.maximum(_spread(cosines), NO_SPREAD)) - self.base[plate]
-        chance = LOG_MAD_VARIANCE / len(cosines)
+        chance = LOG_MAD_VARIANCE / cosines.shape[-2]
         kept = (self.common + self.special) / max(self.common + self.special + chance, 1e-12)
         return median, np.exp(self.base[plate] + kept * own)
 
     def _moderated(self, logs: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Log spreads (P,) of a question after moderation; those that are not there are expected ones."""
-        own = logs - self.base
+        """Log spreads (P,) or (P, B) of questions after moderation; expected ones where there are none."""
+        column = (slice(None),) + (None,) * (logs.ndim - 1)
+        base, chance = self.base[column], self.chance[column]
+        own = logs - base
         there = np.isfinite(own)
-        weight = np.where(there, 1 / (self.special + self.chance + 1e-12), 0.0)
+        weight = np.where(there, 1 / (self.special + chance + 1e-12), 0.0)
         # Normal-normal posterior means: first what all plates share, then what is left on each.
-        shared = (weight * np.where(there, own, 0)).sum() / (weight.sum() + 1 / max(self.common, 1e-12))
-        kept = self.special / (self.special + self.chance + 1e-12)
+        prior = 1 / max(self.common, 1e-12)
+        shared = (weight * np.where(there, own, 0)).sum(axis=0) / (weight.sum(axis=0) + prior)
+        kept = self.special / (self.special + chance + 1e-12)
         left = np.where(there, kept * (np.where(there, own, 0) - shared), 0.0)
-        return np.asarray(self.base + shared + left, np.float64)
+        return np.asarray(base + shared + left, np.float64)
 
 
 def _spread(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """1.4826 MAD of each column."""
+    """1.4826 MAD of each column (..., m, B)."""
     exact = np.asarray(values, np.float64)
-    return np.asarray(MAD_TO_SD * np.median(np.abs(exact - np.median(exact, axis=0)), axis=0), np.float64)
+    apart = np.abs(exact - np.median(exact, axis=-2, keepdims=True))
+    return np.asarray(MAD_TO_SD * np.median(apart, axis=-2), np.float64)
 
 
 def _variances(residuals: NDArray[np.float64], chance: NDArray[np.float64]) -> tuple[float, float]:
