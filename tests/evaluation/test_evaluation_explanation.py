@@ -20,6 +20,7 @@ from napari_cellclip.evaluation.explanation import (
     picture,
     responding,
 )
+from napari_cellclip.evaluation.explanation_table import as_table
 from napari_cellclip.evaluation.partial_fields import NO_CELL, OTHER, RESPONDING, partial_plate
 from napari_cellclip.evaluation.random_weights import random_weights
 from napari_cellclip.evaluation.report import write_report
@@ -190,3 +191,17 @@ def test_the_whole_protocol_is_reported(monkeypatch, tmp_path, model, untaught) 
     assert len(table) == 2 * 2 * 10 + (2 + 1) * 36
     assert report.picture.stat().st_size > 10_000
     assert len(picture(result[1]).axes) == 2
+
+
+def test_documented_figures_are_those_of_the_file(repository) -> None:
+    """The tables of docs/explain.md are made of docs/explain.json, measured on the bundled model."""
+    summary = json.loads((repository / "docs" / "explain.json").read_text(encoding="utf-8"))
+    page = (repository / "docs" / "explain.md").read_text(encoding="utf-8")
+    assert as_table(summary) in page
+    assert summary["model"]["card"] == load_model("demo", device="cpu").card.card_hash
+    assert summary["data"]["plates"] >= 5
+    figures = summary["figures"]
+    assert figures["changed stain leads, top dose"]["value"] >= 0.9
+    assert figures["changed stain leads, top dose, random weights"]["value"] < 0.6
+    assert figures["AUC of responding places, side, heat map"]["value"] >= 0.85
+    assert figures["AUC of responding places, side, heat map, random weights"]["value"] < 0.75
