@@ -82,7 +82,9 @@ def matches(
     for wells in screens:
         calibration = wells.calibration(bank, reference, decoys=decoys)
         least = [_least_q(calibration.q_values(calibration.judge(v).p)) for v in bank.questions]
-        rows.append({"questions": len(least), **{rate: sum(q <= rate for q in least) for rate in rates}})
+        row: dict[str | float, int] = {"questions": len(least)}
+        row |= {rate: sum(q <= rate for q in least) for rate in rates}
+        rows.append(row)
     return pd.DataFrame(rows)
 
 

@@ -140,7 +140,7 @@ def _plain(value: Any) -> Any:
         return bool(value)
     if isinstance(value, int | np.integer):
         return int(value)
-    return _number(value) if isinstance(value, float | np.floating) else value
+    return _number(float(value)) if isinstance(value, float | np.floating) else value
 
 
 def _number(value: float) -> float | None:

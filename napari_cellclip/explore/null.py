@@ -63,7 +63,8 @@ class Decoys:
         """Sorted cosines with points that will be asked about again; ``None`` where there are too many."""
         if len(points) * len(self.drawn) > KEPT:
             return None
-        cosines = (np.asarray(points, np.float32) @ self.basis.T) @ self.drawn.T
+        inside = np.asarray(points, np.float32) @ self.basis.T
+        cosines = np.asarray(inside @ self.drawn.T, np.float32)
         cosines.sort(axis=1)
         return DecoyCosines(cosines)
 
