@@ -92,11 +92,12 @@ def study(
         },
     }
     if rotation_seeds:
-        rotated = list(_said(iter_seen(screen, settings["words"], seeds=rotation_seeds), report))
-        found["seen_compounds"] = {
-            name: _retrieval([(r.tested, r.ranks[name]) for r in rotated])
-            for name in ("profiles", "positions")
-        }
+        found["seen_compounds"] = {}
+        for reads, chosen in settings.items():
+            rotated = list(_said(iter_seen(screen, chosen, reads=reads, seeds=rotation_seeds), report))
+            for name in ("profiles", "positions"):
+                figures = _retrieval([(r.tested, r.ranks[name]) for r in rotated])
+                found["seen_compounds"][f"{reads}, {name}"] = figures
     return found
 
 

@@ -109,7 +109,11 @@ def all_tables(study: Mapping[str, Any]) -> dict[str, str]:
         "by mechanism": by_mechanism_table(study["mechanisms"]),
     }
     if "seen_compounds" in study:
-        names = {"profiles": "words, head on profiles", "positions": "words, head on row and column alone"}
+        names = {
+            f"{reads}, {saw}": f"{name}; head on {said}"
+            for reads, name in READ_BY.items()
+            for saw, said in (("profiles", "profiles"), ("positions", "row and column alone"))
+        }
         tables["seen compounds"] = retrieval_table(study["seen_compounds"], names)
     if "replicates" in study:
         tables["replicates"] = replicate_table(study["replicates"])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_cellclip.evaluation.compounds import compounds_of
 from napari_cellclip.evaluation.held_out_compounds import features_of, parted
-from napari_cellclip.evaluation.profile_heads import Features, HeadSettings, fit_head
+from napari_cellclip.evaluation.profile_heads import Features, HeadSettings, Reads, fit_head
 from napari_cellclip.evaluation.ranking import Ranking, rank_both_ways
 from napari_cellclip.screen import Screen
 from napari_cellclip.training import folds
@@ -40,13 +40,13 @@ class RotationResult:
 
 
 def iter_seen(
-    screen: Screen, settings: HeadSettings, *, seeds: Sequence[int] = (0,)
+    screen: Screen, settings: HeadSettings, *, reads: Reads = "words", seeds: Sequence[int] = (0,)
 ) -> Iterator[RotationResult]:
     """Train on all plates but one and look for its wells by their captions.
 
     All compounds are seen in training. Where plates share one layout, a head that knows nothing but rows and
     columns does the same task: its figures are what a position is worth, and profiles have to be read beside
-    them.
+    them. Parameters are those of :func:`~napari_cellclip.evaluation.profile_heads.fit_head`.
 
     Yields
     ------
@@ -67,7 +67,7 @@ def iter_seen(
             controls = [well for well in split.train if well in set(screen.control_ids)]
             ranks = {}
             for name, features in seen.items():
-                head = fit_head(trained, controls, features, settings, seed=seed * 100 + number)
+                head = fit_head(trained, controls, features, settings, reads=reads, seed=seed * 100 + number)
                 images = head.embed_compounds(tested, features)
                 ranks[name] = rank_both_ways(images, head.embed_texts([head.whole(c) for c in tested]))
             yield RotationResult(split.test[0].split("/")[0], seed, tuple(c.name for c in tested), ranks)
