@@ -68,9 +68,7 @@ def test_a_feature_of_two_stains_stands_in_both_and_one_of_none_in_all() -> None
 def test_fill_puts_every_feature_in_its_places_and_zeros_elsewhere() -> None:
     groups = StainGroups.of(NAMES[1:])
     filled = groups.fill(np.array([[1.0, 2.0, 3.0]]))
-    np.testing.assert_array_equal(
-        filled[0], [[1, 2, 3], [2, 3, 0], [3, 0, 0], [3, 0, 0], [3, 0, 0]]
-    )
+    np.testing.assert_array_equal(filled[0], [[1, 2, 3], [2, 3, 0], [3, 0, 0], [3, 0, 0], [3, 0, 0]])
     assert not filled[:, ~groups.mask].any()
 
 
