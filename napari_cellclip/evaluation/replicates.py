@@ -69,7 +69,14 @@ def replicates(
     if fit_on not in get_args(FitOn):
         raise CellClipError(f"a correction is fitted on {' or '.join(get_args(FitOn))} of the controls")
     asked = correction or Correction()
-    options = {"by": by, "within": within, "method": method, "null_size": null_size, "seed": seed, "fdr": fdr}
+    options: dict[str, Any] = {
+        "by": by,
+        "within": within,
+        "method": method,
+        "null_size": null_size,
+        "seed": seed,
+        "fdr": fdr,
+    }
     corrected, said = judged(table, asked, fit_on, seed)
     per_perturbation, queries = replicable(corrected, **options)
     compared: dict[str, float] = {}

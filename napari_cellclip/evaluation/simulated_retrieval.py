@@ -17,7 +17,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -179,7 +179,7 @@ def evaluate(
         "comparisons": comparisons,
         "seconds": time.perf_counter() - started,
     }
-    return _rounded(result)
+    return cast(dict[str, object], _rounded(result))
 
 
 def _of_query(scores: pd.Series[float], mechanism: Mechanism, truth: pd.DataFrame) -> float:

@@ -12,14 +12,15 @@ from typer.testing import CliRunner
 
 from napari_cellclip.cli import app
 
-PAGES = tuple(
-    [
-        "README.md",
-        *(
-            f"docs/{name}.md"
-            for name in ("architecture", "cli", "evaluation", "formats", "losses", "models", "training")
-        ),
-    ]
+PAGES = (
+    "README.md",
+    "docs/architecture.md",
+    "docs/cli.md",
+    "docs/evaluation.md",
+    "docs/formats.md",
+    "docs/losses.md",
+    "docs/models.md",
+    "docs/training.md",
 )
 
 
