@@ -95,9 +95,7 @@ def test_buttons_ask_about_the_selection_and_all(panel, qtbot, monkeypatch):
         return description(fdr)
 
     monkeypatch.setattr("napari_cellclip.explore.describe", describe)
-    monkeypatch.setattr(
-        "napari_cellclip.explore.annotate_all", lambda screen, vocabulary, fdr: annotations()
-    )
+    monkeypatch.setattr("napari_cellclip.explore.annotate_all", lambda screen, vocabulary, fdr: annotations())
     controller = Controller(panel.session)
     panel.session.selection.replace([])
     assert not panel.button.isEnabled()
