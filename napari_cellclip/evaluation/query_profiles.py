@@ -170,7 +170,7 @@ def halved(controls: list[str], seed: int) -> tuple[list[str], list[str]]:
 
 
 def questions_of(answers: pd.DataFrame, rate: float) -> pd.DataFrame:
-    """One row a question: ``right`` (treatments that are), ``said``, ``hit``, ``wrong``, ``fdp``, ``recall``."""
+    """One row a question: ``right`` (that many treatments are), ``said``, ``wrong``, ``fdp``, ``recall``."""
     said = answers["q"] <= rate
     table = (
         answers.assign(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -107,3 +108,17 @@ def test_without_mechanisms_nothing_can_be_asked(tmp_path: Path) -> None:
     bare = import_profiles([tmp_path / "P1.csv"], tmp_path / "screen", cell_line="U2OS")
     with pytest.raises(CellClipError, match="import it with annotations"):
         next(iter_asked(bare, TINY))
+
+
+def test_the_page_says_what_was_measured(repository: Path) -> None:
+    found = json.loads((repository / "docs" / "calibration_cpjump1.json").read_text(encoding="utf-8"))
+    page = (repository / "docs" / "calibration.md").read_text(encoding="utf-8")
+    curve = found["curve"]
+    for i, nominal in enumerate(curve["nominal"]):
+        shares = ("mechanisms present", "all questions", "of all said", "recall")
+        figures = " | ".join(f"{100 * curve[name][i]:.1f}" for name in shares)
+        assert f"| {nominal:.0%}".replace("%", " %") + f" | {curve['said'][i]} | {figures} |" in page
+    said, wrong = (
+        found["figures"][f"{name}, at 5%"] for name in ("treatments said to match", "of these wrong")
+    )
+    assert f"of the {said} treatments that *were* said to match, {wrong} are wrong" in page
