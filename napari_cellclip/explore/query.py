@@ -88,6 +88,11 @@ def ask(
     """
     if not 0 < fdr < 1:
         raise CellClipError(f"a false-discovery rate of {fdr} cannot be accepted: give one between 0 and 1")
+    if getattr(screen.card, "text_tower", "bert") == "fingerprint":
+        raise CellClipError(
+            f"the model {screen.card.name!r} reads structures and no words, as a baseline to compare words with:"
+            " ask a screen of a model that reads words"
+        )
     filters = Filters()
     if prompts is not None:
         sent = [p if isinstance(p, Prompt) else Prompt(p) for p in prompts]

@@ -238,3 +238,10 @@ def test_a_model_of_simulated_cells_says_so(make_screen, simulated) -> None:
     screen.card.simulated = simulated
     notes = ask(screen, "what", prompts=TEXT).notes
     assert any("simulated cells only" in note for note in notes) is simulated
+
+
+def test_a_model_that_reads_structures_only_is_not_asked_in_words(make_screen) -> None:
+    screen = make_screen(np.eye(4, 2), controls=(0, 1, 2))
+    screen.card.text_tower = "fingerprint"
+    with pytest.raises(CellClipError, match="reads structures and no words"):
+        ask(screen, "tubulin inhibitor")
