@@ -27,7 +27,8 @@ def part_of_split(
     split : str
         ``compound``, ``scaffold`` or ``plate`` (70/10/20, by
         :func:`napari_cellclip.training.splits.split_wells`); ``card`` for the split that the model card says
-        it was trained with; or a file with a well id on each line.
+        it was trained with (of all wells of the screens, which must be those it was trained on); or a file
+        with a well id on each line.
     part : {"train", "validation", "test"}
         Which part.
     seed : int
@@ -41,24 +42,37 @@ def part_of_split(
     Raises
     ------
     CellClipError
-        If there is no such split, or nothing in the part.
+        If there is no such split, or nothing in the part, or the card's split cannot be made again.
     """
-    fractions = FRACTIONS
+    fractions, wells = FRACTIONS, table.wells
+    digests: dict[str, str] | None = None
     if split == "card":
-        said = table.screens[0].card.training.get("split") if table.screens else None
+        training = table.screens[0].card.training if table.screens else {}
+        said = training.get("split")
         if not said or said.get("by") not in ("compound", "scaffold", "plate"):
             raise CellClipError(
                 "the model card names no split by compound, scaffold or plate: give --split one of them,"
                 " or a file of well ids"
             )
         split, seed, fractions = said["by"], said.get("seed", 0), said.get("fractions", FRACTIONS)
+        from napari_cellclip.training.splits import SPLIT_WELLS
+
+        wells = pd.concat([screen.wells for screen in table.screens])  # those without an embedding, too
+        digests = training.get(SPLIT_WELLS) or {}
     if split in ("compound", "scaffold", "plate"):
         from napari_cellclip.training.splits import split_wells
 
         by = cast(Literal["compound", "scaffold", "plate"], split)
-        ids = split_wells(table.wells, by, fractions, seed).parts.get(part)
+        divided = split_wells(wells, by, fractions, seed)
+        ids = divided.parts.get(part)
         if ids is None:
             raise CellClipError(f"{part!r} is no part of a split: use train, validation or test")
+        if digests is not None and digests != divided.digests:
+            raise CellClipError(
+                f"the wells of {table.name} or their plate map differ from those the model was trained on (or"
+                " its card does not record them), so that its split cannot be made again: give exactly the"
+                " screens it was trained on, or a file of well ids it has not seen"
+            )
         name = f"{part} part of a split by {split}, seed {seed}"
     else:
         path = Path(split)

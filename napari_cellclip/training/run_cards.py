@@ -12,7 +12,7 @@ from napari_cellclip.screen import Screen
 from napari_cellclip.training.config import RunConfig
 from napari_cellclip.training.heads import Fitted
 from napari_cellclip.training.platemap_captions import caption_of, taught_by
-from napari_cellclip.training.splits import Split
+from napari_cellclip.training.splits import SPLIT_WELLS, Split
 from napari_cellclip.training.starts import Start
 from napari_cellclip.training.validation import Retrieval
 
@@ -80,7 +80,9 @@ def card_of(
             f" {_held_out(split, counts)}loss {config.loss}, {fitted.epochs} epochs"
             f"{_kept(fitted)}, seed {config.seed}.",
             "source": _source(start),
-            "training": _plain(run, name) | _taught(run, start, screens, split),
+            "training": _plain(run, name)
+            | {SPLIT_WELLS: split.digests}
+            | _taught(run, start, screens, split),
             "scores": _scores(scores, screens, split),
         }
     )

@@ -7,6 +7,7 @@ the split is by compound under a worse name. Either way what is measured hangs o
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -19,6 +20,9 @@ from napari_cellclip.training.treatments import By, identities, role_of, scaffol
 from napari_cellclip.vocabulary import CellClipError
 
 PARTS = ("train", "validation", "test")
+
+SPLIT_WELLS = "split_wells"
+"""Key of a card's ``training`` for the digests of the wells of each part (see `Split.digests`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,14 @@ class Split:
     def parts(self) -> dict[str, tuple[str, ...]]:
         """The three parts by name."""
         return {name: getattr(self, name) for name in PARTS}
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 (hex) of the sorted well ids of each part, one a line: tells splits apart without lists."""
+        return {
+            name: hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()
+            for name, ids in self.parts.items()
+        }
 
 
 def split_wells(

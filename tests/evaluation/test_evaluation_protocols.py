@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +27,7 @@ from napari_cellclip.evaluation.replicates import replicates
 from napari_cellclip.evaluation.retrieval import retrieval
 from napari_cellclip.evaluation.selection import part_of_split
 from napari_cellclip.evaluation.sisters import sisters
+from napari_cellclip.training.splits import split_wells
 from napari_cellclip.vocabulary import CellClipError
 
 QUICK = {"null_size": 1000}
@@ -458,3 +462,28 @@ def test_parts_of_a_split(table: EmbeddingTable, tmp_path: Path) -> None:
     listed.write_text("X/A01\n")
     with pytest.raises(CellClipError, match="no well of"):
         part_of_split(table, str(listed))
+
+
+def test_the_split_of_a_card_is_made_again_of_the_same_wells_only(table: EmbeddingTable) -> None:
+    """Among fewer wells the same seed deals training compounds into the test."""
+    split = split_wells(table.wells, "compound", (0.7, 0.1, 0.2), 3)
+    said: dict[str, Any] = {"by": "compound", "seed": 3, "fractions": [0.7, 0.1, 0.2]}
+
+    def on_screen(training: dict[str, Any], wells: pd.DataFrame) -> EmbeddingTable:
+        screen = SimpleNamespace(card=SimpleNamespace(training=training), wells=wells)
+        return replace(table, screens=(screen,))  # type: ignore[arg-type]
+
+    known = {"split": said, "split_wells": split.digests}
+    whole = on_screen(known, table.wells)
+    for judged in (whole, whole.take(np.arange(len(table)) != 5)):  # a well that was not embedded
+        rows, name = part_of_split(judged, "card")
+        assert set(judged.wells.index[rows]) == set(split.test) & set(judged.wells.index)
+        assert name == "test part of a split by compound, seed 3"
+
+    some = table.wells[table.wells["Metadata_treatment"] != "c1"]
+    trained = set(table.wells.loc[list(split.train), "Metadata_treatment"])
+    again = split_wells(some, "compound", (0.7, 0.1, 0.2), 3)
+    assert trained & set(some.loc[list(again.test), "Metadata_treatment"]) - {"DMSO"}
+    for other in (on_screen(known, some), on_screen({"split": said}, table.wells)):
+        with pytest.raises(CellClipError, match="differ from those the model was trained on"):
+            part_of_split(other, "card")

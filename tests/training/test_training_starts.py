@@ -20,6 +20,7 @@ from napari_cellclip.screen.features_in import MeasuredPlate, write_features
 from napari_cellclip.screen.labels import label_table
 from napari_cellclip.training import RunConfig, iter_train, train
 from napari_cellclip.training.config import RUN_FILE
+from napari_cellclip.training.parts import split_of
 from napari_cellclip.training.starts import base_of, starting_point
 from napari_cellclip.vocabulary import CellClipError
 
@@ -97,6 +98,7 @@ def test_a_head_on_measured_profiles(profiles: Screen, tmp_path: Path) -> None:
     assert "split by compound" in card.trained_on
     assert "epoch" in card.trained_on
     assert card.training["split"]["by"] == "compound"
+    assert card.training["split_wells"] == split_of([profiles], run.split).digests
     assert card.training["data"]["screens"] == ["measured"]
     assert str(tmp_path) not in card.to_json()
     shown_words = {text for texts in card.training["taught"].values() for text in texts}
