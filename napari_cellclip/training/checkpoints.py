@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +66,10 @@ class Checkpoint:
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
             found = cls(**state)
-        except (pickle.UnpicklingError, RuntimeError, EOFError, TypeError, ValueError, OSError) as error:
+            parts = (found.run, found.model, found.optimiser, found.scaler, found.best)
+            if not all(isinstance(part, Mapping) for part in parts):
+                raise TypeError("a part is no mapping")
+        except Exception as error:  # torch fails on damaged bytes in whatever way they lead it
             raise CellClipError(
                 f"{path} cannot be read as a checkpoint of a training: remove it to start anew"
             ) from error

@@ -72,7 +72,9 @@ class Harmful:
         return os.system, (f"touch {self.path}",)
 
 
-@pytest.mark.parametrize("kind", ["pickle", "torch", "text", "other dict", "cut"])
+@pytest.mark.parametrize(
+    "kind", ["pickle", "torch", "text", "hello", "other dict", "run as a list", "half", "cut"]
+)
 def test_what_is_no_checkpoint_is_refused_and_not_executed(kind: str, tmp_path: Path) -> None:
     path, mark = tmp_path / "checkpoint.pt", tmp_path / "executed"
     if kind == "pickle":
@@ -81,11 +83,17 @@ def test_what_is_no_checkpoint_is_refused_and_not_executed(kind: str, tmp_path: 
         torch.save({"run": {}, "epoch": Harmful(mark)}, path)
     elif kind == "text":
         path.write_text("not a checkpoint")
+    elif kind == "hello":
+        path.write_bytes(b"hello world")
+    elif kind == "run as a list":
+        names = ("epoch", "step", "model", "optimiser", "scaler", "best")
+        torch.save({name: {} for name in names} | {"run": ["loss", "clip"]}, path)
     elif kind == "other dict":
         torch.save({"model": {}}, path)
     else:
         run(network(), toy_bags(16), replace(CONFIG, epochs=1), checkpoint=path)
-        path.write_bytes(path.read_bytes()[:-200])
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2] if kind == "half" else whole[:-200])
     with pytest.raises(CellClipError, match=r"cannot be read as a checkpoint .*: remove it"):
         run(network(), toy_bags(16), replace(CONFIG, epochs=1), checkpoint=path)
     assert not mark.exists()
