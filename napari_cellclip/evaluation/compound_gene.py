@@ -167,7 +167,10 @@ def compound_gene(
                 continue
             gene_vectors = vectors[[of_gene[gene] for gene in chosen]]
             similar = np.abs(vectors[rows] @ gene_vectors.T)
-            by_dose = {_said(dose[i]): similar[k] for k, i in enumerate(rows)} | {ANY: similar.max(axis=0)}
+            by_dose = {ANY: similar.max(axis=0)}
+            for k, i in enumerate(rows):  # rows of one dose, such as of two cell lines: the best counts, too
+                before = by_dose.get(_said(dose[i]), similar[k])
+                by_dose[_said(dose[i])] = np.maximum(before, similar[k])
             for concentration, values in by_dose.items():
                 scores.setdefault(concentration, {}).setdefault(compound, []).append(_score(values, active))
     if not scores:

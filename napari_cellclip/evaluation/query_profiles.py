@@ -98,6 +98,7 @@ def query_profiles(
         },
         "figures": figures,
         "curve": curve.to_dict(orient="list"),
+        "mechanisms": table.set_index("mechanism").to_dict(orient="index"),
     }
     return summary, table, _picture(curve)
 
@@ -122,7 +123,7 @@ def iter_asked(
         )
     features = features_of(screen)
     shown, kept = halved([well for well in screen.control_ids if well in features], seed)
-    for fold, split in enumerate(folds(screen.wells, "compound", n, seed)):
+    for fold, split in enumerate(folds(screen.wells, "compound", n, seed, validation=0.0)):
         refuse_leakage(split, screen.wells)
         trained, tested = parted(compounds, split)
         head = fit_head(trained, shown, features, settings, seed=seed * 100 + fold)

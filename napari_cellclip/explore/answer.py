@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from napari_cellclip.explore.wording import Prompt
 
+JOIN = "|"
+"""Between the ids of wells that were judged together; names of plates may hold spaces."""
+
 TREATMENT_COLUMNS = ("treatment", "dose", "n_wells", "n_plates", "score", "p", "q", "smallest_p", "active")
 
 
@@ -51,7 +54,7 @@ class Answer:
         ``n_plates``, ``score`` (mean of its wells), ``p``, ``q``, ``smallest_p`` (that it could have got) and
         ``active`` (whether it differs from control wells in any background prompt; only active ones are
         tested). Wells of which the plate map says nothing stand alone; the index tells the wells, joined
-        by spaces.
+        by ``|``.
     null : dict
         What p was taken against: ``kind``, ``n``, ``seed``, ``smallest_p``, ``model`` and more.
     sent : tuple of Prompt
@@ -101,7 +104,7 @@ class Answer:
     @property
     def matching_wells(self) -> tuple[str, ...]:
         """Ids of the wells of `matches`."""
-        return tuple(well for wells in self.matches.index for well in str(wells).split(" "))
+        return tuple(well for wells in self.matches.index for well in str(wells).split(JOIN))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for JSON; numbers that are not finite become ``None``."""
@@ -116,7 +119,7 @@ class Answer:
             "source": self.source,
             "treatments": [
                 {
-                    "wells": str(wells).split(" "),
+                    "wells": str(wells).split(JOIN),
                     **{name: _plain(row[name]) for name in TREATMENT_COLUMNS if name in table},
                 }
                 for wells, row in zip(table.index, table.to_dict("records"), strict=True)

@@ -389,7 +389,8 @@ def calibration_of(screen: Screen, model: Model | None, *, cell_line: str = "", 
         Of decoys and control sets.
     """
     labels = screen.wells
-    key = (None if model is None else id(model), cell_line, seed)
+    card = getattr(model, "card", screen.card)
+    key = (None if model is None else getattr(card, "card_hash", id(model)), cell_line, seed)
     with _LOCK:
         kept = _KEPT.setdefault(screen, {}).get(key)
         if kept is not None and kept[0] is labels:
@@ -402,7 +403,6 @@ def calibration_of(screen: Screen, model: Model | None, *, cell_line: str = "", 
             bank = _treatments(unit[~controls] if (~controls).any() else unit, seed)
         else:
             bank = background_vectors(model, screen.card.prompts, cell_line)
-        card = getattr(model, "card", screen.card)
         calibration = Calibration(
             unit,
             labels[there],

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from napari_cellclip.explore.answer import JOIN
 from napari_cellclip.explore.calibrate import calibration_of, embedded
 from napari_cellclip.explore.direction import direction
 from napari_cellclip.explore.familiarity import Taught, is_familiar
@@ -201,7 +202,7 @@ def annotate_all(
     q = benjamini_hochberg(np.where(calibration.active, overall, np.nan))
     q[np.isfinite(overall) & ~calibration.active] = 1.0
     ids = np.asarray(screen.well_ids, object)[embedded(screen)][blocks.rows]
-    wells = [" ".join(ids[a:b]) for a, b in zip(blocks.starts[:-1], blocks.starts[1:], strict=True)]
+    wells = [JOIN.join(ids[a:b]) for a, b in zip(blocks.starts[:-1], blocks.starts[1:], strict=True)]
     return (
         blocks.table[["treatment", "dose", "n_wells", "n_plates"]]
         .assign(

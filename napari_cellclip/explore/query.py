@@ -90,8 +90,8 @@ def ask(
         raise CellClipError(f"a false-discovery rate of {fdr} cannot be accepted: give one between 0 and 1")
     if getattr(screen.card, "text_tower", "bert") == "fingerprint":
         raise CellClipError(
-            f"the model {screen.card.name!r} reads structures and no words, as a baseline to compare words with:"
-            " ask a screen of a model that reads words"
+            f"the model {screen.card.name!r} reads structures and no words, as a baseline: ask a"
+            " screen of a model that reads words"
         )
     filters = Filters()
     if prompts is not None:

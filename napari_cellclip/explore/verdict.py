@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from napari_cellclip.explore.answer import Answer
+from napari_cellclip.explore.answer import JOIN, Answer
 from napari_cellclip.explore.calibrate import Calibration, Judgement, embedded
 from napari_cellclip.explore.filters import Filters
 
@@ -264,9 +264,8 @@ def _table(
 ) -> pd.DataFrame:
     blocks = calibration.blocks
     ids = wells.index.to_numpy(object)[blocks.rows]
-    names = [
-        " ".join(ids[start:stop]) for start, stop in zip(blocks.starts[:-1], blocks.starts[1:], strict=True)
-    ]
+    ends = zip(blocks.starts[:-1], blocks.starts[1:], strict=True)
+    names = [JOIN.join(ids[start:stop]) for start, stop in ends]
     table = blocks.table[["treatment", "dose", "n_wells", "n_plates"]].assign(
         score=found.block_score,
         p=p,

@@ -111,11 +111,13 @@ def well_table(
     table = pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS[:10]))
     table.index.name = "id"
     if answer is not None:
+        from napari_cellclip.explore.answer import JOIN
+
         scores = answer.scores.reindex(table.index)
         replicates = {
             well: float(count)
             for wells, count in answer.treatments_table["n_wells"].items()
-            for well in str(wells).split(" ")
+            for well in str(wells).split(JOIN)
         }
         table = table.assign(
             **{name: scores[name] for name in ("score", "cosine", "rank", "q")},

@@ -97,7 +97,7 @@ def features_of(tables: Sequence[tuple[str, pd.DataFrame]], *, shared: bool = Fa
             raise ScreenError(
                 f"{other_name} has {len(others)} features and {first_name} {len(names)}: {where} lacks"
                 f" {len(missing)} ({missing[0]}, …); import one feature set at a time, or only what they"
-                " share (shared=True)"
+                " share (shared=True, on the command line --shared)"
             )
         names = [name for name in names if name in others]
     if not names:

@@ -199,6 +199,9 @@ def _measured(
 def _write_report(path: Path, report: dict[str, Any]) -> None:
     """Write the report; plates that were imported into the folder before keep their part."""
     if path.exists():
-        before = json.loads(path.read_text(encoding="utf-8")).get("plates", {})
-        report = {**report, "plates": {**before, **report["plates"]}}
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))["plates"]
+            report = {**report, "plates": {**before, **report["plates"]}}
+        except (ValueError, KeyError, TypeError):  # damaged: it is for people to read, nothing rests on it
+            pass
     write_whole(path, (json.dumps(report, indent=1) + "\n").encode())

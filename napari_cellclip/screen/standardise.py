@@ -92,7 +92,7 @@ def standardise(
         raise ScreenError(
             f"plate {plate} has {int(known.sum())} negative controls with numbers, {FEWEST} are needed to"
             " standardise it: name them in a control_type column (negcon), or standardise on all wells"
-            " (standardise='all')"
+            " (reference='all', on the command line --reference all)"
         )
     measured = np.where(gaps, np.nan, exact)
     median = np.nanmedian(measured[known], axis=0)

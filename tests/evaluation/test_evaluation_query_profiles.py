@@ -41,7 +41,7 @@ def screen(tmp_path_factory: pytest.TempPathFactory) -> Screen:
 
 def test_only_compounds_of_the_test_part_are_judged(screen: Screen) -> None:
     parts = list(iter_asked(screen, TINY, n=3))
-    for part, split in zip(parts, folds(screen.wells, "compound", 3, 0), strict=True):
+    for part, split in zip(parts, folds(screen.wells, "compound", 3, 0, validation=0.0), strict=True):
         tested = set(screen.wells.loc[list(split.test), "Metadata_treatment"]) - {"DMSO"}
         assert set(part["treatment"]) <= tested
         learnt = set(screen.wells.loc[list(split.train), "Metadata_treatment"]) - {"DMSO"}
@@ -122,3 +122,8 @@ def test_the_page_says_what_was_measured(repository: Path) -> None:
         found["figures"][f"{name}, at 5%"] for name in ("treatments said to match", "of these wrong")
     )
     assert f"of the {said} treatments that *were* said to match, {wrong} are wrong" in page
+    assert len(found["mechanisms"]) == 31
+    for name, row in found["mechanisms"].items():
+        if row["right at 10%"] or row["wrong at 10%"]:
+            keys = ("compounds", "right at 5%", "wrong at 5%", "right at 10%", "wrong at 10%")
+            assert f"| {name} | " + " | ".join(str(row[key]) for key in keys) + " |" in page

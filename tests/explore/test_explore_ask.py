@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -245,3 +246,12 @@ def test_a_model_that_reads_structures_only_is_not_asked_in_words(make_screen) -
     screen.card.text_tower = "fingerprint"
     with pytest.raises(CellClipError, match="reads structures and no words"):
         ask(screen, "tubulin inhibitor")
+
+
+def test_wells_of_plates_with_spaces_in_their_names_stay_whole(make_screen) -> None:
+    vectors = np.vstack([np.random.default_rng(0).normal(size=(12, 2)), [[9, 0.1], [8, 0.1]]])
+    screen = make_screen(vectors, controls=tuple(range(12)), plates=["My first plate"] * 14)
+    found = ask(screen, "tubulin inhibitor")
+    listed = [well for row in found.to_json()["treatments"] for well in row["wells"]]
+    assert sorted(listed) == sorted(screen.well_ids[12:])
+    assert set(replace(found, match=True, fdr=1.0).matching_wells) == set(screen.well_ids[12:])

@@ -43,7 +43,7 @@ def annotations():
             "score": [1.0, 6.0],
             "q": [0.4, 0.01],
         },
-        index=["toy/C04 toy/C05", "toy/C06"],
+        index=["toy/C04|toy/C05", "toy/C06"],
     )
 
 

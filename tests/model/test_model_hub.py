@@ -15,7 +15,7 @@ from napari_cellclip.model import FileCard, load_model
 from napari_cellclip.model.hub import choose_revision, hub_file, needed, readable, verify
 from napari_cellclip.model.hub_client import stated_licence
 from napari_cellclip.model.licences import is_accepted
-from napari_cellclip.model.pins import pin
+from napari_cellclip.model.pins import pin, pinned
 from napari_cellclip.model.registry import published_card
 from napari_cellclip.vocabulary import ModelError
 
@@ -325,3 +325,19 @@ def test_notes_of_a_damaged_or_read_only_cache_folder_do_no_harm(tmp_path, monke
     shutil.rmtree(tmp_path / "cache")
     (tmp_path / "cache").write_text("a file where the folder should be")
     pin(file, file.model_copy(update={"revision": "f" * 40}))
+
+
+@pytest.mark.parametrize(
+    "noted",
+    [
+        "[]",
+        '{"google-bert/bert-base-cased@main": 3}',
+        '{"google-bert/bert-base-cased@main": {"files": [], "commit": 7}}',
+        '{"google-bert/bert-base-cased@main": {"files": {"vocab.txt": {"size": "big", "sha256": 1}}}}',
+    ],
+)
+def test_an_edited_note_of_commits_counts_as_none(tmp_path, monkeypatch, noted) -> None:
+    monkeypatch.setenv("NAPARI_CELLCLIP_CACHE", str(tmp_path))
+    (tmp_path / "hub.json").write_text(noted)
+    asked = FileCard(repo="google-bert/bert-base-cased", file="vocab.txt", revision="main")
+    assert pinned(asked) == asked

@@ -10,6 +10,7 @@ from napari_cellclip.cli.evaluate.explanation import explanation
 from napari_cellclip.cli.evaluate.phrasings import phrasings
 from napari_cellclip.cli.evaluate.query import query
 from napari_cellclip.cli.evaluate.query_profiles import query_profiles
+from napari_cellclip.cli.evaluate.query_reference import query_reference
 from napari_cellclip.cli.evaluate.relationships import relationships
 from napari_cellclip.cli.evaluate.replicates import replicates
 from napari_cellclip.cli.evaluate.retrieval import retrieval
@@ -38,3 +39,4 @@ evaluate.command("cpjump1")(cpjump1)
 evaluate.command("phrasings")(phrasings)
 evaluate.command("query")(query)
 evaluate.command("query-profiles")(query_profiles)
+evaluate.command("query-reference")(query_reference)

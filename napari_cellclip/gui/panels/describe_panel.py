@@ -239,11 +239,13 @@ class DescribePanel(QWidget):
     def _row_chosen(self) -> None:
         """Select the wells of a treatment that is picked in the table of all treatments."""
         if isinstance(self._shown, pd.DataFrame):
+            from napari_cellclip.explore.answer import JOIN
+
             rows = {item.row() for item in self.table.selectedItems()}
             wells = {
                 w
                 for row in rows
-                for w in str(self.table.item(row, 0).data(Qt.ItemDataRole.UserRole)).split(" ")
+                for w in str(self.table.item(row, 0).data(Qt.ItemDataRole.UserRole)).split(JOIN)
             }
             if wells:
                 self.session.selection.replace(wells)
