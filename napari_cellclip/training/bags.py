@@ -54,13 +54,20 @@ class Bag:
     name: str = ""
 
 
-def group_of(perturbation: Perturbation, group_by: str = "treatment") -> str:
-    """Name under which wells count as the same perturbation; dose plays no part in it."""
+def group_of(perturbation: Perturbation, group_by: str = "treatment", treatment: str = "") -> str:
+    """Name under which wells count as the same perturbation; dose plays no part in it.
+
+    `treatment` is the one name of a treatment that goes by several (see `screen_bags.treatment_names`); where
+    not given, the plate map's name counts as it is.
+    """
     if perturbation.is_negative_control or perturbation.control is Control.EMPTY:
         return NEGATIVE_CONTROL
     if group_by == "mechanism" and perturbation.mechanism:
         return perturbation.mechanism
-    return f"{perturbation.kind}:{perturbation.name or perturbation.smiles or '|'.join(perturbation.genes)}"
+    return (
+        treatment
+        or f"{perturbation.kind}:{perturbation.name or perturbation.smiles or '|'.join(perturbation.genes)}"
+    )
 
 
 def pad(features: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:

@@ -7,14 +7,17 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.model import PromptTemplates
 from napari_cellclip.screen import Screen
+from napari_cellclip.screen.labels import perturbation
 from napari_cellclip.training.bags import NEGATIVE_CONTROL, Bag, Caption, group_of
 from napari_cellclip.training.config import CaptionConfig
 from napari_cellclip.training.platemap_captions import FULL_ONLY, captions_of
-from napari_cellclip.vocabulary import CellClipError, split_id
+from napari_cellclip.training.treatments import role_of, treatment_groups
+from napari_cellclip.vocabulary import CellClipError, Kind, split_id
 
 
 def bags_of(
@@ -43,6 +46,7 @@ def bags_of(
         Used where the plate map names none.
     group_by : {"treatment", "mechanism"}
         What makes two wells the same perturbation; wells without a mechanism fall back to their treatment.
+        A treatment is one under all its names, over all screens (see `treatment_names`).
     captions : CaptionConfig, optional
         Odds of the wordings; in full only where not given.
     bag : {"well", "perturbation"}
@@ -63,6 +67,8 @@ def bags_of(
     CellClipError
         If no well has both features and a caption, or screens differ in their encoder or share a plate.
     """
+    screens = list(screens)
+    same = treatment_names(pd.concat([screen.wells for screen in screens])) if screens else {}
     made: dict[tuple[str, ...], _Making] = {}
     hashes: set[str] = set()
     plates: set[str] = set()
@@ -91,7 +97,7 @@ def bags_of(
                 done, templates, cell_line, captions or FULL_ONLY, empty_wells=empty_wells == "untreated"
             )
             if known:
-                group = group_of(done, group_by)
+                group = group_of(done, group_by, same.get(well, ""))
                 plate = split_id(well)[0]
                 key = (well,) if bag == "well" else (plate, group_of(done), done.treatment, known[0].text)
                 name = well if bag == "well" else f"{plate}/{done.treatment}"
@@ -112,6 +118,33 @@ def bags_of(
         Bag(np.concatenate(m.features), m.captions, m.group, weight, m.name)
         for m, weight in zip(made.values(), weights, strict=True)
     ]
+
+
+def treatment_names(wells: pd.DataFrame) -> dict[str, str]:
+    """One name for each treatment, however its wells are named.
+
+    Parameters
+    ----------
+    wells : DataFrame
+        `Screen.wells`, of all screens that are learnt from.
+
+    Returns
+    -------
+    dict of str to str
+        By well id, of treated wells only. Treatments are told apart as the splits do (see `treatment_groups`:
+        names in any case, structures in any spelling, genes), but that a knockout of a gene and its
+        over-expression, which a split keeps together, are two.
+    """
+    rows = dict(zip(map(str, wells.index), wells.to_dict("records"), strict=True))
+    treated = wells[[role_of(row) == "treatment" for row in wells.to_dict("records")]]
+    keys: dict[str, tuple[int, str]] = {}
+    names: dict[tuple[int, str], str] = {}
+    for well, number in treatment_groups(treated, "compound").items():
+        done = perturbation(rows[well])
+        key = keys[well] = (number, str(done.kind) if done.kind in (Kind.CRISPR, Kind.ORF) else "")
+        name = group_of(done)
+        names[key] = min(names.get(key, name), name)
+    return {well: names[key] for well, key in keys.items()}
 
 
 @dataclass(slots=True)

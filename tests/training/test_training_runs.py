@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -17,6 +19,8 @@ from napari_cellclip.training import TrainingConfig, bags_of, iter_train, train
 from napari_cellclip.training.bags import group_of
 from napari_cellclip.training.platemap_captions import caption_of
 from napari_cellclip.training.run_cards import seen as _seen
+from napari_cellclip.training.screen_bags import treatment_names
+from napari_cellclip.training.treatments import canonical_structure
 from napari_cellclip.vocabulary import CellClipError, Control, Kind, Perturbation
 
 CONFIG = TrainingConfig(epochs=3, batch=8, warmup=2)
@@ -168,6 +172,58 @@ def test_what_counts_as_one_perturbation(
 ) -> None:
     assert group_of(perturbation) == by_treatment
     assert group_of(perturbation, "mechanism") == by_mechanism
+
+
+@pytest.mark.parametrize("rdkit", [True, False])
+def test_a_treatment_is_one_under_all_its_names(
+    rdkit: bool, tiny_screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if rdkit:
+        pytest.importorskip("rdkit")
+    else:
+        monkeypatch.setitem(sys.modules, "rdkit", None)
+    canonical_structure.cache_clear()
+    done = [
+        Perturbation(Kind.COMPOUND, "Nocodazole", dose=1.0),
+        Perturbation(Kind.COMPOUND, "nocodazole", dose=3.0),
+        Perturbation(Kind.COMPOUND, "nocodazole", control=Control.POSITIVE),
+        Perturbation(Kind.COMPOUND, "ethanol", smiles="CCO", mechanism="solvent"),
+        Perturbation(Kind.COMPOUND, "alcohol", smiles="OCC"),
+        Perturbation(Kind.COMPOUND, "BRD-1", smiles="CCO"),
+        Perturbation(Kind.CRISPR, "guide 1", genes=("TUBB",)),
+        Perturbation(Kind.CRISPR, "guide 2", genes=("TUBB",)),
+        Perturbation(Kind.ORF, "TUBB", genes=("TUBB",)),
+        Perturbation(Kind.CONTROL, "DMSO", control=Control.NEGATIVE),
+        Perturbation(Kind.CONTROL, "water", control=Control.NEGATIVE),
+        Perturbation(Kind.COMPOUND, "taxol"),
+    ]
+    places = [well.split("/")[1] for well in tiny_screen.well_ids]
+    named = PlateMap.from_perturbations(dict(zip(places, done, strict=True)))
+    screen = Screen.open(tiny_screen.path).with_platemap(named)
+    groups = [bag.group for bag in bags_of([screen], PromptTemplates())]
+    one, spelt = "compound:BRD-1", "compound:BRD-1" if rdkit else "compound:alcohol"
+    assert groups[:3] == ["compound:Nocodazole"] * 3
+    assert groups[3:6] == [one, spelt, one]
+    assert groups[6:9] == ["crispr:guide 1", "crispr:guide 1", "orf:TUBB"]
+    assert groups[9:] == ["negative control", "negative control", "compound:taxol"]
+    by_mechanism = [bag.group for bag in bags_of([screen], PromptTemplates(), group_by="mechanism")]
+    assert by_mechanism == [*groups[:3], "solvent", *groups[4:]]
+    some = [bag.group for bag in bags_of([screen], PromptTemplates(), wells={screen.well_ids[1]})]
+    assert some == ["compound:Nocodazole"]  # one name in every part of a split
+    canonical_structure.cache_clear()
+
+
+def test_a_treatment_is_one_over_screens(tiny_screen: Screen) -> None:
+    wells = tiny_screen.wells.head(2).assign(Metadata_kind="compound", Metadata_control_type="")
+    first = wells.assign(Metadata_treatment=["A", "B"], Metadata_smiles="")
+    other = first.assign(Metadata_treatment=["b", "a "]).rename(index=lambda well: f"other-{well}")
+    names = treatment_names(pd.concat([first, other]))
+    assert [names[well] for well in (*first.index, *other.index)] == [
+        "compound:A",
+        "compound:B",
+        "compound:B",
+        "compound:A",
+    ]
 
 
 def test_empty_and_unknown_wells_have_no_caption() -> None:
