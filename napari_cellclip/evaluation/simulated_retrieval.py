@@ -67,7 +67,10 @@ def text_scores(
     return pd.concat(
         [
             pd.DataFrame(
-                {key: ask(p.screen, text, model=model).scores[column] for key, text in queries.items()}
+                {
+                    key: ask(p.screen, text, model=model, use_platemap=False).scores[column]
+                    for key, text in queries.items()
+                }
             )
             for p in plates
         ]
