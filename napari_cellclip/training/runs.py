@@ -86,6 +86,9 @@ def iter_train(
         raise CellClipError("say where the model shall be written: model.out in the settings, or --out")
     folder = Path(out or run.model.out).resolve()
     team = processes(run.model.device)
+    if team.main:
+        _take_back(folder)
+    team.wait()
     _require_free(folder)
     base = base_of(screens, run.model)
     templates = (base.card if base is not None else screens[0].card).prompts
@@ -116,23 +119,30 @@ def iter_train(
         tensorboard=run.log.tensorboard,
         processes=team,
     )
+    failed: Exception | None = None
     if team.main:
-        held = {part: found for part, found in bags.items() if part != "train" and found}
-        scores = {part: score_bags(network, found, words) for part, found in held.items()}
-        counts = {part: len(found) for part, found in bags.items()}
-        card = card_of(run, folder.name, start, screens, split, fitted, scores, counts)
-        card = card.model_copy(update={"prompts": templates})
-        partial = folder.with_name(f".{folder.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        save_model(partial, card, start.encoder, network.cpu(), words)
-        (partial / RUN_FILE).write_text(run.to_toml(), encoding="utf-8")
-        _require_free(folder)
-        shutil.copy(folder / LOG_FILE, partial)
-        if run.log.tensorboard:
-            shutil.copytree(folder / TENSORBOARD_FOLDER, partial / TENSORBOARD_FOLDER)
-        shutil.rmtree(folder, ignore_errors=True)  # nothing but our checkpoint
-        partial.rename(folder)
-    team.wait()
+        try:
+            held = {part: found for part, found in bags.items() if part != "train" and found}
+            scores = {part: score_bags(network, found, words) for part, found in held.items()}
+            counts = {part: len(found) for part, found in bags.items()}
+            card = card_of(run, folder.name, start, screens, split, fitted, scores, counts)
+            card = card.model_copy(update={"prompts": templates})
+            partial = folder.with_name(f".{folder.name}.partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            save_model(partial, card, start.encoder, network.cpu(), words)
+            (partial / RUN_FILE).write_text(run.to_toml(), encoding="utf-8")
+            _require_free(folder)
+            shutil.copy(folder / LOG_FILE, partial)
+            if run.log.tensorboard:
+                shutil.copytree(folder / TENSORBOARD_FOLDER, partial / TENSORBOARD_FOLDER)
+            _put(partial, folder)
+        except Exception as error:
+            failed = error
+    said = team.agree(f"{type(failed).__name__}: {failed}" if failed else "")  # nobody is left waiting
+    if failed:
+        raise failed
+    if said:
+        raise CellClipError(f"the first process could not score or write the model ({said}): see its message")
 
 
 def train(screens: Sequence[Screen], out: Path | str | None = None, **options: Any) -> Model:
@@ -214,6 +224,33 @@ def _with_structure(bags: Sequence[Bag]) -> list[Bag]:
     if not (found := [bag for bag in kept if bag.captions]):
         raise CellClipError("a fingerprint tower needs captions with SMILES: add them to the plate map")
     return found
+
+
+def _put(made: Path, folder: Path) -> None:
+    """Move a finished folder to where the run's own (checkpoint, log) is; one of the two is always whole."""
+    former = _former(folder)
+    try:
+        if folder.exists():
+            shutil.rmtree(former, ignore_errors=True)
+            folder.rename(former)
+        made.rename(folder)
+    except OSError as error:
+        _take_back(folder)
+        raise CellClipError(
+            f"the trained model cannot be moved to {folder} ({error}): it is whole in {made}, move it by hand"
+        ) from error
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def _take_back(folder: Path) -> None:
+    """Back to its place with the folder of a run that was stopped while its model was put there."""
+    if not folder.exists() and _former(folder).is_dir():
+        _former(folder).rename(folder)
+
+
+def _former(folder: Path) -> Path:
+    """Where the folder of a run lies while its model takes its place."""
+    return folder.with_name(f".{folder.name}.former")
 
 
 def _require_free(out: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Generator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +16,11 @@ import torch
 
 from napari_cellclip.model import Model, PromptTemplates, load_model
 from napari_cellclip.plates import PlateMap
-from napari_cellclip.screen import Screen
+from napari_cellclip.screen import Progress, Screen
 from napari_cellclip.training import TrainingConfig, bags_of, iter_train, train
 from napari_cellclip.training.bags import group_of
+from napari_cellclip.training.distributed import Processes
+from napari_cellclip.training.heads import Fitted
 from napari_cellclip.training.platemap_captions import caption_of
 from napari_cellclip.training.run_cards import seen as _seen
 from napari_cellclip.training.screen_bags import treatment_names
@@ -83,6 +87,62 @@ def test_nothing_is_overwritten(tiny_screen: Screen, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     train([tiny_screen], tmp_path / "empty", config=CONFIG, epochs=1, device="cpu")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "notes.txt"]
+
+
+def test_a_checkpoint_outlives_a_model_that_cannot_be_put_in_its_place(
+    tiny_screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, rename = tmp_path / "mine", Path.rename
+
+    def fail(path: Path, target: Path) -> Path:
+        if path.name == ".mine.partial":
+            raise OSError("disk is gone")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(CellClipError, match=r"cannot be moved to .*disk is gone.*partial"):
+        train([tiny_screen], out, config=CONFIG, device="cpu")
+    assert (out / "checkpoint.pt").is_file()
+    assert load_model(tmp_path / ".mine.partial", device="cpu").card.name == "mine"
+    monkeypatch.setattr(Path, "rename", rename)
+    out.rename(tmp_path / ".mine.former")  # as if killed between the two moves
+    finished = iter_train([tiny_screen], out, config=CONFIG, device="cpu")
+    assert [report.done for report in finished] == []  # nothing is trained again
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine"]
+    assert not (out / "checkpoint.pt").exists()
+
+
+@pytest.mark.parametrize("main", [True, False])
+def test_an_error_of_the_first_process_ends_them_all(
+    main: bool, tiny_screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Team(Processes):
+        said: str | None = None
+
+        def agree(self, value: Any) -> Any:
+            if isinstance(value, str):
+                self.said = value
+                return value if main else "OSError: disk is full"
+            return value
+
+    team = Team(torch.device("cpu"))
+    team.rank = 0 if main else 1
+
+    def fail(*_: object) -> None:
+        raise OSError("disk is full")
+
+    monkeypatch.setattr("napari_cellclip.training.runs.processes", lambda _: team)
+    monkeypatch.setattr("napari_cellclip.training.runs.save_model", fail)
+    monkeypatch.setattr("napari_cellclip.training.runs.iter_fit", no_training)
+    with pytest.raises(OSError if main else CellClipError, match="disk is full"):
+        list(iter_train([tiny_screen], tmp_path / "out", config=CONFIG, device="cpu"))
+    assert team.said == ("OSError: disk is full" if main else "")
+
+
+def no_training(*_: object, **__: object) -> Generator[Progress, None, Fitted]:
+    """In place of `iter_fit`: done at once."""
+    yield from ()
+    return Fitted(0, None, None, stopped_early=False)
 
 
 def test_the_title_says_trained_further_once(
