@@ -49,7 +49,8 @@ def figures_of(out: Path, name: str) -> dict:
 def test_every_protocol_explains_itself(protocol: str) -> None:
     text = " ".join(succeed("evaluate", protocol, "--help").stdout.split())
     assert f"Example: napari-cellclip evaluate {protocol}" in text
-    assert "--out" in text
+    # A reference goes into the card of its model, and nowhere else.
+    assert ("--out" in text) == (protocol != "query-reference")
     assert "--update-card" in text
 
 
