@@ -202,13 +202,13 @@ def test_a_head_is_trained_on_it_and_asked(tmp_path):
 
     rng = np.random.default_rng(0)
     wells = [f"P1-{row}{column:02d}" for row in "AB" for column in range(1, 9)]
-    names = ["alpha", "beta"] * 8
+    drugs = [("alpha", "CC"), ("beta", "CCO")] * 8
     stored = rng.normal(size=(16, 2, 5, D)).astype(np.float32)
     stored[::2] += 1.5
     file = write_features(tmp_path / "f.h5", stored, wells)
     texts = {
-        f"{w}-1": f"U2OS cells treated with compound: {n}, SMILES: CC"
-        for w, n in zip(wells, names, strict=True)
+        f"{well}-1": f"U2OS cells treated with compound: {name}, SMILES: {smiles}"
+        for well, (name, smiles) in zip(wells, drugs, strict=True)
     }
     captions = write_captions(tmp_path / "c.csv", texts)
     screen = import_reference_features(file, tmp_path / "screen", captions=captions)
