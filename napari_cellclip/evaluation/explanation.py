@@ -27,6 +27,7 @@ from napari_cellclip.evaluation.blind_plates import BlindPlate, blind_plates
 from napari_cellclip.evaluation.bootstrap import bootstrap
 from napari_cellclip.evaluation.partial_fields import NO_CELL, RESPONDING, PartialPlate, partial_plate
 from napari_cellclip.evaluation.pictures import COLOURS, new_figure
+from napari_cellclip.evaluation.questions import directions
 from napari_cellclip.explore.explain import stain_contributions
 from napari_cellclip.explore.heat import FieldExplanation, iter_explain_field
 from napari_cellclip.model import Model
@@ -66,7 +67,8 @@ def leading_stains(
         wells = plate.truth.index[mine].tolist()
         if not wells:
             continue
-        shares = stain_contributions(plate.screen, wells, model.card.prompts.for_query(mechanism.name), model)
+        asked = directions(model, [mechanism.name])[0][0]
+        shares = stain_contributions(plate.screen, wells, asked, model)
         about = plate.truth.loc[shares.index, ["treatment", "dose", "effect"]].assign(
             plate=plate.plate.name,
             mechanism=mechanism.key,
@@ -92,8 +94,8 @@ def heat_of_responding(plate: PartialPlate, model: Model) -> pd.DataFrame:
     names = {mechanism.key: mechanism.name for mechanism in MECHANISMS}
     rows = {}
     for site, field in plate.fields.iterrows():
-        prompts = model.card.prompts.for_query(names[field["mechanism"]])
-        found = finished(iter_explain_field(plate.screen, plate.plate, str(site), prompts, model))
+        asked = directions(model, [names[field["mechanism"]]])[0][0]
+        found = finished(iter_explain_field(plate.screen, plate.plate, str(site), asked, model))
         truth = plate.truth(str(site))
         places = found.scores.tiles.positions
         by_tile = [truth[y : y + size, x : x + size] for y, x, size in places.tolist()]

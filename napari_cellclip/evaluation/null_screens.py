@@ -81,8 +81,10 @@ def matches(
     decoys = Decoys.of(bank.background)
     for wells in screens:
         calibration = wells.calibration(bank, reference, decoys=decoys)
-        least = [_least_q(calibration.q_values(calibration.judge(v).p)) for v in bank.questions]
-        row: dict[str | float, int] = {"questions": len(least)}
+        least = [
+            _least_q(calibration.q_values(calibration.judge(v).p)) for v in bank.questions[bank.familiar]
+        ]
+        row: dict[str | float, int] = {"questions": len(bank.questions)}
         row |= {rate: sum(q <= rate for q in least) for rate in rates}
         rows.append(row)
     return pd.DataFrame(rows)

@@ -21,9 +21,10 @@ import pandas as pd
 
 from napari_cellclip.evaluation.blind_plates import BlindPlate, blind_plates
 from napari_cellclip.evaluation.pictures import COLOURS, new_figure
+from napari_cellclip.evaluation.questions import question
 from napari_cellclip.explore.direction import cosines, summed
 from napari_cellclip.explore.robust import robust_z
-from napari_cellclip.explore.wording import Wording, word
+from napari_cellclip.explore.wording import Wording
 from napari_cellclip.vocabulary.mechanisms import MECHANISMS
 
 if TYPE_CHECKING:
@@ -88,9 +89,7 @@ def evaluate(
     names = {mechanism.key: mechanism.name for mechanism in MECHANISMS}
     texts = [("name", key, names[key]) for key in read_phrasings(SETS[0])]
     texts += [(s, key, text) for s in SETS for key, some in read_phrasings(s).items() for text in some]
-    worded = [
-        word(text, templates=model.card.prompts, annotations=(), use_own_table=expand) for *_, text in texts
-    ]
+    worded = [question(model, text, expand=expand) for *_, text in texts]
     same, right = np.zeros(len(texts), int), np.zeros(len(texts), int)
     for done, plate in enumerate(blind_plates(folder, model, range(seed, seed + plates)), start=1):
         report(f"plate {done} of {plates}")

@@ -23,6 +23,7 @@ from napari_cellclip.evaluation.query_calibration import (
     share_of_matches,
 )
 from napari_cellclip.evaluation.query_plates import FIRST_SEED, QueryPlate, query_plates
+from napari_cellclip.evaluation.questions import directions
 from napari_cellclip.evaluation.random_weights import random_weights
 from napari_cellclip.explore.calibrate import Reference
 from napari_cellclip.model import Model
@@ -228,9 +229,6 @@ def labelled_screen(
     CellClipError
         If no mechanism has enough treatments.
     """
-    from napari_cellclip.explore.direction import direction
-    from napari_cellclip.explore.wording import word
-
     labels = wells.labels
     reference = Reference.of_card(model.card.scores)
     bank = Bank.background_of(model)
@@ -246,10 +244,10 @@ def labelled_screen(
     if not asked:
         raise CellClipError(f"no mechanism in {column} has {least} treatments: nothing can be asked")
     rows = []
-    for name in asked:
-        prompts = word(name, templates=model.card.prompts, annotations=(), use_own_table=False).prompts
-        judged = calibration.judge(direction(model, [p.text for p in prompts], [p.weight for p in prompts]))
-        q = calibration.q_values(judged.p)
+    vectors, known = directions(model, asked)
+    for name, vector, familiar in zip(asked, vectors, known, strict=True):
+        judged = calibration.judge(vector)
+        q = calibration.q_values(judged.p) if familiar else np.ones(len(blocks))
         right = np.array([name in names for names in own])
         rows += [
             {

@@ -1,10 +1,10 @@
 """Whether answers keep their promises: error rates, absent mechanisms, power, and models that know nothing.
 
 Protocol. On plates of :mod:`napari_cellclip.evaluation.query_plates`, never seen in training, each mechanism
-of the simulator is asked for by its name, as :func:`napari_cellclip.explore.ask` does it with plate-map
-expansion and annotation tables off. A treatment at a dose that is said to match is right if the simulator
-gave it that mechanism, at whatever effect. Intervals are from drawing layouts (plates, with their replicates)
-with replacement.
+of the simulator is asked for by its name, worded as :func:`napari_cellclip.explore.ask` does it with
+plate-map expansion and installed annotation tables off. A treatment at a dose that is said to match is right
+if the simulator gave it that mechanism, at whatever effect. Intervals are from drawing layouts (plates, with
+their replicates) with replacement.
 """
 
 from __future__ import annotations
@@ -19,12 +19,11 @@ from numpy.typing import NDArray
 
 from napari_cellclip.evaluation.bootstrap import bootstrap
 from napari_cellclip.evaluation.query_plates import QueryPlate
+from napari_cellclip.evaluation.questions import directions
 from napari_cellclip.explore.background import background_vectors
 from napari_cellclip.explore.calibrate import Calibration, Reference, embedded
-from napari_cellclip.explore.direction import direction
 from napari_cellclip.explore.neighbours import unit_rows
 from napari_cellclip.explore.null import Decoys
-from napari_cellclip.explore.wording import word
 from napari_cellclip.model import Model
 from napari_cellclip.screen import Screen
 from napari_cellclip.simulation.phenotypes import UNTREATED, Phenotype, developed
@@ -69,26 +68,31 @@ def look_alikes() -> dict[str, frozenset[str]]:
 
 @dataclass(frozen=True)
 class Bank:
-    """What a model is asked: directions of the mechanisms, and the background."""
+    """What a model is asked: directions of the mechanisms, and the background.
+
+    Attributes
+    ----------
+    questions : ndarray of float32 (n, E)
+    background : ndarray of float32 (m, E)
+    familiar : ndarray of bool (n,)
+        Whether the model was taught words of the question; if not, the answer is "No confident match".
+    """
 
     questions: NDArray[np.float32]
     background: NDArray[np.float32]
+    familiar: NDArray[np.bool_]
 
     @classmethod
     def of(cls, model: Model) -> Bank:
         """Word and embed every mechanism's name, without plate map and annotation tables."""
-        templates = model.card.prompts
-        rows = []
-        for mechanism in MECHANISMS:
-            prompts = word(mechanism.name, templates=templates, annotations=(), use_own_table=False).prompts
-            rows.append(direction(model, [p.text for p in prompts], [p.weight for p in prompts]))
-        return cls(np.stack(rows), background_vectors(model, templates))
+        vectors, familiar = directions(model, [mechanism.name for mechanism in MECHANISMS])
+        return cls(vectors, background_vectors(model, model.card.prompts), familiar)
 
     @classmethod
     def background_of(cls, model: Model) -> Bank:
         """The background alone, for questions that are worded elsewhere."""
         background = background_vectors(model, model.card.prompts)
-        return cls(np.zeros((0, background.shape[1]), np.float32), background)
+        return cls(background[:0], background, np.zeros(0, bool))
 
 
 @dataclass(frozen=True)
@@ -172,8 +176,9 @@ def ask_layout(
     truth = wells.truth["mechanism"].map(keys).fillna("").to_numpy(object)[first]
     effect = wells.truth["effect"].to_numpy(float)[first]
     tables = []
-    for mechanism, question in zip(MECHANISMS, bank.questions, strict=True):
+    for mechanism, question, familiar in zip(MECHANISMS, bank.questions, bank.familiar, strict=True):
         judged = calibration.judge(question)
+        q = calibration.q_values(judged.p)
         tables.append(
             pd.DataFrame(
                 {
@@ -186,7 +191,7 @@ def ask_layout(
                     "active": calibration.active,
                     "decoys": judged.decoys,
                     "p": judged.p,
-                    "q": calibration.q_values(judged.p),
+                    "q": q if familiar else np.ones_like(q),
                 }
             )
         )

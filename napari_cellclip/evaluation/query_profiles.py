@@ -131,7 +131,9 @@ def iter_asked(
         labels = screen.wells.loc[wells]
         judged_wells = Wells(fold, head.embed_wells(wells, features), labels, labels)
         background = head.embed_texts(list(background_prompts(head.templates)))
-        calibration = judged_wells.calibration(Bank(background[:0], background), None, seed=seed)
+        calibration = judged_wells.calibration(
+            Bank(background[:0], background, np.zeros(0, bool)), None, seed=seed
+        )
         names = calibration.blocks.table["treatment"].astype(str).to_numpy()
         known = {compound.name: compound.mechanisms for compound in tested}
         seen = {mechanism for compound in trained for mechanism in compound.mechanisms}

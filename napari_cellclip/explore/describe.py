@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_cellclip.explore.answer import JOIN
 from napari_cellclip.explore.calibrate import calibration_of, embedded
 from napari_cellclip.explore.direction import direction
-from napari_cellclip.explore.familiarity import Taught, is_familiar
+from napari_cellclip.explore.familiarity import Taught
 from napari_cellclip.explore.null import benjamini_hochberg
 from napari_cellclip.explore.query import FDR, own_model, require_embeddings
 from napari_cellclip.explore.verdict import null_of
@@ -236,16 +236,16 @@ def terms_of(screen: Screen, model: Model, vocabulary: Vocabulary | Sequence[str
 
 
 def _terms(texts: Sequence[tuple[str, str]], screen: Screen, model: Model) -> Terms:
-    taught = Taught.of_card(getattr(getattr(model, "card", None), "training", None) or {})
+    taught = Taught.of_model(model)
     names, vectors, familiar = [], [], []
     for name, text in texts:
-        wording = word(text, templates=screen.card.prompts)
+        wording = word(text, templates=screen.card.prompts, taught=taught)
         sent = [prompt for prompt in wording.prompts if prompt.on and prompt.weight]
         if not sent:
             continue
         names.append(name)
         vectors.append(direction(model, [p.text for p in sent], [p.weight for p in sent]))
-        familiar.append(taught is None or is_familiar(taught, wording))
+        familiar.append(wording.familiar)
     if not names:
         raise CellClipError("there are no terms to describe wells by: give at least one")
     return Terms(tuple(names), np.stack(vectors), np.asarray(familiar, bool))

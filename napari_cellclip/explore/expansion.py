@@ -72,7 +72,7 @@ class Expansion:
         """A compound by name, and with its structure where a table has it."""
         bare = Prompt(self.templates.for_compound(drug.name, "", self.cell_line), 1.0, "template", "compound")
         prompts = (bare,) if not drug.smiles else (self.drug(drug), bare)
-        return Wording(text, "compound", prompts, (*notes, *_plate_note(prompts)), drug.name)
+        return Wording(text, "compound", prompts, notes, drug.name)
 
     def mechanism(
         self, text: str, entries: Sequence[Entry], notes: tuple[str, ...] = (), first: Drug | None = None
@@ -89,7 +89,7 @@ class Expansion:
         if not verbatim:
             prompts += self.typed(text, on=False)
             notes = notes or (f"Read as {best.name}.",)
-        return Wording(text, "mechanism", prompts, (*notes, *_plate_note(prompts)), best.name)
+        return Wording(text, "mechanism", prompts, notes, best.name)
 
     def target(self, text: str, genes: tuple[str, ...], sense: int) -> Wording:
         """What acts upon the products of these genes, in one sense."""
@@ -105,7 +105,7 @@ class Expansion:
         prompts = (*_shared(names, NAMES), *_shared(compounds, COMPOUNDS), *_shared(symbols, GENES))
         notes = () if compounds else ("No table knows a compound that acts upon it.",)
         name = f"{', '.join(genes)} {'inhibitor' if sense < 0 else 'activator'}"
-        return Wording(text, "target", prompts, (*notes, *_plate_note(prompts)), name)
+        return Wording(text, "target", prompts, notes, name)
 
     def _target_names(self, text: str, genes: tuple[str, ...], entries: Sequence[Entry]) -> list[Prompt]:
         """The mechanism that is called so, or the only one that is about all of these genes."""
@@ -199,12 +199,3 @@ def _is_called(entry: Entry, text: str) -> bool:
 
 def _shared(prompts: Sequence[Prompt], share: float) -> tuple[Prompt, ...]:
     return tuple(Prompt(p.text, share / len(prompts), p.source, p.kind, p.on) for p in prompts)
-
-
-def _plate_note(prompts: Iterable[Prompt]) -> tuple[str, ...]:
-    here = sum(prompt.source == PLATE_MAP for prompt in prompts)
-    if not here:
-        return ()
-    return (
-        f"Worded with {here} {'compound' if here == 1 else 'compounds'} of this plate: its labels take part.",
-    )

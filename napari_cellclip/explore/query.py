@@ -93,10 +93,14 @@ def ask(
             f"the model {screen.card.name!r} reads structures and no words, as a baseline: ask a"
             " screen of a model that reads words"
         )
+    model = own_model(screen, model)
+    taught = Taught.of_model(model)
     filters = Filters()
     if prompts is not None:
         sent = [p if isinstance(p, Prompt) else Prompt(p) for p in prompts]
-        questions = [_Question(1.0, "sum", Wording(text, "free", tuple(p for p in sent if p.text.strip())))]
+        given = Wording(text, "free", tuple(p for p in sent if p.text.strip()))
+        given = replace(given, familiar=taught is None or is_familiar(taught, given))
+        questions = [_Question(1.0, "sum", given)]
     else:
         terms, filters = parse(text)
         platemap = screen.wells if use_platemap else None
@@ -109,6 +113,7 @@ def ask(
                     templates=screen.card.prompts,
                     cell_line=filters.cell_line or _cell_line(screen),
                     platemap=platemap,
+                    taught=taught,
                 ),
             )
             for term in terms
@@ -118,12 +123,8 @@ def ask(
         raise CellClipError(said[-1] if said else "there is nothing to ask: write a few words")
     questions = [question for question in questions if question.on]
     require_embeddings(screen)
-    model = own_model(screen, model)
-    taught = Taught.of_card(getattr(getattr(model, "card", None), "training", None) or {})
     parts = _parts(model, questions, combine)
-    unknown = (
-        [] if taught is None else [q.wording.text for q in questions if not is_familiar(taught, q.wording)]
-    )
+    unknown = [question.wording.text for question in questions if not question.wording.familiar]
     source = f"templates of the model card {screen.card.name!r}" if prompts is None else "as given"
     answer = conclude(
         screen,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from napari_cellclip.explore.library import Library
+from napari_cellclip.explore.library import PLATE_MAP, Library
 from napari_cellclip.explore.sources import installed, library, plate_library
 from napari_cellclip.vocabulary import CellClipError
 from napari_cellclip.vocabulary.annotation_tables import AnnotationTable
@@ -14,6 +14,7 @@ from napari_cellclip.vocabulary.annotation_tables import AnnotationTable
 if TYPE_CHECKING:
     import pandas as pd
 
+    from napari_cellclip.explore.familiarity import Taught
     from napari_cellclip.model.prompts import PromptTemplates
 
 WordingKind = Literal[
@@ -65,6 +66,8 @@ class Wording:
         Sentences for the asker.
     recognised : str
         Name of what was recognised, ``"tubulin polymerisation inhibitor"``; empty for free text.
+    familiar : bool
+        ``False`` where it is known that the model was never taught such words.
     """
 
     text: str
@@ -72,6 +75,7 @@ class Wording:
     prompts: tuple[Prompt, ...]
     notes: tuple[str, ...] = ()
     recognised: str = ""
+    familiar: bool = True
 
 
 def word(
@@ -82,12 +86,14 @@ def word(
     platemap: pd.DataFrame | None = None,
     annotations: Sequence[AnnotationTable] | None = None,
     use_own_table: bool = True,
+    taught: Taught | None = None,
 ) -> Wording:
     """Word one term of a query (see :func:`napari_cellclip.explore.terms.parse`).
 
     A text that is recognised is sent in the words of the tables: a compound with its structure, a mechanism
-    by its names, by compounds that act so and by knockouts that are expected to look alike. Other texts are
-    sent as they are, with a note. Nothing typed is refused.
+    by its names, by compounds that act so and by knockouts that are expected to look alike. Where it is known
+    which of these the model was taught, only those are sent; the others stay in the list, ticked off. Other
+    texts are sent as they are, with a note. Nothing typed is refused.
 
     Parameters
     ----------
@@ -104,6 +110,8 @@ def word(
         Tables to expand from; the installed ones where nothing is given, none for ``()``.
     use_own_table : bool
         Whether the table in the package is used.
+    taught : Taught, optional
+        What the model was taught, where its card says so.
 
     Returns
     -------
@@ -116,6 +124,7 @@ def word(
     >>> word("microtubule blockers", templates=PromptTemplates(), annotations=()).recognised
     'tubulin polymerisation inhibitor'
     """
+    from napari_cellclip.explore.familiarity import fitted
     from napari_cellclip.explore.reading import Reader
 
     notes: list[str] = []
@@ -123,7 +132,17 @@ def word(
     plate = plate_library(platemap) if platemap is not None else None
     clean = _clean(text, notes)
     found = Reader(templates, cell_line, known, plate).read(clean)
-    return replace(found, text=text, notes=(*notes, *found.notes))
+    found = fitted(replace(found, text=text), taught, templates, cell_line)
+    return replace(found, notes=(*notes, *found.notes, *_plate_note(found.prompts)))
+
+
+def _plate_note(prompts: Sequence[Prompt]) -> tuple[str, ...]:
+    here = sum(prompt.on and prompt.source == PLATE_MAP for prompt in prompts)
+    if not here:
+        return ()
+    return (
+        f"Worded with {here} {'compound' if here == 1 else 'compounds'} of this plate: its labels take part.",
+    )
 
 
 def _clean(text: str, notes: list[str]) -> str:

@@ -61,8 +61,8 @@ class EncoderCard(_Frozen):
         Length of a feature vector.
     mean, std : tuple of float
         Colour normalisation of the encoders made for colour pictures; unused by ``"small"``.
-    widths, depths : tuple of int
-        Size of a ``"small"`` one.
+    widths, depths, stem : tuple of int, tuple of int, int
+        Size of a ``"small"`` one, and the pixels to a step of its first layer.
     weights : FileCard
         Where its weights are.
     """
@@ -74,6 +74,7 @@ class EncoderCard(_Frozen):
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     widths: tuple[int, ...] = (16, 32, 64, 128)
     depths: tuple[int, ...] = (1, 1, 2, 2)
+    stem: Literal[2, 4] = 4
     weights: FileCard = FileCard()
 
 
@@ -165,9 +166,11 @@ class ModelCard(_Frozen):
     @property
     def encoder_hash(self) -> str:
         """16 hex digits over all that a field's features depend on: encoder, pixels, crops, stain order."""
+        # A stem of 4 is left out, so that hashes of older cards stay what they were.
+        left_out = {"name", "weights"} | ({"stem"} if self.encoder.stem == 4 else set())
         return _digest(
             {
-                "encoder": self.encoder.model_dump(mode="json", exclude={"name", "weights"}),
+                "encoder": self.encoder.model_dump(mode="json", exclude=left_out),
                 "weights": _identity(self.encoder.weights, self.encoder.name),
                 "intensity": self.intensity.model_dump(mode="json"),
                 "tiling": self.tiling.model_dump(mode="json"),

@@ -178,7 +178,7 @@ def _at_size(network: Any, state: dict[str, Any]) -> dict[str, Any]:
 
 
 def _load_small(card: EncoderCard, source: Path) -> SmallEncoder:
-    encoder = SmallEncoder(card.dim, card.widths, card.depths)
+    encoder = SmallEncoder(card.dim, card.widths, card.depths, card.stem)
     try:
         encoder.load_state_dict(read_weights(weights_file(source)), strict=True)
     except RuntimeError as error:

@@ -29,17 +29,19 @@ class ResidualBlock(nn.Module):
 
 
 class SmallEncoder(nn.Module):
-    """Features of single-stain crops, about 0.8 million parameters at the default size.
+    """Features of single-stain crops, about 0.8 million parameters at the usual size.
 
     Parameters
     ----------
     dim : int
         Length of a feature vector.
     widths : sequence of int
-        Channels of each stage; the first works at a quarter of the resolution, each next at half of the one
+        Channels of each stage; the first works at ``1 / stem`` of the resolution, each next at half of that
         before.
     depths : sequence of int
         Residual blocks of each stage.
+    stem : {4, 2}
+        Pixels to a step of the first layer. 2 keeps structures of one or two pixels (vesicles) apart.
 
     Examples
     --------
@@ -48,14 +50,18 @@ class SmallEncoder(nn.Module):
     """
 
     def __init__(
-        self, dim: int = 128, widths: Sequence[int] = (16, 32, 64, 128), depths: Sequence[int] = (1, 1, 2, 2)
+        self,
+        dim: int = 128,
+        widths: Sequence[int] = (16, 32, 64, 128),
+        depths: Sequence[int] = (1, 1, 2, 2),
+        stem: int = 4,
     ) -> None:
         super().__init__()
         if not widths or len(widths) != len(depths):
             raise ValueError(f"one depth for each width is needed, got widths {widths} and depths {depths}")
         self.dim = dim
         self.stem = nn.Sequential(
-            nn.Conv2d(1, widths[0], 8, stride=4, padding=2, bias=False),
+            nn.Conv2d(1, widths[0], 2 * stem, stride=stem, padding=stem // 2, bias=False),
             nn.BatchNorm2d(widths[0]),
             nn.ReLU(),
         )
@@ -80,7 +86,7 @@ class SmallEncoder(nn.Module):
         Parameters
         ----------
         images : Tensor
-            [N, 1, H, W] float, intensities scaled to 0..1; H and W at least 4.
+            [N, 1, H, W] float, intensities scaled to 0..1; H and W at least ``stem``.
 
         Returns
         -------

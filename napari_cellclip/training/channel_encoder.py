@@ -28,9 +28,10 @@ class EncoderConfig:
     Attributes
     ----------
     steps, batch : int
-        Optimiser steps and fields per step.
-    crop : int
-        Side of the square crops, pixels; the same window for all stains of a field.
+        Optimiser steps, and fields per step at the first size of crops.
+    crops : tuple of int
+        Sides of the square crops in pixels, one size a step, in turn; the same window for all stains of a
+        field. A step has as many pixels at any size: the smaller, the more fields.
     rate, weight_decay : float
         AdamW's.
     warmup : int
@@ -43,9 +44,9 @@ class EncoderConfig:
         Seeds everything.
     """
 
-    steps: int = 1000
+    steps: int = 2400
     batch: int = 24
-    crop: int = 128
+    crops: tuple[int, ...] = (128, 128, 64)
     rate: float = 2.5e-3
     weight_decay: float = 0.05
     warmup: int = 40
@@ -159,7 +160,7 @@ def iter_train_encoder(
     generator = torch.Generator().manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
     with torch.no_grad():
-        width = encoder(torch.zeros(2, 1, config.crop, config.crop)).shape[1]
+        width = encoder(torch.zeros(2, 1, config.crops[0], config.crops[0])).shape[1]
     head = ThrowAwayHead(width, mechanisms, config.dropout)
     network = nn.ModuleList([encoder, head]).train()
     optimiser = torch.optim.AdamW(parameter_groups(network.named_parameters(), config.weight_decay), lr=0.0)
@@ -168,14 +169,16 @@ def iter_train_encoder(
     losses: list[float] = []
     right: list[float] = []
     for step in range(config.steps):
-        rows = rng.choice(len(odds), config.batch, p=odds)
-        crops = augment(torch.from_numpy(fields.crops(rows, config.crop, rng)), generator)
+        side = config.crops[step % len(config.crops)]
+        count = round(config.batch * (config.crops[0] / side) ** 2)
+        rows = rng.choice(len(odds), count, p=odds)
+        crops = augment(torch.from_numpy(fields.crops(rows, side, rng)), generator)
         effect = torch.from_numpy(fields.effect[rows])
         target = (
             functional.one_hot(torch.from_numpy(fields.mechanism[rows]), mechanisms + 1) * effect[:, None]
         )
         target[:, 0] += 1.0 - target.sum(1)
-        features = encoder(crops.flatten(0, 1)[:, None]).unflatten(0, (config.batch, 5))
+        features = encoder(crops.flatten(0, 1)[:, None]).unflatten(0, (count, 5))
         logits, size = head(features)
         loss = functional.cross_entropy(logits, target) + config.effect_weight * functional.mse_loss(
             size, effect

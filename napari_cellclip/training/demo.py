@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
 from napari_cellclip.model import (
@@ -29,9 +30,11 @@ from napari_cellclip.model import (
     Model,
     ModelCard,
     SmallEncoder,
+    Tiling,
     WordPieceTokenizer,
     save_model,
 )
+from napari_cellclip.model.intensity import scale_field
 from napari_cellclip.model.weights import sha256
 from napari_cellclip.screen import Progress
 from napari_cellclip.training.bags import Bag
@@ -45,8 +48,9 @@ from napari_cellclip.training.demo_recipe import Recipe, base_card
 from napari_cellclip.training.heads import iter_fit
 from napari_cellclip.training.held_out import known_mechanisms
 from napari_cellclip.training.mean_intensity import BUNDLED, IntensityReadout, relative_means
-from napari_cellclip.training.simulated_bags import balanced, shuffle_captions, well_bags
+from napari_cellclip.training.simulated_bags import balanced, shuffle_captions, tile_bags, well_bags
 from napari_cellclip.training.simulated_plates import TrainingPlate, iter_simulate_training, training_plates
+from napari_cellclip.vocabulary import STAINS
 from napari_cellclip.vocabulary.mechanisms import INERT_COMPOUNDS, MECHANISMS
 
 BUNDLED_MODEL = Path(__file__).parents[1] / "model" / "demo"
@@ -88,13 +92,13 @@ def iter_demo_model(
     )
     plates = training_plates(work / "plates", seeds)
     clock.stop("simulation")
-    encoder = SmallEncoder(recipe.dim)
+    encoder = _encoder(recipe)
     stored = work / "encoder.safetensors"
     if stored.exists():
         encoder.load_state_dict(load_file(stored))
     else:
         torch.manual_seed(recipe.encoder.seed)
-        encoder = SmallEncoder(recipe.dim)
+        encoder = _encoder(recipe)
         yield from iter_train_encoder(encoder, labelled_fields(plates, card), len(MECHANISMS), recipe.encoder)
         some = _features(_model(card, encoder, recipe), plates, every=5)
         standardise(encoder, some.reshape(-1, recipe.dim))
@@ -108,11 +112,21 @@ def iter_demo_model(
     kept = work / f"features-{sha256(stored)[:12]}"
     kept.mkdir(exist_ok=True)
     for done, plate in enumerate(plates, start=1):
-        path = kept / f"{plate.name}.npy"
-        if not path.exists():
-            np.save(path, _features(starting_point, [plate]))
-        bags += well_bags(plate.sites, np.load(path), card.prompts)
-        yield Progress(done, len(plates), f"field features of {plate.name}", stage="fields")
+        found = {}
+        for size in (0, *dict(recipe.tiles)):
+            path = kept / (f"{plate.name}-{size}.npy" if size else f"{plate.name}.npy")
+            if not path.exists():
+                np.save(
+                    path,
+                    _tile_features(starting_point, plate, size)
+                    if size
+                    else _features(starting_point, [plate]),
+                )
+            found[size] = np.load(path)
+        bags += well_bags(plate.sites, found[0], card.prompts)
+        for size, odds in recipe.tiles:
+            bags += tile_bags(plate.sites, found[0], found[size], card.prompts, odds)
+        yield Progress(done, len(plates), f"features of {plate.name}", stage="fields")
     bags = balanced(bags)
     clock.stop("field features")
     network = yield from _train_head(bags, recipe, words)
@@ -205,6 +219,21 @@ def _features(model: Model, plates: Sequence[TrainingPlate], every: int = 1) -> 
         for plate in plates
     ]
     return np.concatenate(found).astype(np.float16).astype(np.float32)
+
+
+def _tile_features(model: Model, plate: TrainingPlate, size: int) -> NDArray[np.float32]:
+    """Features of the tiles of each field, side by side: float32 ``[fields, tiles, 5, D]``."""
+    slots = [STAINS.index(stain) for stain in model.card.stain_order]
+    tiling = Tiling(mode="grid", size=size)
+    found = []
+    for field in plate.pixels:
+        scaled = scale_field(np.asarray(field), model.card.intensity, plate.stats)[slots]
+        found.append(model.encode_crops(np.stack(list(tiling.windows(scaled))).astype(np.float32)))
+    return np.stack(found).astype(np.float16).astype(np.float32)
+
+
+def _encoder(recipe: Recipe) -> SmallEncoder:
+    return SmallEncoder(recipe.dim, recipe.widths, recipe.depths, recipe.stem)
 
 
 class _Clock:

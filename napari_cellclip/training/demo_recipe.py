@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from napari_cellclip.model import EncoderCard, IntensityScaling, ModelCard, Tiling
 from napari_cellclip.training.captions import taught_texts
@@ -15,8 +16,8 @@ from napari_cellclip.vocabulary.mechanisms import INERT_COMPOUNDS, MECHANISMS
 PIXEL_SIZE = 0.6
 """Micrometres a pixel of the training plates."""
 
-HEAD = TrainingConfig(loss="clip", epochs=60, batch=128, rate=1e-3, warmup=30, feature_noise=0.2)
-"""Training of the head; on one training plate left aside it did as well as with more epochs."""
+HEAD = TrainingConfig(loss="clip", epochs=12, batch=128, rate=1e-3, warmup=30, feature_noise=0.2)
+"""Training of the head: each epoch draws as many bags as there are, of fields and of tiles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,13 @@ class Recipe:
         First seed of the training plates.
     plates, wells, sites, size
         Simulated plates and their format.
+    tiles : tuple of (int, float)
+        Sides in pixels of tiles that the head learns from beside whole fields, and how often bags of them are
+        drawn relative to bags of fields. Heat maps score tiles of these sizes.
     dim : int
         Length of a stain's feature vector.
+    widths, depths, stem
+        Size of the channel encoder, see :class:`~napari_cellclip.model.SmallEncoder`.
     embed_dim, layers, text_width, text_layers : int
         Size of the head.
     words : int
@@ -42,11 +48,15 @@ class Recipe:
     """
 
     seed: int = 1
-    plates: int = 8
+    plates: int = 16
     wells: int = 96
     sites: int = 2
     size: tuple[int, int] = (256, 256)
+    tiles: tuple[tuple[int, float], ...] = ((128, 0.5), (64, 0.25))
     dim: int = 128
+    widths: tuple[int, ...] = (8, 16, 32, 64, 128)
+    depths: tuple[int, ...] = (1, 1, 1, 2, 2)
+    stem: Literal[2, 4] = 2
     embed_dim: int = 128
     layers: int = 3
     text_width: int = 128
@@ -69,7 +79,14 @@ def base_card(recipe: Recipe) -> ModelCard:
         simulated=True,
         licence="BSD-3-Clause",
         source="python -m napari_cellclip.training.demo",
-        encoder=EncoderCard(kind="small", name="small", dim=recipe.dim),
+        encoder=EncoderCard(
+            kind="small",
+            name="small",
+            dim=recipe.dim,
+            widths=recipe.widths,
+            depths=recipe.depths,
+            stem=recipe.stem,
+        ),
         intensity=IntensityScaling(kind="plate"),
         tiling=Tiling(mode="grid", size=size[0]),
         pixel_size=PIXEL_SIZE,

@@ -58,6 +58,43 @@ def well_bags(sites: pd.DataFrame, features: NDArray[np.float32], templates: Pro
     return bags
 
 
+def tile_bags(
+    sites: pd.DataFrame,
+    fields: NDArray[np.float32],
+    tiles: NDArray[np.float32],
+    templates: PromptTemplates,
+    odds: float,
+) -> list[Bag]:
+    """Make bags of tiles of one simulated plate, so that a head can also judge a small place.
+
+    Tiles are moved by the difference between the plate's mean control field and its mean control tile, as
+    heat maps move them (:mod:`napari_cellclip.explore.tile_scores`).
+
+    Parameters
+    ----------
+    sites : DataFrame
+        One row per field with the columns of a simulated plate map.
+    fields : ndarray of float32, shape (fields, 5, D)
+        Features of these fields.
+    tiles : ndarray of float32, shape (fields, tiles, 5, D)
+        Features of their tiles.
+    templates : PromptTemplates
+        The model card's.
+    odds : float
+        How often a bag of tiles is drawn relative to the same well's bag of fields.
+
+    Returns
+    -------
+    list of Bag
+        One a well.
+    """
+    control = (sites["control_type"] == "negcon").to_numpy()
+    move = fields[control].mean(0, dtype=np.float64) - tiles[control].mean((0, 1), dtype=np.float64)
+    moved = (tiles + move.astype(np.float32)).reshape(-1, *tiles.shape[2:])
+    rows = sites.loc[sites.index.repeat(tiles.shape[1])]
+    return [replace(bag, weight=odds * bag.weight) for bag in well_bags(rows, moved, templates)]
+
+
 def balanced(bags: Sequence[Bag], *, inactive_share: float = 2.0) -> list[Bag]:
     """Give every mechanism the same total weight, inactive wells `inactive_share` times as much."""
     totals = pd.Series([bag.weight for bag in bags]).groupby([bag.group for bag in bags]).sum()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rdkit import Chem
 
+from napari_cellclip.explore.familiarity import Taught
 from napari_cellclip.explore.library import name_key
 from napari_cellclip.explore.structure import check_structure, is_like_structure
 from napari_cellclip.explore.wording import LONGEST, Wording, word
@@ -187,6 +189,61 @@ def test_a_mechanism_is_sent_by_names_compounds_and_knockouts():
     assert "SMILES: " in kinds["compound"][0].text
     assert kinds["knockout"][0].text == T.for_knockout("TUBB")
     assert all(prompt.on for prompt in wording.prompts)
+
+
+TAUGHT = Taught.of(
+    {
+        "tubulin": [TUBULIN, "microtubule destabiliser", NOCODAZOLE, "nocodazole"],
+        "proteasome": ["bortezomib"],
+        "actin": ["cytochalasin D"],
+    }
+)
+
+
+@pytest.mark.parametrize("text", [TUBULIN, TUBULIN.upper(), "microtubule blockers"])
+def test_a_mechanism_that_was_taught_is_sent_by_the_names_that_were(text):
+    wording = read(text, taught=TAUGHT)
+    assert wording.familiar
+    sent = [prompt.text.casefold() for prompt in wording.prompts if prompt.on]
+    assert sent == [T.for_mechanism(TUBULIN).casefold()]
+    off = [prompt for prompt in wording.prompts if not prompt.on]
+    assert {"mechanism", "compound", "knockout"} <= {prompt.kind for prompt in off}
+    assert f"{len(off) - ('blockers' in text) * 1} prompts are ticked off." in wording.notes[-1]
+    everything = read(text)
+    assert [replace(p, on=True) for p in wording.prompts] == [replace(p, on=True) for p in everything.prompts]
+
+
+def test_without_a_name_that_was_taught_its_known_compounds_are_sent():
+    groups = {"one": [NOCODAZOLE, "colchicine", "albendazole"], "two": ["sucrose"], "three": ["lactose"]}
+    wording = read(TUBULIN, taught=Taught.of(groups))
+    sent = {prompt.text for prompt in wording.prompts if prompt.on}
+    assert T.for_compound("nocodazole", NOCODAZOLE) in sent
+    assert all("SMILES: " in text for text in sent)
+    assert not any("vincristine" in text for text in sent)
+
+
+def test_words_that_were_not_taught_are_sent_as_ever_and_said_to_be_unfamiliar():
+    wording = read("EGFR inhibitor", taught=TAUGHT)
+    assert not wording.familiar
+    assert wording.prompts == read("EGFR inhibitor").prompts
+    assert read("EGFR inhibitor").familiar  # nothing is known about what was taught
+
+
+@pytest.mark.parametrize("text", ["CDK4/6 inhibitor", "palbociclib-like", "V-ATPase inhibitor"])
+def test_a_mechanism_is_not_known_by_another_of_the_same_family(text):
+    taught = Taught.of({"cdk": ["CDK9 inhibitor", "cyclin-dependent kinase 9 inhibitor"], "lyso": ["ATPase"]})
+    assert not read(text, taught=taught).familiar
+    assert read("inhibitor of CDK9", taught=taught).familiar
+
+
+def test_one_compound_of_a_mechanism_does_not_make_it_known():
+    assert not read(TUBULIN, taught=Taught.of({"one": ["colchicine"], "two": ["sucrose"]})).familiar
+
+
+def test_the_plate_map_is_said_to_take_part_only_where_it_is_sent():
+    wording = read(TUBULIN, platemap=PLATE, taught=TAUGHT)
+    assert any(prompt.source == "plate map" for prompt in wording.prompts)
+    assert not any("this plate" in note for note in wording.notes)
 
 
 def test_words_no_table_has_are_shown_but_not_sent():

@@ -62,6 +62,14 @@ def test_hashes_follow_what_they_key(tiny_card):
     }
 
 
+def test_hashes_stay_what_they_were(tiny_card):
+    """Screens name the model they were made with by them: a new field of the card must not orphan screens."""
+    published = cards()["cellclip"]
+    assert (published.encoder_hash, published.card_hash) == ("4fc1f2e9abfb4fb8", "70b6a389d8900396")
+    finer = changed(tiny_card.encoder, stem=2)
+    assert changed(tiny_card, encoder=finer).encoder_hash != tiny_card.encoder_hash
+
+
 def test_where_a_file_lies_does_not_matter_once_its_bytes_are_known(tiny_card):
     here, there = (FileCard(file=f, sha256="c" * 64) for f in ("a.safetensors", "b.safetensors"))
     assert changed(tiny_card, weights=here).card_hash == changed(tiny_card, weights=there).card_hash

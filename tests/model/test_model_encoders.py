@@ -123,6 +123,16 @@ def test_small_encoder_size_and_shapes():
         SmallEncoder(8, (4, 8), (1,))
 
 
+def test_a_finer_stem_sees_where_a_dot_lies():
+    """Four pixels are one step of the usual stem; one of two tells which half of them holds the dot."""
+    torch.manual_seed(0)
+    for stem, side in ((4, 8), (2, 16)):
+        encoder = SmallEncoder(8, (4, 8), (1, 1), stem=stem).eval()
+        maps = encoder.stem(torch.rand(2, 1, 32, 32))
+        assert maps.shape == (2, 4, side, side)
+        assert encoder(torch.rand(2, 1, 5, 7)).shape == (2, 8)
+
+
 def test_small_encoder_sees_brightness(make_encoder):
     encoder = make_encoder()
     image = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0)) * 0.4

@@ -17,7 +17,7 @@ from napari_cellclip.training.channel_encoder import (
 )
 
 SCALING = IntensityScaling(kind="plate")
-CONFIG = EncoderConfig(steps=60, batch=16, crop=32, rate=1e-2, warmup=5, seed=1)
+CONFIG = EncoderConfig(steps=60, batch=16, crops=(32,), rate=1e-2, warmup=5, seed=1)
 
 
 def fields(n: int = 60, seed: int = 0) -> LabelledFields:
@@ -65,9 +65,25 @@ def test_features_tell_mechanisms_apart() -> None:
 
 
 def test_the_seed_decides_the_encoder() -> None:
-    short = EncoderConfig(steps=20, batch=8, crop=32, seed=1)
+    short = EncoderConfig(steps=20, batch=8, crops=(32,), seed=1)
     one, two = trained(short).state_dict(), trained(short).state_dict()
     assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_small_crops_come_in_turn_and_in_as_many_pixels() -> None:
+    data, seen = fields(), []
+    draw = data.crops
+
+    class Watched(LabelledFields):
+        def crops(self, rows, size, rng):
+            seen.append((len(rows), size))
+            return draw(rows, size, rng)
+
+    watched = Watched(data.plates, data.stats, SCALING, data.row, data.mechanism, data.effect)
+    torch.manual_seed(0)
+    config = EncoderConfig(steps=4, batch=8, crops=(32, 32, 16), warmup=1)
+    list(iter_train_encoder(SmallEncoder(8, (4, 8), (1, 1), stem=2), watched, 2, config))
+    assert seen == [(8, 32), (8, 32), (32, 16), (8, 32)]
 
 
 def test_standardised_features_have_mean_zero_and_spread_one() -> None:

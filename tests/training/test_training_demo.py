@@ -95,7 +95,8 @@ def test_the_recipe_runs_from_end_to_end_and_goes_on_where_it_stopped(tmp_path: 
         text_width=16,
         text_layers=1,
         words=300,
-        encoder=EncoderConfig(steps=2, batch=4, crop=32),
+        tiles=((32, 0.5),),
+        encoder=EncoderConfig(steps=2, batch=4, crops=(32,)),
         head=replace(usual.head, epochs=1, batch=16),
     )
     run = iter_demo_model(

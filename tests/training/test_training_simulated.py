@@ -11,7 +11,13 @@ import pytest
 from napari_cellclip.model import PromptTemplates
 from napari_cellclip.simulation import Nuisance, default_design
 from napari_cellclip.training.held_out import HELD_OUT, training_compounds
-from napari_cellclip.training.simulated_bags import INACTIVE, balanced, shuffle_captions, well_bags
+from napari_cellclip.training.simulated_bags import (
+    INACTIVE,
+    balanced,
+    shuffle_captions,
+    tile_bags,
+    well_bags,
+)
 from napari_cellclip.training.simulated_plates import training_nuisance
 
 TEMPLATES = PromptTemplates()
@@ -40,6 +46,22 @@ def test_fields_of_a_well_share_a_bag() -> None:
     first, second = bags()[:2]
     assert first.features.shape == (2, 5, 3)
     assert second.features[0, 0, 0] == 30
+
+
+def test_tiles_of_a_well_share_a_bag_and_are_moved_by_the_controls() -> None:
+    rng = np.random.default_rng(0)
+    fields = rng.normal(size=(7, 5, 3)).astype(np.float32)
+    tiles = rng.normal(3.0, 1.0, size=(7, 4, 5, 3)).astype(np.float32)
+    of_fields = well_bags(sites(), fields, TEMPLATES)
+    found = tile_bags(sites(), fields, tiles, TEMPLATES, 0.5)
+    assert [bag.features.shape for bag in found] == [(8, 5, 3)] + [(4, 5, 3)] * 5
+    assert [bag.weight for bag in found] == [0.5 * bag.weight for bag in of_fields]
+    assert [(bag.captions, bag.group) for bag in found] == [(b.captions, b.group) for b in of_fields]
+    # Row 5 is the only negative control: its mean tile has the features of its field.
+    np.testing.assert_allclose(found[4].features.mean(0), fields[5], atol=1e-5)
+    np.testing.assert_allclose(
+        found[0].features, (tiles[:2] + fields[5] - tiles[5].mean(0)).reshape(8, 5, 3), atol=1e-5
+    )
 
 
 def test_weak_wells_teach_no_caption_and_strong_ones_count_more() -> None:
