@@ -35,8 +35,9 @@ class Bag:
 
     Attributes
     ----------
-    features : ndarray of float32, shape (fields, 5, D)
-        Frozen channel-encoder features, stains in the order of the model card.
+    features : ndarray of float16 or float32, shape (fields, 5, D)
+        Frozen channel-encoder features, stains in the order of the model card; of screens in half precision,
+        as they are stored.
     captions : tuple of Caption
         One is drawn each time the well is used.
     group : str
@@ -47,7 +48,7 @@ class Bag:
         Id of the well (or of the bag), for messages and splits.
     """
 
-    features: NDArray[np.float32]
+    features: NDArray[np.floating]
     captions: tuple[Caption, ...]
     group: str
     weight: float = 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
 import pandas as pd
@@ -103,12 +104,16 @@ def bags_of(
                 name = well if bag == "well" else f"{plate}/{done.treatment}"
                 making = made.setdefault(key, _Making(name, plate, group, known))
                 used.append((well, making))
-        features = screen.features([str(site) for well, _ in used for site in sites.index[of_well[well]]])
-        start = 0
-        for well, making in used:
-            stop = start + len(of_well[well])
-            making.features.append(features[start:stop])
-            start = stop
+        for _, together in groupby(used, key=lambda pair: split_id(pair[0])[0]):
+            of_plate = list(together)
+            features = screen.features(
+                [str(site) for well, _ in of_plate for site in sites.index[of_well[well]]]
+            ).astype(np.float16)  # as they are stored: nothing is lost, and half of the memory is enough
+            start = 0
+            for well, making in of_plate:
+                stop = start + len(of_well[well])
+                making.features.append(features[start:stop])
+                start = stop
     if not made:
         raise CellClipError(
             "no well of these screens has both features and a named perturbation: add a plate map"
@@ -155,7 +160,7 @@ class _Making:
     plate: str
     group: str
     captions: tuple[Caption, ...]
-    features: list[NDArray[np.float32]] = field(default_factory=list)
+    features: list[NDArray[np.float16]] = field(default_factory=list)
 
 
 def _weights(made: Sequence[_Making], *, as_one: bool) -> list[float]:
