@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from napari_cellclip.model import ModelCard
 
 MOST_TILES = 200
-"""A heat map of more tiles than this takes longer than it tells more."""
+"""A heat map of more tiles of the card's size than this takes longer than it tells more; of smaller tiles it
+may have more, of as many pixels together."""
+TILE_SIZES = "tile_sizes"
+"""Key of a card's ``training`` for the sides of tiles that the model learnt from beside those of the card."""
 SIDE_BY_SIDE = 3
 """Tiles that must fit side by side for a map to tell one place from another."""
 
@@ -45,23 +48,31 @@ class TileGrid:
 
 
 def heat_grid(card: ModelCard, shape: tuple[int, int]) -> TileGrid:
-    """Choose a grid for a heat map: overlapping tiles of the card's size, of half of it in a small field.
+    """Choose the grid of a heat map: overlapping tiles, the smallest the model learnt from and time allows.
 
-    On simulated fields tiles of half the size told where cells respond, smaller ones did not
-    (docs/explain.md).
+    Where it learnt from tiles of one size only, and fewer than three fit side by side, they are cut half as
+    wide: on simulated fields such tiles told where cells respond, smaller ones did not (docs/explain.md).
 
     Parameters
     ----------
     card : ModelCard
-        Says what a tile is.
+        Says what a tile is, and by ``training["tile_sizes"]`` which others the model learnt from.
     shape : tuple of int
         Height and width of the field, pixels.
     """
-    size = card.tiling.size
-    if SIDE_BY_SIDE * size > min(shape):
-        size = max(4, size // 2)
-    for stride in (max(1, size // 4), size // 2):
-        count = math.prod(-(-max(0, extent - size) // stride) + 1 for extent in shape)
-        if count <= MOST_TILES:
-            return TileGrid(size, stride)
-    return TileGrid(size, size)
+    own = card.tiling.size
+    fitting = [size for size in learnt_sizes(card) if SIDE_BY_SIDE * size <= min(shape)]
+    sizes = fitting or [max(4, min(learnt_sizes(card)) // 2)]
+    for size in sizes:
+        for stride in (max(1, size // 4), size // 2):
+            count = math.prod(-(-max(0, extent - size) // stride) + 1 for extent in shape)
+            if count * size**2 <= MOST_TILES * own**2:
+                return TileGrid(size, stride)
+    return TileGrid(sizes[-1], sizes[-1])
+
+
+def learnt_sizes(card: ModelCard) -> list[int]:
+    """Sides of the tiles that a model learnt from, pixels, smallest first."""
+    told = card.training.get(TILE_SIZES)
+    others = [size for size in told if isinstance(size, int) and size >= 4] if isinstance(told, list) else []
+    return sorted({card.tiling.size, *others})

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from napari_cellclip.screen.plan import files_state, read_plan
 from napari_cellclip.screen.previews import shrink
 from napari_cellclip.screen.progress import Progress, as_part, finished
-from napari_cellclip.screen.tile_grid import TileGrid
+from napari_cellclip.screen.tile_grid import TileGrid, learnt_sizes
 from napari_cellclip.vocabulary import STAINS, PlateError, ScreenError, split_id
 
 if TYPE_CHECKING:
@@ -283,10 +283,11 @@ def _batches(
 
 
 def _notes(screen: Screen, site: str, state: str, grid: TileGrid | None) -> Iterator[str]:
-    trained = screen.card.tiling.size
-    if grid is not None and grid.size != trained:
+    learnt = learnt_sizes(screen.card)
+    if grid is not None and grid.size not in learnt:
+        known = ", ".join(map(str, learnt))
         yield (
-            f"Tiles are {grid.size} pixels wide, the model learnt from tiles of {trained}: "
+            f"Tiles are {grid.size} pixels wide, the model learnt from tiles of {known}: "
             "compare their scores with each other, not with those of wells."
         )
     if read_plan(screen.path, split_id(site)[0]).at[site, "Metadata_files"] != state:

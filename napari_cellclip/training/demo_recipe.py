@@ -16,7 +16,7 @@ from napari_cellclip.vocabulary.mechanisms import INERT_COMPOUNDS, MECHANISMS
 PIXEL_SIZE = 0.6
 """Micrometres a pixel of the training plates."""
 
-HEAD = TrainingConfig(loss="clip", epochs=12, batch=128, rate=1e-3, warmup=30, feature_noise=0.2)
+HEAD = TrainingConfig(loss="clip", epochs=30, batch=128, rate=1e-3, warmup=30, feature_noise=0.2)
 """Training of the head: each epoch draws as many bags as there are, of fields and of tiles."""
 
 
@@ -96,12 +96,16 @@ def base_card(recipe: Recipe) -> ModelCard:
         f"{size[0]} x {size[1]} pixels each (seeds {recipe.seed} to {last}), {len(MECHANISMS)} "
         "mechanisms. The channel encoder was first taught by mechanism and simulated effect "
         "size, through a linear head on the five stains' features that was thrown away; then it "
-        f"was frozen and the head trained with the {recipe.head.loss} loss. Wells simulated below "
+        f"was frozen and the head trained with the {recipe.head.loss} loss, on whole fields and on "
+        f"tiles of {' and '.join(str(side) for side, _ in recipe.tiles)} pixels. Wells simulated below "
         "a quarter of the full effect were not used for captions. Compounds held out of all "
         f"training: {held_out}.",
         limits="Simulated cells only: scores on real plates mean nothing. It knows the mechanisms, "
         "compounds and genes of its training captions; other words are guessed from their "
         "pieces. Upper and lower case are alike to it. Doses play no part. Fields are used at "
         "their own pixels and should be near the stated pixel size.",
-        training={"taught": taught_texts(known_mechanisms(), INERT_COMPOUNDS)},
+        training={
+            "taught": taught_texts(known_mechanisms(), INERT_COMPOUNDS),
+            "tile_sizes": [side for side, _ in recipe.tiles],
+        },
     )

@@ -23,7 +23,7 @@ from napari_cellclip.model.intensity import scale_field
 from napari_cellclip.plates import PlateMap
 from napari_cellclip.screen import encode, tiles
 from napari_cellclip.screen.progress import Progress, as_part, finished
-from napari_cellclip.screen.tile_grid import MOST_TILES, TileGrid, heat_grid
+from napari_cellclip.screen.tile_grid import MOST_TILES, TileGrid, heat_grid, learnt_sizes
 from napari_cellclip.screen.tiles import field_tiles, iter_control_tiles, iter_field_tiles
 from napari_cellclip.vocabulary import STAINS, Control, Kind, Perturbation, ScreenError
 
@@ -224,7 +224,30 @@ def test_the_grid_of_a_heat_map_suits_field_and_card(extent, size) -> None:
     assert grid.size in (size, size // 2)
     assert (grid.size == size) == (min(extent) >= 3 * size)
     count = len(Tiling(size=grid.size).corners(*extent, grid.stride))
-    assert count <= MOST_TILES or grid.stride == grid.size
+    assert count * grid.size**2 <= MOST_TILES * size**2 or grid.stride == grid.size
+
+
+@pytest.mark.parametrize(
+    ("extent", "size", "stride"),
+    [
+        ((256, 256), 64, 16),
+        ((512, 512), 64, 16),
+        ((1080, 1080), 64, 32),
+        ((9000, 9000), 256, 256),
+        ((100, 900), 32, 8),
+    ],
+)
+def test_a_heat_map_uses_the_smallest_tiles_the_model_learnt_from(extent, size, stride) -> None:
+    made = small_model(tiling=Tiling(size=256)).card
+    card = made.model_copy(update={"training": {"tile_sizes": [128, 64, "8", -3, None]}})
+    assert learnt_sizes(card) == [64, 128, 256]
+    assert heat_grid(card, extent) == TileGrid(size, stride)
+
+
+def test_sizes_that_a_damaged_card_tells_are_passed_over() -> None:
+    made = small_model(tiling=Tiling(size=256)).card
+    for told in ("64", 64, None, {"64": 1}):
+        assert learnt_sizes(made.model_copy(update={"training": {"tile_sizes": told}})) == [256]
 
 
 def test_parts_of_a_run_count_in_percent_and_close_with_it() -> None:
