@@ -3,9 +3,9 @@
 *Which stain*: of the mechanisms that change one stain only, every compound well at the top dose is asked for
 its mechanism by name; right is a well whose largest Shapley share is that of the stain that was changed.
 
-*Where*: in fields of which one side, or every other cell, responds, the heat map is averaged over blocks of
-half a tile. A block responds if most of its cells' pixels belong to responding cells; one with hardly a cell
-is left out. Counted is the area under the ROC curve of heat against response.
+*Where*: in fields of which one side, or every other cell, responds, the heat map is averaged over blocks
+nearly as wide as a cell. A block responds if most of its cells' pixels belong to responding cells; one with
+hardly a cell is left out. Counted is the area under the ROC curve of heat against response.
 
 Plates are simulated with seeds not used in training and encoded with wells and control types only. The same
 is done with random weights of the same architecture.
@@ -42,6 +42,8 @@ FIRST_SEED = 90_001
 """First seed of the plates; training plates use seeds below 10 000."""
 
 TOP_DOSE = 30.0
+BLOCK = 64
+"""Side of the blocks in which heat and response are compared, pixels: a little less than a cell is wide."""
 FEWEST_CELLS = 0.05
 """Share of a block that must be covered by cells."""
 
@@ -99,11 +101,10 @@ def heat_of_responding(plate: PartialPlate, model: Model) -> pd.DataFrame:
         truth = plate.truth(str(site))
         places = found.scores.tiles.positions
         by_tile = [truth[y : y + size, x : x + size] for y, x, size in places.tolist()]
-        half = int(places[0, 2]) // 2
         blocks = [
-            (slice(y, y + half), slice(x, x + half))
-            for y in range(0, truth.shape[0] - half + 1, half)
-            for x in range(0, truth.shape[1] - half + 1, half)
+            (slice(y, y + BLOCK), slice(x, x + BLOCK))
+            for y in range(0, truth.shape[0] - BLOCK + 1, BLOCK)
+            for x in range(0, truth.shape[1] - BLOCK + 1, BLOCK)
         ]
         heat = heat_at_pixels(found)
         values = np.array([heat[block].mean() for block in blocks])

@@ -98,8 +98,15 @@ class Taught:
         """Whether something was taught by this name, in whatever spelling."""
         return name.casefold() in self.texts or read_phrase(name) in self.phrases
 
-    def knows(self, text: str) -> bool:
+    def knows(self, text: str, fewest: int = 1) -> bool:
         """Whether a text was taught, or speaks of something taught in words of which half are known.
+
+        Parameters
+        ----------
+        text : str
+        fewest : int
+            Of its words that must be known. Of a free text one word of a longer name is not enough:
+            *mitochondria* may be anything of theirs.
 
         Examples
         --------
@@ -112,9 +119,11 @@ class Taught:
             return True
         if text.casefold() in self.texts:
             return True
+        if read_phrase(words) in self.phrases:
+            return True
         own = _concepts(words)
         known = own & (self.concepts | self.common)
-        return bool(own & self.concepts) and len(known) >= KNOWN_WORDS * len(own)
+        return bool(own & self.concepts) and len(known) >= max(fewest, KNOWN_WORDS * len(own))
 
 
 _STRUCTURE = re.compile(r"[=#\[\]()@\\/]\S|^[A-Za-z0-9]{25,}$")
@@ -176,7 +185,9 @@ def fitted(wording: Wording, taught: Taught | None, templates: PromptTemplates, 
 
 
 def _is_familiar(taught: Taught, wording: Wording, on: Sequence[Prompt]) -> bool:
-    if wording.kind != "mechanism" or not wording.recognised:
+    if wording.kind == "free":
+        return taught.knows(wording.text, fewest=2)
+    if wording.kind != "mechanism":
         return is_familiar(taught, wording)
     # The tables tell CDK4 from CDK9: that both are kinases of cyclins does not make one known by the other.
     compounds = [prompt for prompt in on if prompt.kind == "compound"]

@@ -236,6 +236,14 @@ def test_a_mechanism_is_not_known_by_another_of_the_same_family(text):
     assert read("inhibitor of CDK9", taught=taught).familiar
 
 
+def test_one_word_of_a_name_makes_no_free_text_known():
+    taught = Taught.of({"uncoupler": ["mitochondrial uncoupler"], "actin": ["loss of actin fibres"]})
+    assert read("mitochondria", taught=taught).kind == "free"
+    assert not read("mitochondria", taught=taught).familiar
+    assert read("actin fibres gone", taught=taught).familiar
+    assert read("mitochondria", taught=Taught.of({"a": ["mitochondria"]})).familiar
+
+
 def test_one_compound_of_a_mechanism_does_not_make_it_known():
     assert not read(TUBULIN, taught=Taught.of({"one": ["colchicine"], "two": ["sucrose"]})).familiar
 
