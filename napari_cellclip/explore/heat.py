@@ -36,7 +36,7 @@ class Heat:
     Attributes
     ----------
     values : ndarray of float32 (h, w)
-        Mean over the tiles that cover a place; NaN where none does.
+        Mean over the tiles that cover a place, those whose middle is near counting more; NaN where none does.
     shape : tuple of int
         Height and width of the field in pixels.
     """
@@ -144,6 +144,9 @@ def iter_explain_field(
 def heat_map(scores: TileScores, *, longest: int = HEAT_CELLS) -> Heat:
     """Lay scores of tiles over their field, averaged where tiles overlap.
 
+    Along each side of the field a tile counts fully at its middle and not at all at its edge, so that the map
+    has no steps where tiles begin.
+
     Parameters
     ----------
     scores : TileScores
@@ -155,7 +158,7 @@ def heat_map(scores: TileScores, *, longest: int = HEAT_CELLS) -> Heat:
     factor = max(1.0, max(shape) / longest)
     positions = scores.tiles.positions
     rows, columns = (
-        _coverage(positions[:, axis], positions[:, 2], extent, max(1, round(extent / factor)))
+        _weights(positions[:, axis], positions[:, 2], extent, max(1, round(extent / factor)))
         for axis, extent in enumerate(shape)
     )
     weight = rows.T @ columns
@@ -165,11 +168,10 @@ def heat_map(scores: TileScores, *, longest: int = HEAT_CELLS) -> Heat:
     return Heat(values.astype(np.float32), (shape[0], shape[1]))
 
 
-def _coverage(
+def _weights(
     first: NDArray[np.int64], size: NDArray[np.int64], extent: int, cells: int
 ) -> NDArray[np.float64]:
-    """Share of each cell (columns) along one side of the field that each tile (rows) covers."""
-    edges = np.linspace(0, extent, cells + 1)
-    low = np.maximum(edges[:-1], first[:, None])
-    high = np.minimum(edges[1:], (first + size)[:, None])
-    return np.maximum(0.0, high - low) / (extent / cells)
+    """What each tile (rows) counts in each cell (columns) along one side of the field."""
+    middles = (np.arange(cells) + 0.5) * (extent / cells)
+    half = size[:, None] / 2
+    return np.asarray(np.maximum(0.0, 1.0 - np.abs(middles - first[:, None] - half) / half), np.float64)

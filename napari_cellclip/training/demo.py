@@ -136,7 +136,7 @@ def iter_demo_model(
         BUNDLED if out == BUNDLED_MODEL else out / BUNDLED.name, model=written.card_hash
     )
     if shuffled is not None:
-        other = yield from _train_head(shuffle_captions(bags, recipe.seed), recipe, words)
+        other = yield from _train_head(shuffle_captions(bags, recipe.shuffle), recipe, words)
         save_model(shuffled, card.model_copy(update={"name": "demo-shuffled"}), encoder, other, words)
         clock.stop("head with shuffled captions")
 
@@ -265,12 +265,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, default=usual.head.epochs, help="of the head")
     parser.add_argument("--loss", choices=("cwcl", "clip"), default=usual.head.loss)
     parser.add_argument("--seed", type=int, default=usual.seed)
+    parser.add_argument("--shuffle-seed", type=int, default=usual.shuffle, help="of the shuffled captions")
     parser.add_argument("--workers", type=int, help="processes of the simulation")
     given = parser.parse_args(arguments)
     recipe = replace(
         usual,
         seed=given.seed,
         plates=given.plates,
+        shuffle=given.shuffle_seed,
         encoder=replace(usual.encoder, steps=given.steps),
         head=replace(usual.head, epochs=given.epochs, loss=given.loss),
     )

@@ -45,6 +45,8 @@ class Recipe:
         Stage 2.
     head : TrainingConfig
         Stage 3.
+    shuffle : int
+        Seed of the captions exchanged between wells, where a head is trained on those for comparison.
     """
 
     seed: int = 1
@@ -64,6 +66,7 @@ class Recipe:
     words: int = 1500
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     head: TrainingConfig = field(default_factory=lambda: HEAD)
+    shuffle: int = 1
 
 
 def base_card(recipe: Recipe) -> ModelCard:

@@ -67,16 +67,20 @@ def screen_with(controls) -> SimpleNamespace:
     st.lists(st.tuples(st.integers(-6, 39), st.integers(-6, 39)), min_size=1, max_size=6),
     st.data(),
 )
-def test_the_map_is_the_mean_of_the_tiles_that_cover_a_pixel(shape, size, places, data) -> None:
+def test_the_map_is_the_mean_of_the_tiles_over_a_pixel_the_nearest_counting_most(
+    shape, size, places, data
+) -> None:
     values = data.draw(st.lists(st.floats(-9, 9), min_size=len(places), max_size=len(places)))
     heat = heat_map(scored(places, size, shape, values), longest=64)
     total, count = np.zeros(shape), np.zeros(shape)
     for (row, column), value in zip(places, values, strict=True):
-        inside = (slice(max(0, row), max(0, row + size)), slice(max(0, column), max(0, column + size)))
-        total[inside] += value
-        count[inside] += 1
+        for y in range(max(0, row), min(shape[0], row + size)):
+            for x in range(max(0, column), min(shape[1], column + size)):
+                near = [1 - abs(2 * (at + 0.5 - start) / size - 1) for at, start in ((y, row), (x, column))]
+                total[y, x] += near[0] * near[1] * value
+                count[y, x] += near[0] * near[1]
     assert heat.values.dtype == np.float32
-    wanted = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    wanted = np.where(count > 0, total / np.where(count > 0, count, 1), np.nan)
     np.testing.assert_allclose(heat.values, wanted, atol=1e-4)
     assert heat.placed() == {"scale": (1.0, 1.0), "translate": (0.0, 0.0)}
 
@@ -225,7 +229,7 @@ def test_a_field_is_explained_in_one_run(monkeypatch) -> None:
         room, "iter_control_tiles", lambda *a, **o: given_back(tuple(controls))(None, *a, **o)
     )
     screen = screen_with(controls)
-    screen.model, screen.card = model, SimpleNamespace(tiling=SimpleNamespace(size=8))
+    screen.model, screen.card = model, SimpleNamespace(tiling=SimpleNamespace(size=8), training={})
     plate = SimpleNamespace(site=lambda site: SimpleNamespace(shape=(16, 16)))
 
     def run(**options):
