@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from napari_cellclip.explore.concepts import Phrase, read_phrase
 from napari_cellclip.explore.wording import Prompt, Wording
@@ -67,8 +68,12 @@ class Taught:
 
     @classmethod
     def of_model(cls, model: Model) -> Taught | None:
-        """Read off the card of a model; ``None`` where there is no card, or it says nothing."""
-        return cls.of_card(getattr(getattr(model, "card", None), "training", None) or {})
+        """Read off the card of a model, once; ``None`` where there is no card, or it says nothing."""
+        card = getattr(model, "card", None)
+        known = _READ.get(model)
+        if known is None or known[0] is not card:
+            known = _READ[model] = (card, cls.of_card(getattr(card, "training", None) or {}))
+        return known[1]
 
     @classmethod
     def of(cls, groups: Mapping[str, Iterable[str]]) -> Taught:
@@ -125,6 +130,8 @@ class Taught:
         known = own & (self.concepts | self.common)
         return bool(own & self.concepts) and len(known) >= max(fewest, KNOWN_WORDS * len(own))
 
+
+_READ: WeakKeyDictionary[Model, tuple[object, Taught | None]] = WeakKeyDictionary()
 
 _STRUCTURE = re.compile(r"[=#\[\]()@\\/]\S|^[A-Za-z0-9]{25,}$")
 
