@@ -89,7 +89,8 @@ class Expansion:
         if not verbatim:
             prompts += self.typed(text, on=False)
             notes = notes or (f"Read as {best.name}.",)
-        return Wording(text, "mechanism", prompts, notes, best.name)
+        said = tuple(dict.fromkeys((best.name, *(name for entry in related for name in entry.texts))))
+        return Wording(text, "mechanism", prompts, notes, best.name, said)
 
     def target(self, text: str, genes: tuple[str, ...], sense: int) -> Wording:
         """What acts upon the products of these genes, in one sense."""

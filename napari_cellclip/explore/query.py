@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_cellclip.explore.answer import Answer
 from napari_cellclip.explore.calibrate import calibration_of, embedded
 from napari_cellclip.explore.direction import direction, summed
-from napari_cellclip.explore.familiarity import Taught, is_familiar
+from napari_cellclip.explore.familiarity import Taught, are_familiar
 from napari_cellclip.explore.filters import Filters
 from napari_cellclip.explore.terms import parse
 from napari_cellclip.explore.verdict import Part, conclude
@@ -99,7 +99,8 @@ def ask(
     if prompts is not None:
         sent = [p if isinstance(p, Prompt) else Prompt(p) for p in prompts]
         given = Wording(text, "free", tuple(p for p in sent if p.text.strip()))
-        given = replace(given, familiar=taught is None or is_familiar(taught, given))
+        familiar = taught is None or are_familiar(taught, given.prompts, screen.card.prompts)
+        given = replace(given, familiar=familiar)
         questions = [_Question(1.0, "sum", given)]
     else:
         terms, filters = parse(text)

@@ -66,6 +66,8 @@ class Wording:
         Sentences for the asker.
     recognised : str
         Name of what was recognised, ``"tubulin polymerisation inhibitor"``; empty for free text.
+    names : tuple of str
+        All names that the tables have for a mechanism that was recognised.
     familiar : bool
         ``False`` where it is known that the model was never taught such words.
     """
@@ -75,6 +77,7 @@ class Wording:
     prompts: tuple[Prompt, ...]
     notes: tuple[str, ...] = ()
     recognised: str = ""
+    names: tuple[str, ...] = ()
     familiar: bool = True
 
 

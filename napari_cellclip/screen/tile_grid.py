@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from napari_cellclip.model import ModelCard
 
 MOST_TILES = 200
-"""A heat map of more tiles of the card's size than this takes longer than it tells more; of smaller tiles it
-may have more, of as many pixels together."""
+"""A heat map of more tiles of the card's size than this takes longer than it tells more; of smaller tiles
+that a model learnt from it may have more, of as many pixels together."""
+MOST_SMALL = 8 * MOST_TILES
+"""Most tiles of any size."""
 TILE_SIZES = "tile_sizes"
 """Key of a card's ``training`` for the sides of tiles that the model learnt from beside those of the card."""
 SIDE_BY_SIDE = 3
@@ -51,7 +53,7 @@ def heat_grid(card: ModelCard, shape: tuple[int, int]) -> TileGrid:
     """Choose the grid of a heat map: overlapping tiles, the smallest the model learnt from and time allows.
 
     Where it learnt from tiles of one size only, and fewer than three fit side by side, they are cut half as
-    wide: on simulated fields such tiles told where cells respond, smaller ones did not (docs/explain.md).
+    wide, for then a map would tell no place from another. The head has not seen such tiles.
 
     Parameters
     ----------
@@ -60,13 +62,17 @@ def heat_grid(card: ModelCard, shape: tuple[int, int]) -> TileGrid:
     shape : tuple of int
         Height and width of the field, pixels.
     """
-    own = card.tiling.size
-    fitting = [size for size in learnt_sizes(card) if SIDE_BY_SIDE * size <= min(shape)]
-    sizes = fitting or [max(4, min(learnt_sizes(card)) // 2)]
+    own, learnt = card.tiling.size, learnt_sizes(card)
+    sizes = [size for size in learnt if SIDE_BY_SIDE * size <= min(shape)]
+    if not sizes:
+        few = len(learnt) > 1 and 2 * learnt[0] <= min(shape)
+        sizes = [learnt[0] if few else max(4, learnt[0] // 2)]
     for size in sizes:
-        for stride in (max(1, size // 4), size // 2):
+        # Small tiles cost less each; those that were not learnt from are no reason to draw more of them.
+        most = min(MOST_TILES * own**2 // size**2, MOST_SMALL) if size in learnt else MOST_TILES
+        for stride in (max(1, size // 4), size // 2, size):
             count = math.prod(-(-max(0, extent - size) // stride) + 1 for extent in shape)
-            if count * size**2 <= MOST_TILES * own**2:
+            if count <= most:
                 return TileGrid(size, stride)
     return TileGrid(sizes[-1], sizes[-1])
 

@@ -108,7 +108,7 @@ def balanced(bags: Sequence[Bag], *, inactive_share: float = 2.0) -> list[Bag]:
 
 
 def shuffle_captions(bags: Sequence[Bag], seed: int) -> list[Bag]:
-    """Hand every well the captions (and group) of another one: what is learnt from this is nothing."""
+    """Hand every bag the captions (and group) of another one: what is learnt from this is nothing."""
     order = np.random.default_rng(seed).permutation(len(bags))
     return [
         replace(bag, captions=bags[other].captions, group=bags[other].group)

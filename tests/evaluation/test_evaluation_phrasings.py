@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -81,3 +82,22 @@ def test_phrasings_give_the_same_mechanism_on_a_simulated_plate(tmp_path: Path) 
         share[expand] = table[table["set"] == "first"]["same"].mean()
     assert share[True] >= 0.95
     assert share[False] < 0.85
+
+
+def test_the_documentation_quotes_the_figures_that_were_measured(repository: Path) -> None:
+    text = (repository / "docs" / "words.md").read_text(encoding="utf-8")
+    measured = json.loads((repository / "docs" / "words.json").read_text(encoding="utf-8"))
+    assert measured["model"]["card"] == load_model("demo").card.card_hash
+    expanded, typed = measured["recognised and expanded"], measured["as typed"]
+    assert expanded["figures"]["same mechanism as its name"] >= 0.95
+    for name, row in (
+        ("same mechanism as its name", "same mechanism as by name"),
+        ("mechanism meant", "the mechanism meant"),
+    ):
+        before, after = (100 * part["figures"][name] for part in (typed, expanded))
+        (line,) = [line for line in text.splitlines() if line.startswith(f"| {row} |")]
+        assert f"{before:.1f} %" in line
+        assert f"{after:.1f} %" in line
+    assert f"{100 * expanded['figures']['same mechanism as its name, second set']:.1f} % (this fails" in text
+    for failed in expanded["failed"]:
+        assert f"*{failed}*" in text

@@ -213,6 +213,20 @@ def test_the_documentation_quotes_the_figures_that_were_measured() -> None:
         assert found["n"] == int(n)
 
 
+def test_figures_with_a_reference_and_of_other_permutations_are_those_measured() -> None:
+    text = (DOCS / "calibration.md").read_text(encoding="utf-8")
+    figures = json.loads((DOCS / "calibration_reference.json").read_text(encoding="utf-8"))["figures"]
+    rows = re.findall(r"^\| ([^|`]+) \| ([\d.]+) \| ([\d.]+) to ([\d.]+) \|$", text, re.MULTILINE)
+    assert len(rows) == 10
+    for name, *said in rows:
+        assert [f"{100 * figures[name][k]:.1f}" for k in ("value", "low", "high")] == said, name
+    others = json.loads((DOCS / "calibration_permuted.json").read_text(encoding="utf-8"))["figures"]
+    for rate, among in (("at 5 %", "3.3 and 3.3 %"), ("at 10 %", "6.7 and 6.1 %")):
+        assert " and ".join(f"{100 * others[f'shuffle seed {n}'][rate]:.1f}" for n in (2, 3)) + " %" == among
+        assert among in " ".join(text.split())
+        assert f"{100 * np.mean([one[rate] for one in others.values()]):.1f}" in text
+
+
 def test_the_verb_explains_itself() -> None:
     told = CliRunner().invoke(app, ["evaluate", "query", "--help"])
     assert told.exit_code == 0

@@ -11,8 +11,9 @@ import pytest
 from napari_cellclip.explore import annotate_all, ask, describe, like
 from napari_cellclip.explore.blocks import Blocks
 from napari_cellclip.explore.calibrate import Reference
-from napari_cellclip.explore.familiarity import Taught, is_familiar
-from napari_cellclip.explore.wording import Prompt, Wording
+from napari_cellclip.explore.familiarity import Taught, are_familiar
+from napari_cellclip.explore.wording import Prompt, word
+from napari_cellclip.model.prompts import PromptTemplates
 from napari_cellclip.vocabulary import CellClipError
 
 DIM = 24
@@ -173,7 +174,8 @@ def test_words_a_model_was_never_taught_cannot_match(planted) -> None:
     assert any("never taught these words: 'asdf'" in note for note in answer.notes)
     assert answer.scores["score"].notna().all()
     assert answer.treatments_table["q"].isna().all()
-    assert ask(screen, "loss of actin", prompts=["there"]).match is True
+    screen.card.training = {"taught": {"a": ["there"], "b": ["tubulin inhibitor"]}}
+    assert ask(screen, "asdf", prompts=["there"]).match is True  # what is sent counts, not what was typed
 
 
 def test_what_is_familiar() -> None:
@@ -185,10 +187,26 @@ def test_what_is_familiar() -> None:
     assert taught.knows("nocodazole")
     assert not taught.knows("an inhibitor of something else")
     assert taught.knows("U2OS cells treated with SMILES: COc1ccc2nc(cc2c1)=O")
-    assert Taught.of_card({}) is None
+    templates = PromptTemplates()
     sent = (Prompt("nocodazole", weight=0.2), Prompt("asdf"))
-    assert not is_familiar(taught, Wording("asdf", "free", sent))
-    assert is_familiar(taught, Wording("asdf", "free", (*sent, Prompt("nocodazole"))))
+    assert not are_familiar(taught, sent, templates)
+    assert are_familiar(taught, (*sent, Prompt("nocodazole")), templates)
+    assert not are_familiar(taught, (Prompt("nocodazole", on=False), Prompt("asdf")), templates)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{}, {"a": 5}, {"a": None}, {"a": "nocodazole"}, {"a": ["  ", ""]}, ["nocodazole"], 7, {"a": [1, None]}],
+)
+def test_cards_that_tell_nothing_of_use_are_as_good_as_silent(told) -> None:
+    assert Taught.of_card({"taught": told}) is None
+
+
+def test_an_empty_text_makes_nothing_known() -> None:
+    taught = Taught.of_card({"taught": {"a": ["  "], "b": ["nocodazole"]}})
+    assert taught is not None
+    for text in ("EGFR inhibitor", "asdf", "erlotinib"):
+        assert not word(text, templates=PromptTemplates(), annotations=(), taught=taught).familiar
 
 
 def test_a_reference_is_a_share_of_wrong_pairs_rounded_up() -> None:

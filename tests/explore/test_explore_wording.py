@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rdkit import Chem
 
-from napari_cellclip.explore.familiarity import Taught
+from napari_cellclip.explore.familiarity import Taught, are_familiar
 from napari_cellclip.explore.library import name_key
 from napari_cellclip.explore.structure import check_structure, is_like_structure
 from napari_cellclip.explore.wording import LONGEST, Wording, word
@@ -242,6 +242,37 @@ def test_one_word_of_a_name_makes_no_free_text_known():
     assert not read("mitochondria", taught=taught).familiar
     assert read("actin fibres gone", taught=taught).familiar
     assert read("mitochondria", taught=Taught.of({"a": ["mitochondria"]})).familiar
+
+
+@pytest.mark.parametrize(
+    ("text", "familiar"),
+    [
+        (T.for_compound("nocodazole"), True),
+        (T.for_compound("nocodazole", NOCODAZOLE), True),
+        (T.for_mechanism("CDK9 inhibitor"), True),
+        (T.for_knockout("BRD4"), True),
+        (T.for_compound("asdf"), False),
+        (T.for_knockout("CDK4"), False),
+        ("CDK4 inhibitor", False),
+        ("CDK9 activator", False),
+        ("CDK4 knockout", False),
+        ("BRD4 knockout", True),
+        ("DMSO", True),
+    ],
+)
+def test_what_was_taught_is_known_in_the_card_s_sentences_too_and_its_cousins_are_not(text, familiar):
+    taught = Taught.of({"cdk": ["CDK9 inhibitor"], "bet": ["BRD4"], "tubulin": ["nocodazole", NOCODAZOLE]})
+    assert read(text, taught=taught).familiar is familiar
+    prompts = read(text, taught=taught).prompts
+    if text != "DMSO":
+        assert are_familiar(taught, prompts, T) is familiar
+
+
+def test_a_mechanism_is_asked_by_the_name_that_was_taught_whichever_it_is():
+    taught = Taught.of({"a": ["taxane"], "b": ["sucrose"]})
+    wording = read("microtubule stabiliser", taught=taught)
+    assert wording.familiar
+    assert [prompt.text for prompt in wording.prompts if prompt.on] == [T.for_mechanism("taxane")]
 
 
 def test_one_compound_of_a_mechanism_does_not_make_it_known():
