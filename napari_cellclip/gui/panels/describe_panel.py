@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,7 @@ class DescribePanel(QWidget):
         self.save = QPushButton("Save …")
         self.save.setToolTip("Write this table as CSV")
         self.state = QLabel()
+        self.state.setTextFormat(Qt.TextFormat.RichText)
         self.state.setWordWrap(True)
         self.table = QTableWidget()
         self.table.setAccessibleName("Words")
@@ -158,7 +160,7 @@ class DescribePanel(QWidget):
             named = int((shown["term"] != "").sum())
             text = f"<b>A word stands out for {named} of {counted(len(shown), 'treatment')}</b>"
         elif shown is not None:
-            text = " ".join([f"<b>{shown.verdict}</b>", *shown.notes])
+            text = " ".join([f"<b>{escape(shown.verdict)}</b>", *map(escape, shown.notes)])
         elif self.session.screen is not None and not len(self.session.selection):
             text = "Select wells, by a lasso on the map for example."
         else:
@@ -209,7 +211,7 @@ class DescribePanel(QWidget):
             self.session.said.emit(Task.DESCRIBE, sentence(error))
             self.vocabulary.setCurrentIndex(0)
         else:
-            self.state.setText(f"{counted(len(self._own), 'term')} of {path.name}")
+            self.state.setText(escape(f"{counted(len(self._own), 'term')} of {path.name}"))
 
     def _vocabulary_chosen(self, _index: int) -> None:
         if self.vocabulary.currentText() != OWN:
@@ -278,7 +280,7 @@ class DescribePanel(QWidget):
         for widget in (self.button, self.all_button, self.name):
             widget.setEnabled(work is None)
         if work is not None:
-            self.state.setText(f"{work.message} …")
+            self.state.setText(escape(f"{work.message} …"))
         else:
             self._selected(self.session.selection.ids)
             self._clusters_changed()

@@ -73,6 +73,7 @@ class QueryPanel(QWidget):
         self._make_verdict()
         self._make_editor()
         self.notes = QLabel()
+        self.notes.setTextFormat(Qt.TextFormat.PlainText)
         self.notes.setWordWrap(True)
         self.notes.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         layout = QVBoxLayout(self)
@@ -168,7 +169,7 @@ class QueryPanel(QWidget):
     def _make_editor(self) -> None:
         self.prompts = PromptTable()
         self.prompts.setFixedHeight(self.fontMetrics().lineSpacing() * 9)
-        self.use_platemap = QCheckBox("may name compounds of this plate")
+        self.use_platemap = QCheckBox("use the plate map")
         self.use_platemap.setChecked(True)
         self.use_platemap.setToolTip(
             "Word mechanisms with compounds that the plate map lists under them.\n"
