@@ -243,7 +243,7 @@ def fitted(wording: Wording, taught: Taught | None, templates: PromptTemplates, 
             Prompt(templates.for_mechanism(name, cell_line), 1 / len(others), "model card", "mechanism")
             for name in others
         ]
-    if not known or len(known) == len(on):
+    if not known or (not others and len(known) == len(on)):
         return wording
     keep = set(map(id, known))
     prompts = tuple(replace(p, on=p.on and id(p) in keep) for p in wording.prompts)

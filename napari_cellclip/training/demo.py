@@ -70,7 +70,7 @@ def iter_demo_model(
     recipe : Recipe
         Settings and seeds.
     shuffled : Path, optional
-        Also train a head with captions shuffled between wells, for comparison, and write it here.
+        Also train a head with captions shuffled between bags, for comparison, and write it here.
     workers : int, optional
         Processes of the simulation.
 

@@ -46,7 +46,7 @@ class Recipe:
     head : TrainingConfig
         Stage 3.
     shuffle : int
-        Seed of the captions exchanged between wells, where a head is trained on those for comparison.
+        Seed of the captions exchanged between bags, where a head is trained on those for comparison.
     """
 
     seed: int = 1

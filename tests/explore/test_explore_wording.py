@@ -11,10 +11,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rdkit import Chem
 
-from napari_cellclip.explore.familiarity import Taught, are_familiar
+from napari_cellclip.explore.familiarity import Taught, are_familiar, fitted
 from napari_cellclip.explore.library import name_key
 from napari_cellclip.explore.structure import check_structure, is_like_structure
-from napari_cellclip.explore.wording import LONGEST, Wording, word
+from napari_cellclip.explore.wording import LONGEST, Prompt, Wording, word
 from napari_cellclip.model.prompts import PromptTemplates
 from napari_cellclip.vocabulary.annotation_tables import install_annotations, installed_annotations
 from napari_cellclip.vocabulary.annotations import OWN_TABLE, references
@@ -273,6 +273,15 @@ def test_a_mechanism_is_asked_by_the_name_that_was_taught_whichever_it_is():
     wording = read("microtubule stabiliser", taught=taught)
     assert wording.familiar
     assert [prompt.text for prompt in wording.prompts if prompt.on] == [T.for_mechanism("taxane")]
+
+
+def test_as_many_unusual_names_as_there_were_prompts_are_sent_in_their_place():
+    plain = Wording(
+        "x", "mechanism", (Prompt(T.for_mechanism("x")),), (), "x", names=("x", "taxane", "wholly other")
+    )
+    found = fitted(plain, Taught.of({"a": ["taxane"]}), T, "")
+    assert [prompt.text for prompt in found.prompts if prompt.on] == [T.for_mechanism("taxane")]
+    assert "1 prompt is ticked off." in found.notes[-1]
 
 
 def test_one_compound_of_a_mechanism_does_not_make_it_known():
