@@ -104,7 +104,7 @@ def _terms(text: str, depth: int) -> list[Term]:
         if len(parts) > 1:
             out += [_nested(part, role, weight) for part in parts]
         elif words:
-            out.append(Term(weight, words, role))
+            out.append(Term(-abs(weight) if role == "not" else weight, words, role))
     return out
 
 

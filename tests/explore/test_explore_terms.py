@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from napari_cellclip.explore.filters import Dose, Filters, take_filters
@@ -159,6 +159,8 @@ WORDS = st.sampled_from(
 
 
 @settings(max_examples=150, deadline=None)
+@example("NOT -1*0")  # a weight of its own turns no NOT into a wish
+@example("A AND NOT -2*B")
 @given(st.one_of(st.text(max_size=60), st.lists(WORDS, max_size=14).map(" ".join)))
 def test_any_text_gives_terms_or_one_sentence(text):
     try:
