@@ -53,7 +53,7 @@ def import_features(
 
     Example: napari-cellclip import-features bray.h5 --captions captions.csv --out my-screen
     """
-    from napari_cellclip.screen.reference_features import import_reference_features
+    from napari_cellclip.screen.imports.published_features import import_reference_features
     from napari_cellclip.vocabulary import Stain, StainError
 
     order = []

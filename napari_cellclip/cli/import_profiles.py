@@ -53,8 +53,8 @@ def import_profiles(
 
     Example: napari-cellclip import-profiles BR*.csv.gz --annotations compounds.tsv --out my-screen
     """
-    from napari_cellclip.screen.profiles import import_profiles as run
-    from napari_cellclip.screen.profiles import import_report
+    from napari_cellclip.screen.imports.profiles import import_profiles as run
+    from napari_cellclip.screen.imports.profiles import import_report
 
     if reference not in ("controls", "all"):
         raise typer.BadParameter("wells to standardise on are 'controls' or 'all'", param_hint="--reference")

@@ -50,7 +50,7 @@ def card(name: NameArgument) -> None:
 
     Example: napari-cellclip models card cellclip
     """
-    from napari_cellclip.model.source import find_model
+    from napari_cellclip.model.weights.source import find_model
 
     print(find_model(name)[0].to_json(), end="")
 
@@ -74,9 +74,9 @@ def fetch(
 
     Example: napari-cellclip models fetch cellclip
     """
-    from napari_cellclip.model.hub import choose_revision, needed, readable, total_size
-    from napari_cellclip.model.hub_client import stated_licence
-    from napari_cellclip.model.source import Source, find_model
+    from napari_cellclip.model.weights.hub import choose_revision, needed, readable, total_size
+    from napari_cellclip.model.weights.hub_client import stated_licence
+    from napari_cellclip.model.weights.source import Source, find_model
 
     found, folder = find_model(name)
     if revision is not None:
@@ -135,7 +135,7 @@ def new(
 
     Example: napari-cellclip models new --encoder facebook/dinov2-small --out my-model
     """
-    from napari_cellclip.model.untrained import encoder_source, new_model
+    from napari_cellclip.model.new_model import encoder_source, new_model
 
     source = encoder_source(encoder, revision=revision)
     if source.repo:
@@ -155,8 +155,8 @@ def new(
 
 def facts(card: ModelCard, folder: Path | None) -> dict[str, Any]:
     """Return what ``models --json`` prints of one model."""
-    from napari_cellclip.model.hub import needed
-    from napari_cellclip.model.licences import is_accepted
+    from napari_cellclip.model.weights.hub import needed
+    from napari_cellclip.model.weights.licences import is_accepted
 
     files = needed(card)
     size = sum(one.file.size for one in files)
@@ -184,7 +184,7 @@ def ask_licence(card: ModelCard, accept_licence: bool) -> None:
     ModelError
         If it is not accepted.
     """
-    from napari_cellclip.model.licences import accept, is_accepted
+    from napari_cellclip.model.weights.licences import accept, is_accepted
     from napari_cellclip.vocabulary import ModelError
 
     if is_accepted(card):
@@ -205,7 +205,7 @@ def _known() -> list[tuple[ModelCard, Path | None]]:
 
 
 def _lines(row: dict[str, Any]) -> str:
-    from napari_cellclip.model.hub import readable
+    from napari_cellclip.model.weights.hub import readable
 
     size = readable(row["bytes"])
     if row["where"] != "huggingface.co":

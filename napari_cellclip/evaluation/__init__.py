@@ -6,22 +6,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_cellclip.evaluation.correction import Correction
-    from napari_cellclip.evaluation.embeddings import EmbeddingTable, read_embeddings
-    from napari_cellclip.evaluation.precision import average_precision, chance_precision
-    from napari_cellclip.evaluation.ranking import rank_both_ways
-    from napari_cellclip.evaluation.report import write_report
-    from napari_cellclip.evaluation.simulated_retrieval import evaluate
+    from napari_cellclip.evaluation.metrics.precision import average_precision, chance_precision
+    from napari_cellclip.evaluation.metrics.ranking import rank_both_ways
+    from napari_cellclip.evaluation.protocols.correction import Correction
+    from napari_cellclip.evaluation.protocols.embeddings import EmbeddingTable, read_embeddings
+    from napari_cellclip.evaluation.protocols.report import write_report
+    from napari_cellclip.evaluation.protocols.simulated_retrieval import evaluate
 
 _FILE_OF = {
-    "Correction": "correction",
-    "EmbeddingTable": "embeddings",
-    "average_precision": "precision",
-    "chance_precision": "precision",
-    "evaluate": "simulated_retrieval",
-    "rank_both_ways": "ranking",
-    "read_embeddings": "embeddings",
-    "write_report": "report",
+    "Correction": "protocols.correction",
+    "EmbeddingTable": "protocols.embeddings",
+    "average_precision": "metrics.precision",
+    "chance_precision": "metrics.precision",
+    "evaluate": "protocols.simulated_retrieval",
+    "rank_both_ways": "metrics.ranking",
+    "read_embeddings": "protocols.embeddings",
+    "write_report": "protocols.report",
 }
 """The protocols themselves are in files of their own name: ``evaluation.retrieval.retrieval`` and so on."""
 

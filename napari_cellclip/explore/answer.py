@@ -12,7 +12,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_cellclip.explore.wording import Prompt
+    from napari_cellclip.explore.wording.wording import Prompt
 
 JOIN = "|"
 """Between the ids of wells that were judged together; names of plates may hold spaces."""

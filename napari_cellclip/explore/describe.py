@@ -12,13 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.answer import JOIN
-from napari_cellclip.explore.calibrate import calibration_of, embedded
-from napari_cellclip.explore.direction import direction
-from napari_cellclip.explore.familiarity import Taught
-from napari_cellclip.explore.null import benjamini_hochberg
+from napari_cellclip.explore.calibration.calibration import calibration_of, embedded
+from napari_cellclip.explore.calibration.null import benjamini_hochberg
+from napari_cellclip.explore.calibration.verdict import null_of
 from napari_cellclip.explore.query import FDR, own_model, require_embeddings
-from napari_cellclip.explore.verdict import null_of
-from napari_cellclip.explore.wording import word
+from napari_cellclip.explore.wording.direction import direction
+from napari_cellclip.explore.wording.familiarity import Taught
+from napari_cellclip.explore.wording.wording import word
 from napari_cellclip.vocabulary import CellClipError
 from napari_cellclip.vocabulary.annotations import known_compounds, references
 

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.answer import Answer
-from napari_cellclip.explore.calibrate import calibration_of, embedded
-from napari_cellclip.explore.direction import direction, summed
-from napari_cellclip.explore.familiarity import Taught, are_familiar
-from napari_cellclip.explore.filters import Filters
-from napari_cellclip.explore.terms import parse
-from napari_cellclip.explore.verdict import Part, conclude
-from napari_cellclip.explore.wording import Prompt, Wording, word
+from napari_cellclip.explore.calibration.calibration import calibration_of, embedded
+from napari_cellclip.explore.calibration.verdict import Part, conclude
+from napari_cellclip.explore.wording.direction import direction, summed
+from napari_cellclip.explore.wording.familiarity import Taught, are_familiar
+from napari_cellclip.explore.wording.filters import Filters
+from napari_cellclip.explore.wording.terms import parse
+from napari_cellclip.explore.wording.wording import Prompt, Wording, word
 from napari_cellclip.vocabulary import CellClipError, ScreenError
 
 if TYPE_CHECKING:
@@ -43,9 +43,11 @@ def ask(
 ) -> Answer:
     """Rank the wells of a screen by how well they fit a text, and say whether any of them matches it.
 
-    The text is worded as the model was trained (:func:`napari_cellclip.explore.wording.word`), embedded, and
+    The text is worded as the model was trained (:func:`napari_cellclip.explore.wording.wording.word`),
+    embedded, and
     compared with every well. Scores are standardised by the negative controls of the same plate; replicate
-    wells of a treatment and dose are judged together (:mod:`napari_cellclip.explore.calibrate`). Names of
+    wells of a treatment and dose are judged together
+    (:mod:`napari_cellclip.explore.calibration.calibration`). Names of
     treatments say which wells are replicates and decide no score.
 
     Parameters
@@ -54,7 +56,7 @@ def ask(
         Encoded plates.
     text : str
         A mechanism, a compound, a gene or its knockout, a structure; with ``+``, ``-``, ``AND``, ``AND NOT``,
-        weights, doses and cell lines (:func:`napari_cellclip.explore.terms.parse`).
+        weights, doses and cell lines (:func:`napari_cellclip.explore.wording.terms.parse`).
     fdr : float
         Share of false discoveries that is accepted among the treatments said to match.
     prompts : sequence of str or Prompt, optional

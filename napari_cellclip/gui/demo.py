@@ -39,7 +39,7 @@ def open_window(
     """
     import napari
 
-    from napari_cellclip.gui.controller import controller_of
+    from napari_cellclip.gui.work.controller import controller_of
     from napari_cellclip.plates import PlateMap, find_platemap
 
     viewer = napari.Viewer(title="napari-cellclip · simulated plate", show_welcome_screen=False)
@@ -89,8 +89,8 @@ def picture(
     """
     from qtpy.QtWidgets import QApplication
 
-    from napari_cellclip.gui.controller import controller_of
-    from napari_cellclip.gui.wishes import Task
+    from napari_cellclip.gui.state.requests import Task
+    from napari_cellclip.gui.work.controller import controller_of
 
     viewer = open_window(plate, screen, query, size)
     session = controller_of(viewer).session

@@ -10,7 +10,6 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QSizePolicy, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
-from napari_cellclip.gui.controller import controller_of, is_plate_map
 from napari_cellclip.gui.panels.describe_panel import DescribePanel
 from napari_cellclip.gui.panels.explain_panel import ExplainPanel
 from napari_cellclip.gui.panels.footer import Footer
@@ -21,8 +20,9 @@ from napari_cellclip.gui.panels.plate_panel import PlatePanel
 from napari_cellclip.gui.panels.query_panel import QueryPanel
 from napari_cellclip.gui.panels.run_panel import RunPanel
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
-from napari_cellclip.gui.session import Session, session_of
-from napari_cellclip.gui.wishes import Task, Work
+from napari_cellclip.gui.state.requests import Task, Work
+from napari_cellclip.gui.state.session import Session, session_of
+from napari_cellclip.gui.work.controller import controller_of, is_plate_map
 
 if TYPE_CHECKING:
     import napari

@@ -9,7 +9,7 @@ from magicgui import magicgui
 from napari.utils.notifications import show_error, show_info
 
 from napari_cellclip.gui.settings import Settings, read_settings, write_settings
-from napari_cellclip.gui.workers import Latest, sentence
+from napari_cellclip.gui.work.workers import Latest, sentence
 from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ WELLS = (6, 12, 24, 48, 96, 384, 1536)
 
 
 def _session(viewer: Any) -> Any:
-    from napari_cellclip.gui.controller import controller_of
+    from napari_cellclip.gui.work.controller import controller_of
 
     return controller_of(viewer).session
 
@@ -54,7 +54,7 @@ def simulate_form(napari_viewer: "Viewer") -> "FunctionGui":
 
 def encode_form(napari_viewer: "Viewer") -> "FunctionGui":
     """Encode the open plate (the Run tab of the Explorer shows more)."""
-    from napari_cellclip.gui.wishes import RunPlan
+    from napari_cellclip.gui.state.requests import RunPlan
     from napari_cellclip.model import cards
 
     session = _session(napari_viewer)
@@ -79,7 +79,7 @@ def encode_form(napari_viewer: "Viewer") -> "FunctionGui":
 
 def export_form(napari_viewer: "Viewer") -> "FunctionGui":
     """Write the hit list (CSV, TSV) or the screen (AnnData, Parquet)."""
-    from napari_cellclip.gui.exports import export as write
+    from napari_cellclip.gui.work.exports import export as write
 
     session = _session(napari_viewer)
 

@@ -28,8 +28,8 @@ def simulated_plate() -> list[LayerData]:
         return read_plate(str(sample_plate()))
     viewer.window.add_plugin_dock_widget("napari-cellclip", "Explorer")
 
-    from napari_cellclip.gui.controller import controller_of
-    from napari_cellclip.gui.wishes import Task, Work
+    from napari_cellclip.gui.state.requests import Task, Work
+    from napari_cellclip.gui.work.controller import controller_of
 
     session = controller_of(viewer).session
 

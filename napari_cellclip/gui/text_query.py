@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-from napari_cellclip.gui.controller import controller_of
 from napari_cellclip.gui.panels.footer import Footer
 from napari_cellclip.gui.panels.header import Header
 from napari_cellclip.gui.panels.hits_panel import HitsPanel
 from napari_cellclip.gui.panels.query_panel import QueryPanel
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
-from napari_cellclip.gui.session import Session, session_of
+from napari_cellclip.gui.state.session import Session, session_of
+from napari_cellclip.gui.work.controller import controller_of
 
 if TYPE_CHECKING:
     import napari

@@ -9,44 +9,44 @@ from typing import TYPE_CHECKING, Any
 from napari_cellclip.model.llvm_clash import part_triton_from_mesa
 
 if TYPE_CHECKING:
-    from napari_cellclip.model.bundle import Model, resolve_device
     from napari_cellclip.model.card import EncoderCard, FileCard, ModelCard
-    from napari_cellclip.model.cellclip import CellCLIP, CellCLIPConfig
-    from napari_cellclip.model.encoders import ChannelEncoder
-    from napari_cellclip.model.intensity import IntensityScaling, IntensityStats
+    from napari_cellclip.model.encoders.channel_encoders import ChannelEncoder
+    from napari_cellclip.model.encoders.intensity import IntensityScaling, IntensityStats
+    from napari_cellclip.model.encoders.small_encoder import SmallEncoder
+    from napari_cellclip.model.encoders.tiling import Tiling
     from napari_cellclip.model.losses import LOSSES, clip_loss, contrastive, cwcl_loss, needs_bias
+    from napari_cellclip.model.model import Model, resolve_device
+    from napari_cellclip.model.network.cellclip import CellCLIP, CellCLIPConfig
+    from napari_cellclip.model.network.tokenizer import WordPieceTokenizer
+    from napari_cellclip.model.new_model import new_model
     from napari_cellclip.model.prompts import PromptTemplates
     from napari_cellclip.model.registry import cards
-    from napari_cellclip.model.small_encoder import SmallEncoder
-    from napari_cellclip.model.tiling import Tiling
-    from napari_cellclip.model.tokenizer import WordPieceTokenizer
-    from napari_cellclip.model.untrained import new_model
-    from napari_cellclip.model.weights import load_model, save_model
+    from napari_cellclip.model.weights.model_folders import load_model, save_model
 
 _FILE_OF = {
-    "CellCLIP": "cellclip",
-    "CellCLIPConfig": "cellclip",
-    "ChannelEncoder": "encoders",
+    "CellCLIP": "network.cellclip",
+    "CellCLIPConfig": "network.cellclip",
+    "ChannelEncoder": "encoders.channel_encoders",
     "EncoderCard": "card",
     "FileCard": "card",
-    "IntensityScaling": "intensity",
-    "IntensityStats": "intensity",
+    "IntensityScaling": "encoders.intensity",
+    "IntensityStats": "encoders.intensity",
     "LOSSES": "losses",
-    "Model": "bundle",
+    "Model": "model",
     "ModelCard": "card",
     "PromptTemplates": "prompts",
-    "SmallEncoder": "small_encoder",
-    "Tiling": "tiling",
-    "WordPieceTokenizer": "tokenizer",
+    "SmallEncoder": "encoders.small_encoder",
+    "Tiling": "encoders.tiling",
+    "WordPieceTokenizer": "network.tokenizer",
     "cards": "registry",
     "clip_loss": "losses",
     "contrastive": "losses",
     "cwcl_loss": "losses",
-    "load_model": "weights",
+    "load_model": "weights.model_folders",
     "needs_bias": "losses",
-    "new_model": "untrained",
-    "resolve_device": "bundle",
-    "save_model": "weights",
+    "new_model": "new_model",
+    "resolve_device": "model",
+    "save_model": "weights.model_folders",
 }
 
 __all__ = [

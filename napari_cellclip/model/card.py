@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from napari_cellclip.model.intensity import IntensityScaling
+from napari_cellclip.model.encoders.intensity import IntensityScaling
+from napari_cellclip.model.encoders.tiling import Tiling
 from napari_cellclip.model.prompts import PromptTemplates
-from napari_cellclip.model.tiling import Tiling
 from napari_cellclip.vocabulary import STAINS, ModelError, Stain
 
 CARD_FILE = "card.json"

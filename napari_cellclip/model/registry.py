@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from napari_cellclip.model.cache import cache_folder
 from napari_cellclip.model.card import CARD_FILE, EncoderCard, FileCard, ModelCard, read_card
-from napari_cellclip.model.intensity import IntensityScaling
-from napari_cellclip.model.tiling import Tiling
+from napari_cellclip.model.encoders.intensity import IntensityScaling
+from napari_cellclip.model.encoders.tiling import Tiling
+from napari_cellclip.model.weights.cache import cache_folder
 from napari_cellclip.vocabulary import ModelError, Stain
 
 PUBLISHED = "cellclip"

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_cellclip.plates.acquisition import Acquisition
-from napari_cellclip.plates.folder import is_tiff
 from napari_cellclip.plates.layouts import LAYOUTS, phenix
+from napari_cellclip.plates.layouts.folder import is_tiff
 from napari_cellclip.plates.layouts.name_pattern import Parsed, guess_pattern
 from napari_cellclip.plates.layouts.options import Options
 from napari_cellclip.plates.plate import Plate

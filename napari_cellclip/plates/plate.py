@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from napari_cellclip.plates.acquisition import Acquisition, Field, Problem
-from napari_cellclip.plates.images import Plane
+from napari_cellclip.plates.images.planes import Plane
 from napari_cellclip.plates.site import PixelFormat, Site
 from napari_cellclip.plates.stain_mapping import chosen_channels, map_stains
 from napari_cellclip.vocabulary import (

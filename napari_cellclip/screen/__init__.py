@@ -1,9 +1,9 @@
 """What has been encoded: the run from plate and model to disk, and the screen that opens without either."""
 
-from napari_cellclip.screen.profiles import import_profiles
+from napari_cellclip.screen.encode import encode, iter_encode
+from napari_cellclip.screen.imports.profiles import import_profiles
+from napari_cellclip.screen.imports.published_features import import_reference_features
 from napari_cellclip.screen.progress import Progress
-from napari_cellclip.screen.reference_features import import_reference_features
-from napari_cellclip.screen.run import encode, iter_encode
 from napari_cellclip.screen.screen import Screen
 
 __all__ = [

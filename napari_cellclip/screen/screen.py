@@ -12,12 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.screen import export
-from napari_cellclip.screen.cards import record_with
-from napari_cellclip.screen.labels import label_table, merged, perturbation, read_labels, write_labels
-from napari_cellclip.screen.plan import read_plan
-from napari_cellclip.screen.previews import Previews, composite
-from napari_cellclip.screen.record import PlateRecord, ScreenRecord
-from napari_cellclip.screen.shards import Shards
+from napari_cellclip.screen.storage.cards import record_with
+from napari_cellclip.screen.storage.labels import label_table, merged, perturbation, read_labels, write_labels
+from napari_cellclip.screen.storage.plan import read_plan
+from napari_cellclip.screen.storage.previews import Previews, composite
+from napari_cellclip.screen.storage.record import PlateRecord, ScreenRecord
+from napari_cellclip.screen.storage.shards import Shards
 from napari_cellclip.screen.wells import iter_embed_wells, read_wells, wells_path
 from napari_cellclip.vocabulary import Control, Perturbation, ScreenError, Stain, split_id
 

@@ -7,32 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_cellclip.training.ablation import ablate, iter_ablate
-    from napari_cellclip.training.bags import Bag, Caption
     from napari_cellclip.training.config import RunConfig, TrainingConfig, ValidationConfig
-    from napari_cellclip.training.heads import iter_fit
+    from napari_cellclip.training.data.bags import Bag, Caption
+    from napari_cellclip.training.data.screen_bags import bags_of
+    from napari_cellclip.training.data.splits import Split, folds, refuse_leakage, split_wells
+    from napari_cellclip.training.loop.heads import iter_fit
+    from napari_cellclip.training.loop.validation import Retrieval, retrieval, score_bags
     from napari_cellclip.training.runs import iter_train, train
-    from napari_cellclip.training.screen_bags import bags_of
-    from napari_cellclip.training.splits import Split, folds, refuse_leakage, split_wells
-    from napari_cellclip.training.validation import Retrieval, retrieval, score_bags
 
 _FILE_OF = {
-    "Bag": "bags",
-    "Caption": "bags",
-    "Retrieval": "validation",
+    "Bag": "data.bags",
+    "Caption": "data.bags",
+    "Retrieval": "loop.validation",
     "RunConfig": "config",
-    "Split": "splits",
+    "Split": "data.splits",
     "TrainingConfig": "config",
     "ValidationConfig": "config",
     "ablate": "ablation",
-    "bags_of": "screen_bags",
-    "folds": "splits",
+    "bags_of": "data.screen_bags",
+    "folds": "data.splits",
     "iter_ablate": "ablation",
-    "iter_fit": "heads",
+    "iter_fit": "loop.heads",
     "iter_train": "runs",
-    "refuse_leakage": "splits",
-    "retrieval": "validation",
-    "score_bags": "validation",
-    "split_wells": "splits",
+    "refuse_leakage": "data.splits",
+    "retrieval": "loop.validation",
+    "score_bags": "loop.validation",
+    "split_wells": "data.splits",
     "train": "runs",
 }
 

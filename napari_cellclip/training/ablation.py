@@ -13,16 +13,16 @@ import pandas as pd
 
 from napari_cellclip.model import Model, load_model
 from napari_cellclip.model.card import CARD_FILE
-from napari_cellclip.model.fingerprint import structure_in
+from napari_cellclip.model.network.fingerprint import structure_in
 from napari_cellclip.screen import Progress, Screen
 from napari_cellclip.screen.progress import finished
-from napari_cellclip.screen.store import write_whole
+from napari_cellclip.screen.storage.store import write_whole
 from napari_cellclip.training.config import RunConfig
-from napari_cellclip.training.parts import split_of
+from napari_cellclip.training.data.parts import split_of
+from napari_cellclip.training.data.screen_bags import bags_of
+from napari_cellclip.training.data.splits import Split
+from napari_cellclip.training.loop.validation import Retrieval, retrieval
 from napari_cellclip.training.runs import iter_train
-from napari_cellclip.training.screen_bags import bags_of
-from napari_cellclip.training.splits import Split
-from napari_cellclip.training.validation import Retrieval, retrieval
 from napari_cellclip.training.variants import ENCODER, PAPER, REMOVED, variants_of
 from napari_cellclip.vocabulary import CellClipError
 
@@ -43,7 +43,8 @@ def iter_ablate(
 
     All variants start from fresh weights, are trained on the same wells with the same settings but for what
     is varied, and are scored by cross-modal retrieval among the treatments of the same test part (see
-    `napari_cellclip.training.validation`). Only the seed of training changes between repetitions, never the
+    `napari_cellclip.training.loop.validation`). Only the seed of training changes between repetitions,
+    never the
     split. A variant that cannot be trained is told in its row and does not end the others; it is tried again
     next time.
 

@@ -10,10 +10,8 @@ from typing import Any
 
 from napari_cellclip.model import Model, PromptTemplates, load_model, save_model
 from napari_cellclip.model.card import CARD_FILE
-from napari_cellclip.model.fingerprint import structure_in
+from napari_cellclip.model.network.fingerprint import structure_in
 from napari_cellclip.screen import Progress, Screen
-from napari_cellclip.training.bags import Bag
-from napari_cellclip.training.checkpoints import partial_of
 from napari_cellclip.training.config import (
     RUN_FILE,
     DataConfig,
@@ -21,16 +19,18 @@ from napari_cellclip.training.config import (
     SplitConfig,
     TrainingConfig,
 )
-from napari_cellclip.training.curves import LOG_FILE, TENSORBOARD_FOLDER
-from napari_cellclip.training.distributed import processes
-from napari_cellclip.training.heads import iter_fit
-from napari_cellclip.training.parts import split_of
-from napari_cellclip.training.platemap_captions import FULL_ONLY
-from napari_cellclip.training.run_cards import card_of
-from napari_cellclip.training.screen_bags import bags_of
-from napari_cellclip.training.splits import Split
-from napari_cellclip.training.starts import base_of, starting_point
-from napari_cellclip.training.validation import score_bags
+from napari_cellclip.training.data.bags import Bag
+from napari_cellclip.training.data.parts import split_of
+from napari_cellclip.training.data.platemap_captions import FULL_ONLY
+from napari_cellclip.training.data.screen_bags import bags_of
+from napari_cellclip.training.data.splits import Split
+from napari_cellclip.training.loop.checkpoints import partial_of
+from napari_cellclip.training.loop.curves import LOG_FILE, TENSORBOARD_FOLDER
+from napari_cellclip.training.loop.distributed import processes
+from napari_cellclip.training.loop.heads import iter_fit
+from napari_cellclip.training.loop.run_cards import card_of
+from napari_cellclip.training.loop.starts import base_of, starting_point
+from napari_cellclip.training.loop.validation import score_bags
 from napari_cellclip.vocabulary import CellClipError
 
 CHECKPOINT = "checkpoint.pt"

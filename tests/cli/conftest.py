@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cli_terminal import succeed
+
+from tests.cli.cli_terminal import succeed
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_cellclip.evaluation.embeddings import EmbeddingTable, read_embeddings
+from napari_cellclip.evaluation.protocols.embeddings import EmbeddingTable, read_embeddings
 
 WIDTH = 24
 GENES = tuple(f"G{letter}" for letter in "ABCDEF")

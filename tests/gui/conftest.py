@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from toy_screens import FakeScreen, answer_for, projection_for, write_plate
 
-from napari_cellclip.gui.session import Session
+from napari_cellclip.gui.state.session import Session
 from napari_cellclip.plates import Plate, PlateMap, open_plate
+from tests.gui.toy_screens import FakeScreen, answer_for, projection_for, write_plate
 
 
 @pytest.fixture(scope="session")

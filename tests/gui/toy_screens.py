@@ -11,7 +11,7 @@ import pandas as pd
 import tifffile
 
 from napari_cellclip.explore import Answer, StainContributions
-from napari_cellclip.explore.wording import Prompt
+from napari_cellclip.explore.wording.wording import Prompt
 from napari_cellclip.plates import Plate, PlateMap
 from napari_cellclip.vocabulary import STAINS, Control, Kind, Perturbation, Stain, well_name
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from made_plates import PHENIX_CHANNELS, image, level, phenix_index
+
+from tests.plates.made_plates import PHENIX_CHANNELS, image, level, phenix_index
 
 
 @pytest.fixture

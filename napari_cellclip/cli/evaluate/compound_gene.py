@@ -56,7 +56,7 @@ def compound_gene(
 
     Example: napari-cellclip evaluate compound-gene my-screen --activities activities.csv --out figures
     """
-    from napari_cellclip.evaluation.compound_gene import compound_gene as run
+    from napari_cellclip.evaluation.protocols.compound_gene import compound_gene as run
 
     result = run(
         embeddings(sources, metadata, controls),

@@ -50,8 +50,8 @@ def cpjump1(
     """
     from dataclasses import replace
 
-    from napari_cellclip.evaluation.cpjump1 import SETTINGS, replicate_figures, study
-    from napari_cellclip.evaluation.cpjump1_tables import all_tables, figures_of, picture, table_of
+    from benchmarks.accuracy.cpjump1 import SETTINGS, replicate_figures, study
+    from benchmarks.accuracy.cpjump1_tables import all_tables, figures_of, picture, table_of
     from napari_cellclip.screen import import_profiles
 
     def say(text: str) -> None:

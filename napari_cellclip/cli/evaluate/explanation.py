@@ -38,8 +38,8 @@ def explanation(
 
     Example: napari-cellclip evaluate explanation --plates 5 --out figures
     """
-    from napari_cellclip.evaluation.explanation import explanation as run
-    from napari_cellclip.evaluation.random_weights import random_weights
+    from benchmarks.accuracy.explanation import explanation as run
+    from napari_cellclip.evaluation.protocols.random_weights import random_weights
     from napari_cellclip.model import load_model
 
     judged = load_model(model)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from napari_cellclip.evaluation.correction import Correction
-    from napari_cellclip.evaluation.embeddings import EmbeddingTable
+    from napari_cellclip.evaluation.protocols.correction import Correction
+    from napari_cellclip.evaluation.protocols.embeddings import EmbeddingTable
 
 OutOption = Annotated[
     Path,
@@ -126,8 +126,10 @@ SeedOption = Annotated[int, typer.Option("--seed", help="Of everything drawn at 
 
 
 def embeddings(sources: list[Path], metadata: Path | None, controls: str | None) -> EmbeddingTable:
-    """Read what is to be judged; see :func:`napari_cellclip.evaluation.embeddings.read_embeddings`."""
-    from napari_cellclip.evaluation.embeddings import read_embeddings
+    """Read what is to be judged; see
+    :func:`napari_cellclip.evaluation.protocols.embeddings.read_embeddings`.
+    """
+    from napari_cellclip.evaluation.protocols.embeddings import read_embeddings
 
     table = read_embeddings(sources, metadata)
     return table if controls is None else table.with_controls(controls)
@@ -135,7 +137,7 @@ def embeddings(sources: list[Path], metadata: Path | None, controls: str | None)
 
 def correction(method: str, kernel: str, components: int, scaler: str, batch: str) -> Correction:
     """Make a correction of what was typed; a word that is none is refused when it is applied."""
-    from napari_cellclip.evaluation.correction import Correction
+    from napari_cellclip.evaluation.protocols.correction import Correction
 
     return Correction(method, kernel, components, scaler, batch)  # type: ignore[arg-type]
 
@@ -151,9 +153,9 @@ def conclude(
 ) -> None:
     """Write the report of a protocol, print its figures to stdout and its files to stderr.
 
-    Parameters are those of :func:`napari_cellclip.evaluation.report.write_report`.
+    Parameters are those of :func:`napari_cellclip.evaluation.protocols.report.write_report`.
     """
-    from napari_cellclip.evaluation.report import write_report
+    from napari_cellclip.evaluation.protocols.report import write_report
 
     report = write_report(out, name, summary, table, figure, update_card=update_card)
     print(as_text(summary["figures"]))

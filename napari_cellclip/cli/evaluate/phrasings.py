@@ -37,7 +37,7 @@ def phrasings(
 
     Example: napari-cellclip evaluate phrasings --out figures
     """
-    from napari_cellclip.evaluation.phrasings import evaluate, report_of
+    from benchmarks.accuracy.phrasings import evaluate, report_of
     from napari_cellclip.model import load_model
 
     with tempfile.TemporaryDirectory() as scratch:

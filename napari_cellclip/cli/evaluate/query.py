@@ -61,9 +61,9 @@ def query(
 
     Example: napari-cellclip evaluate query --plates 20 --random-weights --out figures
     """
-    from napari_cellclip.evaluation.query import labelled_screen
-    from napari_cellclip.evaluation.query import query as run
-    from napari_cellclip.evaluation.query_calibration import Wells
+    from benchmarks.accuracy.query import labelled_screen
+    from benchmarks.accuracy.query import query as run
+    from benchmarks.accuracy.query_calibration import Wells
     from napari_cellclip.model import load_model
     from napari_cellclip.screen import Screen
 

@@ -46,8 +46,8 @@ def query_profiles(
     """
     from dataclasses import replace
 
-    from napari_cellclip.evaluation.cpjump1 import WORDS
-    from napari_cellclip.evaluation.query_profiles import query_profiles as run
+    from benchmarks.accuracy.cpjump1 import WORDS
+    from benchmarks.accuracy.query_profiles import query_profiles as run
     from napari_cellclip.screen import import_profiles
 
     settings = WORDS if steps is None else replace(WORDS, steps=steps)

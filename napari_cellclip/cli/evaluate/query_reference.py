@@ -41,10 +41,10 @@ def query_reference(
 
     Example: napari-cellclip evaluate query-reference my-model --plates 5
     """
-    from napari_cellclip.evaluation.blind_plates import blind_plates
-    from napari_cellclip.evaluation.query_calibration import Wells
-    from napari_cellclip.evaluation.query_plates import QueryPlate
-    from napari_cellclip.evaluation.query_reference import keep_reference, reference_of
+    from benchmarks.accuracy.query_calibration import Wells
+    from benchmarks.accuracy.query_plates import QueryPlate
+    from benchmarks.accuracy.query_reference import keep_reference, reference_of
+    from napari_cellclip.evaluation.protocols.blind_plates import blind_plates
     from napari_cellclip.model import load_model
 
     loaded = load_model(model)

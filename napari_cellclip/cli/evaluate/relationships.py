@@ -55,7 +55,7 @@ def relationships(
 
     Example: napari-cellclip evaluate relationships my-screen --known Reactome.csv --correct pca --out figures
     """
-    from napari_cellclip.evaluation.relationships import relationships as run
+    from napari_cellclip.evaluation.protocols.relationships import relationships as run
 
     result = run(
         embeddings(sources, metadata, controls),

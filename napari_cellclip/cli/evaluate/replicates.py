@@ -56,7 +56,7 @@ def replicates(
 
     Example: napari-cellclip evaluate replicates my-screen --correct sphering --out figures
     """
-    from napari_cellclip.evaluation.replicates import replicates as run
+    from napari_cellclip.evaluation.protocols.replicates import replicates as run
 
     result = run(
         embeddings(sources, metadata, controls),

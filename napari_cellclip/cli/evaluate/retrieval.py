@@ -56,9 +56,9 @@ def retrieval(
 
     Example: napari-cellclip evaluate retrieval my-screen --split compound --out figures
     """
-    from napari_cellclip.evaluation.embeddings import read_embeddings
-    from napari_cellclip.evaluation.retrieval import retrieval as run
-    from napari_cellclip.evaluation.selection import part_of_split
+    from napari_cellclip.evaluation.protocols.embeddings import read_embeddings
+    from napari_cellclip.evaluation.protocols.retrieval import retrieval as run
+    from napari_cellclip.evaluation.protocols.selection import part_of_split
 
     table = embeddings(sources, metadata, None)
     chosen, selection = (

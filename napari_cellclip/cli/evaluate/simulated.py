@@ -42,8 +42,8 @@ def simulated(
 
     Example: napari-cellclip evaluate simulated --plates 5 --seed 90001 --out figures
     """
-    from napari_cellclip.evaluation.simulated_retrieval import evaluate, report_of
-    from napari_cellclip.evaluation.simulated_table import as_table
+    from napari_cellclip.evaluation.protocols.simulated_retrieval import evaluate, report_of
+    from napari_cellclip.evaluation.protocols.simulated_table import as_table
     from napari_cellclip.model import load_model
 
     judged = load_model(model)

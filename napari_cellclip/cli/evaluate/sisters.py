@@ -74,7 +74,7 @@ def sisters(
 
     Example: napari-cellclip evaluate sisters my-screen --labels Metadata_genes --out figures
     """
-    from napari_cellclip.evaluation.sisters import sisters as run
+    from napari_cellclip.evaluation.protocols.sisters import sisters as run
 
     result = run(
         embeddings(sources, metadata, controls),

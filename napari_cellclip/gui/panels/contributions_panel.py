@@ -19,13 +19,13 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cellclip.gui.panels.stain_bars import BARS_ROLE, StainBarDelegate
-from napari_cellclip.gui.session import Session
-from napari_cellclip.gui.wells import counted
-from napari_cellclip.gui.wishes import Task, Work
+from napari_cellclip.gui.state.requests import Task, Work
+from napari_cellclip.gui.state.session import Session
+from napari_cellclip.gui.state.wells import counted
 from napari_cellclip.vocabulary import STAINS
 
 if TYPE_CHECKING:
-    from napari_cellclip.explore.explain import StainContributions
+    from napari_cellclip.explore.explanation.explain import StainContributions
 
 MOST_WELLS = 24
 """Wells explained at once: as many as fit a table, and the published head needs seconds for each."""

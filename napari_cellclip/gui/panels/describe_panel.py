@@ -24,10 +24,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cellclip.gui.panels.theme import tones
-from napari_cellclip.gui.session import Session
-from napari_cellclip.gui.wells import counted
-from napari_cellclip.gui.wishes import Task, Work
-from napari_cellclip.gui.workers import sentence
+from napari_cellclip.gui.state.requests import Task, Work
+from napari_cellclip.gui.state.session import Session
+from napari_cellclip.gui.state.wells import counted
+from napari_cellclip.gui.work.workers import sentence
 from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QScrollArea, QSplitter, QVBoxLayout, QWidget
 
 from napari_cellclip.gui.panels.contributions_panel import ContributionsPanel
 from napari_cellclip.gui.panels.tiles_panel import TilesPanel
-from napari_cellclip.gui.session import Session
+from napari_cellclip.gui.state.session import Session
 
 WIDE_LETTERS = 80
 """From this width on, in letters of the font, the two halves stand side by side."""

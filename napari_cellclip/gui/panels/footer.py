@@ -15,11 +15,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_cellclip.gui.exports import export, python_script
-from napari_cellclip.gui.session import Session
-from napari_cellclip.gui.wells import counted
-from napari_cellclip.gui.wishes import Task
-from napari_cellclip.gui.workers import sentence
+from napari_cellclip.gui.state.requests import Task
+from napari_cellclip.gui.state.session import Session
+from napari_cellclip.gui.state.wells import counted
+from napari_cellclip.gui.work.exports import export, python_script
+from napari_cellclip.gui.work.workers import sentence
 from napari_cellclip.vocabulary import CellClipError
 
 FORMATS = "Hit list (*.csv *.tsv);;AnnData (*.h5ad);;Parquet (*.parquet)"

@@ -8,9 +8,9 @@ from pathlib import Path
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from napari_cellclip.gui.session import Session
-from napari_cellclip.gui.wells import counted
-from napari_cellclip.gui.wishes import Task, Work
+from napari_cellclip.gui.state.requests import Task, Work
+from napari_cellclip.gui.state.session import Session
+from napari_cellclip.gui.state.wells import counted
 
 BADGE = "border-radius: 3px; padding: 1px 5px; background: #b25e00; color: white;"
 FIRST_STEP = "Drop a plate folder here, or press <b>Sample</b>."

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QVBoxLayo
 from napari_cellclip.gui.panels.stain_bars import BARS_ROLE, StainBarDelegate
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
-from napari_cellclip.gui.session import Session
+from napari_cellclip.gui.state.session import Session
 
 COLUMNS = (
     ("", "id"),

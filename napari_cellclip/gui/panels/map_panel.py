@@ -12,8 +12,8 @@ from napari_cellclip.gui.palette import ColourScale
 from napari_cellclip.gui.panels.map_view import MapView
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
-from napari_cellclip.gui.session import Session
-from napari_cellclip.gui.wishes import Task, Work
+from napari_cellclip.gui.state.requests import Task, Work
+from napari_cellclip.gui.state.session import Session
 
 METHODS = {"umap": "UMAP", "pca": "PCA"}
 HELP = (

@@ -24,7 +24,7 @@ from skimage.measure import points_in_poly
 
 from napari_cellclip.gui.panels.plate_view import mode_of
 from napari_cellclip.gui.panels.theme import SHOWN, tones
-from napari_cellclip.gui.selection import Mode
+from napari_cellclip.gui.state.selection import Mode
 
 POINTS_AT_MOST = 20_000
 DENSITY_BINS = 512
@@ -229,7 +229,7 @@ class MapView(GraphicsLayoutWidget):
         """Move names so that none covers another, as they are seen now."""
         if not self._labels:
             return
-        from napari_cellclip.explore.map_labels import place_labels
+        from napari_cellclip.explore.maps.map_labels import place_labels
 
         width, height = self.box.viewPixelSize()
         boxes = [label.boundingRect() for label in self._labels]

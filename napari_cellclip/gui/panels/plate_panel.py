@@ -13,8 +13,8 @@ from napari_cellclip.gui.palette import ColourScale
 from napari_cellclip.gui.panels.plate_view import PlateView, WellMark
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
-from napari_cellclip.gui.session import Session
-from napari_cellclip.gui.wells import edge_medians, grid_of, shape_of
+from napari_cellclip.gui.state.session import Session
+from napari_cellclip.gui.state.wells import edge_medians, grid_of, shape_of
 
 COLOURINGS = {"score": "Score", "cosine": "Cosine"}
 LEGEND = "− negative   + positive   ▨ no image"

@@ -12,7 +12,7 @@ from qtpy.QtGui import QBrush, QColor, QPainter, QPen
 from qtpy.QtWidgets import QGraphicsItem, QGraphicsScene, QGraphicsView, QRubberBand, QToolTip, QWidget
 
 from napari_cellclip.gui.panels.theme import SHOWN, tones
-from napari_cellclip.gui.selection import Mode
+from napari_cellclip.gui.state.selection import Mode
 from napari_cellclip.vocabulary import row_letters
 
 UNIT = 20.0

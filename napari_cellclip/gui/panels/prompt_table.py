@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 if TYPE_CHECKING:
-    from napari_cellclip.explore.wording import Prompt
+    from napari_cellclip.explore.wording.wording import Prompt
 
 PROMPT, WEIGHT, SOURCE = range(3)
 OWN = "typed"
@@ -93,7 +93,7 @@ class PromptTable(QTableWidget):
         self.valueChanged.emit(self.value())
 
     def _own(self, text: str) -> Prompt:
-        from napari_cellclip.explore.wording import Prompt
+        from napari_cellclip.explore.wording.wording import Prompt
 
         return Prompt(text, source=OWN)
 

@@ -22,8 +22,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cellclip.gui.panels.prompt_table import PromptTable
-from napari_cellclip.gui.session import Session
-from napari_cellclip.gui.wishes import Question, Task, Work
+from napari_cellclip.gui.state.requests import Question, Task, Work
+from napari_cellclip.gui.state.session import Session
 
 if TYPE_CHECKING:
     from napari_cellclip.explore import Answer

@@ -25,10 +25,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cellclip.gui.panels.stain_table import StainTable
-from napari_cellclip.gui.session import Session
 from napari_cellclip.gui.settings import read_settings
-from napari_cellclip.gui.wells import counted
-from napari_cellclip.gui.wishes import RunPlan, Task, Work
+from napari_cellclip.gui.state.requests import RunPlan, Task, Work
+from napari_cellclip.gui.state.session import Session
+from napari_cellclip.gui.state.wells import counted
 
 LISTED = 200
 
@@ -243,7 +243,7 @@ class RunPanel(QWidget):
         self.model.setCurrentIndex(max(0, self.model.findData("demo")))
 
     def _model_chosen(self) -> None:
-        from napari_cellclip.model.licences import is_accepted
+        from napari_cellclip.model.weights.licences import is_accepted
 
         card = self._cards.get(self.model.currentData())
         self.accept.setChecked(False)

@@ -9,7 +9,7 @@ import numpy as np
 from qtpy.QtCore import QBuffer, QIODevice, Qt
 from qtpy.QtGui import QImage, QPixmap
 
-from napari_cellclip.gui.session import Session
+from napari_cellclip.gui.state.session import Session
 from napari_cellclip.vocabulary import CellClipError
 
 CACHED = 2000

@@ -19,14 +19,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_cellclip.gui.session import Session
-from napari_cellclip.gui.wishes import Task, Work
+from napari_cellclip.gui.state.requests import Task, Work
+from napari_cellclip.gui.state.session import Session
 from napari_cellclip.vocabulary import split_id
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_cellclip.gui.reasons import Where
+    from napari_cellclip.gui.work.explanations import Where
 
 PICTURE = 56
 TILE_ROLE = Qt.ItemDataRole.UserRole
@@ -60,7 +60,7 @@ class TileStrip(QListWidget):
 
 def tile_pixmap(stains: NDArray[np.uint8]) -> QPixmap:
     """Composite of five stains, `PICTURE` pixels on its longer side."""
-    from napari_cellclip.screen.previews import composite
+    from napari_cellclip.screen.storage.previews import composite
 
     rgb = np.ascontiguousarray(composite(stains))
     height, width = rgb.shape[:2]
@@ -159,7 +159,7 @@ class TilesPanel(QWidget):
 
     def _compare(self, tile: int) -> None:
         """Show the control tiles that look most like a tile."""
-        from napari_cellclip.explore.tile_scores import nearest_control_tiles
+        from napari_cellclip.explore.explanation.tile_scores import nearest_control_tiles
 
         where = self.session.where
         self.controls.clear()

@@ -23,10 +23,10 @@ from napari_cellclip.plates.acquisition import (
     shape_for,
     strip_of,
 )
-from napari_cellclip.plates.folder import files_in, files_under
-from napari_cellclip.plates.images import TiffPlane
+from napari_cellclip.plates.images.planes import TiffPlane
+from napari_cellclip.plates.layouts.folder import files_in, files_under
 from napari_cellclip.plates.layouts.options import Options
-from napari_cellclip.plates.tables import read_table
+from napari_cellclip.plates.platemaps.tables import read_table
 from napari_cellclip.vocabulary import CellClipError, PlateError, normalise_well, parse_well, well_name
 
 _TABLE_NAME = re.compile(r".*load_?data.*\.csv(\.gz)?", re.IGNORECASE)

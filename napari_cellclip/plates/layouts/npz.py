@@ -19,11 +19,11 @@ from napari_cellclip.plates.acquisition import (
     require_fields,
     shape_for,
 )
-from napari_cellclip.plates.folder import files_under
-from napari_cellclip.plates.images import Plane
+from napari_cellclip.plates.images.npz import NpzPlane, npz_header, npz_keys
+from napari_cellclip.plates.images.planes import Plane
+from napari_cellclip.plates.layouts.folder import files_under
 from napari_cellclip.plates.layouts.options import Options
-from napari_cellclip.plates.npz_images import NpzPlane, npz_header, npz_keys
-from napari_cellclip.plates.reference_names import Dataset, ReferenceName, parse_reference_name
+from napari_cellclip.plates.layouts.published_names import Dataset, ReferenceName, parse_reference_name
 from napari_cellclip.vocabulary import PlateError, PlateMapError, parse_well
 
 LOOKED_AT = 20

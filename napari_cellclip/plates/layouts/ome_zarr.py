@@ -21,8 +21,8 @@ from napari_cellclip.plates.acquisition import (
     require_fields,
     shape_for,
 )
-from napari_cellclip.plates.folder import folders_in, inside
-from napari_cellclip.plates.images import ZarrPlane, zarr_shape
+from napari_cellclip.plates.images.planes import ZarrPlane, zarr_shape
+from napari_cellclip.plates.layouts.folder import folders_in, inside
 from napari_cellclip.plates.layouts.options import Options
 from napari_cellclip.vocabulary import (
     PLATE_SHAPES,

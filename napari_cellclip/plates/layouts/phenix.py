@@ -21,8 +21,8 @@ from napari_cellclip.plates.acquisition import (
     require_fields,
     shape_for,
 )
-from napari_cellclip.plates.folder import files_in, folders_in
-from napari_cellclip.plates.images import TiffPlane
+from napari_cellclip.plates.images.planes import TiffPlane
+from napari_cellclip.plates.layouts.folder import files_in, folders_in
 from napari_cellclip.plates.layouts.options import Options
 from napari_cellclip.plates.layouts.phenix_index import INDEX_NAMES, PhenixIndex, read_index
 from napari_cellclip.vocabulary import CellClipError, PlateError, well_name

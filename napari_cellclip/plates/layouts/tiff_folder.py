@@ -21,11 +21,11 @@ from napari_cellclip.plates.acquisition import (
     shape_for,
     strip_of,
 )
-from napari_cellclip.plates.folder import files_under, is_tiff
-from napari_cellclip.plates.images import Plane, TiffPlane, tiff_axes
+from napari_cellclip.plates.images.planes import Plane, TiffPlane, tiff_axes
+from napari_cellclip.plates.images.tiff_metadata import TiffAxes, TiffChannel
+from napari_cellclip.plates.layouts.folder import files_under, is_tiff
 from napari_cellclip.plates.layouts.name_pattern import NamePattern, Parsed, guess_pattern
 from napari_cellclip.plates.layouts.options import Options
-from napari_cellclip.plates.tiff_metadata import TiffAxes, TiffChannel
 from napari_cellclip.vocabulary import PlateError, parse_well
 
 MAX_TRIES = 20

@@ -17,10 +17,10 @@ from napari_cellclip.plates.acquisition import (
     shape_for,
     strip_of,
 )
-from napari_cellclip.plates.folder import folders_in
-from napari_cellclip.plates.images import ZarrPlane, zarr_shape
+from napari_cellclip.plates.images.planes import ZarrPlane, zarr_shape
+from napari_cellclip.plates.layouts.folder import folders_in
 from napari_cellclip.plates.layouts.options import Options
-from napari_cellclip.plates.tables import read_table
+from napari_cellclip.plates.platemaps.tables import read_table
 from napari_cellclip.vocabulary import CellClipError, PlateError, normalise_well, parse_well
 
 

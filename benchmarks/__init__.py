@@ -1,0 +1,1 @@
+"""Studies of accuracy and timings; not part of the package."""

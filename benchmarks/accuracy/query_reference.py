@@ -1,0 +1,47 @@
+"""Measuring a model's reference for its answers, and keeping it in its card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.accuracy.query_calibration import Bank, Wells, ask_layout, measure_reference
+from napari_cellclip.evaluation.protocols.report import update_scores
+from napari_cellclip.explore.calibration.calibration import REFERENCE, Reference
+from napari_cellclip.model import Model
+
+
+def reference_of(plates: Sequence[Wells], model: Model, data: str) -> Reference:
+    """Measure how often a model's texts fit treatments they do not describe.
+
+    Parameters
+    ----------
+    plates : sequence of Wells
+        With known answers; none of them may be asked in an evaluation that uses the reference.
+    model : Model
+        What embedded them.
+    data : str
+        Which plates they are, for the card.
+    """
+    bank = Bank.of(model)
+    answers = pd.concat([ask_layout(wells, bank) for wells in plates], ignore_index=True)
+    return measure_reference(answers, data)
+
+
+def keep_reference(folder: str | Path, reference: Reference, model: Model) -> None:
+    """Put a reference into the card of a model folder; the hashes of the card stay as they are."""
+    update_scores(
+        folder,
+        REFERENCE,
+        {
+            "data": reference.data,
+            "figures": {
+                "decoy": [round(float(p), 6) for p in reference.decoy],
+                "share": [round(float(p), 6) for p in reference.share],
+                "pairs": reference.pairs,
+            },
+            "model": {"name": model.card.name, "card": model.card.card_hash},
+        },
+    )

@@ -1,0 +1,1 @@
+"""Timings and memory, as ratios measured in one run."""

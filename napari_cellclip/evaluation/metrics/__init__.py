@@ -1,0 +1,1 @@
+"""Metrics: average precision, ranking, pairs, bootstrap intervals."""

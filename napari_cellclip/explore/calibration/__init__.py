@@ -1,0 +1,1 @@
+"""Calibrating scores: null distributions, p and q values, verdicts."""

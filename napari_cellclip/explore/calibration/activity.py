@@ -1,0 +1,79 @@
+"""Whether a treatment does anything at all, asked without a question."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+SHARE = 0.95
+"""Share of the background prompts' variance in whose axes wells are compared."""
+
+CONTROLS_AN_AXIS = 3
+"""Degrees of freedom needed for each axis."""
+
+
+def activity(
+    unit: NDArray[np.floating],
+    plates: NDArray[np.integer],
+    controls: NDArray[np.bool_],
+    bank: NDArray[np.floating],
+    rows: NDArray[np.intp],
+    starts: NDArray[np.intp],
+) -> NDArray[np.float64]:
+    """Test each block of wells against the negative controls of its plates (Hotelling's T², 1931).
+
+    Wells are compared along the principal axes of the background prompts, as many as hold 95 % of their
+    variance and as the controls allow. Means are taken plate by plate, the covariance is pooled over plates,
+    and the difference of a block's mean from its controls' is taken to be normal where nothing was done.
+
+    Parameters
+    ----------
+    unit : ndarray (n, E)
+        Unit embeddings of the wells.
+    plates : ndarray of int (n,)
+        Plate of each well.
+    controls : ndarray of bool (n,)
+        Negative controls.
+    bank : ndarray (B, E)
+        Unit embeddings of the background prompts.
+    rows, starts : ndarray of int
+        Wells of the blocks in compressed rows; see
+        :class:`napari_cellclip.explore.calibration.blocks.Blocks`.
+
+    Returns
+    -------
+    ndarray of float64 (T,)
+        The p of each block; NaN for blocks with a well on a plate without controls, and everywhere if there
+        are too few.
+    """
+    n_blocks = len(starts) - 1
+    n_plates = int(plates.max(initial=-1)) + 1
+    counts = np.bincount(plates[controls], minlength=n_plates).astype(float)
+    freedom = int(counts.sum() - (counts > 0).sum())
+    exact = np.asarray(bank, np.float64)
+    _, lengths, axes = np.linalg.svd(exact - exact.mean(axis=0), full_matrices=False)
+    shares = np.cumsum(lengths**2) / max(float((lengths**2).sum()), 1e-300)
+    dims = min(int(np.searchsorted(shares, SHARE)) + 1, freedom // CONTROLS_AN_AXIS)
+    if dims < 1 or not n_blocks:
+        return np.full(n_blocks, np.nan)
+    inside = np.asarray(unit, np.float64) @ axes[:dims].T
+    means = np.zeros((n_plates, dims))
+    np.add.at(means, plates[controls], inside[controls])
+    means /= np.where(counts > 0, counts, np.nan)[:, None]
+    apart = inside - means[plates]
+    own = apart[controls]
+    covariance = own.T @ own / freedom
+    if not np.linalg.cond(covariance) < 1e12:
+        return np.full(n_blocks, np.nan)
+    sizes = np.diff(starts)
+    mean = np.add.reduceat(apart[rows], starts[:-1], axis=0) / sizes[:, None]
+    distance = np.einsum("td,de,te->t", mean, np.linalg.inv(covariance), mean)
+    # A block shares the error of its plates' control means; wells of one plate share it fully.
+    block = np.repeat(np.arange(n_blocks), sizes)
+    pairs, here = np.unique(block * n_plates + plates[rows], return_counts=True)
+    shared = np.bincount(pairs // n_plates, weights=here**2 / counts[pairs % n_plates], minlength=n_blocks)
+    variance = 1 / sizes + shared / sizes**2
+    from scipy.stats import f
+
+    ratio = distance / variance * (freedom - dims + 1) / (freedom * dims)
+    return np.asarray(f.sf(ratio, dims, freedom - dims + 1), np.float64)

@@ -1,0 +1,175 @@
+"""Cosines of different plates and questions on one scale: robust, moderated standard scores.
+
+A plate has perhaps a dozen negative controls, and the median absolute deviation of a dozen values is a poor
+measure of their spread. It is therefore moderated, as variances of genes are (Smyth 2004,
+doi:10.2202/1544-6115.1027): the logarithm of a question's spread on a plate is drawn towards what the plate
+gives for background prompts, and towards what the question gives on the other plates, by as much as such
+logarithms are known to vary from chance alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_cellclip.explore.calibration.robust import (
+    FEWEST,
+    MAD_TO_SD,
+    NO_SPREAD,
+    Reference,
+    lack_of_controls,
+)
+
+LOG_MAD_VARIANCE = 1.36
+"""Variance of the logarithm of a MAD of n normal values, times n (asymptotic)."""
+
+
+@dataclass(frozen=True)
+class PlateScale:
+    """How spreads are moderated on the plates of one screen; depends on no question.
+
+    Attributes
+    ----------
+    plates : ndarray of int (n,)
+        Plate of each well.
+    references : ndarray of bool (n,)
+        Wells compared with: negative controls, or all wells of a plate that has too few.
+    base : ndarray of float64 (P,)
+        Mean logarithm of the spread of background prompts on each plate; NaN where nothing can be measured.
+    chance : ndarray of float64 (P,)
+        Variance of a log spread from the number of references alone.
+    common, special : float
+        Variance of log spreads between questions, and between plates for one question.
+    notes : tuple of str
+        A sentence for each plate that lacks controls.
+    """
+
+    plates: NDArray[np.intp]
+    references: NDArray[np.bool_]
+    base: NDArray[np.float64]
+    chance: NDArray[np.float64]
+    common: float
+    special: float
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        bank_cosines: NDArray[np.floating],
+        plates: NDArray[np.integer],
+        names: Sequence[str],
+        controls: NDArray[np.bool_],
+    ) -> PlateScale:
+        """Measure how spreads vary over plates and background prompts.
+
+        Parameters
+        ----------
+        bank_cosines : ndarray (n, B)
+            Of all wells with the background prompts; finite.
+        plates : ndarray of int (n,)
+            A position in `names`.
+        names : sequence of str
+            Plates.
+        controls : ndarray of bool (n,)
+            Negative controls.
+        """
+        n_plates = len(names)
+        codes = np.asarray(plates, np.intp)
+        counts = np.bincount(codes[controls], minlength=n_plates)
+        present = np.bincount(codes, minlength=n_plates)
+        logs = np.full((n_plates, bank_cosines.shape[1]), np.nan)
+        references = np.zeros(len(codes), bool)
+        notes = []
+        for plate in np.flatnonzero(present).tolist():
+            here = codes == plate
+            own = here & controls
+            spread = _spread(bank_cosines[own]) if counts[plate] >= FEWEST else np.zeros(1)
+            if not np.median(spread) > NO_SPREAD:
+                own = here
+                spread = _spread(bank_cosines[own]) if present[plate] >= FEWEST else np.zeros(1)
+                scored = bool(np.median(spread) > NO_SPREAD)
+                notes.append(lack_of_controls(names[plate], int(counts[plate]), scored=scored))
+                if not scored:
+                    continue
+            references |= own
+            logs[plate] = np.log(np.maximum(spread, NO_SPREAD))
+        used = np.bincount(codes[references], minlength=n_plates)
+        chance = LOG_MAD_VARIANCE / np.maximum(used, 1)
+        base = np.full(n_plates, np.nan)
+        measured = np.isfinite(logs).all(axis=1)
+        base[measured] = logs[measured].mean(axis=1)
+        common, special = _variances(logs[measured] - base[measured][:, None], chance[measured])
+        return cls(codes, references, base, chance, common, special, tuple(notes))
+
+    def __call__(self, cosine: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Standard scores of the wells for a question; NaN on plates that cannot be measured.
+
+        Parameters
+        ----------
+        cosine : ndarray (n,)
+            Of all wells with the question.
+        """
+        found = Reference.of(cosine[self.references], self.plates[self.references], len(self.base))
+        spread = np.exp(self._moderated(np.log(found.spread)))
+        return np.asarray((cosine - found.median[self.plates]) / spread[self.plates], np.float64)
+
+    def of_many(self, cosines: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Standard scores (n, B) for many questions at once, as calling the scale on each gives them."""
+        n_plates = len(self.base)
+        median = np.full((n_plates, cosines.shape[1]), np.nan)
+        logs = np.full_like(median, np.nan)
+        for plate in np.flatnonzero(np.isfinite(self.base)).tolist():
+            own = cosines[(self.plates == plate) & self.references]
+            median[plate] = np.median(own, axis=0)
+            spread = _spread(own)
+            logs[plate] = np.log(np.where(spread > NO_SPREAD, spread, np.nan))
+            median[plate][~(spread > NO_SPREAD)] = np.nan
+        spreads = np.exp(self._moderated(logs))
+        return np.asarray((cosines - median[self.plates]) / spreads[self.plates], np.float64)
+
+    def of_controls(
+        self, plate: int, cosines: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Median and moderated spread (..., B) of some controls (..., m, B) of a plate."""
+        median = np.median(cosines, axis=-2)
+        own = np.log(np.maximum(_spread(cosines), NO_SPREAD)) - self.base[plate]
+        chance = LOG_MAD_VARIANCE / cosines.shape[-2]
+        kept = (self.common + self.special) / max(self.common + self.special + chance, 1e-12)
+        return median, np.exp(self.base[plate] + kept * own)
+
+    def _moderated(self, logs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log spreads (P,) or (P, B) of questions after moderation; expected ones where there are none."""
+        column = (slice(None),) + (None,) * (logs.ndim - 1)
+        base, chance = self.base[column], self.chance[column]
+        own = logs - base
+        there = np.isfinite(own)
+        weight = np.where(there, 1 / (self.special + chance + 1e-12), 0.0)
+        # Normal-normal posterior means: first what all plates share, then what is left on each.
+        prior = 1 / max(self.common, 1e-12)
+        shared = (weight * np.where(there, own, 0)).sum(axis=0) / (weight.sum(axis=0) + prior)
+        kept = self.special / (self.special + chance + 1e-12)
+        left = np.where(there, kept * (np.where(there, own, 0) - shared), 0.0)
+        return np.asarray(base + shared + left, np.float64)
+
+
+def _spread(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """1.4826 MAD of each column (..., m, B)."""
+    exact = np.asarray(values, np.float64)
+    apart = np.abs(exact - np.median(exact, axis=-2, keepdims=True))
+    return np.asarray(MAD_TO_SD * np.median(apart, axis=-2), np.float64)
+
+
+def _variances(residuals: NDArray[np.float64], chance: NDArray[np.float64]) -> tuple[float, float]:
+    """Variance between questions, and between plates within a question, chance taken off."""
+    n = len(residuals)
+    if not residuals.size:
+        return 0.0, 0.0
+    mean = residuals.mean(axis=0)
+    special = 0.0
+    if n > 1:
+        special = max(float(((residuals - mean) ** 2).sum(axis=0).mean() / (n - 1) - chance.mean()), 0.0)
+    common = max(float((mean**2).mean() - (special + chance.mean()) / n), 0.0)
+    return common, special

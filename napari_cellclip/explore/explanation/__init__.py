@@ -1,0 +1,1 @@
+"""Explaining a score: stain contributions, match heat maps, tiles."""

@@ -1,0 +1,1 @@
+"""Maps of wells (PCA, UMAP) and the names of their clusters."""

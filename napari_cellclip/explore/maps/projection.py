@@ -1,0 +1,133 @@
+"""Maps of a screen: every embedded well a point in the plane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_cellclip.explore.maps.neighbours import nearest, unit_rows
+from napari_cellclip.vocabulary import CellClipError, ScreenError
+
+if TYPE_CHECKING:
+    from napari_cellclip.screen import Screen
+
+PLACING_NEIGHBOURS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """Where the wells lie on a map.
+
+    Attributes
+    ----------
+    ids : tuple of str
+        Well ids; wells without an embedding are not on the map.
+    xy : ndarray of float32 (n, 2)
+        Their places.
+    method : str
+        ``"pca"`` or ``"umap"``.
+    parameters : dict
+        Everything the places depend on besides the embeddings.
+    reference : ndarray of float32 (n, E)
+        Unit embeddings of the wells, for placing others.
+    """
+
+    ids: tuple[str, ...]
+    xy: NDArray[np.float32]
+    method: str
+    parameters: dict[str, Any]
+    reference: NDArray[np.float32] = field(repr=False)
+
+    def place(self, embeddings: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Place other wells on this map: the mean place of their nearest wells on it, weighted by 1 /
+        distance².
+
+        A well that is on the map already lands on its own place. The map itself does not change.
+
+        Parameters
+        ----------
+        embeddings : ndarray (m, E)
+            By the same model; need not be normalised.
+
+        Returns
+        -------
+        ndarray of float32 (m, 2)
+            NaN for rows that are not finite.
+
+        Raises
+        ------
+        CellClipError
+            If the embeddings have another length, or the map is empty.
+        """
+        embeddings = np.atleast_2d(np.asarray(embeddings, np.float32))
+        if not len(self.xy) or embeddings.shape[1] != self.reference.shape[1]:
+            raise CellClipError(
+                f"embeddings of length {embeddings.shape[1]} cannot be placed on a map of {len(self.xy)} "
+                f"wells with embeddings of length {self.reference.shape[1]}"
+            )
+        out = np.full((len(embeddings), 2), np.nan, np.float32)
+        good = np.isfinite(embeddings).all(axis=1)
+        if good.any():
+            k = min(PLACING_NEIGHBOURS, len(self.xy))
+            indices, distances = nearest(unit_rows(embeddings[good]), self.reference, k)
+            # 1e-3 is the rounding error of a chord between equal single-precision vectors.
+            weights = 1 / np.maximum(distances.astype(np.float64), 1e-3) ** 2
+            weights /= weights.sum(axis=1, keepdims=True)
+            out[good] = np.einsum("mk,mkd->md", weights, self.xy[indices])
+        return out
+
+
+def mapped_wells(screen: Screen) -> tuple[tuple[str, ...], NDArray[np.float32]]:
+    """Ids and unit embeddings of the wells that have one.
+
+    Raises
+    ------
+    ScreenError
+        If none has.
+    """
+    there = np.isfinite(screen.norms) & (screen.norms > 0)
+    if not there.any():
+        raise ScreenError(f"no well of screen {screen.name} has an embedding yet: encode it first")
+    ids = tuple(well for well, ok in zip(screen.well_ids, there, strict=True) if ok)
+    return ids, unit_rows(screen.embeddings[there])
+
+
+def pca_map(screen: Screen) -> Projection:
+    """Map wells by the first two principal components of their unit embeddings: instant, and the same every
+    time.
+
+    Parameters
+    ----------
+    screen : Screen
+        With at least one embedded well.
+
+    Returns
+    -------
+    Projection
+        ``parameters["explained"]`` are the shares of variance of the two axes.
+
+    Raises
+    ------
+    ScreenError
+        If no well has an embedding.
+    """
+    ids, unit = mapped_wells(screen)
+    xy, explained = principal_plane(unit)
+    return Projection(ids, xy, "pca", {"explained": explained}, unit)
+
+
+def principal_plane(points: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[float]]:
+    """First two principal components (n, 2), signs fixed, missing axes 0; and their shares of variance."""
+    centred = points - points.mean(axis=0, dtype=np.float64).astype(np.float32)
+    # E x E instead of an SVD of n x E: a million wells take as long as reading them.
+    values, vectors = np.linalg.eigh((centred.T @ centred).astype(np.float64))
+    axes = vectors[:, ::-1][:, :2]
+    axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])] < 0, -1.0, 1.0)
+    xy = np.zeros((len(points), 2), np.float32)
+    xy[:, : axes.shape[1]] = centred @ axes.astype(np.float32)
+    total = float(np.maximum(values, 0).sum())
+    shares = [float(max(v, 0)) / total if total > 0 else 0.0 for v in values[::-1][:2]]
+    return xy, shares + [0.0] * (2 - len(shares))

@@ -1,0 +1,150 @@
+"""UMAP of a screen: seeded, from exact neighbours, kept in the screen's folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from napari_cellclip.explore.maps.neighbours import nearest
+from napari_cellclip.explore.maps.projection import Projection, mapped_wells, principal_plane
+from napari_cellclip.vocabulary import ScreenError
+
+if TYPE_CHECKING:
+    from napari_cellclip.screen import Screen
+
+FEWEST_WELLS = 8
+"""Below this a neighbourhood graph has nothing to say that two principal components do not."""
+
+RECIPE = 1
+"""Raised when the same parameters would give other places, so that old maps are not taken for new ones."""
+
+
+def umap_map(screen: Screen, seed: int = 0, n_neighbors: int = 15, min_dist: float = 0.1) -> Projection:
+    """Map wells by UMAP of their unit embeddings (McInnes et al. 2018, arXiv 1802.03426).
+
+    Neighbours are exact, the layout starts from the two principal components (Kobak and Linderman 2021,
+    doi:10.1038/s41587-020-00809-z) and is seeded, so the same screen gives the same map. It is kept under
+    ``maps/`` of the screen and read back while embeddings and parameters are the same. With fewer than 8
+    wells the principal components themselves are returned, and `method` says so.
+
+    Parameters
+    ----------
+    screen : Screen
+        With at least one embedded well.
+    seed : int
+        Of the layout.
+    n_neighbors : int
+        Size of a neighbourhood; cut to the number of wells.
+    min_dist : float
+        Smallest distance between points, in units of the map.
+
+    Returns
+    -------
+    Projection
+
+    Raises
+    ------
+    ScreenError
+        If no well has an embedding, or a parameter makes no sense.
+    """
+    if n_neighbors < 2 or not 0 <= min_dist <= 1:
+        raise ScreenError("a map needs n_neighbors of at least 2 and min_dist between 0 and 1")
+    ids, unit = mapped_wells(screen)
+    if len(ids) < FEWEST_WELLS:
+        xy, explained = principal_plane(unit)
+        note = f"{len(ids)} wells are too few for UMAP: these are principal components"
+        return Projection(ids, xy, "pca", {"explained": explained, "note": note}, unit)
+    n_neighbors = min(n_neighbors, len(ids))
+    parameters: dict[str, Any] = {
+        "seed": seed,
+        "n_neighbors": n_neighbors,
+        "min_dist": min_dist,
+        "init": "pca",
+        "neighbours": "exact",
+        "recipe": RECIPE,
+    }
+    state = _state(ids, unit, parameters)
+    path = screen.path / "maps" / f"umap-{state[:16]}.parquet"
+    xy_kept = _read(path, ids)
+    if xy_kept is None:
+        xy_kept = layout(unit, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist)
+        _keep(path, ids, xy_kept, {"method": "umap", "parameters": parameters, "embeddings": state})
+    return Projection(ids, xy_kept, "umap", parameters, unit)
+
+
+def layout(unit: NDArray[np.float32], *, seed: int, n_neighbors: int, min_dist: float) -> NDArray[np.float32]:
+    """Lay out unit vectors by UMAP.
+
+    Parameters
+    ----------
+    unit : ndarray of float32 (n, E)
+        Rows of length 1.
+    seed, n_neighbors, min_dist
+        As :func:`umap_map`; `n_neighbors` counts the point itself.
+
+    Returns
+    -------
+    ndarray of float32 (n, 2)
+    """
+    indices, distances = nearest(unit, unit, n_neighbors, same=True)
+    start, _ = principal_plane(unit)
+    spread = float(start.std(axis=0).max())
+    start = start / spread * 10 if spread > 0 else start
+    # Wells with equal embeddings would otherwise start, and stay, on one spot.
+    jitter = np.random.default_rng(seed).normal(scale=1e-4, size=start.shape)
+    with warnings.catch_warnings():
+        # Expected: an exact search has no index to hand over, and we place new wells ourselves.
+        warnings.filterwarnings("ignore", message=r"precomputed_knn\[2\]", category=UserWarning)
+        # umap-learn looks for tensorflow, which only its parametric variant needs.
+        warnings.filterwarnings("ignore", message="Tensorflow not installed", category=ImportWarning)
+        from umap import UMAP
+
+        mapper = UMAP(
+            n_neighbors=n_neighbors,
+            min_dist=min_dist,
+            metric="euclidean",
+            init=(start + jitter).astype(np.float32),
+            random_state=seed,
+            n_jobs=1,
+            precomputed_knn=(indices, distances),
+            force_approximation_algorithm=True,
+        )
+        return np.asarray(mapper.fit_transform(unit), np.float32)
+
+
+def _state(ids: tuple[str, ...], unit: NDArray[np.float32], parameters: dict[str, Any]) -> str:
+    """Hash over everything the map depends on."""
+    digest = hashlib.sha256(json.dumps([ids, parameters], sort_keys=True).encode())
+    digest.update(np.ascontiguousarray(unit).data)
+    return digest.hexdigest()
+
+
+def _keep(path: Path, ids: tuple[str, ...], xy: NDArray[np.float32], about: dict[str, Any]) -> None:
+    from napari_cellclip.screen.storage.store import write_table
+
+    table = pa.table({"Metadata_Well_id": pa.array(ids, pa.string()), "x": xy[:, 0], "y": xy[:, 1]})
+    # A screen on a read-only share can be looked at all the same; its map is made anew next time.
+    with suppress(OSError):
+        write_table(path, table.replace_schema_metadata({"cellclip": json.dumps(about)}))
+
+
+def _read(path: Path, ids: tuple[str, ...]) -> NDArray[np.float32] | None:
+    from napari_cellclip.screen.storage.store import read_table
+
+    if not path.exists():
+        return None
+    try:
+        table = read_table(path)
+    except ScreenError:
+        return None  # damaged: made anew and written over
+    if tuple(table["Metadata_Well_id"].to_pylist()) != ids:
+        return None
+    return np.column_stack([table["x"].to_numpy(), table["y"].to_numpy()]).astype(np.float32)

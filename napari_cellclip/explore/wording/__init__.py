@@ -1,0 +1,1 @@
+"""Reading plain text: from what is typed to the prompts that are sent."""

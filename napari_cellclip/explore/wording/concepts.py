@@ -1,0 +1,221 @@
+"""Phrases as sets of concepts with a sense: *blocks microtubule assembly* is less tubulin.
+
+Two phrases say the same if they name the same things and turn them the same way, in whatever order, number,
+spelling or part of speech. A phrase becomes the set of its content words, brought to stems and families
+(:mod:`napari_cellclip.explore.wording.lexicon`), and a sense: the product of its words for less (-1) and
+for more (+1), so that *inhibitor of depolymerisation* is more. Function words vanish.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import lru_cache
+
+from napari_cellclip.explore.wording.lexicon import (
+    ACTING,
+    EMPTY,
+    LESS,
+    MORE,
+    NOT_ONLY_SENSE,
+    SAME,
+    SHORT,
+    TOGETHER,
+)
+
+_GREEK = {
+    "α": "alpha",
+    "β": "beta",
+    "γ": "gamma",
+    "δ": "delta",
+    "κ": "kappa",
+    "μ": "mu",
+    "σ": "sigma",
+    "ω": "omega",
+}
+_ROMAN = {"ii": "2", "iii": "3", "iv": "4", "i": "1", "v": "5"}
+_ENDINGS = """
+    isation ization ations ation ating ator ated ative ate ions ion ising izing iser izer ised ized ise ize
+    ists ist ism ings ing ers er ors or ed ive ity able ous ic al ial e y
+"""
+_SUFFIXES = tuple(_ENDINGS.split())
+_SHORTEST, _NEAR = 5, 0.84
+"""Letters from which a word may be misspelt, and likeness (``difflib``) from which it is."""
+
+MOST_WORDS = 60
+"""Words of a phrase that are looked at."""
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """What a phrase speaks of, and in which sense.
+
+    Attributes
+    ----------
+    concepts : frozenset of str
+    sense : int
+        -1: less of it; 1: more of it; 0: not said.
+    acts : bool
+        Whether it is said that something is acted upon, in whatever sense.
+    """
+
+    concepts: frozenset[str]
+    sense: int
+    acts: bool = field(default=False, compare=False)
+
+
+def plain(text: str) -> str:
+    """Bring a text to one spelling: compatibility forms, Greek letters by name, apostrophes gone."""
+    text = unicodedata.normalize("NFKC", text)
+    text = re.sub(r"(?i)\bnon[- ](?=\w)", "non", text)
+    text = "".join(f" {_GREEK[letter]} " if letter in _GREEK else letter for letter in text)
+    # HDACi, PARPi: the field's way of writing "inhibitor".
+    text = re.sub(r"\b([A-Z][A-Z0-9]{1,7})i(s?)\b", r"\1 inhibitor", text)
+    return re.sub(r"['’`]", "", text).casefold()
+
+
+def words_of(text: str) -> list[str]:
+    """Words and numbers of a text; letters and digits part, Roman numbers become Arabic."""
+    words = re.findall(r"[^\W\d_]+|\d+", plain(text))[:MOST_WORDS]
+    return [_ROMAN.get(word, word) for word in words]
+
+
+@lru_cache(maxsize=50_000)
+def stem(word: str) -> str:
+    """Word without the endings that do not change what it speaks of, British and American alike.
+
+    Examples
+    --------
+    >>> stem("stabilising") == stem("stabilizers"), stem("proteasomal") == stem("proteasome")
+    (True, True)
+    """
+    word = word.replace("ae", "e").replace("oe", "e").replace("ph", "f") if len(word) > 4 else word
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-1] if not word.endswith("ies") else word[:-3] + "y"
+    elif len(word) > 4 and word.endswith("ied"):
+        word = word[:-3] + "y"
+    if word.endswith("ogue"):
+        word = word[:-2]
+    for _ in range(2):
+        for suffix in _SUFFIXES:
+            if word.endswith(suffix) and len(word) - len(suffix) >= 3:
+                word = word[: -len(suffix)]
+                break
+    if len(word) > 4 and word[-1] == word[-2]:
+        word = word[:-1]
+    return word
+
+
+_EMPTY = {stem(word) for word in EMPTY} | EMPTY
+_ACTING = {stem(word) for word in ACTING}
+_TOGETHER = {tuple(stem(word) for word in words): meaning for words, meaning in TOGETHER.items()}
+_SHORT = {stem(word): meaning for word, meaning in SHORT.items()}
+
+
+class _Words:
+    """Words of a list with what each stands for."""
+
+    def __init__(self, entries: Iterable[tuple[str, str]]) -> None:
+        pairs = list(entries)
+        self.whole = {stem(word): (word, meaning) for word, meaning in pairs if not word.endswith("-")}
+        self.begun = [(word[:-1], (word, meaning)) for word, meaning in pairs if word.endswith("-")]
+
+    def find(self, word: str) -> tuple[str, str] | None:
+        """Entry and meaning of a stem, or ``None``."""
+        if found := self.whole.get(word):
+            return found
+        return next((found for beginning, found in self.begun if word.startswith(beginning)), None)
+
+
+_FAMILIES = _Words((word, family) for family, words in SAME.items() for word in words)
+_SENSES = _Words([*((word, "-") for word in LESS), *((word, "+") for word in MORE)])
+
+
+def read_phrase(text: str, correct: Callable[[str], str] = str) -> Phrase:
+    """Take a phrase apart.
+
+    Parameters
+    ----------
+    text : str
+    correct : callable
+        Given a word that no list knows, returns the known one it was probably meant to be, or itself.
+
+    Examples
+    --------
+    >>> read_phrase("blocks microtubule assembly") == read_phrase("tubulin polymerisation inhibitor")
+    True
+    """
+    words = words_of(text)
+    keeps = "keep" in {stem(w) for w in words} and "from" in words
+    stems = [stem(word) if is_known(stem(word)) else stem(correct(word)) for word in words]
+    sense, said, acts = (-1, True, True) if keeps else (1, False, False)
+    concepts: set[str] = set()
+    queue = _joined(stems)
+    while queue:
+        word = queue.pop(0)
+        if word in _SHORT:
+            queue = _joined([stem(w) for w in _SHORT[word].split()]) + queue
+            continue
+        if word in _ACTING:
+            acts = True
+            continue
+        if found := _SENSES.find(word):
+            sense *= -1 if found[1] == "-" else 1
+            enzyme = found[0] in NOT_ONLY_SENSE and word.endswith("as")
+            said = said or not enzyme
+            if found[0] not in NOT_ONLY_SENSE:
+                continue
+            if enzyme:  # a deacetylase takes away, but is also a thing by itself
+                concepts.add(word)
+        elif word in _EMPTY:
+            continue
+        family = _FAMILIES.find(word)
+        concepts.add(family[1] if family else word)
+    return Phrase(frozenset(concepts), sense if said else 0, acts or said)
+
+
+def is_known(word: str) -> bool:
+    """Whether a stem stands in the lexicon; short ones are not looked for."""
+    return (
+        len(word) < 5
+        or word in _EMPTY | _ACTING
+        or word in _SHORT
+        or bool(_SENSES.find(word) or _FAMILIES.find(word))
+    )
+
+
+def corrector(known: Iterable[str]) -> Callable[[str], str]:
+    """Return a function that takes a misspelt word to the nearest of `known`, where one is near."""
+    lexicon = {word.rstrip("-") for words in (*SAME.values(), LESS, MORE) for word in words}
+    candidates: dict[str, list[str]] = {}
+    for word in sorted({*known, *lexicon}):
+        if len(word) >= _SHORTEST:
+            candidates.setdefault(word[0], []).append(word)
+    beginnings = {word[:-1] for words in (*SAME.values(), LESS, MORE) for word in words if word.endswith("-")}
+    stems = {stem(word) for words in candidates.values() for word in words if word not in beginnings}
+
+    @lru_cache(maxsize=4096)
+    def correct(word: str) -> str:
+        if stem(word) in stems or not _SHORTEST <= len(word) <= 30:
+            return word
+        near = [c for c in candidates.get(word[0], ()) if abs(len(c) - len(word)) <= 2]
+        return (get_close_matches(word, near, n=1, cutoff=_NEAR) or [word])[0]
+
+    return correct
+
+
+def _joined(stems: list[str]) -> list[str]:
+    out: list[str] = []
+    at = 0
+    while at < len(stems):
+        pair = tuple(stems[at : at + 2])
+        if pair in _TOGETHER:
+            out += [stem(word) for word in _TOGETHER[pair].split()]
+            at += 2
+        else:
+            out.append(stems[at])
+            at += 1
+    return out

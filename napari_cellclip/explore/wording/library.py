@@ -1,0 +1,252 @@
+"""Compounds and mechanisms that words can be recognised by, and how near a phrase comes to each."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+
+from napari_cellclip.explore.wording.concepts import Phrase, corrector, plain, read_phrase, stem, words_of
+from napari_cellclip.explore.wording.lexicon import LIGHT
+from napari_cellclip.vocabulary import Kind
+from napari_cellclip.vocabulary.annotations import OWN_TABLE, Effect
+
+PLATE_MAP = "plate map"
+"""How the screen's own plate map is called where a source is shown."""
+
+_SALTS = re.compile(
+    r"\b(?:mono|di|tri|hemi)?(?:hydro)?(?:chloride|bromide|sodium|potassium|mesylate|maleate|tartrate|citrate|sulfate|acetate"
+    r"|phosphate|fumarate|succinate|tosylate|hydrate|dihydrochloride)\b"
+)
+_HAND = re.compile(r"^\(?(?:\+/-|[+\-±]|r|s|rs|dl|l|d)\)?-(?=\w)")
+_LIGHT = {stem(word) for word in LIGHT}
+KNOWN, SAID, SAID_ALONE = 0.52, 0.5, 0.8
+"""Shares for a mechanism to be thought of at all: of the query that its phrases know, and of its nearest
+phrase that the query says; the last is for queries of a single concept."""
+
+_CLOSE = 0.88
+"""Likeness of two names (``difflib``) from which one may be a misspelling of the other."""
+
+
+@dataclass(frozen=True)
+class Drug:
+    """A compound of one source."""
+
+    name: str
+    smiles: str = ""
+    genes: tuple[str, ...] = ()
+    mechanisms: tuple[str, ...] = ()
+    source: str = OWN_TABLE
+    kind: Kind = Kind.COMPOUND
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A mechanism of one source.
+
+    Attributes
+    ----------
+    name : str
+    texts : tuple of str
+        Name and synonyms.
+    drugs : tuple of Drug
+        Best known first.
+    knockouts : tuple of str
+        Genes whose knockout is expected to look alike.
+    targets : tuple of str
+    effect : Effect
+    source : str
+    """
+
+    name: str
+    texts: tuple[str, ...]
+    drugs: tuple[Drug, ...]
+    source: str
+    knockouts: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    effect: Effect = Effect.OTHER
+    phrases: tuple[Phrase, ...] = field(default=(), repr=False, compare=False)
+
+    def says(self, phrases: Iterable[Phrase]) -> bool:
+        """Whether one of its own phrases says the same as one of these."""
+        own = set(self.phrases)
+        return any(p.concepts and p in own for p in phrases)
+
+
+@dataclass(frozen=True)
+class Match:
+    """A mechanism that a phrase may mean, and how well (0..1)."""
+
+    entry: Entry
+    score: float
+
+
+def name_key(name: str) -> str:
+    """Compound name without case, punctuation, salts and marks of handedness.
+
+    Examples
+    --------
+    >>> name_key("Y-27632 dihydrochloride") == name_key("y27632")
+    True
+    """
+    text = _SALTS.sub(" ", plain(name)).strip()
+    return re.sub(r"[^a-z0-9]", "", _HAND.sub("", text)) or re.sub(r"\W", "", plain(name))
+
+
+class Library:
+    """What can be recognised, in the order in which it is preferred.
+
+    Parameters
+    ----------
+    drugs : iterable of Drug
+    entries : iterable of Entry
+        Their phrases are read here.
+    synonyms : iterable of (str, Drug)
+        Other names of drugs.
+    """
+
+    def __init__(
+        self, drugs: Iterable[Drug], entries: Iterable[Entry], synonyms: Iterable[tuple[str, Drug]] = ()
+    ) -> None:
+        self.drugs: dict[str, list[Drug]] = {}
+        for drug in drugs:
+            self.drugs.setdefault(name_key(drug.name), []).append(drug)
+        for name, drug in synonyms:
+            self.drugs.setdefault(name_key(name), []).append(drug)
+        self.drugs.pop("", None)
+        self.entries = tuple(entry if entry.phrases else _read(entry) for entry in entries)
+        self.genes = frozenset(
+            gene
+            for genes in (
+                *(drug.genes for found in self.drugs.values() for drug in found),
+                *((*entry.targets, *entry.knockouts) for entry in self.entries),
+            )
+            for gene in genes
+        )
+        self._bags = [frozenset().union(*(p.concepts for p in entry.phrases)) for entry in self.entries]
+        counts = Counter(concept for bag in self._bags for concept in bag)
+        self._weights = {c: _weight(c, len(self._bags), n) for c, n in counts.items()}
+        self._correct = corrector(
+            {word for entry in self.entries for t in entry.texts for word in words_of(t)}
+        )
+        self._names: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            for text in dict.fromkeys(text.casefold() for text in entry.texts):
+                self._names.setdefault(text, []).append(entry)
+        self._initials: dict[str, list[str]] = {}
+        for key in self.drugs:
+            self._initials.setdefault(key[:1], []).append(key)
+
+    def weight(self, concept: str) -> float:
+        """How much a concept tells; one that no mechanism has tells most."""
+        return self._weights.get(concept) or _weight(concept, len(self._bags), 1)
+
+    def read(self, text: str) -> Phrase:
+        """Take a phrase apart, misspelt words taken for those of this library."""
+        return read_phrase(text, self._correct)
+
+    def drug(self, name: str) -> list[Drug]:
+        """Drugs called so, by name or synonym, in upper or lower case."""
+        return self.drugs.get(name_key(name), [])
+
+    def drug_family(self, name: str) -> list[Drug]:
+        """Drugs called so but for a last letter or number: latrunculin is A or B."""
+        key = name_key(name)
+        same = re.compile(rf"{re.escape(key)}(?:[a-z]\d?|\d{{1,2}})")
+        if len(key) < 5:
+            return []
+        return [
+            d for other in self._initials.get(key[:1], ()) if same.fullmatch(other) for d in self.drugs[other]
+        ]
+
+    def misspelt(self, name: str) -> list[Drug]:
+        """Drugs whose name this may be a misspelling of."""
+        key = name_key(name)
+        if not 6 <= len(key) <= 40 or not key.isascii():
+            return []
+        matcher = SequenceMatcher(b=key, autojunk=False)
+        best, found = _CLOSE, ""
+        for other in self._initials.get(key[:1], ()):
+            # Codes such as GSK-343 and GSK-543 are names of different compounds.
+            if abs(len(other) - len(key)) > 2 or len(other) < 6 or _digits(other) != _digits(key):
+                continue
+            matcher.set_seq1(other)
+            if matcher.real_quick_ratio() > best and matcher.quick_ratio() > best and matcher.ratio() > best:
+                best, found = matcher.ratio(), other
+        return self.drugs[found] if found else []
+
+    def named(self, text: str) -> list[Entry]:
+        """Mechanisms that are called exactly so, in upper or lower case."""
+        return self._names.get(text.casefold(), [])
+
+    def matches(self, query: Phrase) -> list[Match]:
+        """Mechanisms that a phrase may mean, best first.
+
+        The score is the geometric mean of two shares, concepts weighted by how rare they are: how much of
+        the query the mechanism's phrases know, and how much of its nearest phrase the query says. Phrases
+        of the opposite sense are passed over.
+        """
+        total = self._total(query.concepts)
+        found = []
+        for entry, bag in zip(self.entries, self._bags, strict=True):
+            shared = query.concepts & bag
+            if not shared or self._total(shared) < KNOWN * total:
+                continue
+            agreeing = opposite = 0.0
+            for phrase in entry.phrases:
+                share = self._total(phrase.concepts & query.concepts) / (self._total(phrase.concepts) or 1)
+                if _agree(query, phrase, phrase is entry.phrases[0]):
+                    agreeing = max(agreeing, share * (1.0 if query.sense == phrase.sense else 0.95))
+                else:
+                    opposite = max(opposite, share)
+            # "ER stress inhibitor" is like "inhibitor of folding in the ER", but more like its opposite.
+            if agreeing >= (SAID if len(query.concepts) > 1 else SAID_ALONE) and agreeing >= 0.95 * opposite:
+                found.append(Match(entry, math.sqrt(self._total(shared) / total * agreeing)))
+        return sorted(found, key=lambda match: -match.score)
+
+    def _total(self, concepts: Iterable[str]) -> float:
+        return sum(map(self.weight, concepts))
+
+    def for_gene(self, gene: str) -> list[Entry]:
+        """Mechanisms that act upon a gene's product."""
+        return [entry for entry in self.entries if gene in entry.targets or gene in entry.knockouts]
+
+    def family(self, beginning: str) -> tuple[str, ...]:
+        """Genes named by a beginning and one more letter or digit: TOP2 is TOP2A and TOP2B."""
+        pattern = re.compile(rf"{re.escape(beginning)}(?:[A-Z]\d?|\d)")
+        return tuple(sorted(gene for gene in self.genes if pattern.fullmatch(gene)))
+
+
+def _weight(concept: str, n: int, count: int) -> float:
+    # Small numbers and single letters (ROCK1, F-actin) tell kinds of one thing apart, and little by
+    # themselves; long numbers are codes.
+    light = len(concept) == 1 or (concept.isdigit() and len(concept) < 3) or concept in _LIGHT
+    return (0.25 if light else 1.0) * math.log(1 + n / count)
+
+
+def _agree(query: Phrase, phrase: Phrase, is_name: bool) -> bool:
+    """Whether a phrase may be meant: not the opposite; without a sense only the very name of a mechanism."""
+    if query.sense == 0 and phrase.sense != 0:
+        return is_name or query.acts
+    return query.sense * phrase.sense >= 0 and not (query.sense < 0 and phrase.sense == 0)
+
+
+def _digits(key: str) -> str:
+    return re.sub(r"\D", "", key)
+
+
+def _read(entry: Entry) -> Entry:
+    phrases = tuple(dict.fromkeys(read_phrase(text) for text in entry.texts))
+    return Entry(
+        entry.name,
+        entry.texts,
+        entry.drugs,
+        entry.source,
+        entry.knockouts,
+        entry.targets,
+        entry.effect,
+        phrases,
+    )

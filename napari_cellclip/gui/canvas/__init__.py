@@ -1,0 +1,1 @@
+"""Layers on the napari canvas."""

@@ -1,0 +1,229 @@
+"""The canvas: the five stains of a well, and the map of thumbnails with its ``wells`` points."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+import numpy as np
+from napari.utils import Colormap
+
+from napari_cellclip.gui.canvas.canvas_map import MapLayers
+from napari_cellclip.gui.canvas.heat_layer import HeatLayer
+from napari_cellclip.gui.state.requests import Task, Work
+from napari_cellclip.gui.state.session import Session
+from napari_cellclip.gui.work.workers import Latest
+from napari_cellclip.vocabulary import STAINS, CellClipError, Stain
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from napari_cellclip.plates import Plate, Site
+
+Contrast = dict[Stain, tuple[float, float]]
+KEYS = {"Left": ("well", -1), "Right": ("well", 1), "Up": ("site", -1), "Down": ("site", 1)}
+SAMPLED_SITES = 8
+MARK = "cellclip"
+
+HEADROOM = 2.0
+"""Five stains added at full brightness are white wherever they overlap; at half, their colours stay apart."""
+
+
+def stain_colormap(stain: Stain) -> Colormap:
+    """Black to the stain's colour, for additive blending."""
+    rgb = [int(stain.colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    return Colormap([[0, 0, 0, 1], [*rgb, 1]], name=f"cellclip-{stain.value}")
+
+
+def measure_contrast(plate: Plate, sites: int = SAMPLED_SITES) -> Contrast:
+    """Contrast limits per stain, once for the whole plate, so that wells can be compared.
+
+    A few sites spread over the plate are read; limits are the medians of their 1st and 99.7th percentiles,
+    so that one saturated field does not darken the rest.
+    """
+    readable = [s for s in plate.sites if s.problem is None] or list(plate.sites)
+    if not readable:
+        return {}
+    chosen = [readable[i] for i in np.unique(np.linspace(0, len(readable) - 1, sites).round().astype(int))]
+    found: dict[Stain, list[np.ndarray]] = {}
+    for site in chosen:
+        try:
+            pixels = site.read(site.stains)
+        except CellClipError:  # a bad field must not keep the plate from being looked at
+            continue
+        for stain, image in zip(site.stains, pixels, strict=True):
+            found.setdefault(stain, []).append(np.percentile(image[::2, ::2], (1, 99.7)))
+    contrast = {}
+    for stain, limits in found.items():
+        low, high = np.median(np.stack(limits), axis=0)
+        contrast[stain] = (float(low), float(max(high, low + 1)))
+    return contrast
+
+
+def layer_arguments(plate: Plate, site: Site, stain: Stain, contrast: Contrast) -> dict[str, Any]:
+    """How a stain of a site is drawn: arguments of napari's ``add_image``."""
+    pixel = plate.pixel_size
+    arguments: dict[str, Any] = {
+        "name": stain.value,
+        "colormap": stain_colormap(stain),
+        "blending": "additive",
+        "scale": (pixel, pixel) if pixel else (1, 1),
+        "units": ("um", "um") if pixel else ("pixel", "pixel"),
+        "metadata": {MARK: {"plate": plate.name, "site": site.id, "stain": stain.value}},
+    }
+    if stain in contrast:
+        low, high = contrast[stain]
+        arguments["contrast_limits"] = (low, low + HEADROOM * (high - low))
+    return arguments
+
+
+class Canvas:
+    """Shows on a viewer what its session says is shown.
+
+    Parameters
+    ----------
+    session : Session
+        Says which site is shown.
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Held weakly: sessions and canvases die with their viewer.
+    """
+
+    def __init__(self, session: Session, viewer: Any) -> None:
+        self.session = session
+        self._viewer = ref(viewer)
+        self._line = Latest()
+        self._contrast: dict[str, Contrast] = {}
+        self._keys_bound = False
+        self.map = MapLayers(session, viewer)
+        self.heat = HeatLayer(session, viewer)
+        session.shown_changed.connect(self.on_shown)
+        session.plate_changed.connect(self.on_plate_changed)
+        session.canvas_map_wished.connect(self.on_map_wished)
+
+    @property
+    def viewer(self) -> Any:
+        """The viewer, or ``None`` once it is gone."""
+        return self._viewer()
+
+    def layer(self, stain: Stain) -> Image | None:
+        """Our layer of a stain, whatever the user calls it now."""
+        if self.viewer is None:
+            return None
+        for layer in self.viewer.layers:
+            if layer.metadata.get(MARK, {}).get("stain") == stain.value:
+                return layer
+        return None
+
+    def close(self) -> None:
+        """Drop what is loading."""
+        self._line.cancel()
+        self.map.cancel()
+
+    def on_shown(self, site_id: str) -> None:
+        """Read a site in a thread and draw it; a site asked for meanwhile takes its place."""
+        plate = self.session.plate
+        if plate is None or self.viewer is None:
+            return
+        site = plate.site(site_id)
+        screen = self.session.screen
+        if plate.name not in self._contrast and screen is not None and plate.name in screen.plates:
+            self._contrast[plate.name] = screen.contrast(plate.name)
+        known = self._contrast.get(plate.name)
+        self.map.cancel()
+        self._say(site)
+
+        def read() -> tuple[np.ndarray, Contrast]:
+            if not site.stains:
+                raise CellClipError(
+                    f"The stains of plate {plate.name} are not known: say which is which on the Run tab."
+                )
+            return site.read(site.stains), known if known is not None else measure_contrast(plate)
+
+        def done(result: tuple[np.ndarray, Contrast]) -> None:
+            pixels, contrast = result
+            self._contrast[plate.name] = contrast
+            self._draw(plate, site, pixels, contrast)
+
+        self.session.set_work(Task.FIELD, Work(f"Reading {site.well}"))
+        self._line.start(
+            read,
+            done,
+            lambda message: self.session.said.emit(Task.FIELD, message),
+            lambda: self.session.set_work(Task.FIELD, None),
+        )
+
+    def on_plate_changed(self) -> None:
+        """Forget the contrast of a plate whose mapping may have changed."""
+        self._line.cancel()
+        self._contrast = {}
+
+    def on_map_wished(self) -> None:
+        """Lay the map on the canvas and put the stains away."""
+        if self.viewer is not None:
+            self._line.cancel()
+            self.map.show(then=self._put_stains_away)
+
+    def _put_stains_away(self) -> None:
+        for stain in STAINS:
+            if (layer := self.layer(stain)) is not None:
+                layer.visible = False
+        if self.heat.layer is not None:
+            self.heat.layer.visible = False
+        self.viewer.canvas.overlays.text.visible = False
+        self.viewer.canvas.overlays.scale_bar.visible = False  # distances on a map are not micrometres
+
+    def _draw(self, plate: Plate, site: Site, pixels: np.ndarray, contrast: Contrast) -> None:
+        viewer = self.viewer
+        if viewer is None:
+            return
+        fresh, hidden_by_map = [], self.map.hide()
+        for stain, image in zip(site.stains, pixels, strict=True):
+            arguments = layer_arguments(plate, site, stain, contrast)
+            layer = self.layer(stain)
+            if layer is not None and layer.metadata[MARK]["plate"] != plate.name:
+                viewer.layers.remove(layer)
+                layer = None
+            if layer is None:
+                fresh.append(viewer.add_image(image, **arguments))
+            else:
+                layer.data = image
+                layer.metadata = arguments["metadata"]
+                if hidden_by_map:
+                    layer.visible = True
+        for stain in STAINS:
+            if stain not in site.stains and (layer := self.layer(stain)) is not None:
+                viewer.layers.remove(layer)
+        if fresh or hidden_by_map:
+            viewer.fit_to_view(layers=[x for s in STAINS if (x := self.layer(s)) is not None])
+        self._bind_keys()
+
+    def _say(self, site: Site) -> None:
+        """Write well, site and treatment into the corner of the canvas."""
+        table = self.session.wells
+        label = f"{site.well} · site {site.number}"
+        if site.well_id in table.index:
+            row = table.loc[site.well_id]
+            label += f"\n{row['treatment'] or 'no treatment known'}"
+            if np.isfinite(row["score"]):
+                label += f"\nscore {row['score']:.1f}"
+        text = self.viewer.canvas.overlays.text
+        text.text = label
+        text.font_size = 12
+        text.position = "top_left"
+        text.visible = True
+        scale_bar = self.viewer.canvas.overlays.scale_bar
+        scale_bar.visible = self.session.plate is not None and self.session.plate.pixel_size is not None
+
+    def _bind_keys(self) -> None:
+        if self._keys_bound:
+            return
+        session = ref(self.session)
+        for key, (what, step) in KEYS.items():
+
+            def move(_viewer: Any, what: str = what, step: int = step) -> None:
+                if (alive := session()) is not None:
+                    (alive.step_well if what == "well" else alive.step_site)(step)
+
+            move.__doc__ = f"CellCLIP: show the {'next' if step > 0 else 'previous'} {what}."
+            self.viewer.bind_key(key, move, overwrite=True)
+        self._keys_bound = True

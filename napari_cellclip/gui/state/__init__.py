@@ -1,0 +1,1 @@
+"""State of one viewer: session, selection, view, requests."""

@@ -1,0 +1,1 @@
+"""Workers and the controller that runs requests in them."""

@@ -1,0 +1,1 @@
+"""Channel encoders and what is done to pixels before them."""

@@ -1,0 +1,318 @@
+"""A loaded model: pixels to features, features to wells, words to the same space."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from threading import Lock
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn.utils.rnn import pad_sequence
+
+from napari_cellclip.model.card import ModelCard
+from napari_cellclip.model.encoders.intensity import IntensityStats, scale_field
+from napari_cellclip.model.network.cellclip import CellCLIP
+from napari_cellclip.model.network.fingerprint import FingerprintTokenizer
+from napari_cellclip.model.network.pooling import instance_mask
+from napari_cellclip.model.network.tokenizer import WordPieceTokenizer
+from napari_cellclip.vocabulary import STAINS, ModelError
+
+TEXTS_REMEMBERED = 4096
+
+
+def resolve_device(name: str = "auto") -> torch.device:
+    """The torch device a name means.
+
+    Parameters
+    ----------
+    name : str
+        ``"auto"`` takes a GPU (CUDA, then Apple's) where there is one, else the CPU; or any torch device.
+
+    Raises
+    ------
+    ModelError
+        If the device does not exist on this computer.
+    """
+    has_mps = torch.backends.mps.is_available()
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ModelError(f"{name!r} is not a device: use auto, cpu, cuda or mps") from error
+    absent = (device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()) or (
+        device.type == "mps" and not has_mps
+    )
+    if absent:
+        raise ModelError(f"this computer has no device {name!r}: use auto or cpu")
+    return device
+
+
+class Model:
+    """A CellCLIP with all that belongs to its weights.
+
+    Parameters
+    ----------
+    card : ModelCard
+        What it is.
+    cellclip : CellCLIP
+        Pooling and towers.
+    tokenizer : WordPieceTokenizer or FingerprintTokenizer
+        Of the text tower.
+    encoder : nn.Module or callable
+        The channel encoder, or what loads it when pixels are first encoded: asking texts does not need it.
+    device : str
+        See `resolve_device`.
+    batch_size : int
+        Single-stain crops encoded at once.
+    origin : str
+        What to give `load_model` to get this model again.
+    """
+
+    def __init__(
+        self,
+        card: ModelCard,
+        cellclip: CellCLIP,
+        tokenizer: WordPieceTokenizer | FingerprintTokenizer,
+        encoder: nn.Module | Callable[[], nn.Module],
+        *,
+        device: str = "auto",
+        batch_size: int = 64,
+        origin: str = "",
+    ) -> None:
+        self.card = card
+        self.cellclip = cellclip.eval()
+        self.tokenizer = tokenizer
+        self.batch_size = batch_size
+        self.origin = origin or card.name
+        self._encoder = encoder
+        self._texts: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._lock = Lock()
+        self.to(device)
+
+    def __repr__(self) -> str:
+        return f"<Model {self.card.name!r} on {self.device}>"
+
+    @property
+    def encoder(self) -> nn.Module:
+        """The channel encoder, loaded on first use."""
+        with self._lock:
+            if not isinstance(self._encoder, nn.Module):
+                self._encoder = self._encoder().eval().to(self.device)
+            return self._encoder
+
+    def to(self, device: str) -> Model:
+        """Move the model to a device and return it."""
+        self.device = resolve_device(device)
+        self.cellclip.to(self.device)
+        if isinstance(self._encoder, nn.Module):
+            self._encoder.eval().to(self.device)
+        return self
+
+    def field_features(
+        self, pixels: NDArray[np.generic], stats: IntensityStats | None = None
+    ) -> NDArray[np.float32]:
+        """Features of one field; see `fields_features`.
+
+        Parameters
+        ----------
+        pixels : array
+            [5, Y, X] counts, stains in the order of `STAINS`.
+        stats : IntensityStats, optional
+            Ranges of the plate, needed where the card scales by the plate.
+
+        Returns
+        -------
+        array
+            float32 [5, D], stains in the card's order.
+        """
+        return cast(NDArray[np.float32], self.fields_features([pixels], stats)[0])
+
+    def fields_features(
+        self, fields: Sequence[NDArray[np.generic]], stats: IntensityStats | None = None
+    ) -> NDArray[np.float32]:
+        """Features of fields: scaled, cut into crops, each stain encoded by itself, the mean over crops.
+
+        Parameters
+        ----------
+        fields : sequence of array
+            [5, Y, X] counts each, stains in the order of `STAINS`; left as they are. Sizes may differ.
+        stats : IntensityStats, optional
+            Ranges of the plate, needed where the card scales by the plate.
+
+        Returns
+        -------
+        array
+            float32 [n, C, D], stains in the card's order.
+
+        Raises
+        ------
+        ModelError
+            If an array is not of that shape, holds numbers that are not finite, or ranges are needed and
+            absent.
+        """
+        card = self.card
+        slots = [STAINS.index(stain) for stain in card.stain_order]
+        total = np.zeros((len(fields), len(slots), card.encoder.dim), np.float64)
+        counts = np.zeros(len(fields), np.int64)
+        waiting: list[NDArray[np.float32]] = []
+        owners: list[int] = []
+
+        def flush() -> None:
+            if waiting:
+                features = self.encode_crops(np.stack(waiting))
+                np.add.at(total, owners, features)
+                waiting.clear()
+                owners.clear()
+
+        at_once = max(1, self.batch_size // len(slots))
+        for i, field in enumerate(fields):
+            pixels = np.asarray(field)
+            if np.issubdtype(pixels.dtype, np.inexact) and not np.isfinite(pixels).all():
+                raise ModelError("a field holds numbers that are not finite (NaN or infinity)")
+            crops = card.tiling.crops(scale_field(pixels, card.intensity, stats)[slots])
+            counts[i] = len(crops)
+            for crop in crops:
+                waiting.append(crop.astype(np.float32, copy=False))
+                owners.append(i)
+                if len(waiting) == at_once:
+                    flush()
+        flush()
+        return (total / np.maximum(counts, 1)[:, None, None]).astype(np.float32)
+
+    def encode_crops(self, crops: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Features of crops in one pass.
+
+        Parameters
+        ----------
+        crops : array
+            float32 [n, C, s, s], scaled to 0..1 as the card asks, stains in the card's order.
+
+        Returns
+        -------
+        array
+            float32 [n, C, D].
+        """
+        n, stains, size, _ = crops.shape
+        images = torch.from_numpy(crops.reshape(n * stains, 1, size, size)).to(self.device)
+        with torch.inference_mode():
+            features = self.encoder(images).float().cpu().numpy()
+        return cast(NDArray[np.float32], features.reshape(n, stains, -1))
+
+    def embed_wells(
+        self, bags: Sequence[NDArray[np.floating]], *, at_once: int = 64, without_most_attended: int = 0
+    ) -> NDArray[np.float32]:
+        """Embed wells from the features of their fields.
+
+        Parameters
+        ----------
+        bags : sequence of array
+            [m, C, D] each, m fields of a well, as `fields_features` gives them; left as they are.
+        at_once : int
+            Wells in one pass.
+        without_most_attended : int
+            Fields to leave out of each stain, the most attended first; see `CellCLIP.embed_bags`.
+
+        Returns
+        -------
+        array
+            float32 [n, E], not normalised.
+
+        Raises
+        ------
+        ModelError
+            If a bag is empty, of another shape, or not finite, or the model does not pool by attention and
+            the most attended fields are to be left out.
+        """
+        stains, dim = len(self.card.stain_order), self.card.encoder.dim
+        for i, bag in enumerate(bags):
+            if bag.ndim != 3 or bag.shape[1:] != (stains, dim):
+                raise ModelError(
+                    f"the features of well {i} have shape {tuple(bag.shape)}, (fields, {stains}, "
+                    f"{dim}) is needed"
+                )
+            if not len(bag):
+                raise ModelError(f"well {i} has no field: leave it out or encode one of its fields first")
+            if not np.isfinite(bag).all():
+                raise ModelError(f"the features of well {i} are not finite: encode its fields again")
+        out = np.zeros((len(bags), self.card.embed_dim), np.float32)
+        for start in range(0, len(bags), at_once):
+            tensors = [
+                torch.from_numpy(np.array(bag, np.float32, order="C"))
+                for bag in bags[start : start + at_once]
+            ]
+            padded = pad_sequence(tensors, batch_first=True).to(self.device)
+            with torch.inference_mode():
+                embedded = self.cellclip.embed_bags(padded, without_most_attended=without_most_attended)
+            out[start : start + len(tensors)] = embedded.float().cpu().numpy()
+        return out
+
+    def pooling_weights(self, bag: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Share of each field in a well's pooled features, stain by stain.
+
+        Parameters
+        ----------
+        bag : array
+            [m, C, D], as `embed_wells` takes it.
+
+        Returns
+        -------
+        array
+            float32 [m, C], each stain adding up to 1 (to 0 where it is blank in every field). Without
+            attention, every field that has the stain counts alike.
+
+        Raises
+        ------
+        ModelError
+            If the model takes the median, in which fields have no share.
+        """
+        fields = torch.from_numpy(np.array(bag, np.float32, order="C"))[None].to(self.device)
+        if self.card.pooling == "median":
+            raise ModelError(f"model {self.card.name!r} takes the median over fields: none has a share of it")
+        with torch.inference_mode():
+            if self.card.pooling == "attention":
+                return cast(NDArray[np.float32], self.cellclip.image_pool.weights(fields)[0].cpu().numpy())
+            there = instance_mask(fields)[0].float()
+            return cast(NDArray[np.float32], (there / there.sum(dim=0).clamp(min=1)).cpu().numpy())
+
+    def embed_texts(self, texts: Sequence[str], *, at_once: int = 32) -> NDArray[np.float32]:
+        """Embed texts as they are (`ModelCard.prompts` words them).
+
+        Parameters
+        ----------
+        texts : sequence of str
+            Prompts. The last few thousand embeddings are remembered.
+        at_once : int
+            Texts in one pass.
+
+        Returns
+        -------
+        array
+            float32 [n, E], not normalised.
+        """
+        with self._lock:
+            known = {text: self._texts[text] for text in texts if text in self._texts}
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        # Each text has its own length: alike ones together waste least on padding.
+        new.sort(key=len)
+        for start in range(0, len(new), at_once):
+            batch = new[start : start + at_once]
+            tokens = {name: ids.to(self.device) for name, ids in self.tokenizer(batch).items()}
+            with torch.inference_mode():
+                embedded = self.cellclip.encode_text(**tokens).float().cpu().numpy()
+            known.update(zip(batch, embedded, strict=True))
+        with self._lock:
+            for text in dict.fromkeys(texts):
+                self._texts[text] = known[text]
+                self._texts.move_to_end(text)
+            while len(self._texts) > TEXTS_REMEMBERED:
+                self._texts.popitem(last=False)
+        return (
+            np.stack([known[text] for text in texts])
+            if texts
+            else np.zeros((0, self.card.embed_dim), np.float32)
+        )

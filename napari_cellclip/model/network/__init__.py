@@ -1,0 +1,1 @@
+"""The CellCLIP network: towers, attention pooling, heads, tokenizers."""

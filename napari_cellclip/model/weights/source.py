@@ -1,0 +1,193 @@
+"""Where the files of a model are: in its folder, on the hub, or at paths the user gave."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+from napari_cellclip.model.card import CARD_FILE, EncoderCard, FileCard, ModelCard, read_card
+from napari_cellclip.model.encoders.channel_encoders import encoder_card
+from napari_cellclip.model.network.pooling import Pooling
+from napari_cellclip.model.registry import ALIASES, known_models, published_card
+from napari_cellclip.model.weights.checkpoints import sha256, weights_file
+from napari_cellclip.model.weights.hub import beside_of, hub_file, require_licence, verify
+from napari_cellclip.model.weights.pins import pin
+from napari_cellclip.vocabulary import ModelError
+
+CONFIG = "config.json"
+
+
+class Source:
+    """The files a model card speaks of.
+
+    Parameters
+    ----------
+    card : ModelCard
+        The card.
+    folder : Path or None
+        Where its own files are; ``None`` where all are on the hub.
+    accept_licence : bool
+        The user's word on the licence of what comes from the hub.
+
+    Raises
+    ------
+    ModelError
+        If files of the hub are needed and their licence is not accepted.
+    """
+
+    def __init__(self, card: ModelCard, folder: Path | None, *, accept_licence: bool = False) -> None:
+        self.card, self.folder = card, folder
+        self.accept_licence = accept_licence
+        self.bare = folder is not None and not (folder / CARD_FILE).is_file()
+        """Published-style weights without a card of their own."""
+
+    def weights(self) -> tuple[Path, FileCard]:
+        """Path and verified card of the CellCLIP weights."""
+        return self._verified(self.card.weights)
+
+    def settings(self) -> dict[str, Any]:
+        """What a ``config.json`` beside published-style weights says that shapes do not tell: pooling and
+        attention heads.
+        """
+        weights = self.card.weights
+        if weights.repo:
+            path, _ = self._verified(beside_of(weights, CONFIG))
+        elif self.bare and self.folder is not None and (self.folder / CONFIG).is_file():
+            path = self.folder / CONFIG
+        else:
+            return {}
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        told = content if isinstance(content, dict) else {}
+        heads, pooling = told.get("vision_heads"), told.get("pooling")
+        found: dict[str, Any] = {}
+        if isinstance(heads, int) and heads > 0:
+            found["heads"] = heads
+        if pooling in get_args(Pooling):
+            found["pooling"] = pooling
+        return found
+
+    def encoder(self) -> tuple[Path, FileCard]:
+        """Path of the channel encoder and the card of its weights, which says what their bytes must be.
+
+        Those of the hub are compared only when the encoder is loaded (`check`): a question in words needs
+        none of its gigabytes.
+        """
+        if self.bare:
+            raise ModelError(
+                "weights without a model card need the channel encoder they were trained with: pass encoder= "
+                "with the folder of a DINOv2 (on the command line --encoder)"
+            )
+        weights = self.card.encoder.weights
+        if self.card.encoder.kind == "profile":
+            return self.folder or Path(), weights  # measured elsewhere: there is nothing to load
+        if not weights.repo:
+            path = self._local(weights)
+            return path, verify(weights_file(path), weights)
+        path, found = self._hub(weights)
+        if not found.sha256:
+            found = self.check(path, weights, found)
+        if self.card.encoder.kind not in ("small", "timm"):
+            # The folder that holds both: transformers reads the configuration beside the weights.
+            path = self._verified(beside_of(found, CONFIG))[0].parent
+        return path, found
+
+    def check(self, path: Path, asked: FileCard, found: FileCard) -> FileCard:
+        """Compare a hub file's bytes with its card and note them."""
+        verified = verify(path / found.file if path.is_dir() else path, found)
+        pin(asked, verified)
+        return verified
+
+    def tokenizer(self) -> Path:
+        """Folder of the tokenizer's files."""
+        path, found = self._verified(self.card.tokenizer)
+        if found.repo:
+            self._verified(beside_of(found, "tokenizer_config.json"))
+        return path.parent
+
+    def _verified(self, file: FileCard) -> tuple[Path, FileCard]:
+        if not file.repo:
+            path = self._local(file)
+            return path, verify(path, file)
+        path, found = self._hub(file)
+        verified = verify(path, found)
+        pin(file, verified)
+        return path, verified
+
+    def _hub(self, file: FileCard) -> tuple[Path, FileCard]:
+        require_licence(self.card, accept_licence=self.accept_licence)
+        return hub_file(file)
+
+    def _local(self, file: FileCard) -> Path:
+        if self.folder is None or not file.file:
+            raise ModelError(f"the card of {self.card.name!r} does not say where its files are")
+        path = self.folder / file.file
+        if self.folder.resolve() not in path.resolve().parents:
+            raise ModelError(
+                f"the card of {self.card.name!r} names {file.file!r}, which lies outside its folder"
+            )
+        if not path.exists():
+            raise ModelError(f"the model folder {self.folder} is not whole: {file.file} is missing")
+        return path
+
+
+def find_model(name_or_path: str | Path) -> tuple[ModelCard, Path | None]:
+    """The card a name or path means, and its folder (``None``: on the hub).
+
+    Raises
+    ------
+    ModelError
+        If nothing goes by that name.
+    """
+    name = str(name_or_path)
+    known = known_models()
+    found = known.get(ALIASES.get(name, name))
+    if found is not None:
+        return found
+    path = Path(name_or_path).expanduser()
+    if (path / CARD_FILE).is_file():
+        return read_card(path), path
+    if path.exists():
+        file = weights_file(path)
+        changes = {
+            "name": path.stem,
+            "title": f"CellCLIP weights {path.name}",
+            "weights": FileCard(file=file.name),
+            "tokenizer": FileCard(file="vocab.txt"),
+        }
+        return published_card().model_copy(update=changes), file.parent
+    raise ModelError(
+        f"no model {name!r}: known are {', '.join(sorted(known))}, or give the path of a model folder"
+    )
+
+
+def local_encoder(card: ModelCard, source: Path, *, bare: bool) -> EncoderCard:
+    """The card of local encoder files; their kind is the model's, their hash is new and not compared.
+
+    Raises
+    ------
+    ModelError
+        If they are not there, or of another kind or width.
+    """
+    if not source.exists():
+        raise ModelError(f"there is no channel encoder at {source}")
+    weights = FileCard(file=source.name, sha256=sha256(weights_file(source)))
+    if card.encoder.kind in ("small", "timm") and not bare:
+        return card.encoder.model_copy(update={"weights": weights})
+    found = encoder_card(source)
+    if bare:
+        return found.model_copy(update={"weights": weights})
+    if found.kind != card.encoder.kind:
+        raise ModelError(
+            f"{source} holds a channel encoder of the kind {found.kind}, {card.name!r} was trained on "
+            f"{card.encoder.kind} ({card.encoder.name})"
+        )
+    if found.dim != card.encoder.dim:
+        raise ModelError(
+            f"the encoder in {source} gives {found.dim} numbers a stain, {card.name!r} was trained on "
+            f"{card.encoder.dim} ({card.encoder.name})"
+        )
+    return card.encoder.model_copy(update={"weights": weights})

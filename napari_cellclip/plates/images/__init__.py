@@ -1,0 +1,1 @@
+"""Reading planes of pixels from TIFF, zarr and npz files."""

@@ -1,0 +1,1 @@
+"""Plate maps: what was done to each well, read from tables."""

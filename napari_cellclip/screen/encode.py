@@ -1,0 +1,169 @@
+"""From a plate and a model to a screen on disk: streamed, restartable, never stopped by one bad image."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+
+from napari_cellclip.screen.engines.local import PlateEncoding
+from napari_cellclip.screen.engines.plate_intensity import measure_plate
+from napari_cellclip.screen.progress import Progress
+from napari_cellclip.screen.screen import Screen
+from napari_cellclip.screen.storage.cards import record_with
+from napari_cellclip.screen.storage.labels import label_table, merged, read_labels, write_labels
+from napari_cellclip.screen.storage.mismatch import require_same_plate
+from napari_cellclip.screen.storage.plan import make_plan, read_plan, write_plan
+from napari_cellclip.screen.storage.previews import Previews
+from napari_cellclip.screen.storage.record import PlateRecord, ScreenRecord
+from napari_cellclip.screen.storage.shards import Shards
+from napari_cellclip.screen.storage.store import write_table
+from napari_cellclip.screen.wells import iter_embed_wells
+from napari_cellclip.vocabulary import STAINS, ScreenError
+
+if TYPE_CHECKING:
+    from napari_cellclip.model import Model
+    from napari_cellclip.plates import Plate, PlateMap
+
+
+def iter_encode(
+    plate: Plate,
+    platemap: PlateMap | None,
+    model: Model | str | Path,
+    out: str | Path,
+    *,
+    batch_size: int = 32,
+    device: str | None = None,
+    workers: int = 2,
+    previews: bool = True,
+    retry_failed: bool = False,
+) -> Generator[Progress, None, None]:
+    """Encode a plate into a screen folder; run it again to go on where it stopped.
+
+    May be closed after any step: what was reported as done is on disk. A second plate is added to the folder
+    of the first. Sites that cannot be used are listed in the screen's failures and do not end the run.
+
+    Parameters
+    ----------
+    plate : Plate
+        With all five stains.
+    platemap : PlateMap or None
+        Labels of its wells; they are stored, and never touch an embedding. ``None`` keeps those already
+        there.
+    model : Model, str or Path
+        A model, or what ``load_model`` takes.
+    out : path
+        Screen folder, made if absent.
+    batch_size : int
+        Sites in one batch, which is also one shard on disk. A continued run keeps the size it began with.
+    device : str, optional
+        ``"auto"``, ``"cpu"``, ``"cuda"``; where not given, the device the model is on.
+    workers : int
+        Threads that read pixels ahead; 0 reads between batches.
+    previews : bool
+        Write a small picture of every well.
+    retry_failed : bool
+        Try again the sites that failed before. Their files may have changed meanwhile.
+
+    Yields
+    ------
+    Progress
+        After each measured site, each batch, and each group of wells.
+
+    Raises
+    ------
+    StainError
+        If the plate lacks a stain or its stains are not known.
+    ScreenError
+        If `out` holds something else: the message says which of data, weights, preprocessing or version
+        changed.
+    """
+    if batch_size < 1 or workers < 0:
+        raise ScreenError("batch_size must be at least 1 and workers at least 0")
+    plate.require_stains(STAINS)
+    folder = Path(out)
+    loaded = _loaded(model, device)
+    record = record_with(folder, loaded.card, loaded.origin)
+    shards = Shards(folder, loaded.card.encoder_hash, plate.name)
+    begun = record.plates.get(plate.name)
+    if begun is None:
+        stats, contrast = yield from measure_plate(plate, loaded.card.intensity, workers)
+        plan, again = make_plan(plate, batch_size), set[str]()
+        begun = PlateRecord(
+            path=str(plate.path),
+            layout=plate.layout,
+            shape=plate.shape,
+            pixel_size=plate.pixel_size,
+            fingerprint=plate.fingerprint(),
+            stains={stain: str(channel) for stain, channel in plate.stains.channels.items()},
+            shard_sites=batch_size,
+            intensity=stats.model_dump(mode="json") if stats else None,
+            contrast=contrast,
+        )
+        write_plan(folder, plate.name, plan)
+    else:
+        plan, now = read_plan(folder, plate.name), make_plan(plate, begun.shard_sites)
+        failed = {site for site, why in shards.statuses(plan) if why}
+        require_same_plate(plate.name, begun, plan, plate, now, may_change=failed)
+        again = failed if retry_failed else set()
+        if again:
+            write_plan(folder, plate.name, plan := now)
+            begun = begun.model_copy(update={"fingerprint": plate.fingerprint()})
+    record = record.model_copy(update={"plates": {**record.plates, plate.name: begun}})
+    record.write(folder)
+    _store_labels(folder, plan, platemap)
+
+    pictures = Previews(folder, plate.name) if previews else None
+    yield from PlateEncoding(plate, loaded, plan, shards, pictures, begun, workers).run(again)
+    write_failures(folder, record)
+    for name in record.plates:  # the others too: this card may be new to them
+        yield from iter_embed_wells(folder, name, loaded)
+
+
+def encode(
+    plate: Plate, platemap: PlateMap | None, model: Model | str | Path, out: str | Path, **options: Any
+) -> Screen:
+    """Encode a plate and return its screen; parameters and errors as :func:`iter_encode`.
+
+    Examples
+    --------
+    >>> screen = encode(open_plate("BR00117006"), None, "demo", "screen")   # doctest: +SKIP
+    """
+    for _ in iter_encode(plate, platemap, model, out, **options):
+        pass
+    return Screen.open(out)
+
+
+def _loaded(model: Model | str | Path, device: str | None) -> Model:
+    if isinstance(model, str | Path):
+        from napari_cellclip.model import load_model
+
+        return load_model(model, device=device or "auto")
+    return model if device is None else model.to(device)
+
+
+def _store_labels(folder: Path, plan: pd.DataFrame, platemap: PlateMap | None) -> None:
+    """Replace the labels of this plate's wells; without a plate map, those it has are kept."""
+    known = read_labels(folder)
+    wells = plan["Metadata_Well_id"].unique()
+    table = label_table(wells, platemap)
+    if platemap is None:
+        table = table.loc[~table.index.isin(known.index)]
+    if len(table):
+        write_labels(folder, merged(known, table))
+
+
+def write_failures(folder: Path, record: ScreenRecord) -> None:
+    """Write ``failures.parquet`` for people and other programs; the shards themselves are what counts."""
+    rows = [
+        (site, site.rsplit("/", 1)[0], why)
+        for plate in record.plates
+        for site, why in Shards(folder, record.current.encoder_hash, plate).statuses(read_plan(folder, plate))
+        if why
+    ]
+    names = ("Metadata_Site_id", "Metadata_Well_id", "Metadata_Failure")
+    columns = {name: pa.array([row[i] for row in rows], pa.string()) for i, name in enumerate(names)}
+    write_table(folder / "failures.parquet", pa.table(columns))

@@ -1,0 +1,1 @@
+"""Running an encode: reading ahead, encoding a shard, measuring intensities."""

@@ -1,0 +1,163 @@
+"""Encoding the sites of one plate, shard by shard."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from napari_cellclip.screen.engines.read_ahead import read_ahead
+from napari_cellclip.screen.progress import Progress
+from napari_cellclip.screen.storage.previews import Previews, shrink
+from napari_cellclip.screen.storage.record import PlateRecord
+from napari_cellclip.screen.storage.shards import Shards, SiteResult
+from napari_cellclip.vocabulary import STAINS, CellClipError, ScreenError
+
+if TYPE_CHECKING:
+    from napari_cellclip.model import IntensityStats, Model
+    from napari_cellclip.plates import Plate
+
+
+@dataclass
+class PlateEncoding:
+    """One run over the sites of a plate.
+
+    Attributes
+    ----------
+    plate, model : Plate, Model
+        What is encoded, by what.
+    plan : DataFrame
+        Sites and their shards.
+    shards, previews : Shards, Previews or None
+        Where results go.
+    record : PlateRecord
+        Intensities all shards share.
+    workers : int
+        Threads that read ahead.
+    """
+
+    plate: Plate
+    model: Model
+    plan: pd.DataFrame
+    shards: Shards
+    previews: Previews | None
+    record: PlateRecord
+    workers: int
+    _remarks: list[str] = field(default_factory=list)
+
+    def run(self, again: set[str]) -> Generator[Progress, None, None]:
+        """Encode the sites that are not on disk, and those of `again`.
+
+        Parameters
+        ----------
+        again : set of str
+            Failed sites to try again; what else their shards hold stays as it is.
+
+        Yields
+        ------
+        Progress
+            After each shard.
+        """
+        groups = {int(n): list(g.index) for n, g in self.plan.groupby("Metadata_shard", sort=True)}
+        finished = self.shards.finished() & groups.keys()
+        status = dict(self.shards.statuses(self.plan))
+        todo = {n: [s for s in sites if n not in finished or s in again] for n, sites in groups.items()}
+        todo = {n: sites for n, sites in todo.items() if sites}
+        total, done = len(self.plan), len(status) - len(again & status.keys())
+        failures = sum(bool(why) for site, why in status.items() if site not in again)
+        if done:
+            yield Progress(done, total, f"{done} of {total} sites were encoded before", failures=failures)
+        stats = self._stats()
+        sites = {site.id: site for site in self.plate.sites}
+        ahead = read_ahead(
+            [sites[s] for g in todo.values() for s in g], self.workers, self.record.shard_sites
+        )
+        try:
+            for number, wanted in todo.items():
+                read = dict(next(ahead) for _ in wanted)
+                results = {result.id: result.checked() for result in self._encode(read, stats)}
+                old = self.shards.results(number) if number in finished else {}
+                self._write_previews(number, read)
+                self.shards.write(number, self.plan, [results.get(s) or old[s] for s in groups[number]])
+                done += len(wanted)
+                failures += sum(bool(result.failure) for result in results.values())
+                message = "; ".join([f"encoded {wanted[-1]}", *self._remarks])
+                self._remarks.clear()
+                yield Progress(
+                    done, total, message, str(self.plan.loc[wanted[-1], "Metadata_Well_id"]), failures
+                )
+        finally:
+            ahead.close()
+
+    def _stats(self) -> IntensityStats | None:
+        if self.record.intensity is None:
+            return None
+        from napari_cellclip.model import IntensityStats
+
+        return IntensityStats.model_validate(self.record.intensity)
+
+    def _encode(
+        self, read: Mapping[str, NDArray[Any] | str], stats: IntensityStats | None
+    ) -> Iterator[SiteResult]:
+        """Encode a batch; where the model refuses it, site by site, to find the one to blame."""
+        good = {site: pixels for site, pixels in read.items() if not isinstance(pixels, str)}
+        yield from (SiteResult(site, failure=why) for site, why in read.items() if isinstance(why, str))
+        try:
+            features = self._features(list(good.values()), stats)
+        except ScreenError:
+            raise  # out of memory at the smallest batch: no site is to blame
+        except CellClipError:
+            yield from (self._encode_alone(site, pixels, stats) for site, pixels in good.items())
+        else:
+            yield from (SiteResult(site, f) for site, f in zip(good, features, strict=True))
+
+    def _encode_alone(self, site: str, pixels: NDArray[Any], stats: IntensityStats | None) -> SiteResult:
+        try:
+            return SiteResult(site, self._features([pixels], stats)[0])
+        except ScreenError:
+            raise
+        except CellClipError as error:
+            return SiteResult(site, failure=f"site {site}: {error}")
+
+    def _features(
+        self, fields: Sequence[NDArray[Any]], stats: IntensityStats | None
+    ) -> Sequence[NDArray[np.float32]]:
+        """Features of fields; the model's batch is halved for good when the device runs out of memory."""
+        while fields:
+            try:
+                return list(self.model.fields_features(fields, stats))
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                smaller = self.model.batch_size // 2
+                if smaller < len(STAINS):
+                    raise ScreenError(
+                        f"the memory of {self.model.device} does not suffice for a single crop: close other "
+                        "programs that use it, or encode with device='cpu'"
+                    ) from error
+            # Outside the except clause: the error holds the tensors that filled the memory.
+            self.model.batch_size = smaller
+            self._remarks.append(
+                f"the memory of {self.model.device} ran out: going on with {smaller} crops at once"
+            )
+        return []
+
+    def _write_previews(self, number: int, read: Mapping[str, NDArray[Any] | str]) -> None:
+        """Keep the first readable site of each well; before the shard, so that finished ones have theirs."""
+        if self.previews is None:
+            return
+        images = self.previews.all(number)
+        for site, pixels in read.items():
+            well = str(self.plan.loc[site, "Metadata_Well_id"])
+            if well not in images and not isinstance(pixels, str):
+                images[well] = shrink(pixels, self.record.contrast)
+        self.previews.write(number, images)
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch ran out of device memory; told by name, for this room works without importing torch."""
+    return type(error).__name__ == "OutOfMemoryError" or "out of memory" in str(error).lower()

@@ -1,0 +1,124 @@
+"""The intensities of a plate, measured once on a seeded part of its sites before anything is encoded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_cellclip.screen.engines.read_ahead import read_ahead
+from napari_cellclip.screen.progress import Progress
+from napari_cellclip.vocabulary import STAINS, ScreenError, Stain
+
+if TYPE_CHECKING:
+    from napari_cellclip.model import IntensityScaling, IntensityStats
+    from napari_cellclip.plates import Plate
+
+SITES = 48
+"""Sites measured: enough that a handful of odd wells cannot move a median."""
+SEED = 0
+BLACK, WHITE = 1.0, 99.8
+"""Percentiles of a field shown as black and as full colour."""
+SAMPLED_PIXELS = 1 << 16
+MAX_REASONS = 5
+"""Kinds of reasons told one by one where no site can be read."""
+
+# What differs between two files that are damaged alike: paths, file names, numbers.
+_PARTICULARS = re.compile(r"\S*[/\\]\S*|\S+\.\w+|\d+")
+
+
+def measure_plate(
+    plate: Plate, scaling: IntensityScaling, workers: int = 0
+) -> Generator[Progress, None, tuple[IntensityStats | None, dict[Stain, tuple[float, float]]]]:
+    """Measure display contrast and, where the model asks for it, its plate-wide intensity range.
+
+    Sites that cannot be read are passed over; the next ones of the seeded order take their place.
+
+    Parameters
+    ----------
+    plate : Plate
+        A plate with all five stains.
+    scaling : IntensityScaling
+        The model card's.
+    workers : int
+        Threads that read ahead.
+
+    Yields
+    ------
+    Progress
+        After each site.
+
+    Returns
+    -------
+    stats : IntensityStats or None
+        ``None`` where the card scales each image by itself.
+    contrast : dict of Stain to (low, high)
+        Counts shown as black and as full colour.
+
+    Raises
+    ------
+    ScreenError
+        If no site can be read; says every kind of reason, how often, and where first.
+    """
+    from napari_cellclip.model import IntensityStats
+
+    order = np.random.default_rng(SEED).permutation(len(plate.sites))
+    total = min(SITES, len(order))
+    kept: list[NDArray[np.generic]] = []
+    blacks: list[NDArray[np.float64]] = []
+    whites: list[NDArray[np.float64]] = []
+    reasons: dict[str, str] = {}
+    with closing(read_ahead([plate.sites[i] for i in order], workers, window=2)) as ahead:
+        for site, pixels in ahead:
+            if isinstance(pixels, str):
+                reasons[site] = pixels
+                continue
+            values = _thinned(pixels)
+            black, white = np.percentile(values, [BLACK, WHITE], axis=1)
+            blacks.append(black)
+            whites.append(white)
+            if scaling.kind == "plate":
+                kept.append(values[:, None, :])
+            well = site.rsplit("/", 1)[0]
+            yield Progress(len(blacks), total, f"measuring intensities, {site}", well, stage="intensity")
+            if len(blacks) == total:
+                break
+    if not blacks:
+        raise ScreenError(
+            f"nothing of plate {plate.name} can be encoded: no site can be read ({_told(plate, reasons)})"
+        )
+    stats = IntensityStats.measure(iter(kept), scaling) if kept else None
+    return stats, dict(_limits(np.median(blacks, axis=0), np.percentile(whites, 75, axis=0)))
+
+
+def _told(plate: Plate, reasons: Mapping[str, str]) -> str:
+    """Reasons by kind, the kind that comes first on the plate first."""
+    kinds: dict[str, list[str]] = {}
+    for site in plate.sites:
+        if site.id in reasons:
+            reason = reasons[site.id].removeprefix(f"site {site.id}").lstrip(",: ")
+            kinds.setdefault(_PARTICULARS.sub("#", reason), []).append(f"{site.id}: {reason}")
+    if not kinds:
+        return "it has no sites"
+    parts = [f"{len(told)} of {len(reasons)} like {told[0]}" for told in kinds.values()]
+    if more := parts[MAX_REASONS:]:
+        rest = sum(len(told) for told in list(kinds.values())[MAX_REASONS:])
+        parts = [*parts[:MAX_REASONS], f"{rest} for {len(more)} other reasons"]
+    return "; ".join(parts)
+
+
+def _thinned(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Evenly spaced pixels, shape (5, n): enough for percentiles, where 48 whole fields fill the memory."""
+    flat = pixels.reshape(len(pixels), -1)
+    return np.ascontiguousarray(flat[:, :: max(1, flat.shape[1] // SAMPLED_PIXELS)])
+
+
+def _limits(
+    low: NDArray[np.float64], high: NDArray[np.float64]
+) -> Iterator[tuple[Stain, tuple[float, float]]]:
+    for stain, black, white in zip(STAINS, low.tolist(), high.tolist(), strict=True):
+        yield stain, (black, max(white, black + 1.0))  # an unstained channel would have no range to show

@@ -1,0 +1,1 @@
+"""Importing measured profiles and published features as screens."""

@@ -1,0 +1,226 @@
+"""Features that were measured elsewhere: written as the fields of a screen, without a pixel."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from napari_cellclip.screen.encode import write_failures
+from napari_cellclip.screen.screen import Screen
+from napari_cellclip.screen.storage.cards import record_with
+from napari_cellclip.screen.storage.labels import label_table, merged, read_labels, write_labels
+from napari_cellclip.screen.storage.plan import write_plan
+from napari_cellclip.screen.storage.record import PlateRecord
+from napari_cellclip.screen.storage.shards import Shards, SiteResult
+from napari_cellclip.screen.storage.store import rows_to_column, write_table
+from napari_cellclip.screen.wells import wells_path
+from napari_cellclip.vocabulary import CellClipError, ScreenError, parse_well, plate_shape, split_id
+
+if TYPE_CHECKING:
+    from napari_cellclip.model import ModelCard
+
+SHARD_SITES = 256
+"""Sites in one file; at [5, 300] a shard is about 0.8 MB before compression."""
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredPlate:
+    """Features of one plate, as another program left them.
+
+    Attributes
+    ----------
+    name : str
+        Of the plate.
+    sites : tuple of str
+        Site ids (``plate/B03/1``), all of this plate; one site a well where the table knows only wells.
+    features : ndarray of float32 (n_sites, C, D)
+        Stains in the order of the card that is written with them; must fit half precision.
+    labels : DataFrame, optional
+        What was done to each well, by well id, as
+        :func:`~napari_cellclip.screen.storage.labels.label_table` makes
+        it, with any further ``Metadata_`` columns.
+    embeddings : mapping of str to ndarray (E,), optional
+        Vectors to show for the wells until a model has embedded them, of the card's ``embed_dim``.
+    failures : mapping of str to str
+        Sites of which nothing can be used, and why; their features are not read.
+    source : Path
+        The file, which the screen remembers.
+    layout : str
+        What kind of file it was.
+    """
+
+    name: str
+    sites: tuple[str, ...]
+    features: NDArray[np.floating]
+    labels: pd.DataFrame | None = None
+    embeddings: Mapping[str, NDArray[np.floating]] | None = None
+    failures: Mapping[str, str] = field(default_factory=dict)
+    source: Path = Path()
+    layout: str = "features"
+
+
+def write_features(
+    out: str | Path, card: ModelCard, plates: Sequence[MeasuredPlate], *, origin: str = ""
+) -> Screen:
+    """Write features as a screen folder, or add plates to one of the same channel encoder.
+
+    What comes out is a screen like any other, only without previews: it is mapped, trained on, and embedded
+    by :meth:`Screen.derive_wells` with any model of the same encoder.
+
+    Parameters
+    ----------
+    out : path
+        Screen folder, made if absent.
+    card : ModelCard
+        Says what the features are (``encoder``, ``stain_order``), and what the plates' `embeddings` are.
+    plates : sequence of MeasuredPlate
+        None of them in the folder yet.
+    origin : str
+        What to give ``load_model`` for the card's model; its name where not given.
+
+    Returns
+    -------
+    Screen
+
+    Raises
+    ------
+    ScreenError
+        If shapes do not fit the card, site ids do not exist or come twice, a plate is there already, or the
+        folder is of another encoder.
+
+    Examples
+    --------
+    >>> plate = MeasuredPlate("P1", ("P1/A01/1",), np.zeros((1, 5, 8)))             # doctest: +SKIP
+    >>> write_features("screen", card, [plate]).features(["P1/A01/1"]).shape        # doctest: +SKIP
+    (1, 5, 8)
+    """
+    folder = Path(out)
+    record = record_with(folder, card, origin or card.name)
+    plans = {}
+    for plate in plates:
+        if plate.name in record.plates or plate.name in plans:
+            raise ScreenError(
+                f"plate {plate.name} is in {folder} already: import it into a new folder, or give it another"
+                " name"
+            )
+        plans[plate.name] = _plan(plate, card)
+    labels = read_labels(folder)
+    for plate in plates:
+        plan = plans[plate.name]
+        write_plan(folder, plate.name, plan)
+        _write_fields(folder, card, plate, plan)
+        if plate.embeddings is not None:
+            _write_embeddings(folder, card, plate, plan)
+        wells = list(dict.fromkeys(plan["Metadata_Well_id"]))
+        labels = merged(labels, _labels_of(plate, wells))
+        record = record.model_copy(
+            update={"plates": {**record.plates, plate.name: _plate_record(plate, plan)}}
+        )
+    write_labels(folder, labels)
+    record.write(folder)
+    write_failures(folder, record)
+    return Screen.open(folder)
+
+
+def _plan(plate: MeasuredPlate, card: ModelCard) -> pd.DataFrame:
+    """The plan of a plate: see :func:`napari_cellclip.screen.storage.plan.make_plan`."""
+    shape = (len(plate.sites), len(card.stain_order), card.encoder.dim)
+    if plate.features.shape != shape:
+        raise ScreenError(
+            f"the features of plate {plate.name} have shape {plate.features.shape}, {shape} is needed: sites,"
+            f" stains, and the {card.encoder.dim} numbers a stain of {card.encoder.name!r}"
+        )
+    if not plate.sites:
+        raise ScreenError(f"plate {plate.name} has no well: leave it out")
+    rows = []
+    for i, site in enumerate(plate.sites):
+        name, well, number = split_id(site)
+        if name != plate.name or number is None:
+            raise ScreenError(f"{site!r} is no site of plate {plate.name}: it should read {plate.name}/B03/1")
+        try:
+            row, column = parse_well(well)
+        except CellClipError:  # a well that its file did not name
+            row, column = -1, -1
+        digest = hashlib.sha256(np.ascontiguousarray(plate.features[i], np.float32).tobytes()).hexdigest()
+        rows.append((site, f"{name}/{well}", name, well, row, column, str(number), row >= 0, digest[:16]))
+    columns = ["Well_id", "Plate", "Well", "Row", "Column", "Site", "known", "files"]
+    plan = pd.DataFrame(rows, columns=["id", *(f"Metadata_{c}" for c in columns)]).set_index("id")
+    if not plan.index.is_unique:
+        twice = plan.index[plan.index.duplicated()][0]
+        raise ScreenError(f"site {twice} is there twice: leave one of them out, or number them as two sites")
+    plan["Metadata_shard"] = np.arange(len(plan)) // SHARD_SITES
+    return plan
+
+
+def _write_fields(folder: Path, card: ModelCard, plate: MeasuredPlate, plan: pd.DataFrame) -> None:
+    shards = Shards(folder, card.encoder_hash, plate.name)
+    for number, rows in plan.groupby("Metadata_shard", sort=True).indices.items():
+        results = []
+        for i in rows.tolist():
+            site = plate.sites[i]
+            if why := plate.failures.get(site):
+                results.append(SiteResult(site, failure=why))
+            else:
+                results.append(SiteResult(site, np.asarray(plate.features[i], np.float32)).checked())
+        shards.write(int(str(number)), plan, results)
+
+
+def _write_embeddings(folder: Path, card: ModelCard, plate: MeasuredPlate, plan: pd.DataFrame) -> None:
+    given = plate.embeddings or {}
+    used = [site for site in plate.sites if not plate.failures.get(site)]
+    grouped = plan.loc[used].groupby("Metadata_Well_id", sort=False)
+    sites = {str(well): list(rows.index) for well, rows in grouped if str(well) in given}
+    vectors = np.array([given[well] for well in sites], np.float32).reshape(len(sites), -1)
+    if sites and vectors.shape[1] != card.embed_dim:
+        raise ScreenError(
+            f"the embeddings of plate {plate.name} have {vectors.shape[1]} numbers, its card says"
+            f" {card.embed_dim}"
+        )
+    if not sites:
+        return
+    table = pa.table(
+        {
+            "Metadata_Well_id": pa.array(list(sites), pa.string()),
+            "Metadata_sites": pa.array([len(s) for s in sites.values()], pa.int32()),
+            "Metadata_Site_ids": pa.array(list(sites.values()), pa.list_(pa.string())),
+            "embedding": rows_to_column(vectors),
+        }
+    )
+    write_table(wells_path(folder, card.card_hash, plate.name), table)
+
+
+def _labels_of(plate: MeasuredPlate, wells: list[str]) -> pd.DataFrame:
+    """Labels with a row for each well and all the columns a screen has."""
+    table = label_table(wells, None)
+    given = plate.labels
+    if given is None:
+        return table
+    if len(strangers := given.index.difference(table.index)):
+        raise ScreenError(f"{strangers[0]} has a label but no features on plate {plate.name}")
+    for name in given:
+        # Wells without a row keep what a well that nothing is known of has.
+        column = given[name].reindex(table.index)
+        table[name] = column.where(column.index.isin(given.index), table[name]) if name in table else column
+    return table
+
+
+def _plate_record(plate: MeasuredPlate, plan: pd.DataFrame) -> PlateRecord:
+    digest = hashlib.sha256("\n".join(f"{s}|{f}" for s, f in plan["Metadata_files"].items()).encode())
+    rows, columns = int(plan["Metadata_Row"].max()) + 1, int(plan["Metadata_Column"].max()) + 1
+    return PlateRecord(
+        path=str(plate.source),
+        layout=plate.layout,
+        shape=plate_shape(max(1, rows), max(1, columns)),
+        fingerprint=digest.hexdigest()[:16],
+        stains={},
+        shard_sites=SHARD_SITES,
+        contrast={},
+    )

@@ -1,0 +1,235 @@
+"""Tables of profiles as CellProfiler and pycytominer write them: read, and parted into plates."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
+
+from napari_cellclip.plates.platemaps.columns import Columns, is_blank
+from napari_cellclip.plates.platemaps.tables import read_table, unpacked
+from napari_cellclip.screen.imports.stain_groups import is_feature
+from napari_cellclip.screen.storage.labels import COLUMNS as LABELS
+from napari_cellclip.screen.storage.labels import label_table
+from napari_cellclip.vocabulary import CellClipError, Perturbation, PlateMapError, ScreenError, normalise_well
+
+JOINED_ON = ("broad_sample", "InChIKey", "pert_iname", "JCP2022", "pubchem_cid")
+"""Columns, with or without ``Metadata_``, that a table of annotations is joined on; the first they share."""
+
+_MECHANISMS = ("moa_list", "moa", "mechanism")
+_GENES = ("target_list", "target", "gene")
+_PLACE = frozenset(f"Metadata_{n}" for n in ("Plate", "Well", "Row", "Column", "Site", "known", "sites"))
+
+
+def read_profiles(path: str | Path) -> pd.DataFrame:
+    """Read a table of profiles.
+
+    Parameters
+    ----------
+    path : path
+        ``.csv``, ``.csv.gz``, ``.tsv`` or Parquet, a row for each well or field.
+
+    Raises
+    ------
+    ScreenError
+        If it cannot be read, is empty, or holds no CellProfiler features.
+    """
+    file = Path(path).expanduser()
+    try:
+        content = unpacked(file)
+    except (OSError, EOFError, PlateMapError) as error:
+        raise ScreenError(f"the profiles in {file.name} cannot be read: {error}") from error
+    try:
+        if content[:4] == b"PAR1":
+            table = pq.read_table(pa.BufferReader(content)).to_pandas()
+        else:
+            separator = "\t" if b"\t" in content.split(b"\n", 1)[0] else ","
+            table = pd.read_csv(io.BytesIO(content), sep=separator, low_memory=False)
+    except (ValueError, pa.ArrowInvalid, OSError) as error:
+        raise ScreenError(f"{file.name} is no table of profiles: {error}") from error
+    table.columns = pd.Index([str(name).strip() for name in table.columns])
+    if table.empty:
+        raise ScreenError(f"{file.name} has a heading but no rows: export the profiles again")
+    found = [name for name in table.columns if is_feature(name)]
+    if not found:
+        some = ", ".join(table.columns[:5])
+        raise ScreenError(
+            f"{file.name} has no CellProfiler features, which begin with Cells_, Cytoplasm_ or Nuclei_; it"
+            f" has {some}"
+        )
+    if words := [name for name in found if not is_numeric_dtype(table[name])]:
+        raise ScreenError(
+            f"{file.name}: {words[0]} holds something other than numbers: export the profiles again"
+        )
+    return table
+
+
+def features_of(tables: Sequence[tuple[str, pd.DataFrame]], *, shared: bool = False) -> tuple[str, ...]:
+    """Features that all tables have, in the order of the first.
+
+    Parameters
+    ----------
+    tables : sequence of (str, DataFrame)
+        File names and tables.
+    shared : bool
+        Take what they share; else all must have the same.
+
+    Raises
+    ------
+    ScreenError
+        If they differ, with what is missing where.
+    """
+    first_name, first = tables[0]
+    names = [name for name in first.columns if is_feature(name)]
+    for other_name, table in tables[1:]:
+        others = {name for name in table.columns if is_feature(name)}
+        lacking, more = [n for n in names if n not in others], sorted(others - set(names))
+        if (lacking or more) and not shared:
+            missing, where = (lacking, other_name) if lacking else (more, first_name)
+            raise ScreenError(
+                f"{other_name} has {len(others)} features and {first_name} {len(names)}: {where} lacks"
+                f" {len(missing)} ({missing[0]}, …); import one feature set at a time, or only what they"
+                " share (shared=True, on the command line --shared)"
+            )
+        names = [name for name in names if name in others]
+    if not names:
+        raise ScreenError("these tables share no feature: import them one by one")
+    return tuple(names)
+
+
+def plates_of(name: str, table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Rows of each plate of a table, indexed by site id; a table that names no plate is one of its own.
+
+    Raises
+    ------
+    ScreenError
+        If no column says the wells, a well does not exist, or a plate has a name that no folder can have.
+    """
+    columns = Columns.find(_metadata(table))
+    if columns.well is None:
+        raise ScreenError(
+            f"{name} does not say the wells: a column Metadata_Well (B03) is needed; its Metadata columns are"
+            f" {', '.join(_metadata(table)[:6]) or 'none'}"
+        )
+    plates = _words(table[columns.plate]) if columns.plate else pd.Series("", index=table.index)
+    stem = re.sub(r"(\.(csv|tsv|parquet|txt|gz))+$", "", name)
+    for plate, rows in table.groupby(plates.where(plates != "", stem).to_numpy(), sort=False):
+        plate = str(plate)
+        if "/" in plate or plate in {".", ".."}:
+            raise ScreenError(f"{name}: {plate!r} cannot be the name of a plate: write it without a slash")
+        try:
+            wells = [normalise_well(text) for text in _words(rows[columns.well])]
+        except PlateMapError as error:
+            raise ScreenError(f"{name}, plate {plate}: {error}") from error
+        again = pd.Series(wells).groupby(wells).cumcount() + 1
+        yield plate, rows.set_index(pd.Index([f"{plate}/{w}/{n}" for w, n in zip(wells, again, strict=True)]))
+
+
+def annotated(table: pd.DataFrame, path: str | Path) -> pd.DataFrame:
+    """Add what a second table knows of each compound; columns of the first win.
+
+    Raises
+    ------
+    ScreenError
+        If the two share no identifier.
+    PlateMapError
+        If the second cannot be read.
+    """
+    more = read_table(Path(path).expanduser())
+    more.columns = pd.Index([f"Metadata_{str(c).removeprefix('Metadata_')}" for c in more.columns])
+    keys = [f"Metadata_{n}" for n in JOINED_ON if f"Metadata_{n}" in table and f"Metadata_{n}" in more]
+    if not keys:
+        raise ScreenError(
+            f"{Path(path).name} and the profiles share none of the columns {', '.join(JOINED_ON)} to be"
+            " joined on"
+        )
+    key = keys[0]
+    known = more[more[key] != ""].drop_duplicates(key).set_index(key)
+    new = known[[name for name in known if name not in table]]
+    joined = new.reindex(_words(table[key])).fillna("").set_axis(table.index)
+    return pd.concat([table, joined], axis=1)
+
+
+def labels_of(rows: pd.DataFrame, *, cell_line: str = "") -> pd.DataFrame:
+    """What was done to each well of a plate, with every other ``Metadata_`` column kept.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of one plate, as :func:`plates_of` gives them.
+    cell_line : str
+        Where no column says it.
+
+    Returns
+    -------
+    DataFrame
+        By well id. ``Metadata_mechanism`` and ``Metadata_genes`` are taken from ``moa_list`` and
+        ``target_list`` where the table has them.
+
+    Raises
+    ------
+    ScreenError
+        If a dose is no number.
+    """
+    wells = pd.Index([str(site).rsplit("/", 1)[0] for site in rows.index])
+    first = rows.set_axis(wells)[~wells.duplicated()]
+    words = first[_metadata(first)].apply(_words)
+    # An empty column tells nothing, but its name would (a guide's sequence makes a plate a CRISPR plate).
+    words = words.loc[:, (words != "").any()]
+    columns = Columns.find(list(words.columns))
+    table = label_table(words.index, None)
+    for well, record in zip(words.index, words.to_dict("records"), strict=True):
+        try:
+            found = columns.perturbation({str(k): str(v) for k, v in record.items()})
+        except CellClipError as error:
+            raise ScreenError(f"well {well}: {error}") from error
+        _write(table, str(well), found)
+    for target, names in (("Metadata_mechanism", _MECHANISMS), ("Metadata_genes", _GENES)):
+        for name in (f"Metadata_{n}" for n in names):
+            if name in words:
+                table[target] = table[target].where(table[target] != "", words[name])
+    table["Metadata_cell_line"] = table["Metadata_cell_line"].where(
+        table["Metadata_cell_line"] != "", cell_line
+    )
+    more = [name for name in words if name not in LABELS and name not in _PLACE]
+    return pd.concat([table, words[more]], axis=1)
+
+
+def controls_of(rows: pd.DataFrame, labels: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which rows are negative controls, bool (n,)."""
+    wells = [str(site).rsplit("/", 1)[0] for site in rows.index]
+    return np.asarray(labels["Metadata_control_type"].reindex(wells) == "negcon", bool)
+
+
+def _write(table: pd.DataFrame, well: str, p: Perturbation) -> None:
+    table.at[well, "Metadata_treatment"] = p.name
+    table.at[well, "Metadata_kind"] = str(p.kind)
+    table.at[well, "Metadata_control_type"] = str(p.control) if p.control else ""
+    table.at[well, "Metadata_smiles"] = p.smiles
+    table.at[well, "Metadata_genes"] = "|".join(p.genes)
+    table.at[well, "Metadata_mechanism"] = p.mechanism
+    table.at[well, "Metadata_dose"] = np.nan if p.dose is None else p.dose
+    table.at[well, "Metadata_cell_line"] = p.cell_line
+
+
+def _metadata(table: pd.DataFrame) -> list[str]:
+    return [
+        name for name in table.columns if name.startswith("Metadata_") or not is_numeric_dtype(table[name])
+    ]
+
+
+def _words(column: pd.Series) -> pd.Series:
+    """A column as text, empty where a cell is empty; whole numbers without decimals."""
+    if is_numeric_dtype(column):
+        text = ["" if pd.isna(v) else f"{v:.15g}" for v in column]
+    else:
+        text = ["" if pd.isna(v) or is_blank(str(v)) else str(v).strip() for v in column]
+    return pd.Series(text, index=column.index, dtype=object)

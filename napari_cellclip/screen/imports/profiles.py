@@ -1,0 +1,207 @@
+"""CellProfiler profiles as a screen: features grouped by stain, in units of each plate's controls."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from napari_cellclip.screen.imports.features import MeasuredPlate, write_features
+from napari_cellclip.screen.imports.profile_tables import (
+    annotated,
+    controls_of,
+    features_of,
+    labels_of,
+    plates_of,
+    read_profiles,
+)
+from napari_cellclip.screen.imports.stain_groups import StainGroups
+from napari_cellclip.screen.imports.standardise import CLIP, Standardised, standardise
+from napari_cellclip.screen.screen import Screen
+from napari_cellclip.screen.storage.store import write_whole
+from napari_cellclip.vocabulary import STAINS, ScreenError
+
+if TYPE_CHECKING:
+    from napari_cellclip.model import ModelCard
+
+REPORT_FILE = "import.json"
+"""In the screen's folder: how many features of each kind there are, and what was done to which plate."""
+
+
+def import_profiles(
+    paths: Sequence[str | Path] | str | Path,
+    out: str | Path,
+    *,
+    annotations: str | Path | None = None,
+    cell_line: str = "",
+    shared: bool = False,
+    brightfield: bool = False,
+    reference: Literal["controls", "all"] = "controls",
+) -> Screen:
+    """Import CellProfiler profiles (pycytominer's tables) as a screen.
+
+    Each feature goes into the row of every stain its name speaks of: ``Correlation_…_DNA_ER`` into two. What
+    speaks of none, such as ``AreaShape``, goes into all five. Shorter rows are padded with zeros at their
+    end, which no projection of a head can see (see :class:`napari_cellclip.model.StainProjection`). Values
+    become robust z scores on the negative controls of their plate, clipped to ±10.
+
+    Until a head was trained on it the screen's embeddings are the profiles themselves, each feature once:
+    maps and replicates work on them, and asking waits for ``napari-cellclip train``.
+
+    Parameters
+    ----------
+    paths : path or sequence of paths
+        CSV, gzipped CSV, TSV or Parquet; a table may hold several plates. ``Metadata_Well`` is needed,
+        ``Metadata_Plate`` and what was done to the wells are found under their usual names.
+    out : path
+        Screen folder, made if absent; plates can be added to a screen of the same features.
+    annotations : path, optional
+        Second table with what is known of each compound (``moa_list``, ``target_list`` …), joined on
+        ``broad_sample``, ``InChIKey`` or the name.
+    cell_line : str
+        Where the tables do not say it.
+    shared : bool
+        Use what all tables share, where their features differ.
+    brightfield : bool
+        Keep features of transmitted light, which is no stain.
+    reference : {"controls", "all"}
+        Wells of a plate that its values are compared with.
+
+    Returns
+    -------
+    Screen
+        Features [5, D] of one "site" for each row (``plate/B03/1``).
+
+    Raises
+    ------
+    ScreenError
+        If a table holds no profiles, says no wells, names no stain, differs from the others in its features,
+        has too many gaps, or a plate has too few controls.
+
+    Examples
+    --------
+    >>> screen = import_profiles("BR00117010_normalized.csv.gz", "screen")           # doctest: +SKIP
+    >>> screen.features(["BR00117010/A01/1"]).shape                                  # doctest: +SKIP
+    (1, 5, 237)
+    """
+    files = [Path(p) for p in ([paths] if isinstance(paths, str | Path) else paths)]
+    if not files:
+        raise ScreenError("there is nothing to import: name at least one table of profiles")
+    tables = [(file.name, read_profiles(file)) for file in files]
+    groups = StainGroups.of(features_of(tables, shared=shared), brightfield=brightfield)
+    report: dict[str, Any] = {"features": groups.counts, "width": groups.width, "plates": {}}
+    report["rows"] = {str(stain): len(groups.of_stain[stain]) for stain in STAINS}
+    plates: list[MeasuredPlate] = []
+    for file, (name, table) in zip(files, tables, strict=True):
+        told = table if annotations is None else annotated(table, annotations)
+        for plate, rows in plates_of(name, told):
+            labels = labels_of(rows, cell_line=cell_line)
+            among = controls_of(rows, labels) if reference == "controls" else np.ones(len(rows), bool)
+            values = rows[list(groups.names)].to_numpy(np.float64)
+            found = standardise(values, among, groups.names, plate)
+            plates.append(_measured(plate, rows, labels, found, groups, file))
+            report["plates"][plate] = {
+                "wells": len(labels),
+                "reference wells": int(among.sum()),
+                "constant": list(found.constant),
+                "with gaps filled": list(found.filled),
+                "clipped values": found.clipped,
+                "empty wells": int(found.empty.sum()),
+            }
+    text = groups.to_json(standardised=f"robust z on {reference} of the plate, clipped to {CLIP:g}")
+    card = profile_card(groups, text)
+    screen = write_features(out, card, plates)
+    write_whole(screen.path / card.encoder.weights.file, text.encode())
+    _write_report(screen.path / REPORT_FILE, report)
+    return screen
+
+
+def profile_card(groups: StainGroups, features: str) -> ModelCard:
+    """Card of a screen of profiles: a channel encoder that stands for the table, and no head.
+
+    Parameters
+    ----------
+    groups : StainGroups
+        Of the features.
+    features : str
+        Content of ``features.json``, whose hash is the encoder's.
+    """
+    from napari_cellclip.model import EncoderCard, FileCard, ModelCard
+    from napari_cellclip.model.card import FEATURES_FILE
+
+    digest = hashlib.sha256(features.encode()).hexdigest()
+    return ModelCard(
+        name=f"profiles-{digest[:8]}",
+        title=f"{len(groups.names)} CellProfiler features",
+        description="Measured profiles, standardised on the negative controls of each plate; no head yet.",
+        weights=FileCard(),
+        tokenizer=FileCard(),
+        encoder=EncoderCard(
+            kind="profile",
+            name=f"CellProfiler, {len(groups.names)} features",
+            dim=groups.width,
+            weights=FileCard(file=FEATURES_FILE, sha256=digest),
+        ),
+        embed_dim=len(groups.names),
+        limits="Profiles of another segmentation, pipeline or feature set do not fit this one.",
+    )
+
+
+def import_report(screen: Screen) -> dict[str, Any]:
+    """Return what importing found: features by kind, and by plate what was filled, zeroed or clipped.
+
+    Raises
+    ------
+    ScreenError
+        If the screen was not imported from profiles.
+    """
+    try:
+        found: dict[str, Any] = json.loads((screen.path / REPORT_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ScreenError(f"screen {screen.name} has no report of an import ({REPORT_FILE})") from error
+    return found
+
+
+def _measured(
+    plate: str,
+    rows: pd.DataFrame,
+    labels: pd.DataFrame,
+    found: Standardised,
+    groups: StainGroups,
+    source: Path,
+) -> MeasuredPlate:
+    sites = tuple(str(site) for site in rows.index)
+    wells = np.array([site.rsplit("/", 1)[0] for site in sites])
+    return MeasuredPlate(
+        name=plate,
+        sites=sites,
+        features=groups.fill(found.values),
+        labels=labels,
+        embeddings={
+            str(well): found.values[(wells == well) & ~found.empty].mean(axis=0)
+            for well in dict.fromkeys(wells[~found.empty].tolist())
+        },
+        failures={
+            site: f"site {site}: no feature of this row is a number"
+            for site, empty in zip(sites, found.empty, strict=True)
+            if empty
+        },
+        source=source.absolute(),
+        layout="profiles",
+    )
+
+
+def _write_report(path: Path, report: dict[str, Any]) -> None:
+    """Write the report; plates that were imported into the folder before keep their part."""
+    if path.exists():
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))["plates"]
+            report = {**report, "plates": {**before, **report["plates"]}}
+        except (ValueError, KeyError, TypeError):  # damaged: it is for people to read, nothing rests on it
+            pass
+    write_whole(path, (json.dumps(report, indent=1) + "\n").encode())

@@ -1,0 +1,1 @@
+"""What a screen keeps on disk: shards, plans, previews, labels, screen.json."""

@@ -1,0 +1,115 @@
+"""Why a run cannot go on in a screen folder: which of data, weights, preprocessing or version changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from napari_cellclip.screen.storage.record import PlateRecord, ScreenRecord
+from napari_cellclip.vocabulary import ScreenError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_cellclip.model import ModelCard
+    from napari_cellclip.plates import Plate
+
+_PREPROCESSING = ("intensity", "tiling", "stain_order", "encoder.mean", "encoder.std")
+_WEIGHTS = ("encoder",)
+SHOWN = 3
+
+
+def require_same_encoder(record: ScreenRecord, card: ModelCard) -> None:
+    """Refuse a card whose channel encoder or preprocessing differ from those of the screen.
+
+    Raises
+    ------
+    ScreenError
+        Names what differs, with the value the screen has and the one given.
+    """
+    known = record.current
+    if card.encoder_hash == known.encoder_hash:
+        return
+    before, after = _flat(known.card), _flat(card.model_dump(mode="json"))
+    changed = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+    preprocessing = [key for key in changed if key.startswith(_PREPROCESSING)]
+    weights = [key for key in changed if key.startswith(_WEIGHTS) and key not in preprocessing]
+    reasons = [
+        f"{kind} changed ({'; '.join(f'{k}: {before.get(k)} -> {after.get(k)}' for k in keys[:SHOWN])})"
+        for kind, keys in (("the channel encoder's weights", weights), ("preprocessing", preprocessing))
+        if keys
+    ]
+    if not reasons:  # same card, other hash: how hashes are made belongs to the program
+        reasons = [f"the program's version changed ({record.version}) and hashes cards in another way"]
+    raise ScreenError(
+        f"this folder was encoded with {known.card.get('name', 'another model')!r} and cannot go on with "
+        f"{card.name!r}: {', and '.join(reasons)}; encode into a new folder"
+    )
+
+
+def require_same_plate(
+    name: str,
+    record: PlateRecord,
+    plan: pd.DataFrame,
+    plate: Plate,
+    now: pd.DataFrame,
+    *,
+    may_change: set[str],
+) -> None:
+    """Refuse a plate whose stains, sites or files differ from those the screen began with.
+
+    Parameters
+    ----------
+    name : str
+        Of the plate.
+    record, plan : PlateRecord, DataFrame
+        What the screen began with; the plan is indexed by site id and has ``Metadata_files``.
+    plate, now : Plate, DataFrame
+        The plate given, and its plan.
+    may_change : set of str
+        Sites whose files may have changed (failed ones about to be tried again).
+
+    Raises
+    ------
+    ScreenError
+        Names what differs.
+    """
+    given = {stain: str(channel) for stain, channel in plate.stains.channels.items()}
+    if given != record.stains:
+        other = [
+            f"{s}: {record.stains.get(s)} -> {given.get(s)}"
+            for s in sorted(given.keys() | record.stains.keys())
+            if given.get(s) != record.stains.get(s)
+        ]
+        raise _refusal(name, f"the channels of its stains changed ({'; '.join(other)})")
+    if plate.fingerprint() == record.fingerprint:
+        return
+    gone, new = plan.index.difference(now.index), now.index.difference(plan.index)
+    if len(gone) or len(new):
+        some = ", ".join([*gone[:SHOWN], *new[:SHOWN]])
+        raise _refusal(name, f"the data changed: {len(gone)} sites are gone and {len(new)} are new ({some})")
+    files = now["Metadata_files"].reindex(plan.index)
+    changed = [site for site in plan.index[files != plan["Metadata_files"]] if site not in may_change]
+    if changed:
+        some = ", ".join(changed[:SHOWN])
+        raise _refusal(
+            name, f"the data changed: files of {len(changed)} sites are others than before ({some})"
+        )
+
+
+def _refusal(name: str, why: str) -> ScreenError:
+    return ScreenError(
+        f"plate {name} is in this folder already and cannot go on: {why}; encode into a new folder, "
+        "or give another plate another name"
+    )
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mapping as one level, keys joined by dots; lists are values."""
+    out: dict[str, Any] = {}
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            out |= _flat(value, f"{prefix}{key}.")
+        else:
+            out[f"{prefix}{key}"] = list(value) if isinstance(value, tuple) else value
+    return out

@@ -1,0 +1,121 @@
+"""Small pictures of every well, so that a screen can be looked at where the pixels are not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from napari_cellclip.screen.storage.store import folder_name, read_table, write_table
+from napari_cellclip.vocabulary import STAINS, Stain
+
+LONGEST = 128
+"""Longest side of a preview in pixels."""
+
+
+def shrink(
+    pixels: NDArray[np.generic], contrast: Mapping[Stain, tuple[float, float]], longest: int = LONGEST
+) -> NDArray[np.uint8]:
+    """Shrink a field by block means and scale it by the plate's contrast.
+
+    Parameters
+    ----------
+    pixels : ndarray (5, Y, X)
+        Counts, stains in the order of ``STAINS``.
+    contrast : mapping of Stain to (low, high)
+        Counts that become 0 and 255.
+    longest : int
+        Longest side of the result; smaller fields keep their size.
+
+    Returns
+    -------
+    ndarray of uint8 (5, y, x)
+    """
+    stains, height, width = pixels.shape
+    factor = max(1, -(-max(height, width) // longest))
+    y, x = max(1, height // factor), max(1, width // factor)
+    fy, fx = min(factor, height), min(factor, width)
+    blocks = pixels[:, : y * fy, : x * fx].reshape(stains, y, fy, x, fx)
+    means = blocks.mean(axis=(2, 4), dtype=np.float64)
+    low, high = (np.array([contrast[s][i] for s in STAINS])[:, None, None] for i in (0, 1))
+    return np.clip((means - low) / (high - low) * 255, 0, 255).astype(np.uint8)
+
+
+def composite(stains: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Show five stains in their usual colours as one picture.
+
+    Where stains overlap, plain addition turns everything white; here each pixel takes the mean colour of
+    its stains, weighted by the cube of their brightness, and the brightness of the brightest.
+
+    Parameters
+    ----------
+    stains : ndarray of uint8 (5, y, x)
+        In the order of ``STAINS``.
+
+    Returns
+    -------
+    ndarray of uint8 (y, x, 3)
+    """
+    colours = np.array([[int(s.colour[i : i + 2], 16) for i in (1, 3, 5)] for s in STAINS], np.float32)
+    values = stains.astype(np.float32) / 255
+    weights = values**3
+    hue = np.tensordot(weights, colours, axes=(0, 0)) / np.maximum(weights.sum(axis=0), 1e-9)[..., None]
+    return np.rint(hue * values.max(axis=0)[..., None]).astype(np.uint8)
+
+
+class Previews:
+    """The previews of one plate: one file beside each shard, one row per well in it.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the screen.
+    plate : str
+        Name of the plate.
+    """
+
+    def __init__(self, folder: Path, plate: str) -> None:
+        self.folder = folder / "previews" / folder_name(plate)
+
+    def path(self, shard: int) -> Path:
+        """File with the previews of a shard's wells."""
+        return self.folder / f"shard-{shard:05d}.parquet"
+
+    def write(self, shard: int, images: Mapping[str, NDArray[np.uint8]]) -> None:
+        """Write the five stains of each well of a shard, whole."""
+        write_table(
+            self.path(shard),
+            pa.table(
+                {
+                    "Metadata_Well_id": pa.array(list(images), pa.string()),
+                    "height": pa.array([image.shape[1] for image in images.values()], pa.int32()),
+                    "width": pa.array([image.shape[2] for image in images.values()], pa.int32()),
+                    "stains": pa.array([image.tobytes() for image in images.values()], pa.binary()),
+                }
+            ),
+        )
+
+    def all(self, shard: int) -> dict[str, NDArray[np.uint8]]:
+        """Five stains (5, y, x) of each well of a shard; empty if nothing was written."""
+        path = self.path(shard)
+        return dict(_images(path, path.stat().st_mtime_ns)) if path.exists() else {}
+
+    def read(self, well: str, shards: Sequence[int]) -> NDArray[np.uint8] | None:
+        """Five stains (5, y, x) of a well that has sites in these shards, ``None`` if there is no preview."""
+        return next((image for n in shards if (image := self.all(n).get(well)) is not None), None)
+
+
+@lru_cache(maxsize=64)
+def _images(path: Path, mtime: int) -> dict[str, NDArray[np.uint8]]:
+    """All previews of a file; `mtime` makes a rewritten file another key."""
+    table = read_table(path).to_pydict()
+    return {
+        well: np.frombuffer(data, np.uint8).reshape(len(STAINS), height, width)
+        for well, data, height, width in zip(
+            table["Metadata_Well_id"], table["stains"], table["height"], table["width"], strict=True
+        )
+    }

@@ -1,0 +1,1 @@
+"""Tiles of a field, encoded on demand for explanations."""

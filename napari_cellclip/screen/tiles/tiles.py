@@ -1,0 +1,299 @@
+"""Tiles of one field, encoded on demand: those whose mean a screen stores, or a finer grid."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from threading import Lock
+from typing import TYPE_CHECKING, Protocol
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_cellclip.screen.progress import Progress, as_part, finished
+from napari_cellclip.screen.storage.plan import files_state, read_plan
+from napari_cellclip.screen.storage.previews import shrink
+from napari_cellclip.screen.tiles.tile_grid import TileGrid, learnt_sizes
+from napari_cellclip.vocabulary import STAINS, PlateError, ScreenError, split_id
+
+if TYPE_CHECKING:
+    from napari_cellclip.model import IntensityStats, Model
+    from napari_cellclip.plates import Site
+    from napari_cellclip.plates.stain_mapping import StainMapping
+    from napari_cellclip.screen.screen import Screen
+
+CONTROL_FIELDS = 8
+"""Fields of negative controls that tiles are compared with."""
+FIELDS_KEPT = 32
+"""Fields whose tiles are remembered for each model, those of controls foremost."""
+SAME_FEATURES = 0.02
+"""Relative distance between the mean over tiles and the stored features that rounding may explain: features
+are stored in half precision, and devices differ in the last digits."""
+
+
+class FieldSource(Protocol):
+    """Whoever has the pixels of a plate: a :class:`~napari_cellclip.plates.Plate`."""
+
+    @property
+    def name(self) -> str:
+        """Name of the plate."""
+
+    @property
+    def stains(self) -> StainMapping:
+        """Which channel shows which stain."""
+
+    def site(self, identifier: str) -> Site:
+        """The field of that id."""
+
+
+@dataclass(frozen=True, eq=False)
+class FieldTiles:
+    """The tiles of one field.
+
+    Attributes
+    ----------
+    site : str
+        Id of the field.
+    grid : TileGrid or None
+        How they were cut; ``None``: as the model card says, so that their mean is the stored feature.
+    positions : ndarray of int (n, 3)
+        First row, first column and side of each tile, in pixels of the field; negative where a field smaller
+        than a tile was filled up.
+    features : ndarray of float32 (n, 5, D)
+        Stains in the model card's order.
+    picture : ndarray of uint8 (5, Y, X)
+        The whole field in the order of ``STAINS``, at the plate's contrast.
+    notes : tuple of str
+        What to know about them, in sentences.
+    """
+
+    site: str
+    grid: TileGrid | None
+    positions: NDArray[np.int64]
+    features: NDArray[np.float32]
+    picture: NDArray[np.uint8]
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def crop(self, tile: int) -> NDArray[np.uint8]:
+        """Picture of a tile, uint8 (5, y, x) at the plate's contrast, cut off at the edge of the field."""
+        row, column, size = self.positions[tile].tolist()
+        top, left = max(0, row), max(0, column)
+        return self.picture[:, top : row + size, left : column + size]
+
+
+def iter_field_tiles(
+    screen: Screen, plate: FieldSource, site: str, model: Model, grid: TileGrid | None = None
+) -> Generator[Progress, None, FieldTiles]:
+    """Encode the tiles of a field; may be closed after any batch.
+
+    The tiles of the last fields are remembered.
+
+    Parameters
+    ----------
+    screen : Screen
+        Says how the plate's intensities were scaled; its channel encoder must be the model's.
+    plate : Plate
+        Has the pixels.
+    site : str
+        Id of an encoded field.
+    model : Model
+        With its channel encoder.
+    grid : TileGrid, optional
+        Other tiles than those of the model card, see
+        :func:`~napari_cellclip.screen.tiles.tile_grid.heat_grid`.
+
+    Yields
+    ------
+    Progress
+        After each batch of tiles.
+
+    Returns
+    -------
+    FieldTiles
+
+    Raises
+    ------
+    ScreenError
+        If the field was not encoded, the screen holds no pixels' features at all, or plate or model are not
+        those it was encoded from: tiles of the card must have the stored mean.
+    """
+    stats = _require_same(screen, plate, site, model)
+    source = plate.site(site)
+    state = files_state(source)
+    key = (str(screen.path.resolve()), screen.card.encoder_hash, site, state, grid)
+    with _lock:
+        kept = _kept.setdefault(model, OrderedDict())
+        if (known := kept.get(key)) is not None:
+            kept.move_to_end(key)
+    if known is not None:
+        yield Progress(len(known), len(known), f"tiles of {site} were encoded before", stage="explanation")
+        return known
+    pixels = source.read(STAINS)
+    positions, batches = _batches(pixels, stats, model, grid)
+    features = np.empty((len(positions), len(STAINS), model.card.encoder.dim), np.float32)
+    done = 0
+    for batch in batches:
+        features[done : done + len(batch)] = model.encode_crops(batch)
+        done += len(batch)
+        yield Progress(done, len(positions), f"encoding tiles of {site}", stage="explanation")
+    if grid is None:
+        _require_same_mean(screen, site, features)
+    picture = shrink(pixels, screen.contrast(split_id(site)[0]), longest=max(pixels.shape[1:]))
+    notes = tuple(_notes(screen, site, state, grid))
+    found = FieldTiles(site, grid, positions, features, picture, notes)
+    with _lock:
+        kept[key] = found
+        while len(kept) > FIELDS_KEPT:
+            kept.popitem(last=False)
+    return found
+
+
+def field_tiles(
+    screen: Screen, plate: FieldSource, site: str, model: Model, grid: TileGrid | None = None
+) -> FieldTiles:
+    """Encode the tiles of a field; parameters and errors as :func:`iter_field_tiles`.
+
+    Examples
+    --------
+    >>> tiles = field_tiles(screen, plate, "P1/B03/1", screen.model)        # doctest: +SKIP
+    >>> tiles.features.mean(axis=0)    # what the screen has stored         # doctest: +SKIP
+    """
+    return finished(iter_field_tiles(screen, plate, site, model, grid))
+
+
+def iter_control_tiles(
+    screen: Screen,
+    plate: FieldSource,
+    model: Model,
+    grid: TileGrid | None = None,
+    *,
+    fields: int = CONTROL_FIELDS,
+    but: str = "",
+    seed: int = 0,
+) -> Generator[Progress, None, tuple[FieldTiles, ...]]:
+    """Encode tiles of the plate's negative controls, side by side; may be closed after any batch.
+
+    Parameters
+    ----------
+    screen, plate, model, grid
+        As :func:`iter_field_tiles`; of a grid, the size of its tiles.
+    fields : int
+        How many fields, drawn by `seed`, of as many wells as there are.
+    but : str
+        Id of a field not to take: the one that is compared.
+    seed : int
+        Of the draw.
+
+    Yields
+    ------
+    Progress
+        After each batch of tiles.
+
+    Returns
+    -------
+    tuple of FieldTiles
+        Empty where the plate has no encoded negative control. Fields that cannot be read are passed over.
+
+    Raises
+    ------
+    ScreenError
+        As :func:`iter_field_tiles`.
+    """
+    table = screen.fields
+    here = (table["Metadata_Plate"] == plate.name) & table["Metadata_Well_id"].isin(screen.control_ids)
+    order = table.loc[here & (table.index != but)].sample(frac=1.0, random_state=seed)
+    # First one field of each well, then the second of each, and so on.
+    order = order.iloc[np.argsort(order.groupby("Metadata_Well_id").cumcount().to_numpy(), kind="stable")]
+    chosen = order.index[:fields].tolist()
+    found = []
+    for number, site in enumerate(chosen):
+        steps = iter_field_tiles(screen, plate, site, model, grid and grid.without_overlap())
+        try:
+            found.append((yield from as_part(steps, number, len(chosen))))
+        except PlateError:  # a damaged file: the others tell enough
+            continue
+    return tuple(found)
+
+
+def _require_same(screen: Screen, plate: FieldSource, site: str, model: Model) -> IntensityStats | None:
+    """Refuse what the screen was not encoded from; return how the plate's intensities are scaled."""
+    from napari_cellclip.model import IntensityStats
+
+    card = screen.card
+    if card.encoder.kind == "profile":
+        raise ScreenError(
+            f"screen {screen.name} was made from a table of profiles: there are no pixels to cut tiles from"
+        )
+    if model.card.encoder_hash != card.encoder_hash:
+        raise ScreenError(
+            f"tiles of screen {screen.name} must be encoded as its fields were, by the channel encoder of "
+            f"{card.name!r}: {model.card.name!r} has another one or other preprocessing"
+        )
+    if site not in screen.fields.index:
+        screen.features([site])  # says why there is none
+    record = screen.plates.get(plate.name)
+    if record is None or split_id(site)[0] != plate.name:
+        raise ScreenError(f"field {site} is not one of plate {plate.name!r}: open the plate it belongs to")
+    given = {stain: str(channel) for stain, channel in plate.stains.channels.items()}
+    if any(given.get(stain) != channel for stain, channel in record.stains.items()):
+        raise ScreenError(
+            f"plate {plate.name} was encoded with other channels for its stains: open it with "
+            + ", ".join(f"{stain}={channel}" for stain, channel in record.stains.items())
+        )
+    return IntensityStats.model_validate(record.intensity) if record.intensity else None
+
+
+def _require_same_mean(screen: Screen, site: str, features: NDArray[np.float32]) -> None:
+    stored = screen.features([site])[0]
+    distance = float(np.linalg.norm(features.mean(axis=0) - stored))
+    if distance > SAME_FEATURES * float(np.linalg.norm(stored)) + SAME_FEATURES:
+        raise ScreenError(
+            f"the pixels of field {site} are not those that screen {screen.name} was encoded from: "
+            "open the plate it was made of, or encode again into a new folder"
+        )
+
+
+def _batches(
+    pixels: NDArray[np.generic], stats: IntensityStats | None, model: Model, grid: TileGrid | None
+) -> tuple[NDArray[np.int64], Iterator[NDArray[np.float32]]]:
+    """Positions of the tiles of a field, and their pixels as the encoder wants them, a batch at a time."""
+    from napari_cellclip.model.encoders.intensity import scale_field
+
+    card = model.card
+    tiling = card.tiling if grid is None else type(card.tiling)(mode="grid", size=grid.size)
+    stride = None if grid is None else grid.stride
+    height, width = pixels.shape[1:]
+    filled = [max(0, tiling.size - extent) // 2 for extent in (height, width)]
+    positions = np.array(
+        [(r - filled[0], c - filled[1], tiling.size) for r, c in tiling.corners(height, width, stride)],
+        np.int64,
+    )
+    slots = [STAINS.index(stain) for stain in card.stain_order]
+    windows = tiling.windows(scale_field(pixels, card.intensity, stats)[slots], stride)
+    at_once = max(1, model.batch_size // len(slots))
+    sizes = [at_once] * (len(positions) // at_once)
+    if rest := len(positions) % at_once:
+        sizes.append(rest)
+    return positions, (np.stack(list(islice(windows, size))).astype(np.float32) for size in sizes)
+
+
+def _notes(screen: Screen, site: str, state: str, grid: TileGrid | None) -> Iterator[str]:
+    learnt = learnt_sizes(screen.card)
+    if grid is not None and grid.size not in learnt:
+        known = ", ".join(map(str, learnt))
+        yield (
+            f"Tiles are {grid.size} pixels wide, the model learnt from tiles of {known}: "
+            "compare their scores with each other, not with those of wells."
+        )
+    if read_plan(screen.path, split_id(site)[0]).at[site, "Metadata_files"] != state:
+        yield f"The image files of {site} were changed or copied since the screen was encoded."
+
+
+_kept: WeakKeyDictionary[Model, OrderedDict[tuple[object, ...], FieldTiles]] = WeakKeyDictionary()
+_lock = Lock()

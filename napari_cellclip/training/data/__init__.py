@@ -1,0 +1,1 @@
+"""Bags, captions and splits to train on."""

@@ -1,0 +1,5 @@
+"""Run the recipe: ``python -m napari_cellclip.training.demo``."""
+
+from napari_cellclip.training.demo.build import main
+
+main()

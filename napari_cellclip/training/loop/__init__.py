@@ -1,0 +1,1 @@
+"""The training loop: steps, optimisation, validation, checkpoints."""

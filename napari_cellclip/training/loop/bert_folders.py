@@ -1,0 +1,71 @@
+"""A BERT from a folder in the hub's layout, to begin with instead of random weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from napari_cellclip.model import WordPieceTokenizer
+from napari_cellclip.model.network.text_tower import IGNORED_BUFFERS, bert
+from napari_cellclip.model.weights.checkpoints import read_weights, weights_file
+from napari_cellclip.vocabulary import CellClipError
+
+_SIZES = {
+    "vocabulary": "vocab_size",
+    "width": "hidden_size",
+    "layers": "num_hidden_layers",
+    "heads": "num_attention_heads",
+    "intermediate": "intermediate_size",
+    "positions": "max_position_embeddings",
+    "token_types": "type_vocab_size",
+}
+
+
+def bert_folder(folder: Path) -> tuple[nn.Module, WordPieceTokenizer, dict[str, Any]]:
+    """Read a BERT, its tokenizer and its sizes.
+
+    Parameters
+    ----------
+    folder : Path
+        ``config.json``, weights and ``vocab.txt``, such as a download of ``google-bert/bert-base-cased``.
+        Heads for other tasks in the weights are left aside; a pooler that is missing stays random.
+
+    Returns
+    -------
+    module, tokenizer, dict
+        The dict holds the ``text_*`` fields of a `CellCLIPConfig`.
+
+    Raises
+    ------
+    CellClipError
+        If the folder holds no BERT.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        kind = config.get("model_type", "bert")
+        sizes = {ours: int(config[theirs]) for ours, theirs in _SIZES.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CellClipError(f"{folder / 'config.json'} does not describe a BERT: {error}") from error
+    if kind != "bert":
+        raise CellClipError(f"{folder} holds a {kind!r}, a BERT is needed")
+    tower = bert(**sizes)
+    found = {
+        name.removeprefix("bert.")
+        .replace("LayerNorm.gamma", "LayerNorm.weight")
+        .replace("LayerNorm.beta", "LayerNorm.bias"): value
+        for name, value in read_weights(weights_file(folder)).items()
+    }
+    wanted = tower.state_dict()
+    ours = {name: value for name, value in found.items() if name in wanted}
+    missing = set(wanted) - set(ours) - {n.removeprefix("text.") for n in IGNORED_BUFFERS}
+    if lacking := sorted(name for name in missing if not name.startswith("pooler.")):
+        raise CellClipError(f"the weights in {folder} are not those of a BERT: {lacking[0]} is missing")
+    try:
+        tower.load_state_dict(ours, strict=False)
+    except RuntimeError as error:
+        raise CellClipError(f"the weights in {folder} do not fit its config.json") from error
+    words = WordPieceTokenizer.from_folder(folder, max_length=sizes["positions"])
+    return tower, words, {f"text_{name}": value for name, value in sizes.items()} | {"text_tower": "bert"}

@@ -1,0 +1,175 @@
+"""What the card of a trained model says: data, split, scores, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from napari_cellclip.model import ModelCard
+from napari_cellclip.screen import Screen
+from napari_cellclip.training.config import RunConfig
+from napari_cellclip.training.data.platemap_captions import caption_of, taught_by
+from napari_cellclip.training.data.splits import SPLIT_WELLS, Split
+from napari_cellclip.training.loop.heads import Fitted
+from napari_cellclip.training.loop.starts import Start
+from napari_cellclip.training.loop.validation import Retrieval
+
+TAUGHT = "taught"
+"""Key of a card's ``training`` for what a model was taught, by thing: `ask` tells other words by it."""
+
+MOST_TAUGHT = 5000
+"""Things beyond which a card does not list them: it goes into every screen."""
+
+_FURTHER = ", trained further"
+
+_SEEN = (
+    "Validation and test hold the same treatments as training, on other plates: their figures say how well"
+    " seen treatments are found again, possibly by their place on the plate, and nothing about new ones."
+)
+
+
+def card_of(
+    run: RunConfig,
+    name: str,
+    start: Start,
+    screens: Sequence[Screen],
+    split: Split,
+    fitted: Fitted,
+    scores: Mapping[str, Retrieval],
+    counts: Mapping[str, int],
+) -> ModelCard:
+    """Card of the model that a run made.
+
+    Parameters
+    ----------
+    run : RunConfig
+        Its settings.
+    name : str
+        Of the model.
+    start : Start
+        What it started from.
+    screens : sequence of Screen
+        What it learnt from.
+    split : Split
+        What was held out.
+    fitted : Fitted
+        How it went.
+    scores : mapping of str to Retrieval
+        Retrieval by part.
+    counts : mapping of str to int
+        Bags by part.
+    """
+    simulated, limits = seen(start.card, screens)
+    base, config = start.card, run.training
+    if scores and split.by == "plate":
+        limits = f"{limits} {_SEEN}".strip()
+    if not scores:
+        limits = f"{limits} Nothing was held out in training, so that it has no scores of its own.".strip()
+    fresh = base.model_copy(update={"description": "", "limits": ""}) if not base.has_head else base
+    return fresh.model_copy(
+        update={
+            "name": name,
+            "title": _title(base),
+            "description": "",
+            "embed_dim": start.network.config.embed_dim,
+            "simulated": simulated,
+            "limits": limits,
+            "trained_on": f"{counts['train']} {_bags(run)} of {', '.join(s.name for s in screens)};"
+            f" {_held_out(split, counts)}loss {config.loss}, {fitted.epochs} epochs"
+            f"{_kept(fitted)}, seed {config.seed}.",
+            "source": _source(start),
+            "training": _plain(run, name)
+            | {SPLIT_WELLS: split.digests}
+            | _taught(run, start, screens, split),
+            "scores": _scores(scores, screens, split),
+        }
+    )
+
+
+def seen(card: ModelCard, screens: Sequence[Screen]) -> tuple[bool, str]:
+    """Whether a model trained from this one saw simulated cells only, and the limits to state."""
+    plates = [Path(plate.path) for screen in screens for plate in screen.plates.values()]
+    marked = [any((at / "simulated.json").is_file() for at in (path, path.parent)) for path in plates]
+    if not card.simulated or all(marked):
+        return card.simulated, card.limits
+    real = any(path.exists() and not mark for path, mark in zip(plates, marked, strict=True))
+    about = "The channel encoder has seen simulated cells only."
+    if not real:
+        about += " Whether the head was trained on real ones is not known: its plates are no longer there."
+    return not real, card.limits if about in card.limits else f"{card.limits} {about}".strip()
+
+
+def _title(base: ModelCard) -> str:
+    if not base.has_head:
+        return f"Head on {base.title or base.name}"
+    return (base.title or base.name).removesuffix(_FURTHER) + _FURTHER
+
+
+def _source(start: Start) -> str:
+    base = start.card
+    if not base.has_head:
+        return f"Fresh weights on measured profiles ({base.encoder.name})."
+    return f"{'Channel encoder' if start.fresh else 'Weights'} of {base.name!r}: {base.source}"
+
+
+def _bags(run: RunConfig) -> str:
+    return "wells" if run.data.bag == "well" else "perturbations"
+
+
+def _held_out(split: Split, counts: Mapping[str, int]) -> str:
+    if split.by == "none":
+        return ""
+    return (
+        f"split by {split.by} (seed {split.seed}), {counts['validation']} held out for validation and"
+        f" {counts['test']} for test (negative controls not counted); "
+    )
+
+
+def _kept(fitted: Fitted) -> str:
+    if fitted.best_epoch is None:
+        return ""
+    early = " (stopped early)" if fitted.stopped_early else ""
+    return f"{early}, the weights of epoch {fitted.best_epoch} kept"
+
+
+def _plain(run: RunConfig, name: str) -> dict[str, Any]:
+    """The settings without the paths of the computer they ran on."""
+    plain = run.as_dict()
+    plain["data"]["screens"] = [Path(path).name for path in run.data.screens]
+    plain["model"]["out"] = name
+    for key in ("start", "text_from"):
+        plain["model"][key] = Path(plain["model"][key]).name
+    return plain
+
+
+def _taught(run: RunConfig, start: Start, screens: Sequence[Screen], split: Split) -> dict[str, Any]:
+    """The words of the training captions, where the text tower knows no others than these and its model's."""
+    own_words = run.model.text_from or (start.card.has_head and not run.model.words)
+    before = start.card.training.get(TAUGHT, {})
+    if own_words and not before:
+        return {}
+    train = frozenset(split.train)
+    done = (screen.perturbation(well) for screen in screens for well in screen.well_ids if well in train)
+    now = taught_by((p for p in done if caption_of(p, start.card.prompts, "")), run.captions)
+    if not own_words:
+        before = {}
+    merged = {
+        thing: list(dict.fromkeys([*before.get(thing, ()), *now.get(thing, ())])) for thing in (*before, *now)
+    }
+    return {TAUGHT: merged} if len(merged) <= MOST_TAUGHT else {}
+
+
+def _scores(scores: Mapping[str, Retrieval], screens: Sequence[Screen], split: Split) -> dict[str, Any]:
+    """By part: figures with pool and random baseline, as the evaluations write them."""
+    treatments = "seen treatments on other plates" if split.by == "plate" else "unseen treatments"
+    return {
+        f"retrieval-{part}": {
+            "date": datetime.now(UTC).date().isoformat(),
+            "data": f"{part} part of {', '.join(screen.name for screen in screens)}, split by {split.by}:"
+            f" {treatments}, negative controls left out, cosine, ties counted against the model",
+            "figures": found.as_dict(),
+        }
+        for part, found in scores.items()
+    }

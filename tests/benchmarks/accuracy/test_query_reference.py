@@ -1,0 +1,46 @@
+"""A model's reference: measured on plates with known answers, kept in its card, made again by a command."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks.accuracy.query_reference import keep_reference
+from napari_cellclip.cli import app
+from napari_cellclip.explore.calibration.calibration import REFERENCE, Reference
+from napari_cellclip.model import load_model
+from napari_cellclip.model.registry import demo_folder
+
+
+def test_a_reference_is_kept_and_changes_no_hash(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(demo_folder(), folder)
+    before = load_model(folder).card
+    reference = Reference.measured([0.9, 0.5, 0.2, 0.01], "four pairs of my own")
+    keep_reference(folder, reference, load_model(folder))
+    after = load_model(folder).card
+    assert (after.card_hash, after.encoder_hash) == (before.card_hash, before.encoder_hash)
+    found = Reference.of_card(after.scores)
+    assert found is not None
+    assert found.data == "four pairs of my own"
+    assert found([0.001, 0.01, 0.3, 1.0]).tolist() == pytest.approx(
+        reference([0.001, 0.01, 0.3, 1.0]).tolist()
+    )
+
+
+@pytest.mark.slow
+def test_the_command_measures_and_keeps_one(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(demo_folder(), folder)
+    assert REFERENCE not in json.loads((folder / "card.json").read_text())["scores"]
+    ran = CliRunner().invoke(
+        app, ["evaluate", "query-reference", str(folder), "--plates", "1", "--seed", "90007"]
+    )
+    assert ran.exit_code == 0, ran.output
+    kept = json.loads((folder / "card.json").read_text())["scores"][REFERENCE]
+    assert kept["data"].startswith("1 simulated plates (seeds 90007 to 90007)")
+    assert kept["figures"]["pairs"] > 500

@@ -1,0 +1,140 @@
+"""Nulls: shares that are uniform where nothing is meant, and the formulas behind them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import false_discovery_control, kstest
+
+from napari_cellclip.explore.calibration.activity import activity
+from napari_cellclip.explore.calibration.null import ControlNull, Decoys, benjamini_hochberg, upper_tail
+from napari_cellclip.explore.calibration.scale import PlateScale
+from napari_cellclip.explore.maps.neighbours import unit_rows
+
+
+def bank(n: int = 150, dim: int = 6, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return unit_rows(rng.normal(size=(n, dim)) * np.linspace(2, 0.3, dim) + 0.4)
+
+
+def test_a_direction_like_the_decoys_gets_a_uniform_share() -> None:
+    decoys = Decoys.of(bank(), n=999, seed=1)
+    questions = Decoys.of(bank(), n=600, seed=2)
+    point = unit_rows(np.ones((1, 6)))
+    shares = [decoys.tail(point, (q @ questions.basis @ point[0])[None])[0] for q in questions.drawn]
+    assert kstest(shares, "uniform").pvalue > 0.01
+
+
+def test_shares_are_counts_and_the_sorted_ones_agree() -> None:
+    decoys, rng = Decoys.of(bank(), n=499), np.random.default_rng(3)
+    points = unit_rows(rng.normal(size=(40, 6)))
+    cosine = points @ unit_rows(rng.normal(size=(1, 6)))[0]
+    full = decoys.drawn @ decoys.basis @ points.T
+    expected = (1 + (full >= cosine - 1e-7).sum(axis=0)) / 500
+    np.testing.assert_allclose(decoys.tail(points, cosine), expected, atol=2 / 500)
+    kept = decoys.against(points)
+    assert kept is not None
+    np.testing.assert_allclose(kept.tail(cosine), decoys.tail(points, cosine), atol=1.01 / 500)
+
+
+def test_decoys_lie_in_the_span_of_the_bank_and_repeat() -> None:
+    flat = np.zeros((50, 6), np.float32)
+    flat[:, :2] = np.random.default_rng(0).normal(size=(50, 2))
+    decoys = Decoys.of(unit_rows(flat), n=99)
+    drawn = decoys.drawn @ decoys.basis
+    assert np.abs(drawn[:, 2:]).max() < 1e-5
+    np.testing.assert_allclose(np.linalg.norm(drawn, axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(Decoys.of(unit_rows(flat), n=99).drawn, decoys.drawn)
+    assert decoys.mixed((1.0,)) is decoys
+    assert not np.array_equal(decoys.mixed((1.0, -0.5)).drawn, decoys.drawn)
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=40))
+def test_q_is_that_of_scipy_and_rises_with_p(values) -> None:
+    p = np.array(values)
+    q = benjamini_hochberg(p)
+    np.testing.assert_allclose(q, false_discovery_control(p), rtol=1e-9)
+    assert (np.diff(q[np.argsort(p, kind="stable")]) >= -1e-12).all()
+    padded = benjamini_hochberg(np.concatenate([p, [np.nan]]))
+    np.testing.assert_allclose(padded[:-1], q)
+    assert np.isnan(padded[-1])
+
+
+def test_a_tail_counts_the_value_itself() -> None:
+    null = np.array([1.0, 2.0, 2.0, 5.0])
+    np.testing.assert_allclose(upper_tail(null, np.array([6.0, 2.0, 0.0])), [1 / 5, 4 / 5, 1.0])
+
+
+def controls_of(n_plates: int = 3, n: int = 14, dim: int = 6, seed: int = 5):
+    """Control-like wells of some plates: cosines with a bank, plates, and their scale."""
+    rng = np.random.default_rng(seed)
+    plates = np.repeat(np.arange(n_plates), 2 * n)
+    shift = rng.normal(size=(n_plates, dim))
+    unit = unit_rows(3 * shift[plates] + rng.normal(size=(len(plates), dim)))
+    controls = np.tile(np.r_[np.ones(n, bool), np.zeros(n, bool)], n_plates)
+    cosines = unit @ bank(60, dim).T
+    names = tuple("PQR"[:n_plates])
+    return unit, cosines, plates, controls, PlateScale.of(cosines, plates, names, controls)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_inactive_treatments_get_a_uniform_p_from_sets_of_controls(size) -> None:
+    shares = []
+    for seed in range(12):
+        _, cosines, plates, controls, scale = controls_of(seed=seed)
+        null = ControlNull(cosines[controls], plates[controls], scale, seed=seed)
+        rng = np.random.default_rng(seed)
+        for plate in range(3):
+            free = np.flatnonzero((plates == plate) & ~controls)
+            rows = rng.choice(free, size, replace=False)
+            for column in rng.choice(60, 4, replace=False):
+                score = scale(cosines[:, column])[rows].mean()
+                shares.append(upper_tail(null.of(((plate, size),)), np.array([score]))[0])
+    shares = np.array(shares)
+    assert 0.4 < shares.mean() < 0.6
+    assert (shares <= 0.05).mean() <= 0.1
+    assert (shares <= 0.2).mean() == pytest.approx(0.2, abs=0.09)
+
+
+def test_sets_keep_the_plates_of_the_treatment_they_stand_for() -> None:
+    _, cosines, plates, controls, scale = controls_of()
+    null = ControlNull(cosines[controls], plates[controls], scale)
+    one, both = null.of(((0, 1),)), null.of(((0, 1), (1, 1)))
+    # Means of wells of two plates stray less than one well.
+    assert both.std() < 0.85 * one.std()
+    assert null.of(((0, 1),)) is one
+    assert not null.can(7)
+
+
+def test_activity_is_hotellings_test_on_one_plate() -> None:
+    rng = np.random.default_rng(0)
+    unit = unit_rows(np.array([4.0, 0, 0, 0]) + rng.normal(size=(40, 4)))
+    plates, controls = np.zeros(40, int), np.arange(40) < 30
+    axes = np.eye(4)[:, :]
+    rows, starts = np.arange(30, 34), np.array([0, 4])
+    prompts = unit_rows(np.concatenate([axes, -axes]))
+    p = activity(unit, plates, controls, prompts, rows, starts)
+    own = unit[controls].astype(float)
+    difference = unit[rows].astype(float).mean(axis=0) - own.mean(axis=0)
+    t2 = difference @ np.linalg.inv(np.cov(own.T)) @ difference / (1 / 4 + 1 / 30)
+    from scipy.stats import f
+
+    assert p[0] == pytest.approx(f.sf(t2 * (30 - 4) / (4 * 29), 4, 30 - 4), rel=1e-4)
+
+
+def test_activity_is_uniform_for_controls_and_small_for_others() -> None:
+    found = []
+    for seed in range(150):
+        unit, _, plates, controls, _ = controls_of(seed=seed)
+        rows = np.flatnonzero(~controls)[[0, 1, 20, 21]]
+        found.append(activity(unit, plates, controls, bank(60), rows, np.array([0, 4]))[0])
+    assert kstest(found, "uniform").pvalue > 0.001
+    moved = unit.copy()
+    moved[rows] = unit_rows(moved[rows] + 3 * np.eye(6, dtype=np.float32)[5])
+    assert activity(moved, plates, controls, bank(60), rows, np.array([0, 4]))[0] < 1e-3
+    few = np.zeros_like(controls)
+    few[:2] = True
+    assert np.isnan(activity(unit, plates, few, bank(60), rows, np.array([0, 4]))).all()

@@ -1,0 +1,62 @@
+"""Labels on a map: near what they name, and never over each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_cellclip.explore.maps.map_labels import clustered, name_clusters, place_labels
+from napari_cellclip.explore.maps.neighbours import unit_rows
+from napari_cellclip.explore.maps.projection import Projection
+
+
+def overlapping(centres: np.ndarray, sizes: np.ndarray) -> bool:
+    there = np.isfinite(centres).all(axis=1)
+    points, boxes = centres[there], sizes[there]
+    for i in range(len(points)):
+        gap = np.abs(points[i] - points[i + 1 :]) - (boxes[i] + boxes[i + 1 :]) / 2
+        if (gap < -1e-9).all(axis=1).any():
+            return True
+    return False
+
+
+places = st.tuples(st.floats(-5, 5), st.floats(-5, 5))
+boxes = st.tuples(st.floats(0.1, 3), st.floats(0.1, 1))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(places, boxes), min_size=1, max_size=15))
+def test_labels_never_overlap(pairs) -> None:
+    anchors, sizes = np.array([p for p, _ in pairs]), np.array([b for _, b in pairs])
+    placed = place_labels(anchors, sizes)
+    assert np.isfinite(placed[0]).all()
+    assert not overlapping(placed, sizes)
+
+
+def test_a_label_alone_stands_on_its_anchor_and_within_bounds() -> None:
+    np.testing.assert_allclose(place_labels([(1.0, 2.0)], [(0.5, 0.1)]), [[1, 2]])
+    placed = place_labels([(0.0, 0.0)], [(2.0, 0.4)], bounds=(0, 0, 10, 10))
+    assert placed[0, 0] >= 1
+    assert placed[0, 1] >= 0.2
+    assert np.isnan(place_labels([(0.0, 0.0)], [(30.0, 1.0)], bounds=(0, 0, 10, 10))).all()
+    assert place_labels([], []).shape == (0, 2)
+
+
+def test_clusters_are_found_and_named(make_screen) -> None:
+    rng = np.random.default_rng(0)
+    centres = np.array([[0, 0, 0, 1], [5, 0, 0, 1], [0, 5, 0, 1]], float)
+    vectors = np.concatenate([c + 0.2 * rng.normal(size=(15, 4)) for c in centres])
+    prompt = "U2OS cells treated with compound: east"
+    screen = make_screen(vectors, range(15), texts={prompt: [1.0, 0, 0, 0]})
+    places = np.repeat([[0.0, 0], [9, 0], [0, 9]], 15, axis=0) + 0.1 * rng.normal(size=(45, 2))
+    assert len(set(clustered(places).tolist()) - {-1}) == 3
+    assert (clustered(places[:3]) == -1).all()
+    on_map = Projection(screen.well_ids, places.astype(np.float32), "pca", {}, unit_rows(vectors))
+    named = name_clusters(screen, on_map, np.repeat([0, 1, 2], 15), ["east"], fdr=0.2)
+    assert [len(cluster.wells) for cluster in named] == [15, 15, 15]
+    by_place = {round(cluster.centre[0]): cluster for cluster in named}
+    assert by_place[9].q < min(c.q for c in named if c is not by_place[9])
+    with pytest.raises(ValueError, match="clusters for"):
+        name_clusters(screen, on_map, [0, 1], ["east"])

@@ -1,0 +1,315 @@
+"""Hits, query line, footer, header: panels of text."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QItemSelectionModel, Qt
+from qtpy.QtWidgets import QApplication
+
+from napari_cellclip.gui.panels.footer import Footer
+from napari_cellclip.gui.panels.header import Header
+from napari_cellclip.gui.panels.hits_panel import COLUMNS, ID_ROLE, HitsPanel
+from napari_cellclip.gui.panels.query_panel import QueryPanel
+from napari_cellclip.gui.panels.stain_bars import BARS_ROLE
+from napari_cellclip.gui.panels.thumbnails import Thumbnails
+from napari_cellclip.gui.state.requests import Question, Task, Work
+from napari_cellclip.gui.work.exports import python_script
+from tests.gui.toy_screens import answer_for, contributions
+
+KEYS = [key for _, key in COLUMNS]
+
+
+@pytest.fixture
+def hits(full_session, qtbot, no_widget_left):
+    panel = HitsPanel(full_session, Thumbnails(full_session))
+    qtbot.addWidget(panel)
+    panel.resize(600, 400)
+    panel.show()
+    qtbot.waitExposed(panel)
+    return panel
+
+
+@pytest.fixture
+def query(full_session, qtbot, no_widget_left):
+    panel = QueryPanel(full_session)
+    qtbot.addWidget(panel)
+    panel.show()
+    qtbot.waitExposed(panel)
+    return panel
+
+
+def test_best_first_and_sortable_by_a_click_on_the_header(hits, qtbot):
+    assert list(hits.value().index[:3]) == ["toy/C06", "toy/D04", "toy/E07"]
+    header = hits.table.horizontalHeader()
+    column = KEYS.index("well")
+    spot = header.viewport().rect().center()
+    spot.setX(header.sectionViewportPosition(column) + 10)
+    qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=spot)
+    wells = list(hits.value()["well"])
+    assert wells in (sorted(wells), sorted(wells, reverse=True))
+    assert len(wells) == 11
+
+
+def test_thumbnail_belongs_to_its_row_after_sorting(hits):
+    screen = hits.session.screen
+    for order in (Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder):
+        hits.table.sortByColumn(KEYS.index("treatment"), order)
+        for row in range(hits.sorted.rowCount()):
+            index = hits.sorted.index(row, 0)
+            shade = index.data(Qt.ItemDataRole.DecorationRole).toImage().pixelColor(5, 5).red()
+            # A test display may hold 16 bits per pixel; wells are 20 apart.
+            assert abs(shade - int(screen.preview(index.data(ID_ROLE))[0, 0, 0])) < 8
+
+
+def test_selection_goes_both_ways_by_id(hits, qtbot):
+    hits.session.selection.replace(["toy/D04", "toy/E07"])
+    rows = hits.table.selectionModel().selectedRows()
+    assert {r.data(ID_ROLE) for r in rows} == {"toy/D04", "toy/E07"}
+    hits.table.sortByColumn(KEYS.index("well"), Qt.SortOrder.DescendingOrder)
+    hits.table.selectionModel().select(
+        hits.sorted.index(0, 0),
+        QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows,
+    )
+    assert hits.session.selection.ids == {"toy/E07"}
+
+
+def test_undo_reaches_the_table(hits):
+    hits.session.selection.replace(["toy/D04"])
+    hits.session.selection.replace(["toy/C06"])
+    hits.session.selection.undo()
+    assert {r.data(ID_ROLE) for r in hits.table.selectionModel().selectedRows()} == {"toy/D04"}
+
+
+def test_a_new_answer_keeps_the_selection(hits):
+    hits.session.selection.replace(["toy/D04"])
+    hits.session.answer = answer_for(hits.session.screen, {"toy/E07": 20.0})
+    assert hits.session.selection.ids == {"toy/D04"}
+    assert {r.data(ID_ROLE) for r in hits.table.selectionModel().selectedRows()} == {"toy/D04"}
+    assert hits.value().index[0] == "toy/E07"
+
+
+def test_double_click_opens_the_well_of_the_row(hits, qtbot):
+    spot = hits.table.visualRect(hits.sorted.index(1, 1)).center()
+    qtbot.mouseClick(hits.table.viewport(), Qt.MouseButton.LeftButton, pos=spot)
+    qtbot.mouseDClick(hits.table.viewport(), Qt.MouseButton.LeftButton, pos=spot)
+    assert hits.session.shown_well == "toy/D04"
+
+
+def test_without_controls_the_cosine_ranks_and_colours(full_session, qtbot):
+    answer = answer_for(full_session.screen, {"toy/E05": 3.0, "toy/E06": 2.0})
+    full_session.answer = dataclasses.replace(answer, scores=answer.scores.assign(score=np.nan))
+    panel = HitsPanel(full_session, Thumbnails(full_session))
+    qtbot.addWidget(panel)
+    assert list(panel.value().index[:2]) == ["toy/E05", "toy/E06"]
+    assert full_session.coloured_by == "cosine"
+
+
+def test_typing_and_enter_asks(query, qtbot):
+    asked = []
+    query.session.asked.connect(asked.append)
+    with qtbot.waitSignal(query.valueChanged):
+        query.setValue(Question(""))
+        qtbot.keyClicks(query.line, "BRD4 knockout")
+    assert query.value() == Question("BRD4 knockout")
+    qtbot.keyClick(query.line, Qt.Key.Key_Return)
+    assert asked == [Question("BRD4 knockout")]
+
+
+def test_arrow_up_brings_back_earlier_questions(query, qtbot):
+    query.session.ask("first")
+    query.session.ask("second")
+    for expected in ("second", "first", "first"):
+        qtbot.keyClick(query.line, Qt.Key.Key_Up)
+        assert query.line.text() == expected
+    qtbot.keyClick(query.line, Qt.Key.Key_Down)
+    assert query.line.text() == "second"
+
+
+def test_prompts_sent_are_shown_ticked_and_asked_again(query, qtbot):
+    assert query.sent.text() == "sent: 2 prompts"
+    assert not query.editor.isVisible()
+    qtbot.mouseClick(query.sent, Qt.MouseButton.LeftButton)
+    assert query.editor.isVisible()
+    assert [p.text for p in query.prompts.value()] == ["prompt one", "prompt two"]
+    asked = []
+    query.session.asked.connect(asked.append)
+    query.prompts.item(1, 0).setCheckState(Qt.CheckState.Unchecked)
+    query.line.setText("a title")
+    qtbot.mouseClick(query.again, Qt.MouseButton.LeftButton)
+    (question,) = asked
+    assert question.text == "a title"
+    assert [(p.text, p.on) for p in question.prompts] == [("prompt one", True), ("prompt two", False)]
+
+
+def test_options_of_wording_go_with_the_question(query, qtbot):
+    asked = []
+    query.session.asked.connect(asked.append)
+    query.use_platemap.setChecked(False)
+    query.combine.setCurrentIndex(query.combine.findData("max"))
+    query.line.setText("HDAC inhibitor")
+    qtbot.mouseClick(query.button, Qt.MouseButton.LeftButton)
+    assert asked == [Question("HDAC inhibitor", combine="max", use_platemap=False)]
+
+
+def test_notes_and_no_confident_match_in_those_words(query):
+    assert query.notes.text() == "A note."
+    assert "Not calibrated" in query.verdict.text()
+    assert not query.lit_by.isEnabled()
+    assert not query.threshold.isHidden()
+    query.session.answer = answer_for(query.session.screen, {"toy/C06": 9.0}, match=False)
+    assert "No confident match" in query.verdict.text()
+    assert query.session.matching == [], "nothing is in colour"
+    assert query.threshold.isHidden()
+    assert query.verdict.toolTip() == "kind: toy\nn: 99"
+
+
+def test_a_match_colours_what_matches_and_a_stricter_rate_asks_again(query, qtbot):
+    session = query.session
+    session.ask("tubulin inhibitor")
+    session.answer = answer_for(session.screen, {"toy/C06": 9.0, "toy/D04": 5.0, "toy/E07": 2.0}, match=True)
+    assert session.matching == ["toy/C06", "toy/D04"]
+    asked = []
+    session.asked.connect(asked.append)
+    query.rate.setValue(0.1)
+    assert session.view.fdr == pytest.approx(0.001)
+    assert [q.text for q in asked] == ["tubulin inhibitor"]
+    query.lit_by.setCurrentIndex(query.lit_by.findData("score"))
+    session.look(threshold=1.5)
+    assert session.matching == ["toy/C06", "toy/D04", "toy/E07"]
+    assert not query.threshold.isHidden()
+
+
+def test_wells_are_asked_for_by_example(query, qtbot):
+    session, asked = query.session, []
+    session.asked.connect(asked.append)
+    session.selection.replace([])
+    assert not query.like.isEnabled()
+    session.selection.replace(["toy/D04", "toy/C06"])
+    query.like.trigger()
+    assert asked[-1].like == ("toy/C06", "toy/D04")
+    assert query.line.text() == "wells like C06, D04"
+    assert not query.unlike.isEnabled()
+    session.selection.replace(["toy/E07"])
+    assert query.unlike.isEnabled()
+    query.unlike.trigger()
+    assert (asked[-1].like, asked[-1].but_not) == (("toy/C06", "toy/D04"), ("toy/E07",))
+    qtbot.mouseClick(query.button, Qt.MouseButton.LeftButton)
+    assert asked[-1].like == ("toy/C06", "toy/D04"), (
+        "Ask repeats the examples instead of taking them for words"
+    )
+    qtbot.keyClick(query.line, Qt.Key.Key_Up)
+    assert "wells like" not in query.line.text() or query.line.text() == asked[-1].text
+
+
+def test_hits_show_q_replicates_and_bars(full_session, qtbot):
+    full_session.answer = answer_for(full_session.screen, {"toy/C06": 9.0, "toy/D04": 5.0}, match=True)
+    panel = HitsPanel(full_session, Thumbnails(full_session))
+    qtbot.addWidget(panel)
+    q, n, stains = (KEYS.index(key) for key in ("q", "replicates", "stains"))
+    assert panel.sorted.index(0, q).data() == "0.00012"
+    assert panel.sorted.index(0, n).data() == "1"
+    assert panel.table.isColumnHidden(stains)
+    full_session.contributions = contributions(["toy/C06"])
+    assert not panel.table.isColumnHidden(stains)
+    assert panel.sorted.index(0, stains).data(BARS_ROLE)[0] == pytest.approx([0.01, 0.02, 0.03, 0.04, -0.05])
+    assert panel.sorted.index(1, stains).data(BARS_ROLE) is None
+    grey = [panel.sorted.index(row, q).data(Qt.ItemDataRole.ForegroundRole) is not None for row in range(3)]
+    assert grey == [False, False, True]
+
+
+def test_script_of_an_example_or_chosen_prompts(full_session):
+    full_session.ask_like(["toy/C06"], ["toy/E07"])
+    assert "like(screen, ['toy/C06'], ['toy/E07'], fdr=0.05)" in python_script(full_session)
+    full_session.ask("mine", full_session.answer.sent, combine="max")
+    script = python_script(full_session)
+    compile(script, "script", "exec")
+    assert "Prompt('prompt two', 0.5)" in script
+    assert "ask(screen, 'mine', fdr=0.05, prompts=prompts, combine='max')" in script
+
+
+def test_threshold_both_ways(query):
+    query.threshold.setValue(7.5)
+    assert query.session.view.threshold == 7.5
+    query.session.look(threshold=2.0)
+    assert query.threshold.value() == 2.0
+
+
+def test_button_comes_back_after_asking(query):
+    query.session.set_work(Task.ASK, Work("Asking"))
+    assert not query.button.isEnabled()
+    query.session.set_work(Task.ASK, None)
+    assert query.button.isEnabled()
+
+
+def test_footer_counts_selects_and_copies(full_session, qtbot, monkeypatch):
+    footer = Footer(full_session)
+    qtbot.addWidget(footer)
+    assert "<b>2 wells</b> score" in footer.count.text()
+    assert "no verdict" in footer.count.text()
+    qtbot.mouseClick(footer.select, Qt.MouseButton.LeftButton)
+    assert full_session.selection.ids == {"toy/C06", "toy/D04"}
+    assert "2 selected" in footer.count.text()
+    qtbot.mouseClick(footer.copy, Qt.MouseButton.LeftButton)
+    assert "ask(screen, 'tubulin inhibitor'" in QApplication.clipboard().text()
+
+
+def test_footer_says_where_it_wrote_and_why_not(full_session, qtbot, tmp_path):
+    footer, said = Footer(full_session), []
+    qtbot.addWidget(footer)
+    full_session.said.connect(lambda task, message: said.append(message))
+    footer.save(tmp_path / "hits.csv")
+    footer.save(tmp_path / "nowhere" / "hits.csv")
+    footer.save(tmp_path / "hits.doc")
+    assert "Written" in said[0]
+    assert "nowhere" in said[1]
+    assert "choose a name" in said[2]
+
+
+def test_header_badges_simulations_and_gives_the_licence(full_session, qtbot):
+    header = Header(full_session)
+    qtbot.addWidget(header)
+    header.show()
+    assert "11 wells" in header.title.text()
+    assert "BSD-3-Clause" in header.model.text()
+    assert header.badge.isVisible()
+    assert header.badge.text() == "simulated model"
+    screen = full_session.screen
+    real = dataclasses.replace(screen)
+    real.card = type(screen.card)(**{**vars(screen.card), "simulated": False})
+    full_session.set_screen(real)
+    assert not header.badge.isVisible()
+
+
+def test_header_shows_one_sentence_until_it_is_closed(full_session, qtbot):
+    header = Header(full_session)
+    qtbot.addWidget(header)
+    header.show()
+    full_session.said.emit(Task.OPEN, "That folder is empty: choose another.")
+    assert header.bar.isVisible()
+    qtbot.mouseClick(header.dismiss, Qt.MouseButton.LeftButton)
+    assert not header.bar.isVisible()
+
+
+def test_header_keeps_what_went_wrong_when_the_work_ends(full_session, qtbot):
+    header = Header(full_session)
+    qtbot.addWidget(header)
+    header.show()
+    full_session.set_work(Task.OPEN, Work("Opening x"))
+    assert header.message.text() == "Opening x …"
+    full_session.said.emit(Task.OPEN, "x holds no plate.")
+    full_session.set_work(Task.OPEN, None)
+    assert header.bar.isVisible()
+    assert header.message.text() == "x holds no plate."
+    full_session.set_work(Task.OPEN, Work("Opening y"))
+    full_session.set_work(Task.OPEN, None)
+    assert not header.bar.isVisible()
+
+
+def test_a_second_query_line_shows_what_was_asked(full_session, qtbot):
+    full_session.ask("tubulin")
+    panel = QueryPanel(full_session)
+    qtbot.addWidget(panel)
+    assert panel.line.text() == "tubulin"

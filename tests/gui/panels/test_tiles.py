@@ -1,0 +1,164 @@
+"""Where a field matches: heat on the canvas, strips of tiles, weights of fields."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_cellclip.explore.explanation.heat import FieldExplanation, Heat
+from napari_cellclip.explore.explanation.tile_scores import TileScores
+from napari_cellclip.gui.canvas.heat_layer import HeatLayer
+from napari_cellclip.gui.panels.tiles_panel import TILE_ROLE, TilesPanel, attention_table
+from napari_cellclip.gui.state.requests import Task
+from napari_cellclip.gui.work.controller import Controller
+from napari_cellclip.gui.work.explanations import Where
+from napari_cellclip.screen import Progress
+from napari_cellclip.screen.storage.previews import composite
+from napari_cellclip.screen.tiles.tiles import FieldTiles
+from napari_cellclip.vocabulary import STAINS
+from tests.gui.toy_screens import answer_for
+
+
+def tiles_of(site, shades, size=8):
+    """A row of tiles next to each other, each of one shade; features tell tiles apart."""
+    picture = np.repeat(np.array(shades, np.uint8), size)[None, None].repeat(5, 0).repeat(size, 1)
+    positions = np.array([[0, size * i, size] for i in range(len(shades))])
+    features = np.stack([np.eye(5, 8) + i for i in range(len(shades))]).astype(np.float32)
+    return FieldTiles(site, None, positions, features, picture)
+
+
+def where_in(site="toy/C06/1", scores=(0.5, 4.0, -1.0)):
+    field = tiles_of(site, (40, 120, 200))
+    values = np.array(scores)
+    explained = FieldExplanation(
+        TileScores(field, values / 10, values, ("Tiles are small.",)),
+        Heat(values[None].astype(np.float32), (8, 24)),
+        (tiles_of("toy/C04/1", (10, 60)), tiles_of("toy/C05/2", (30,))),
+    )
+    sites = [f"toy/C06/{i}" for i in (1, 2)]
+    attention = pd.DataFrame(
+        [[0.25] * 5, [0.75] * 5], index=pd.Index(sites), columns=[str(s) for s in STAINS]
+    )
+    return Where(site, explained, attention)
+
+
+@pytest.fixture
+def panel(qtbot, full_session):
+    panel = TilesPanel(full_session)
+    qtbot.addWidget(panel)
+    panel.resize(500, 600)
+    panel.show()
+    return panel
+
+
+def numbers(strip):
+    return [strip.item(i).data(TILE_ROLE) for i in range(strip.count())]
+
+
+def test_strips_rank_the_tiles(panel):
+    panel.session.show("toy/C06")
+    panel.session.where = where_in()
+    assert panel.value() is panel.session.where
+    assert numbers(panel.most)[0] == 1
+    assert numbers(panel.least)[0] == 2
+    assert sorted({*numbers(panel.most), *numbers(panel.least)}) == [0, 1, 2]
+    assert panel.most.item(0).text() == "4.0"
+    assert "C06, site 1" in panel.state.text()
+    assert "Tiles are small." in panel.state.text()
+
+
+def test_control_tiles_are_those_most_like_the_chosen_one(panel):
+    panel.session.show("toy/C06")
+    panel.session.where = where_in()
+    first = panel.controls.item(0).text()
+    assert first == "C04 · 1", "tile 1 of the field has the features of tile 1 of that control"
+    panel.least.setCurrentRow(0)
+    assert panel.controls.count() == 3
+    icon = panel.most.item(0).icon().pixmap(64, 64).toImage()
+    shade = icon.pixelColor(icon.width() // 2, icon.height() // 2)
+    expected = composite(panel.value().field.scores.tiles.crop(1)).max()
+    assert shade.value() == pytest.approx(int(expected), abs=2)
+
+
+def test_weights_of_fields_are_told_by_stain():
+    text = attention_table(where_in())
+    assert "<b>site 1</b>" in text
+    assert "<b>site 2</b>" not in text
+    assert text.count("75%") == 5
+    assert attention_table(Where("toy/C06/1", where_in().field, None)) == ""
+
+
+def test_nothing_can_be_asked_before_a_field_is_shown(panel):
+    assert not panel.button.isEnabled()
+    panel.session.show("toy/C06")
+    assert panel.button.isEnabled()
+    panel.session.answer = None
+    assert not panel.button.isEnabled()
+    assert panel.state.text() == "Ask something first."
+
+
+def test_button_asks_for_the_field_on_the_canvas(panel, qtbot, monkeypatch):
+    asked = []
+
+    def steps(screen, plate, site, direction):
+        asked.append((plate, site, direction))
+        yield Progress(1, 2, "encoding tiles", stage="explanation")
+        return where_in(site).field
+
+    monkeypatch.setattr("napari_cellclip.explore.explanation.heat.iter_explain_field", steps)
+    monkeypatch.setattr(
+        "napari_cellclip.explore.explanation.explain.field_attention",
+        lambda screen, well: where_in().attention,
+    )
+    controller = Controller(panel.session)
+    panel.session.show("toy/C06")
+    qtbot.mouseClick(panel.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel.session.where is not None)
+    qtbot.waitUntil(lambda: panel.session.work(Task.TILES) is None)
+    assert asked == [(panel.session.plate, "toy/C06/1", panel.session.answer.direction)]
+    assert panel.session.where.site == "toy/C06/1"
+    panel.session.answer = answer_for(panel.session.screen, {"toy/D04": 5.0})
+    assert panel.session.where is None
+    assert not panel.found.isVisible()
+    controller.close()
+
+
+def test_heat_lies_over_its_field_and_goes_with_it(make_napari_viewer, full_session):
+    viewer = make_napari_viewer()
+    full_session.plate.__dict__["pixel_size"] = 0.5
+    heat = HeatLayer(full_session, viewer)
+    full_session.show("toy/C06")
+    full_session.where = where_in()
+    layer = heat.layer
+    assert layer is not None
+    # A field of 8 x 24 pixels of half a micrometre: cells of 8 x 8, the first centre at pixel 3.5.
+    np.testing.assert_allclose(layer.scale, (4, 4))
+    np.testing.assert_allclose(layer.translate, (1.75, 1.75))
+    extent = layer.extent.world
+    np.testing.assert_allclose(extent, [[1.75, 1.75], [1.75, 9.75]])
+    assert tuple(layer.contrast_limits) == (-1, 4)
+    full_session.where = where_in(scores=(1.0, 2.0, 3.0))
+    assert heat.layer is layer, "drawn anew in the same layer"
+    assert tuple(layer.contrast_limits) == (1, 3)
+    full_session.show("toy/D04")
+    assert heat.layer is None
+    full_session.show("toy/C06")
+    assert heat.layer is not None, "kept with the session"
+
+
+def test_a_field_without_tiles_is_drawn_dark(make_napari_viewer, full_session):
+    viewer = make_napari_viewer()
+    heat = HeatLayer(full_session, viewer)
+    full_session.show("toy/C06")
+    where = where_in()
+    empty = SimpleNamespace(
+        scores=where.field.scores,
+        heat=Heat(np.full((1, 3), np.nan, np.float32), (8, 24)),
+        controls=(),
+    )
+    full_session.where = Where(where.site, empty, None)
+    assert np.isfinite(heat.layer.data).all()

@@ -1,0 +1,82 @@
+"""The selection alone: no Qt, no napari."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_cellclip.gui.state.selection import Mode, Selection
+
+IDS = st.frozensets(st.sampled_from([f"p/A{i:02d}" for i in range(1, 9)]))
+STEPS = st.lists(st.tuples(IDS, st.sampled_from(list(Mode))), max_size=12)
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [("replace", {"b", "c"}), ("add", {"a", "b", "c"}), ("subtract", {"a"}), ("intersect", {"b"})],
+)
+def test_modes(mode, expected):
+    selection = Selection()
+    selection.replace(["a", "b"])
+    selection.apply(["b", "c"], mode)
+    assert selection.ids == expected
+
+
+@given(STEPS)
+def test_undo_walks_back_through_every_state_and_redo_forward(steps):
+    selection = Selection()
+    states = [selection.ids]
+    for ids, mode in steps:
+        selection.apply(ids, mode)
+        if selection.ids != states[-1]:
+            states.append(selection.ids)
+    for state in reversed(states[:-1]):
+        selection.undo()
+        assert selection.ids == state
+    assert not selection.can_undo
+    for state in states[1:]:
+        selection.redo()
+        assert selection.ids == state
+    assert not selection.can_redo
+
+
+def test_a_new_step_forgets_what_was_undone():
+    selection = Selection()
+    selection.replace(["a"])
+    selection.undo()
+    selection.replace(["b"])
+    assert not selection.can_redo
+    selection.redo()
+    assert selection.ids == {"b"}
+
+
+def test_one_event_per_change_and_none_without():
+    selection, heard = Selection(), []
+    selection.changed.connect(heard.append)
+    selection.replace(["a"])
+    selection.add(["a"])
+    selection.subtract(["z"])
+    selection.undo()
+    assert heard == [{"a"}, frozenset()]
+
+
+def test_history_is_bounded():
+    selection = Selection(depth=3)
+    for i in range(10):
+        selection.replace([str(i)])
+    for _ in range(10):
+        selection.undo()
+    assert selection.ids == {"6"}
+
+
+def test_needs_no_toolkit():
+    code = (
+        "import sys, napari_cellclip.gui.state.selection, napari_cellclip.gui.state.session\n"
+        "bad = {'qtpy', 'napari', 'torch', 'PyQt6', 'PySide6', 'pyqtgraph'} & set(sys.modules)\n"
+        "assert not bad, bad"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

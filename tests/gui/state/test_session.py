@@ -1,0 +1,175 @@
+"""The session alone: state, wishes, what opening something else does."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from pathlib import Path
+
+import pytest
+
+from napari_cellclip.gui.state.requests import Question
+from napari_cellclip.gui.state.session import Session, session_of
+from napari_cellclip.gui.work.exports import export, hit_list, python_script
+from napari_cellclip.vocabulary import ScreenError
+from tests.gui.toy_screens import FakeScreen, answer_for, projection_for
+
+
+class Viewer:
+    """Anything a session can belong to."""
+
+
+class Proxy:
+    """Stands for napari's public proxy."""
+
+    def __init__(self, viewer):
+        self.__wrapped__ = viewer
+
+
+def test_one_session_per_viewer_that_dies_with_it():
+    viewer, other = Viewer(), Viewer()
+    session = session_of(viewer)
+    assert session_of(Proxy(viewer)) is session
+    assert session_of(other) is not session
+    gone = weakref.ref(session)
+    del viewer, session
+    gc.collect()
+    assert gone() is None
+
+
+def test_matching_follows_the_threshold(full_session):
+    assert full_session.matching == ["toy/C06", "toy/D04"]
+    full_session.look(threshold=0.5)
+    assert full_session.matching == ["toy/C06", "toy/D04", "toy/E07"]
+
+
+def test_threshold_follows_the_answer_until_the_user_sets_it(full_session):
+    full_session.answer = answer_for(full_session.screen, {"toy/C06": 30.0, "toy/D04": 16.0, "toy/E07": 14.0})
+    assert full_session.view.threshold == 15.0
+    assert full_session.matching == ["toy/C06", "toy/D04"]
+    full_session.answer = answer_for(full_session.screen, {"toy/C06": 4.0})
+    assert full_session.view.threshold == 3.0, "never below what controls do"
+    full_session.look(threshold=5.5)
+    full_session.answer = answer_for(full_session.screen, {"toy/C06": 30.0})
+    assert full_session.view.threshold == 5.5
+
+
+def test_looking_the_same_way_says_nothing(full_session):
+    heard = []
+    full_session.view_changed.connect(heard.append)
+    full_session.look(threshold=full_session.view.threshold)
+    assert heard == []
+
+
+def test_walk_over_sites_and_wells(full_session):
+    full_session.show("toy/C04")
+    assert full_session.shown == "toy/C04/1"
+    full_session.step_site(1)
+    assert full_session.shown == "toy/C04/2"
+    full_session.step_site(1)
+    assert full_session.shown == "toy/C04/1"
+    full_session.step_well(-1)
+    assert full_session.shown_well == "toy/E07"
+    assert full_session.selection.ids == {"toy/E07"}
+
+
+def test_showing_a_well_without_pixels_says_what_to_do(plate):
+    session, said = Session(), []
+    session.said.connect(lambda task, message: said.append(message))
+    session.set_screen(FakeScreen.of(plate))
+    session.show("toy/C04")
+    assert session.shown is None
+    assert "drop its plate folder" in said[0]
+
+
+def test_another_plate_forgets_screen_answer_and_selection(full_session, plate_folder):
+    from napari_cellclip.plates import open_plate
+
+    full_session.selection.replace(["toy/C04"])
+    full_session.set_plate(open_plate(plate_folder, name="other"))
+    assert full_session.screen is None
+    assert full_session.answer is None
+    assert not full_session.selection.ids
+    assert not full_session.maps.by_method
+    assert set(full_session.wells["plate"]) == {"other"}
+
+
+def test_the_same_plate_keeps_its_screen(full_session, plate, platemap):
+    full_session.set_plate(plate, platemap)
+    assert full_session.screen is not None
+    assert full_session.matching == ["toy/C06", "toy/D04"]
+
+
+def test_a_new_plate_map_renames_without_touching_scores(full_session, platemap):
+    before = full_session.wells["score"].copy()
+    full_session.set_platemap(platemap.blind())
+    assert (full_session.wells["score"] == before).all()
+    assert full_session.wells.loc["toy/C07", "treatment"] == ""
+
+
+def test_asking_remembers_each_question_once(session):
+    asked = []
+    session.asked.connect(asked.append)
+    for text in ("a", "b", " a "):
+        session.ask(text)
+    assert [q.text for q in session.questions] == ["b", "a"]
+    assert asked[-1] == Question("a")
+
+
+def test_an_empty_question_clears_the_answer(full_session):
+    full_session.ask("  ")
+    assert full_session.answer is None
+    assert full_session.wells["score"].isna().all()
+
+
+def test_maps_fall_back_to_what_there_is(session, plate):
+    session.set_screen(FakeScreen.of(plate))
+    session.add_map(projection_for(session.screen, "pca"))
+    assert session.maps.get("umap").method == "pca"
+
+
+def test_hit_list_is_sorted_and_says_where_from(full_session):
+    table = hit_list(full_session)
+    assert list(table.index[:2]) == ["toy/C06", "toy/D04"]
+    assert set(table["query"]) == {"tubulin inhibitor"}
+    assert set(table["model"]) == {"demo"}
+    assert list(hit_list(full_session, ["toy/E07"]).index) == ["toy/E07"]
+
+
+def test_export_writes_csv_and_refuses_other_names(full_session, tmp_path):
+    import pandas as pd
+
+    full_session.selection.replace(["toy/D04"])
+    written = pd.read_csv(export(full_session, tmp_path / "hits.csv", selected_only=True), index_col=0)
+    assert list(written.index) == ["toy/D04"]
+    with pytest.raises(ScreenError, match="choose a name"):
+        export(full_session, tmp_path / "hits.doc")
+    with pytest.raises(ScreenError, match="Nothing is encoded"):
+        export(Session(), tmp_path / "x.h5ad")
+
+
+def test_script_gives_the_same_hits(full_session, monkeypatch):
+    full_session.selection.replace(["toy/C04"])
+    script = python_script(full_session)
+    screen = full_session.screen
+    asked = {}
+
+    class Opened:
+        @staticmethod
+        def open(path):
+            assert Path(path) == screen.path
+            return screen
+
+    def ask(asked_screen, text, **options):
+        asked.update(text=text, **options)
+        return answer_for(asked_screen, {"toy/C06": 9.0, "toy/D04": 5.0})
+
+    import napari_cellclip
+
+    monkeypatch.setattr(napari_cellclip, "Screen", Opened, raising=False)
+    monkeypatch.setattr(napari_cellclip, "ask", ask, raising=False)
+    names: dict = {}
+    exec(script, names)
+    assert list(names["answer"].top(2).index) == full_session.matching
+    assert asked == {"text": "tubulin inhibitor", "fdr": 0.05}
+    assert list(names["selected"].index) == ["toy/C04"]

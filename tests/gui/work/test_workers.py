@@ -1,0 +1,307 @@
+"""Background work: late answers, errors, cancelling."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from napari_cellclip.gui.state.requests import RunPlan, Task
+from napari_cellclip.gui.work.controller import Controller, is_plate_map, open_any
+from napari_cellclip.gui.work.workers import Latest, sentence
+from napari_cellclip.vocabulary import CellClipError, PlateError
+from tests.gui.toy_screens import FakeScreen, answer_for, projection_for
+
+
+@pytest.fixture(autouse=True)
+def no_progress_on_stderr(monkeypatch):
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+
+
+@pytest.fixture
+def controller(full_session):
+    controller = Controller(full_session)
+    yield controller
+    controller.close()
+
+
+def idle(qtbot, session):
+    qtbot.waitUntil(lambda: all(session.work(task) is None for task in Task), timeout=8000)
+
+
+def test_late_answers_are_dropped(qtbot):
+    line, gate, heard, ends = Latest(), threading.Event(), [], []
+
+    def slow():
+        gate.wait(5)
+        return "old"
+
+    line.start(slow, heard.append, finished=lambda: ends.append("old"))
+    line.start(lambda: "new", heard.append, finished=lambda: ends.append("new"))
+    qtbot.waitUntil(lambda: heard == ["new"])
+    gate.set()
+    qtbot.wait(80)
+    assert heard == ["new"]
+    assert ends == ["new"]
+    assert not line.running
+
+
+def test_a_function_tells_how_far_it_is_until_it_is_overtaken(qtbot):
+    line, heard, ended = Latest(), [], threading.Event()
+
+    def work(tell):
+        try:
+            for i in range(10_000):
+                tell(i)
+                threading.Event().wait(0.002)
+        finally:
+            ended.set()
+
+    line.start_telling(work, heard.append, lambda _: heard.append("done"))
+    qtbot.waitUntil(lambda: len(heard) > 3)
+    line.cancel()
+    qtbot.waitUntil(ended.is_set)
+    qtbot.wait(30)
+    assert heard == list(range(len(heard)))
+    line.start_telling(lambda tell: tell("word"), heard.append, lambda _: heard.append("done"))
+    qtbot.waitUntil(lambda: heard[-1] == "done")
+    assert heard[-2] == "word"
+
+
+def test_errors_become_one_sentence_and_the_end_is_always_told(qtbot):
+    line, said, ends = Latest(), [], []
+
+    def fail():
+        raise PlateError("plate x has no images: choose another folder")
+
+    line.start(fail, lambda _: said.append("done"), said.append, lambda: ends.append(1))
+    qtbot.waitUntil(lambda: bool(ends))
+    assert said == ["plate x has no images: choose another folder"]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (CellClipError("as it is"), "as it is"),
+        (MemoryError(), "smaller batch"),
+        (ValueError("first\nsecond"), "ValueError: first"),
+        (RuntimeError(), "RuntimeError"),
+    ],
+)
+def test_sentences(error, expected):
+    assert expected in sentence(error)
+    assert "\n" not in sentence(error)
+
+
+def test_a_stream_can_be_stopped_between_steps(qtbot):
+    line, seen, closed = Latest(), [], threading.Event()
+
+    def steps():
+        try:
+            for i in range(10_000):
+                yield i
+                threading.Event().wait(0.002)
+        finally:
+            closed.set()
+
+    line.stream(steps, seen.append, lambda: seen.append("done"))
+    qtbot.waitUntil(lambda: len(seen) > 3)
+    line.cancel()
+    count = len(seen)
+    qtbot.wait(60)
+    assert len(seen) == count
+    assert "done" not in seen
+    qtbot.waitUntil(closed.is_set)
+
+
+def test_a_stream_tells_its_failure(qtbot):
+    line, said = Latest(), []
+
+    def steps():
+        yield 1
+        raise PlateError("half way")
+
+    line.stream(steps, lambda _: None, lambda: said.append("done"), said.append)
+    qtbot.waitUntil(lambda: bool(said))
+    assert said == ["half way"]
+
+
+def test_asking_writes_the_answer(controller, qtbot, monkeypatch):
+    session = controller.session
+    monkeypatch.setattr(
+        "napari_cellclip.explore.ask",
+        lambda screen, text, **_: answer_for(screen, {"toy/E05": 30.0}, text),
+    )
+    session.ask("golgi disruptor")
+    idle(qtbot, session)
+    assert session.answer.query == "golgi disruptor"
+    assert session.matching == ["toy/E05"]
+
+
+def test_only_the_newest_question_is_answered(controller, qtbot, monkeypatch):
+    session, gate = controller.session, threading.Event()
+
+    def ask(screen, text, **_):
+        if text == "slow":
+            gate.wait(5)
+        return answer_for(screen, {}, text)
+
+    monkeypatch.setattr("napari_cellclip.explore.ask", ask)
+    session.ask("slow")
+    session.ask("quick")
+    idle(qtbot, session)
+    gate.set()
+    qtbot.wait(80)
+    assert session.answer.query == "quick"
+
+
+def test_asking_before_encoding_says_so(session, qtbot):
+    controller, said = Controller(session), []
+    session.said.connect(lambda task, message: said.append(message))
+    session.ask("anything")
+    assert "press Encode" in said[0]
+    controller.close()
+
+
+def test_a_new_screen_gets_pca_then_umap(session, plate, qtbot, monkeypatch):
+    controller = Controller(session)
+    monkeypatch.setattr("napari_cellclip.explore.pca_map", lambda s: projection_for(s, "pca"))
+    monkeypatch.setattr("napari_cellclip.explore.umap_map", lambda s: projection_for(s, "umap"))
+    session.set_screen(FakeScreen.of(plate))
+    qtbot.waitUntil(lambda: set(session.maps.by_method) == {"pca", "umap"})
+    idle(qtbot, session)
+    controller.close()
+
+
+def test_opening_a_folder_finds_plate_and_plate_map(session, plate_folder, qtbot):
+    controller = Controller(session)
+    session.open(plate_folder)
+    idle(qtbot, session)
+    assert len(session.plate.wells) == 11
+    assert len(session.platemap) == 12
+    controller.close()
+
+
+def test_opening_nonsense_is_one_sentence(session, tmp_path, qtbot):
+    controller, said = Controller(session), []
+    session.said.connect(lambda task, message: said.append(message))
+    session.open(tmp_path)
+    idle(qtbot, session)
+    assert session.plate is None
+    assert "empty" in said[0]
+    controller.close()
+
+
+def test_a_dropped_plate_map_is_read_and_checked(full_session, plate, tmp_path, qtbot):
+    controller, said = Controller(full_session), []
+    full_session.said.connect(lambda task, message: said.append(message))
+    path = tmp_path / "mine.csv"
+    path.write_text("well,treatment\nC04,taxol\nP24,nowhere\n")
+    assert is_plate_map(path)
+    full_session.open(path)
+    idle(qtbot, full_session)
+    assert full_session.wells.loc["toy/C04", "treatment"] == "taxol"
+    assert full_session.screen is not None
+    assert said
+    assert said[0].startswith("mine.csv")
+    controller.close()
+
+
+def test_a_plate_map_without_a_plate_is_refused(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("well,treatment\nC04,taxol\n")
+    with pytest.raises(CellClipError, match="Open the plate first"):
+        open_any(path, None)
+
+
+@pytest.fixture
+def slow_encoding(monkeypatch, plate):
+    """Encoding that takes its time, keeps what it did, and may fail at a site."""
+    done: list[int] = []
+
+    def iter_encode(plate, platemap, model, out, *, batch_size):
+        for i in range(len(done), 200):
+            done.append(i)
+            yield SimpleNamespace(
+                done=i + 1, total=200, message="encoding", failures=1, well=None, stage="fields"
+            )
+            threading.Event().wait(0.002)
+
+    monkeypatch.setattr("napari_cellclip.screen.iter_encode", iter_encode)
+    monkeypatch.setattr("napari_cellclip.screen.Screen.open", staticmethod(lambda out: FakeScreen.of(plate)))
+    monkeypatch.setattr("napari_cellclip.model.load_model", lambda name, **options: name, raising=False)
+    monkeypatch.setattr("napari_cellclip.explore.pca_map", lambda s: projection_for(s, "pca"))
+    monkeypatch.setattr("napari_cellclip.explore.umap_map", lambda s: projection_for(s, "umap"))
+    return done
+
+
+def test_encode_cancel_resume(session, plate, platemap, qtbot, tmp_path, slow_encoding):
+    from napari_cellclip.gui.panels.run_panel import RunPanel
+
+    controller, said = Controller(session), []
+    session.said.connect(lambda task, message: said.append(message))
+    session.set_plate(plate, platemap)
+    panel = RunPanel(session)
+    qtbot.addWidget(panel)
+    panel.show()
+    panel.setValue(RunPlan("demo", tmp_path / "out"))
+    assert panel.value().out == tmp_path / "out"
+    panel.encode_button.click()
+    qtbot.waitUntil(lambda: session.work(Task.ENCODE) is not None and session.work(Task.ENCODE).done > 5)
+    assert not panel.encode_button.isEnabled()
+    assert panel.progress.isVisible()
+    assert "1 site(s)" in panel.state.text()
+    panel.cancel_button.click()
+    assert panel.encode_button.isEnabled()
+    assert panel.encode_button.text() == "Resume"
+    assert not panel.progress.isVisible()
+    assert "Resume goes on from there" in said[-1]
+    qtbot.wait(50)
+    kept = len(slow_encoding)
+    assert kept < 200
+    panel.encode_button.click()
+    qtbot.waitUntil(lambda: session.screen is not None, timeout=8000)
+    idle(qtbot, session)
+    assert slow_encoding == list(range(200)), "nothing was done twice"
+    assert panel.encode_button.isEnabled()
+    assert panel.encode_button.text() == "Encode", "there is nothing left to resume"
+    controller.close()
+
+
+def test_a_refused_encoding_is_told_and_the_button_comes_back(session, plate, qtbot, monkeypatch):
+    from napari_cellclip.gui.panels.run_panel import RunPanel
+
+    def refuse(name, **options):
+        raise CellClipError("the weights are not here: download them first")
+
+    monkeypatch.setattr("napari_cellclip.model.load_model", refuse, raising=False)
+    controller = Controller(session)
+    session.set_plate(plate)
+    panel = RunPanel(session)
+    qtbot.addWidget(panel)
+    panel.encode_button.click()
+    idle(qtbot, session)
+    assert panel.state.text() == "the weights are not here: download them first"
+    assert panel.encode_button.isEnabled()
+    controller.close()
+
+
+def test_a_plate_opened_during_a_run_stays_open(
+    session, plate, platemap, qtbot, tmp_path, slow_encoding, plate_folder
+):
+    from shutil import copytree
+
+    from napari_cellclip.plates import open_plate
+
+    controller, said = Controller(session), []
+    session.said.connect(lambda task, message: said.append(message))
+    session.set_plate(plate, platemap)
+    session.encode(RunPlan("demo", tmp_path / "out"))
+    other = open_plate(copytree(plate_folder, tmp_path / "other"))
+    session.set_plate(other)
+    idle(qtbot, session)
+    assert session.plate is other
+    assert session.screen is None
+    assert "toy is encoded meanwhile" in said[-1]
+    controller.close()
