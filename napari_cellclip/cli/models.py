@@ -135,7 +135,7 @@ def new(
 
     Example: napari-cellclip models new --encoder facebook/dinov2-small --out my-model
     """
-    from napari_cellclip.model.new_model import encoder_source, new_model
+    from napari_cellclip.model.new_models import encoder_source, new_model
 
     source = encoder_source(encoder, revision=revision)
     if source.repo:

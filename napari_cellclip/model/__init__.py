@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_cellclip.model.model import Model, resolve_device
     from napari_cellclip.model.network.cellclip import CellCLIP, CellCLIPConfig
     from napari_cellclip.model.network.tokenizer import WordPieceTokenizer
-    from napari_cellclip.model.new_model import new_model
+    from napari_cellclip.model.new_models import new_model
     from napari_cellclip.model.prompts import PromptTemplates
     from napari_cellclip.model.registry import cards
     from napari_cellclip.model.weights.model_folders import load_model, save_model
@@ -44,7 +44,7 @@ _FILE_OF = {
     "cwcl_loss": "losses",
     "load_model": "weights.model_folders",
     "needs_bias": "losses",
-    "new_model": "new_model",
+    "new_model": "new_models",
     "resolve_device": "model",
     "save_model": "weights.model_folders",
 }

@@ -21,8 +21,9 @@ from napari_cellclip.model import (
 )
 from napari_cellclip.model.encoders.intensity import scale_field
 from napari_cellclip.plates import PlateMap
-from napari_cellclip.screen import encode, tiles
+from napari_cellclip.screen import encode
 from napari_cellclip.screen.progress import Progress, as_part, finished
+from napari_cellclip.screen.tiles import tiles
 from napari_cellclip.screen.tiles.tile_grid import MOST_TILES, TileGrid, heat_grid, learnt_sizes
 from napari_cellclip.screen.tiles.tiles import field_tiles, iter_control_tiles, iter_field_tiles
 from napari_cellclip.vocabulary import STAINS, Control, Kind, Perturbation, ScreenError
