@@ -189,19 +189,30 @@ class Plate:
         kept = {s: c for s, c in self._chosen.items() if s not in told and c not in taken}
         return Plate(self._acquisition, dict(kept) | {s: c.name for s, c in told.items()})
 
-    def fingerprint(self) -> str:
-        """Hash of stains, file names, sizes and times; changes when the plate's files change."""
+    def file_states(self) -> dict[str, str]:
+        """Look up the state of every site's files (see :meth:`Site.file_state`), by site id.
+
+        Each file is stat-ed once, which takes a while on a network disk: call it in a worker, and hand the
+        result to :meth:`fingerprint`.
+        """
+        return {site.id: site.file_state() for site in self.sites}
+
+    def fingerprint(self, states: Mapping[str, str] | None = None) -> str:
+        """Compute a hash of stains and files, which changes when the plate's files or stains change.
+
+        Parameters
+        ----------
+        states : mapping of str to str, optional
+            What :meth:`file_states` returned a moment ago; looked up now if not given.
+
+        Returns
+        -------
+        str
+            64 hex digits.
+        """
         digest = hashlib.sha256(f"{self.layout}|{self.name}|{sorted(self.stains.channels.items())}".encode())
-        root = self.path if self.path.is_dir() else self.path.parent
-        for site in self.sites:
-            for file in site.files:
-                try:
-                    stat = file.stat()
-                    state = f"{stat.st_size}|{stat.st_mtime_ns}"
-                except OSError:
-                    state = "missing"
-                name = file.relative_to(root) if file.is_relative_to(root) else file.name
-                digest.update(f"{site.id}|{name}|{state}\n".encode())
+        for identifier, state in (self.file_states() if states is None else states).items():
+            digest.update(f"{identifier}|{state}\n".encode())
         return digest.hexdigest()
 
     @cached_property

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,6 @@ from napari_cellclip.plates.acquisition import Field
 from napari_cellclip.plates.images.planes import Plane
 from napari_cellclip.plates.stain_mapping import StainMapping
 from napari_cellclip.vocabulary import STAINS, PlateError, Stain, split_id
-
-if TYPE_CHECKING:
-    import dask.array as da
 
 
 class PixelFormat:
@@ -137,32 +135,23 @@ class Site:
             )
         return np.stack(images)
 
-    def pixels(self, stains: Sequence[Stain | str] = STAINS) -> da.Array:
-        """Pixels as a lazy array; only one file header is read now.
-
-        Parameters
-        ----------
-        stains : sequence of Stain
-            Wanted stains.
+    def file_state(self) -> str:
+        """Compute a hash of the names, sizes and times of this site's files, as they are now.
 
         Returns
         -------
-        dask.array.Array (len(stains), Y, X)
-            One chunk per stain.
-
-        Raises
-        ------
-        StainError, PlateError
-            As :meth:`read`; errors of the files themselves come when the array is computed.
+        str
+            16 hex digits; others once a file was changed or has gone.
         """
-        import dask
-        import dask.array as da
-
-        wanted = self._wanted(stains)
-        shape, dtype = self._planes(wanted[0])[0].header()
-        image = dask.delayed(self._image, pure=False)
-        layers = [da.from_delayed(image(s), shape, _held(dtype)) for s in wanted]
-        return da.stack(layers)
+        digest = hashlib.sha256()
+        for file in self.files:
+            try:
+                stat = file.stat()
+                state = f"{stat.st_size}|{stat.st_mtime_ns}"
+            except OSError:
+                state = "missing"
+            digest.update(f"{file.name}|{state}\n".encode())
+        return digest.hexdigest()[:16]
 
     def _wanted(self, stains: Sequence[Stain | str]) -> list[Stain]:
         wanted = [Stain(s) for s in stains]

@@ -76,7 +76,7 @@ def test_lone_bray_field_has_all_five_and_a_well_of_its_own(real_data):
     assert [w.known for w in plate.wells] == [False]
     assert any("well of its own" in p.what for p in plate.problems)
     images = [tifffile.imread(real_data / f"img_bray2017_plate24279/images/{n}.tif") for n in names]
-    np.testing.assert_array_equal(plate.sites[0].pixels().compute(), np.stack(images))
+    np.testing.assert_array_equal(plate.sites[0].read(), np.stack(images))
 
 
 @pytest.mark.parametrize("variant", ["", "_with_illum"])

@@ -23,7 +23,7 @@ from napari_cellclip.plates.images.npz import NpzPlane, npz_header, npz_keys
 from napari_cellclip.plates.images.planes import Plane
 from napari_cellclip.plates.layouts.folder import files_under
 from napari_cellclip.plates.layouts.options import Options
-from napari_cellclip.plates.layouts.published_names import Dataset, ReferenceName, parse_reference_name
+from napari_cellclip.plates.layouts.published_names import Dataset, PublishedName, parse_published_name
 from napari_cellclip.vocabulary import PlateError, PlateMapError, parse_well
 
 LOOKED_AT = 20
@@ -134,29 +134,29 @@ def _is_archive(name: str) -> bool:
 
 def _is_image(path: Path) -> bool:
     try:
-        parse_reference_name(path.stem)
+        parse_published_name(path.stem)
     except PlateMapError:
         return False
     return any(key in KEYS for key in npz_keys(path))
 
 
-def _named(files: list[Path], root: Path) -> tuple[dict[Path, ReferenceName], list[Path]]:
-    named: dict[Path, ReferenceName] = {}
+def _named(files: list[Path], root: Path) -> tuple[dict[Path, PublishedName], list[Path]]:
+    named: dict[Path, PublishedName] = {}
     strange = []
     for file in files:
         try:
-            found = parse_reference_name(file.stem)
+            found = parse_published_name(file.stem)
         except PlateMapError:
             strange.append(file)
             continue
         folder = plate_name(file.parent if file.parent != root else root)
-        named[file] = ReferenceName(found.dataset, found.plate or folder, found.well, found.site)
+        named[file] = PublishedName(found.dataset, found.plate or folder, found.well, found.site)
     return named, strange
 
 
 def _of_one_plate(
-    named: dict[Path, ReferenceName], wanted: str | None, root: Path
-) -> tuple[str, dict[Path, ReferenceName]]:
+    named: dict[Path, PublishedName], wanted: str | None, root: Path
+) -> tuple[str, dict[Path, PublishedName]]:
     plates = list(dict.fromkeys(name.plate for name in named.values()))
     if wanted in plates:
         return clean_name(str(wanted)), {f: n for f, n in named.items() if n.plate == wanted}
@@ -166,7 +166,7 @@ def _of_one_plate(
     return clean_name(wanted or plates[0]), named
 
 
-def _array(named: dict[Path, ReferenceName]) -> tuple[str, int, int]:
+def _array(named: dict[Path, PublishedName]) -> tuple[str, int, int]:
     """Name of the image array, axis and number of its channels, from the first archive that can be read."""
     fault: PlateError | None = None
     for file in islice(named, LOOKED_AT):
@@ -208,7 +208,7 @@ def _channels(dataset: Dataset, count: int) -> tuple[list[Channel], str]:
 
 
 def _fields(
-    named: dict[Path, ReferenceName], channels: list[Channel], key: str, axis: int, count: int
+    named: dict[Path, PublishedName], channels: list[Channel], key: str, axis: int, count: int
 ) -> tuple[list[Field], list[Problem]]:
     fields: dict[tuple[str, int | str], Field] = {}
     problems = []

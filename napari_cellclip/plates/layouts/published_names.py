@@ -23,8 +23,8 @@ _FORMS: tuple[tuple[Dataset, re.Pattern[str]], ...] = (
 
 
 @dataclass(frozen=True)
-class ReferenceName:
-    """A field or well of the published data sets.
+class PublishedName:
+    """A field or well of the published data sets by its name.
 
     Attributes
     ----------
@@ -44,8 +44,8 @@ class ReferenceName:
     site: str = ""
 
 
-def parse_reference_name(text: str) -> ReferenceName:
-    """Take a name apart.
+def parse_published_name(text: str) -> PublishedName:
+    """Read plate, well and site from a name.
 
     Parameters
     ----------
@@ -61,11 +61,11 @@ def parse_reference_name(text: str) -> ReferenceName:
 
     Examples
     --------
-    >>> parse_reference_name("24277-a01-1")
-    ReferenceName(dataset='bray', plate='24277', well='A01', site='1')
-    >>> parse_reference_name("BR00117010-B03-r02c03-4").site
+    >>> parse_published_name("24277-a01-1")
+    PublishedName(dataset='bray', plate='24277', well='A01', site='1')
+    >>> parse_published_name("BR00117010-B03-r02c03-4").site
     '4'
-    >>> parse_reference_name("gene-001_Plate2_AA07").plate
+    >>> parse_published_name("gene-001_Plate2_AA07").plate
     'gene-001_2'
     """
     for dataset, form in _FORMS:
@@ -79,7 +79,7 @@ def parse_reference_name(text: str) -> ReferenceName:
             plate = found.get("plate") or ""
             if dataset == "rxrx3":
                 plate = f"{found['experiment']}_{found['number']}"
-            return ReferenceName(dataset, plate, well, found["site"] or "")
+            return PublishedName(dataset, plate, well, found["site"] or "")
     raise PlateMapError(
         f"{text!r} is no name of the published data sets: expected PLATE-WELL-SITE, PLATE-WELL-rXXcYY-FIELD "
         "or EXPERIMENT_PLATE_WELL"

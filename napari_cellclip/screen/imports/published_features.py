@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from napari_cellclip.plates.layouts.published_names import parse_reference_name
+from napari_cellclip.plates.layouts.published_names import parse_published_name
 from napari_cellclip.screen.imports.features import MeasuredPlate, write_features
 from napari_cellclip.screen.imports.published_captions import (
     captions_of_wells,
@@ -210,7 +210,7 @@ def _rows(names: list[str], plate: str, file: Path, *, bags: bool) -> list[_Row]
     rows, taken = [], dict[tuple[str, str], set[str]]()
     for i, text in enumerate(names):
         try:
-            name = parse_reference_name(text)
+            name = parse_published_name(text)
         except PlateMapError as error:
             raise ScreenError(f"row {i} of {file}: {error}") from error
         at = name.plate or plate

@@ -68,14 +68,6 @@ def test_one_bad_file_is_told_in_a_sentence_and_the_rest_reads(phenix, how):
         assert site.read().shape == (5, 6, 8)
 
 
-def test_lazy_pixels_of_a_bad_file_fail_with_the_same_sentence(phenix):
-    folder = phenix()
-    _damage(folder / "Images" / "r01c01f01p01-ch1sk1fk1fl1.tiff", "half")
-    lazy = open_plate(folder).sites[0].pixels()
-    with pytest.raises(PlateError, match="truncated"):
-        lazy.compute()
-
-
 def test_the_plate_decides_the_pixel_type_even_if_its_first_file_is_odd(phenix):
     folder = phenix(wells=[(1, c) for c in range(1, 7)], fields=1)
     for channel in range(1, 7):
@@ -125,7 +117,7 @@ def test_floating_point_counts_read_as_single_precision(phenix):
     _all_as(folder, lambda: image(300, dtype="float64"))
     plate = open_plate(folder)
     np.testing.assert_array_equal(plate.sites[0].read()[0], image(300, dtype="float32"))
-    assert plate.sites[0].pixels().dtype == np.float32
+    assert plate.sites[0].read().dtype == np.float32
     assert any("float64" in p.what for p in plate.problems)
 
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_cellclip.plates import detect_layout, open_plate
-from napari_cellclip.plates.layouts.published_names import ReferenceName, parse_reference_name
+from napari_cellclip.plates.layouts.published_names import PublishedName, parse_published_name
 from napari_cellclip.vocabulary import STAINS, PlateError, PlateMapError, Stain, well_name
 
 rows, columns = st.integers(0, 31), st.integers(0, 47)
@@ -27,26 +27,26 @@ sites = st.integers(1, 16).map(str)
 @given(plates, rows, columns, sites)
 def test_names_are_taken_apart_as_they_were_put_together(plate, row, column, site):
     well, place = well_name(row, column), f"r{row + 1:02d}c{column + 1:02d}"
-    assert parse_reference_name(f"{plate}-{well}-{site}") == ReferenceName("bray", plate, well, site)
-    assert parse_reference_name(f"{plate}-{well.lower()}") == ReferenceName("bray", plate, well)
-    assert parse_reference_name(f"{plate}-{well}-{place}-{site}") == ReferenceName("jump", plate, well, site)
-    assert parse_reference_name(f"{plate}-{well}-{place}") == ReferenceName("jump", plate, well)
-    assert parse_reference_name(f"{place}-{well}-{site}") == ReferenceName("jump", "", well, site)
-    assert parse_reference_name(f"gene-{plate}_Plate7_{well}") == ReferenceName(
+    assert parse_published_name(f"{plate}-{well}-{site}") == PublishedName("bray", plate, well, site)
+    assert parse_published_name(f"{plate}-{well.lower()}") == PublishedName("bray", plate, well)
+    assert parse_published_name(f"{plate}-{well}-{place}-{site}") == PublishedName("jump", plate, well, site)
+    assert parse_published_name(f"{plate}-{well}-{place}") == PublishedName("jump", plate, well)
+    assert parse_published_name(f"{place}-{well}-{site}") == PublishedName("jump", "", well, site)
+    assert parse_published_name(f"gene-{plate}_Plate7_{well}") == PublishedName(
         "rxrx3", f"gene-{plate}_7", well
     )
-    assert parse_reference_name(f"gene-{plate}_7_{well}") == ReferenceName("rxrx3", f"gene-{plate}_7", well)
+    assert parse_published_name(f"gene-{plate}_7_{well}") == PublishedName("rxrx3", f"gene-{plate}_7", well)
 
 
 @given(st.text(max_size=20))
 def test_any_other_text_is_refused_in_words(text):
     with suppress(PlateMapError):
-        assert parse_reference_name(text).well
+        assert parse_published_name(text).well
 
 
 def test_a_name_of_two_wells_is_refused():
     with pytest.raises(PlateMapError, match="names two wells, A01 and A02"):
-        parse_reference_name("BR1-A01-r01c02-1")
+        parse_published_name("BR1-A01-r01c02-1")
 
 
 def image(seed: int, channels: int = 5, side: int = 24) -> np.ndarray:

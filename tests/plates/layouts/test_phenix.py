@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,12 +35,9 @@ def test_stains_come_from_the_index_and_never_from_the_channel_number(phenix):
         np.testing.assert_array_equal(plane, image(level(2, 3, 2, CHANNEL_OF[stain])))
 
 
-def test_lazy_pixels_are_the_same_as_read_ones_in_the_order_asked_for(phenix):
+def test_stains_are_read_in_the_order_asked_for(phenix):
     site = open_plate(phenix()).sites[1]
-    order = [Stain.MITO, Stain.DNA]
-    lazy = site.pixels(order)
-    assert lazy.shape == (2, 6, 8)
-    np.testing.assert_array_equal(lazy.compute(), site.read(order))
+    np.testing.assert_array_equal(site.read([Stain.MITO, Stain.DNA]), site.read()[[4, 0]])
     assert site.shape == (6, 8)
 
 
@@ -239,6 +238,18 @@ def test_opening_a_whole_plate_touches_no_image(tmp_path, monkeypatch):
     assert len(plate.wells) == 384
     assert len(plate.sites) == 3456
     assert plate.stains.complete
+
+
+def test_files_of_a_known_state_are_not_looked_up_again_for_the_fingerprint(phenix, monkeypatch):
+    plate = open_plate(phenix())
+    looked_up = Counter()
+    stat = Path.stat
+    monkeypatch.setattr(Path, "stat", lambda self, **k: looked_up.update([self.name]) or stat(self, **k))
+    states = plate.file_states()
+    first = plate.fingerprint(states)
+    assert list(states) == [site.id for site in plate.sites]
+    assert looked_up == Counter(file.name for site in plate.sites for file in site.files)
+    assert plate.fingerprint() == first
 
 
 def test_fingerprint_changes_with_files_and_mapping_only(phenix):
