@@ -16,8 +16,8 @@ from napari_cellclip.cli.demo import demo
 from napari_cellclip.cli.derive import derive
 from napari_cellclip.cli.encode import encode
 from napari_cellclip.cli.evaluate import evaluate
-from napari_cellclip.cli.import_features import import_features
 from napari_cellclip.cli.import_profiles import import_profiles
+from napari_cellclip.cli.import_published_features import import_published_features
 from napari_cellclip.cli.info import info
 from napari_cellclip.cli.models import models
 from napari_cellclip.cli.simulate import simulate
@@ -84,7 +84,7 @@ for verb in (
     info,
     encode,
     import_profiles,
-    import_features,
+    import_published_features,
     ask,
     train,
     ablate,

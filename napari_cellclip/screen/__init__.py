@@ -2,7 +2,7 @@
 
 from napari_cellclip.screen.encode import encode, iter_encode
 from napari_cellclip.screen.imports.profiles import import_profiles
-from napari_cellclip.screen.imports.published_features import import_reference_features
+from napari_cellclip.screen.imports.published_features import import_published_features
 from napari_cellclip.screen.progress import Progress
 from napari_cellclip.screen.screen import Screen
 
@@ -11,6 +11,6 @@ __all__ = [
     "Screen",
     "encode",
     "import_profiles",
-    "import_reference_features",
+    "import_published_features",
     "iter_encode",
 ]

@@ -35,7 +35,7 @@ def iter_encode(
     model: Model | str | Path,
     out: str | Path,
     *,
-    batch_size: int = 32,
+    shard_sites: int = 32,
     device: str | None = None,
     workers: int = 2,
     previews: bool = True,
@@ -57,12 +57,12 @@ def iter_encode(
         A model, or what ``load_model`` takes.
     out : path
         Screen folder, made if absent.
-    batch_size : int
-        Sites in one batch, which is also one shard on disk. A continued run keeps the size it began with.
+    shard_sites : int
+        Sites of one step, which is also one shard on disk. A continued run keeps the size it began with.
     device : str, optional
         ``"auto"``, ``"cpu"``, ``"cuda"``; where not given, the device the model is on.
     workers : int
-        Threads that read pixels ahead; 0 reads between batches.
+        Threads that read pixels ahead; 0 reads between shards.
     previews : bool
         Write a small picture of every well.
     retry_failed : bool
@@ -71,7 +71,7 @@ def iter_encode(
     Yields
     ------
     Progress
-        After each measured site, each batch, and each group of wells.
+        After each measured site, each shard, and each group of wells.
 
     Raises
     ------
@@ -81,8 +81,8 @@ def iter_encode(
         If `out` holds something else: the message says which of data, weights, preprocessing or version
         changed.
     """
-    if batch_size < 1 or workers < 0:
-        raise ScreenError("batch_size must be at least 1 and workers at least 0")
+    if shard_sites < 1 or workers < 0:
+        raise ScreenError("shard_sites must be at least 1 and workers at least 0")
     plate.require_stains(STAINS)
     folder = Path(out)
     loaded = _loaded(model, device)
@@ -91,7 +91,7 @@ def iter_encode(
     begun = record.plates.get(plate.name)
     if begun is None:
         stats, contrast = yield from measure_plate(plate, loaded.card.intensity, workers)
-        plan, again = make_plan(plate, batch_size), set[str]()
+        plan, again = make_plan(plate, shard_sites), set[str]()
         begun = PlateRecord(
             path=str(plate.path),
             layout=plate.layout,
@@ -99,7 +99,7 @@ def iter_encode(
             pixel_size=plate.pixel_size,
             fingerprint=plate.fingerprint(),
             stains={stain: str(channel) for stain, channel in plate.stains.channels.items()},
-            shard_sites=batch_size,
+            shard_sites=shard_sites,
             intensity=stats.model_dump(mode="json") if stats else None,
             contrast=contrast,
         )

@@ -88,9 +88,11 @@ def test_features_of_the_published_code_become_a_screen(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "f.h5", "w") as data:
         data["embeddings"] = np.random.default_rng(0).normal(size=(2, 6, 5, 8)).astype(np.float32)
         data.create_dataset("names", data=["24277-A01", "24277-A02"], dtype=h5py.string_dtype())
-    done = succeed("import-features", tmp_path / "f.h5", "--out", tmp_path / "screen")
+    done = succeed("import-published-features", tmp_path / "f.h5", "--out", tmp_path / "screen")
     assert "2 wells of 1 plates, 12 fields" in done.stderr
     assert Screen.open(tmp_path / "screen").embeddings.shape == (2, 8)
-    refused = call("import-features", tmp_path / "f.h5", "--out", tmp_path / "s", "--stains", "DNA,blue")
+    refused = call(
+        "import-published-features", tmp_path / "f.h5", "--out", tmp_path / "s", "--stains", "DNA,blue"
+    )
     assert refused.exit_code == 1
     assert "'blue' is not a stain" in refused.stderr

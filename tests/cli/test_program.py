@@ -24,7 +24,7 @@ VERBS = (
     "info",
     "encode",
     "import-profiles",
-    "import-features",
+    "import-published-features",
     "ask",
     "train",
     "ablate",

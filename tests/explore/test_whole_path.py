@@ -82,7 +82,7 @@ def screen(model_folder, plate_folder, tmp_path_factory):
         controls | {"A01": Perturbation(Kind.COMPOUND, "nocodazole", mechanism="tubulin inhibitor")}
     )
     out = tmp_path_factory.mktemp("screens") / "screen"
-    return encode(open_plate(plate_folder), platemap, str(model_folder), out, batch_size=5, device="cpu")
+    return encode(open_plate(plate_folder), platemap, str(model_folder), out, shard_sites=5, device="cpu")
 
 
 def test_files_become_embeddings(screen, plate_folder, model_folder) -> None:
@@ -120,5 +120,5 @@ def test_cosine_is_that_of_the_model(screen, model_folder) -> None:
 def test_encoding_without_labels_gives_the_same_scores(screen, plate_folder, model_folder, tmp_path) -> None:
     controls = {w: Perturbation(Kind.CONTROL, "DMSO", control=Control.NEGATIVE) for w in WELLS[1:5]}
     blind = PlateMap.from_perturbations(controls)
-    other = encode(open_plate(plate_folder), blind, str(model_folder), tmp_path, batch_size=5, device="cpu")
+    other = encode(open_plate(plate_folder), blind, str(model_folder), tmp_path, shard_sites=5, device="cpu")
     assert ask(other, "tubulin inhibitor").scores.equals(ask(screen, "tubulin inhibitor").scores)

@@ -25,7 +25,7 @@ class Slow(FakeModel):
         return super().fields_features(fields, stats)
 
 wells = [f"{r}{c:02d}" for r in "ABCD" for c in range(1, 6)]
-encode(FakePlate(wells=wells, sites=2, broken=["P1/B02/1"]), None, Slow(card()), sys.argv[1], batch_size=2)
+encode(FakePlate(wells=wells, sites=2, broken=["P1/B02/1"]), None, Slow(card()), sys.argv[1], shard_sites=2)
 """
 SHARDS = 20
 REPOSITORY = Path(__file__).parents[2]
@@ -78,7 +78,7 @@ def test_killed_run_ends_as_an_uninterrupted_one_and_computes_nothing_twice(tmp_
 def test_disk_that_fills_up_at_any_file_leaves_nothing_half_written(
     tmp_path, make_plate, make_model, monkeypatch, fails_at
 ) -> None:
-    whole = encode(make_plate(), None, make_model(), tmp_path / "whole", batch_size=4)
+    whole = encode(make_plate(), None, make_model(), tmp_path / "whole", shard_sites=4)
     synced, count = os.fsync, iter(range(100))
 
     def fsync(handle: int) -> None:
@@ -89,9 +89,9 @@ def test_disk_that_fills_up_at_any_file_leaves_nothing_half_written(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fsync)
         with pytest.raises(OSError, match="No space"):
-            encode(make_plate(), None, make_model(), tmp_path / "s", batch_size=4)
+            encode(make_plate(), None, make_model(), tmp_path / "s", shard_sites=4)
     for path in (tmp_path / "s").rglob("[!.]*.parquet"):
         pq.read_table(path, partitioning=None)
-    screen = encode(make_plate(), None, make_model(), tmp_path / "s", batch_size=4)
+    screen = encode(make_plate(), None, make_model(), tmp_path / "s", shard_sites=4)
     assert (screen.embeddings == whole.embeddings).all()
     assert not [p for p in (tmp_path / "s").rglob(".*") if p.is_file()]

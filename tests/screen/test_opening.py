@@ -32,7 +32,7 @@ PLATEMAP = PlateMap.from_perturbations(
 @pytest.fixture
 def screen(tmp_path, make_plate, make_model) -> Screen:
     plate = make_plate(broken=["P1/A01/1", "P1/B01/1", "P1/B01/2", "P1/B01/3"])
-    return encode(plate, PLATEMAP, make_model(), tmp_path / "my screen", batch_size=2)
+    return encode(plate, PLATEMAP, make_model(), tmp_path / "my screen", shard_sites=2)
 
 
 def test_screen_opens_without_torch_and_pixels(screen) -> None:

@@ -47,7 +47,7 @@ def tables(folder: Path) -> dict[str, dict]:
 
 def test_screen_holds_what_the_model_gave(tmp_path, make_plate, make_model) -> None:
     plate, model = make_plate(), make_model()
-    screen = encode(plate, PLATEMAP, model, tmp_path / "s", batch_size=4)
+    screen = encode(plate, PLATEMAP, model, tmp_path / "s", shard_sites=4)
     record = screen.plates["P1"]
     stats = IntensityStats.model_validate(record.intensity)
     wanted = (
@@ -74,7 +74,7 @@ def test_screen_holds_what_the_model_gave(tmp_path, make_plate, make_model) -> N
 
 
 def test_progress_tells_the_stages_in_order(tmp_path, make_plate, make_model) -> None:
-    steps = list(iter_encode(make_plate(), None, make_model(), tmp_path, batch_size=4))
+    steps = list(iter_encode(make_plate(), None, make_model(), tmp_path, shard_sites=4))
     assert list(dict.fromkeys(s.stage for s in steps)) == ["intensity", "fields", "wells"]
     fields = [s for s in steps if s.stage == "fields"]
     assert [s.done for s in fields] == [4, 8, 9]
@@ -83,7 +83,7 @@ def test_progress_tells_the_stages_in_order(tmp_path, make_plate, make_model) ->
 
 
 def test_stage_of_intensities_is_seeded_and_stored_before_any_shard(tmp_path, make_plate, make_model) -> None:
-    run = iter_encode(make_plate(sites=30), None, make_model(), tmp_path / "a", batch_size=8)
+    run = iter_encode(make_plate(sites=30), None, make_model(), tmp_path / "a", shard_sites=8)
     for step in run:
         if step.stage == "fields":
             break
@@ -91,7 +91,7 @@ def test_stage_of_intensities_is_seeded_and_stored_before_any_shard(tmp_path, ma
     run.close()
     stored = Screen.open(tmp_path / "a").plates["P1"].intensity
     assert stored["fields"] == 48  # of 90 sites
-    other = encode(make_plate(sites=30), None, make_model(), tmp_path / "b", batch_size=5)
+    other = encode(make_plate(sites=30), None, make_model(), tmp_path / "b", shard_sites=5)
     assert other.plates["P1"].intensity == stored
     assert other.contrast("P1") == Screen.open(tmp_path / "a").contrast("P1")
 
@@ -110,16 +110,16 @@ def test_image_scaling_needs_no_plate_range(tmp_path, make_plate, make_model, ma
 @pytest.mark.parametrize("stop", [1, 9, 10, 11, 12])
 def test_closed_run_goes_on_and_computes_nothing_twice(tmp_path, make_plate, make_model, stop) -> None:
     model = make_model()
-    run = iter_encode(make_plate(), PLATEMAP, model, tmp_path / "a", batch_size=4, workers=1)
+    run = iter_encode(make_plate(), PLATEMAP, model, tmp_path / "a", shard_sites=4, workers=1)
     for _ in range(stop):
         next(run)
     run.close()
     before = files(tmp_path / "a")
     # Once a shard may exist, the batch size it began with is kept.
-    encode(make_plate(), PLATEMAP, model, tmp_path / "a", batch_size=7 if stop > 9 else 4)
+    encode(make_plate(), PLATEMAP, model, tmp_path / "a", shard_sites=7 if stop > 9 else 4)
     assert {name: files(tmp_path / "a")[name] for name in before} == before
     assert len(model.encoded) == len(set(model.encoded)) == 9
-    encode(make_plate(), PLATEMAP, make_model(), tmp_path / "b", batch_size=4)
+    encode(make_plate(), PLATEMAP, make_model(), tmp_path / "b", shard_sites=4)
     assert tables(tmp_path / "a") == tables(tmp_path / "b")
 
 
@@ -136,7 +136,7 @@ def test_finished_run_again_neither_reads_nor_computes(tmp_path, make_plate, mak
 def test_bad_sites_are_listed_and_end_nothing(tmp_path, make_plate, make_model, workers) -> None:
     broken = ["P1/A01/2", "P1/B01/1", "P1/B01/2", "P1/B01/3"]
     steps = list(
-        iter_encode(make_plate(broken=broken), None, make_model(), tmp_path, batch_size=4, workers=workers)
+        iter_encode(make_plate(broken=broken), None, make_model(), tmp_path, shard_sites=4, workers=workers)
     )
     screen = Screen.open(tmp_path)
     assert [s.failures for s in steps if s.stage == "fields"] == [1, 3, 4]
@@ -153,7 +153,7 @@ def test_bad_sites_are_listed_and_end_nothing(tmp_path, make_plate, make_model, 
 
 
 def test_failed_sites_are_tried_again_on_request_only(tmp_path, make_plate, make_model) -> None:
-    encode(make_plate(broken=["P1/A01/2"]), None, make_model(), tmp_path / "a", batch_size=4)
+    encode(make_plate(broken=["P1/A01/2"]), None, make_model(), tmp_path / "a", shard_sites=4)
     model, plate = make_model(), make_plate()
     encode(plate, None, model, tmp_path / "a")
     assert (plate.reads, model.encoded) == ([], [])
@@ -229,7 +229,7 @@ def test_many_kinds_of_reasons_are_cut_short(tmp_path, make_plate, make_model, m
 
 def test_lack_of_memory_halves_the_batch_and_says_so(tmp_path, make_plate, make_model) -> None:
     model = make_model(memory=20)
-    steps = list(iter_encode(make_plate(), None, model, tmp_path, batch_size=4))
+    steps = list(iter_encode(make_plate(), None, model, tmp_path, shard_sites=4))
     said = [s.message for s in steps if "ran out" in s.message]
     assert len(said) == 1
     assert "32 crops" in said[0]
@@ -361,7 +361,7 @@ def test_labels_are_replaced_without_encoding(tmp_path, make_plate, make_model) 
 
 
 def test_cancelled_run_can_show_what_it_has(tmp_path, make_plate, make_model) -> None:
-    run = iter_encode(make_plate(), None, make_model(), tmp_path, batch_size=3)
+    run = iter_encode(make_plate(), None, make_model(), tmp_path, shard_sites=3)
     for step in run:
         if step.stage == "fields":
             break
@@ -380,7 +380,7 @@ def test_cancelled_run_can_show_what_it_has(tmp_path, make_plate, make_model) ->
 
 def test_shards_are_the_sites_in_order(tmp_path, make_plate, make_model) -> None:
     model = make_model()
-    screen = encode(make_plate(), None, model, tmp_path, batch_size=4)
+    screen = encode(make_plate(), None, model, tmp_path, shard_sites=4)
     shards = Shards(tmp_path, model.card.encoder_hash, "P1")
     assert shards.finished() == {0, 1, 2}
     assert [list(shards.status(n)) for n in range(3)] == [
@@ -393,3 +393,8 @@ def test_shards_are_the_sites_in_order(tmp_path, make_plate, make_model) -> None
     ]
     assert sorted(model.batches) == [1, 4, 4]
     assert screen.complete
+
+
+def test_the_former_name_of_shard_sites_is_refused(make_plate, make_model, tmp_path):
+    with pytest.raises(TypeError, match="batch_size"):
+        encode(make_plate(), None, make_model(), tmp_path, batch_size=4)

@@ -226,7 +226,7 @@ class Controller:
                 accept_licence=plan.accept_licence,
                 batch_size=plan.batch_size,
             )
-            yield from iter_encode(plate, platemap, model, out, batch_size=SITES_PER_STEP)
+            yield from iter_encode(plate, platemap, model, out, shard_sites=SITES_PER_STEP)
             yield Screen.open(out)
 
         def step(value: Any) -> None:

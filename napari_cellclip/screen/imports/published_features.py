@@ -48,7 +48,7 @@ class _Row:
     site: str
 
 
-def import_reference_features(
+def import_published_features(
     path: str | Path,
     out: str | Path,
     *,
@@ -91,7 +91,7 @@ def import_reference_features(
 
     Examples
     --------
-    >>> import_reference_features("bray_dinov2.h5", "screen", captions="captions.csv")   # doctest: +SKIP
+    >>> import_published_features("bray_dinov2.h5", "screen", captions="captions.csv")   # doctest: +SKIP
     Screen('screen', 384 wells of 24277, model 'features-1f2e3d4c')
     """
     file = Path(path)
@@ -270,7 +270,7 @@ def _measured(
         embeddings=means,
         failures=failures,
         source=file.absolute(),
-        layout="reference-features",
+        layout="published-features",
     )
 
 

@@ -220,7 +220,7 @@ def slow_encoding(monkeypatch, plate):
     """Encoding that takes its time, keeps what it did, and may fail at a site."""
     done: list[int] = []
 
-    def iter_encode(plate, platemap, model, out, *, batch_size):
+    def iter_encode(plate, platemap, model, out, *, shard_sites):
         for i in range(len(done), 200):
             done.append(i)
             yield SimpleNamespace(

@@ -19,7 +19,7 @@ from napari_cellclip.screen.imports.published_captions import (
     perturbation_of_caption,
     read_captions,
 )
-from napari_cellclip.screen.imports.published_features import PUBLISHED_ORDER, import_reference_features
+from napari_cellclip.screen.imports.published_features import PUBLISHED_ORDER, import_published_features
 from napari_cellclip.vocabulary import STAINS, Control, Kind, Perturbation, ScreenError
 
 D = 16
@@ -172,7 +172,7 @@ def test_bags_become_fields_and_padding_is_left_out(tmp_path):
     stored = bags(4)
     file = write_features(tmp_path / "bray.h5", stored, WELLS)
     captions = write_captions(tmp_path / "captions.csv", CAPTIONS)
-    screen = import_reference_features(file, tmp_path / "screen", captions=captions)
+    screen = import_published_features(file, tmp_path / "screen", captions=captions)
     assert list(screen.plates) == ["24277", "24278"]
     assert screen.wells["Metadata_sites"].tolist() == [6, 5, 4, 6]
     assert list(screen.fields.index[:2]) == ["24277/A01/1", "24277/A01/2"]
@@ -192,7 +192,7 @@ def test_rows_of_fields_with_names(tmp_path):
     file = write_features(
         tmp_path / "f.h5", stored, ["r01c01-A01-1", "r01c01-A01-2", "r02c03-B03-1"], "names"
     )
-    screen = import_reference_features(file, tmp_path / "s", stain_order=STAINS, plate="BR00116991")
+    screen = import_published_features(file, tmp_path / "s", stain_order=STAINS, plate="BR00116991")
     assert list(screen.fields.index) == ["BR00116991/A01/1", "BR00116991/A01/2", "BR00116991/B03/1"]
     np.testing.assert_allclose(screen.features(["BR00116991/A01/2"])[0], stored[1], atol=2e-3)
 
@@ -211,7 +211,7 @@ def test_a_head_is_trained_on_it_and_asked(tmp_path):
         for well, (name, smiles) in zip(wells, drugs, strict=True)
     }
     captions = write_captions(tmp_path / "c.csv", texts)
-    screen = import_reference_features(file, tmp_path / "screen", captions=captions)
+    screen = import_published_features(file, tmp_path / "screen", captions=captions)
     torch.manual_seed(0)
     model = train([screen], tmp_path / "model", epochs=2, device="cpu")
     assert model.card.encoder.dim == D
@@ -254,13 +254,13 @@ def test_a_models_head_embeds_the_wells_at_once(tmp_path):
     model = Model(card, CellCLIP(config), words, SmallEncoder(D, (8, 8), (1, 1)), device="cpu")
     stored = bags(4)
     file = write_features(tmp_path / "f.h5", stored, WELLS)
-    screen = import_reference_features(file, tmp_path / "screen", model=model)
+    screen = import_published_features(file, tmp_path / "screen", model=model)
     expected = model.embed_wells(
         [b[(b != 0).any(axis=(1, 2))].astype(np.float16).astype(np.float32) for b in stored]
     )
     np.testing.assert_allclose(screen.embeddings, expected, atol=1e-5)
     with pytest.raises(ScreenError, match=r"7 numbers a stain, 'tiny' takes 16"):
-        import_reference_features(
+        import_published_features(
             write_features(tmp_path / "g.h5", stored[..., :7], WELLS), tmp_path / "other", model=model
         )
 
@@ -269,7 +269,7 @@ def test_rows_that_cannot_be_used_are_told(tmp_path):
     stored = bags(3)
     stored[0, 1, 2, 3] = np.nan
     stored[2] = 0
-    screen = import_reference_features(write_features(tmp_path / "f.h5", stored, WELLS[:3]), tmp_path / "s")
+    screen = import_published_features(write_features(tmp_path / "f.h5", stored, WELLS[:3]), tmp_path / "s")
     assert screen.failures["Metadata_Site_id"].tolist() == ["24277/A01/2", "24277/B01/1"]
     assert "not finite" in screen.failures["Metadata_Failure"].iloc[0]
     assert screen.wells["Metadata_sites"].tolist() == [5, 5, 0]
@@ -288,25 +288,25 @@ def test_rows_that_cannot_be_used_are_told(tmp_path):
 def test_files_that_do_not_fit_are_refused(tmp_path, shape, ids, message):
     file = write_features(tmp_path / "f.h5", np.ones(shape, np.float32), ids)
     with pytest.raises(ScreenError, match=message):
-        import_reference_features(file, tmp_path / "s")
+        import_published_features(file, tmp_path / "s")
 
 
 def test_damaged_foreign_and_sly_files_are_refused(tmp_path):
     (tmp_path / "text.h5").write_text("no HDF5")
     with pytest.raises(ScreenError, match=r"text\.h5 cannot be read"):
-        import_reference_features(tmp_path / "text.h5", tmp_path / "s")
+        import_published_features(tmp_path / "text.h5", tmp_path / "s")
     with h5py.File(tmp_path / "other.h5", "w") as data:
         data["images"] = np.ones(3)
     with pytest.raises(ScreenError, match="no dataset 'embeddings'"):
-        import_reference_features(tmp_path / "other.h5", tmp_path / "s")
+        import_published_features(tmp_path / "other.h5", tmp_path / "s")
     write_features(tmp_path / "secret.h5", bags(1), WELLS[:1])
     with h5py.File(tmp_path / "link.h5", "w") as data:
         data["embeddings"] = h5py.ExternalLink("secret.h5", "embeddings")
     with pytest.raises(ScreenError, match="no plain dataset of this file"):
-        import_reference_features(tmp_path / "link.h5", tmp_path / "s")
+        import_published_features(tmp_path / "link.h5", tmp_path / "s")
     file = write_features(tmp_path / "good.h5", bags(1), WELLS[:1])
     with pytest.raises(ScreenError, match="stain_order must name each"):
-        import_reference_features(file, tmp_path / "s", stain_order=STAINS[:4])
+        import_published_features(file, tmp_path / "s", stain_order=STAINS[:4])
     other = write_captions(tmp_path / "c.csv", {"99999-A01-1": "x"})
     with pytest.raises(ScreenError, match="none of the captions is of a well"):
-        import_reference_features(file, tmp_path / "s", captions=other)
+        import_published_features(file, tmp_path / "s", captions=other)

@@ -1,4 +1,4 @@
-"""``napari-cellclip import-features FILE``: feature files of the published code."""
+"""``napari-cellclip import-published-features FILE``: feature files of the published code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from napari_cellclip.cli.options import DeviceOption
 
 
-def import_features(
+def import_published_features(
     file: Annotated[
         Path,
         typer.Argument(
@@ -51,9 +51,9 @@ def import_features(
 
     Without a model the screen can be mapped and trained on; asking it in words waits for 'train'.
 
-    Example: napari-cellclip import-features bray.h5 --captions captions.csv --out my-screen
+    Example: napari-cellclip import-published-features bray.h5 --captions captions.csv --out my-screen
     """
-    from napari_cellclip.screen.imports.published_features import import_reference_features
+    from napari_cellclip.screen.imports.published_features import import_published_features
     from napari_cellclip.vocabulary import Stain, StainError
 
     order = []
@@ -67,7 +67,7 @@ def import_features(
         from napari_cellclip.model import load_model
 
         loaded = load_model(model, device=device, accept_licence=accept_licence)
-    screen = import_reference_features(
+    screen = import_published_features(
         file, out, model=loaded, captions=captions, stain_order=tuple(order), encoder=encoder, plate=plate
     )
     wells, plates = len(screen.wells), len(screen.plates)
