@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from napari_cellclip.vocabulary.user_folders import cache_folder
 
 PLUGIN = "napari-cellclip"
 
@@ -32,9 +33,7 @@ class Settings:
         """Folder for screens and samples."""
         if self.cache_dir:
             return Path(self.cache_dir).expanduser()
-        if named := os.environ.get("NAPARI_CELLCLIP_CACHE"):
-            return Path(named)
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / PLUGIN
+        return cache_folder()
 
 
 def read_settings() -> Settings:

@@ -8,8 +8,8 @@ from pathlib import Path
 from napari_cellclip.model.card import CARD_FILE, EncoderCard, FileCard, ModelCard, read_card
 from napari_cellclip.model.encoders.intensity import IntensityScaling
 from napari_cellclip.model.encoders.tiling import Tiling
-from napari_cellclip.model.weights.cache import cache_folder
 from napari_cellclip.vocabulary import ModelError, Stain
+from napari_cellclip.vocabulary.user_folders import cache_folder
 
 PUBLISHED = "cellclip"
 ALIASES = {"cell_clip": PUBLISHED, "mil_cell_clip": PUBLISHED}

@@ -13,7 +13,7 @@ from napari_cellclip.simulation.pharmacology import Pharmacology
 from napari_cellclip.simulation.phenotypes import Phenotype, developed, stains_changed
 from napari_cellclip.simulation.plate import Simulated, iter_simulate, simulate_plate
 from napari_cellclip.simulation.render import Field, render_field
-from napari_cellclip.simulation.sample import cache_folder, sample_plate
+from napari_cellclip.simulation.sample import sample_plate
 from napari_cellclip.simulation.treated_well import render_site
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "Simulated",
     "Staining",
     "Treatment",
-    "cache_folder",
     "compound_treatment",
     "default_design",
     "developed",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 from napari_cellclip.simulation.design import dose_response_design
 from napari_cellclip.simulation.plate import Simulated, iter_simulate
 from napari_cellclip.vocabulary.mechanisms import mechanism
+from napari_cellclip.vocabulary.user_folders import cache_folder
 
 NAME = "simulated-96"
 SEED = 2025
@@ -32,14 +32,6 @@ MECHANISMS_SHOWN = (
 
 RECIPE = 2
 """Raised whenever the simulator draws something differently, so that old samples are not taken for new."""
-
-
-def cache_folder() -> Path:
-    """Where samples are kept: ``NAPARI_CELLCLIP_CACHE``, or the user's cache folder."""
-    if told := os.environ.get("NAPARI_CELLCLIP_CACHE"):
-        return Path(told).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base).expanduser() / "napari-cellclip"
 
 
 def sample_plate(cache: Path | None = None, progress: Callable[[Simulated], object] | None = None) -> Path:

@@ -12,7 +12,6 @@ from napari_cellclip.plates import PlateMap, open_plate
 from napari_cellclip.simulation import (
     Design,
     Simulated,
-    cache_folder,
     default_design,
     iter_simulate,
     sample,
@@ -62,14 +61,6 @@ def test_a_failing_simulation_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tm
     with pytest.raises(OSError, match="disk full"):
         sample_plate(tmp_path)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
-
-
-def test_cache_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("NAPARI_CELLCLIP_CACHE", str(tmp_path))
-    assert cache_folder() == tmp_path
-    monkeypatch.delenv("NAPARI_CELLCLIP_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert cache_folder() == tmp_path / "xdg" / "napari-cellclip"
 
 
 def test_the_plate_in_the_repository_opens(repository: Path) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from napari_cellclip.explore.wording.library import PLATE_MAP, Drug, Entry, Library
-from napari_cellclip.model.weights.cache import cache_folder
 from napari_cellclip.vocabulary import Control, Kind
 from napari_cellclip.vocabulary.annotation_tables import AnnotationTable, installed_annotations
 from napari_cellclip.vocabulary.annotations import OWN_TABLE, known_compounds, references
+from napari_cellclip.vocabulary.user_folders import cache_folder
 
 
 def annotations_folder() -> Path:

@@ -5,18 +5,9 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-
-def cache_folder() -> Path:
-    """Folder for models and for what was agreed to and fetched: ``NAPARI_CELLCLIP_CACHE``, or in the user's
-    cache.
-    """
-    if named := os.environ.get("NAPARI_CELLCLIP_CACHE"):
-        return Path(named).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "napari-cellclip"
+from napari_cellclip.vocabulary.user_folders import cache_folder
 
 
 def read_notes(name: str) -> dict[str, Any]:

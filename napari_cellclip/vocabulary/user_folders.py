@@ -1,0 +1,25 @@
+"""Folders of this program in the user's account; `platformdirs` knows where each system wants them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+APP = "napari-cellclip"
+
+
+def cache_folder() -> Path:
+    r"""Find the folder for what can be made or fetched again: models, samples, accepted licences.
+
+    Returns
+    -------
+    Path
+        ``NAPARI_CELLCLIP_CACHE`` where that is set. Otherwise ``napari-cellclip`` in the user's cache:
+        ``~/.cache`` (or ``XDG_CACHE_HOME``) on Linux, ``~/Library/Caches`` on macOS,
+        ``%LOCALAPPDATA%\napari-cellclip\Cache`` on Windows. It may not exist yet.
+    """
+    if named := os.environ.get("NAPARI_CELLCLIP_CACHE"):
+        return Path(named).expanduser()
+    return platformdirs.user_cache_path(APP, appauthor=False)
