@@ -8,8 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from napari_cellclip.model.llvm_clash import part_triton_from_mesa
+
 # No test reaches for weights on the network; must be set before transformers is imported.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests come in any order: once one has drawn a canvas, torch may no longer load Triton unprepared."""
+    part_triton_from_mesa()
+
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -78,8 +77,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _FILE_OF:
-        if "torch" not in sys.modules:
-            part_triton_from_mesa()
+        part_triton_from_mesa()
         return getattr(import_module(f"{__name__}.{_FILE_OF[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
