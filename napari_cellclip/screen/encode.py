@@ -13,14 +13,13 @@ from napari_cellclip.screen.engines.local import PlateEncoding
 from napari_cellclip.screen.engines.plate_intensity import measure_plate
 from napari_cellclip.screen.progress import Progress
 from napari_cellclip.screen.screen import Screen
-from napari_cellclip.screen.storage.cards import record_with
+from napari_cellclip.screen.storage.compatibility import record_with_card, require_same_plate
 from napari_cellclip.screen.storage.labels import label_table, merged, read_labels, write_labels
-from napari_cellclip.screen.storage.mismatch import require_same_plate
+from napari_cellclip.screen.storage.parquet import write_table
 from napari_cellclip.screen.storage.plan import make_plan, read_plan, write_plan
 from napari_cellclip.screen.storage.previews import Previews
-from napari_cellclip.screen.storage.record import PlateRecord, ScreenRecord
+from napari_cellclip.screen.storage.screen_json import PlateRecord, ScreenRecord
 from napari_cellclip.screen.storage.shards import Shards
-from napari_cellclip.screen.storage.store import write_table
 from napari_cellclip.screen.wells import iter_embed_wells
 from napari_cellclip.vocabulary import STAINS, ScreenError
 
@@ -86,7 +85,7 @@ def iter_encode(
     plate.require_stains(STAINS)
     folder = Path(out)
     loaded = _loaded(model, device)
-    record = record_with(folder, loaded.card, loaded.origin)
+    record = record_with_card(folder, loaded.card, loaded.origin)
     shards = Shards(folder, loaded.card.encoder_hash, plate.name)
     begun = record.plates.get(plate.name)
     if begun is None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from napari_cellclip.screen.storage.store import write_table
+from napari_cellclip.screen.storage.parquet import write_table
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -12,11 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.screen import export
-from napari_cellclip.screen.storage.cards import record_with
+from napari_cellclip.screen.storage.compatibility import record_with_card
 from napari_cellclip.screen.storage.labels import label_table, merged, perturbation, read_labels, write_labels
 from napari_cellclip.screen.storage.plan import read_plan
 from napari_cellclip.screen.storage.previews import Previews, composite
-from napari_cellclip.screen.storage.record import PlateRecord, ScreenRecord
+from napari_cellclip.screen.storage.screen_json import PlateRecord, ScreenRecord
 from napari_cellclip.screen.storage.shards import Shards
 from napari_cellclip.screen.wells import iter_embed_wells, read_wells, wells_path
 from napari_cellclip.vocabulary import Control, Perturbation, ScreenError, Stain, split_id
@@ -388,7 +388,7 @@ class Screen:
             If the features are not of this model's channel encoder.
         """
         used = model or self.model
-        record = record_with(self.path, used.card, used.origin)
+        record = record_with_card(self.path, used.card, used.origin)
         for plate in record.plates:
             for _ in iter_embed_wells(self.path, plate, used):
                 pass

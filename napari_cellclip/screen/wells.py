@@ -13,15 +13,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from napari_cellclip.screen.progress import Progress
+from napari_cellclip.screen.storage.files import folder_name
+from napari_cellclip.screen.storage.parquet import column_to_rows, read_table, rows_to_column, write_table
 from napari_cellclip.screen.storage.plan import read_plan
 from napari_cellclip.screen.storage.shards import Shards
-from napari_cellclip.screen.storage.store import (
-    column_to_rows,
-    folder_name,
-    read_table,
-    rows_to_column,
-    write_table,
-)
 
 if TYPE_CHECKING:
     from napari_cellclip.model import Model

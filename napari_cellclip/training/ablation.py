@@ -16,7 +16,7 @@ from napari_cellclip.model.card import CARD_FILE
 from napari_cellclip.model.network.fingerprint import structure_in
 from napari_cellclip.screen import Progress, Screen
 from napari_cellclip.screen.progress import finished
-from napari_cellclip.screen.storage.store import write_whole
+from napari_cellclip.screen.storage.files import write_whole
 from napari_cellclip.training.config import RunConfig
 from napari_cellclip.training.data.parts import split_of
 from napari_cellclip.training.data.screen_bags import bags_of

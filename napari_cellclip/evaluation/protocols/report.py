@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from napari_cellclip.model.card import CARD_FILE, read_card
-from napari_cellclip.screen.storage.store import write_whole
+from napari_cellclip.screen.storage.files import write_whole
 from napari_cellclip.vocabulary import ModelError
 
 if TYPE_CHECKING:

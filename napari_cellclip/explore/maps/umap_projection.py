@@ -128,7 +128,7 @@ def _state(ids: tuple[str, ...], unit: NDArray[np.float32], parameters: dict[str
 
 
 def _keep(path: Path, ids: tuple[str, ...], xy: NDArray[np.float32], about: dict[str, Any]) -> None:
-    from napari_cellclip.screen.storage.store import write_table
+    from napari_cellclip.screen.storage.parquet import write_table
 
     table = pa.table({"Metadata_Well_id": pa.array(ids, pa.string()), "x": xy[:, 0], "y": xy[:, 1]})
     # A screen on a read-only share can be looked at all the same; its map is made anew next time.
@@ -137,7 +137,7 @@ def _keep(path: Path, ids: tuple[str, ...], xy: NDArray[np.float32], about: dict
 
 
 def _read(path: Path, ids: tuple[str, ...]) -> NDArray[np.float32] | None:
-    from napari_cellclip.screen.storage.store import read_table
+    from napari_cellclip.screen.storage.parquet import read_table
 
     if not path.exists():
         return None

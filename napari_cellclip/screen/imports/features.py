@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from napari_cellclip.screen.encode import write_failures
 from napari_cellclip.screen.screen import Screen
-from napari_cellclip.screen.storage.cards import record_with
+from napari_cellclip.screen.storage.compatibility import record_with_card
 from napari_cellclip.screen.storage.labels import label_table, merged, read_labels, write_labels
+from napari_cellclip.screen.storage.parquet import rows_to_column, write_table
 from napari_cellclip.screen.storage.plan import write_plan
-from napari_cellclip.screen.storage.record import PlateRecord
+from napari_cellclip.screen.storage.screen_json import PlateRecord
 from napari_cellclip.screen.storage.shards import Shards, SiteResult
-from napari_cellclip.screen.storage.store import rows_to_column, write_table
 from napari_cellclip.screen.wells import wells_path
 from napari_cellclip.vocabulary import CellClipError, ScreenError, parse_well, plate_shape, split_id
 
@@ -103,7 +103,7 @@ def write_features(
     (1, 5, 8)
     """
     folder = Path(out)
-    record = record_with(folder, card, origin or card.name)
+    record = record_with_card(folder, card, origin or card.name)
     plans = {}
     for plate in plates:
         if plate.name in record.plates or plate.name in plans:

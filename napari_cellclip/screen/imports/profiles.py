@@ -23,7 +23,7 @@ from napari_cellclip.screen.imports.profile_tables import (
 from napari_cellclip.screen.imports.stain_groups import StainGroups
 from napari_cellclip.screen.imports.standardise import CLIP, Standardised, standardise
 from napari_cellclip.screen.screen import Screen
-from napari_cellclip.screen.storage.store import write_whole
+from napari_cellclip.screen.storage.files import write_whole
 from napari_cellclip.vocabulary import STAINS, ScreenError
 
 if TYPE_CHECKING:

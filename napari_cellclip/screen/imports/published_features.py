@@ -22,8 +22,8 @@ from napari_cellclip.screen.imports.published_captions import (
     read_captions,
 )
 from napari_cellclip.screen.screen import Screen
+from napari_cellclip.screen.storage.files import write_whole
 from napari_cellclip.screen.storage.labels import table_of
-from napari_cellclip.screen.storage.store import write_whole
 from napari_cellclip.vocabulary import STAINS, Perturbation, PlateMapError, ScreenError, Stain
 
 if TYPE_CHECKING:

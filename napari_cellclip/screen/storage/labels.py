@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from pandas.api.types import is_numeric_dtype
 
-from napari_cellclip.screen.storage.store import read_table, write_table
+from napari_cellclip.screen.storage.parquet import read_table, write_table
 from napari_cellclip.vocabulary import Control, Kind, Perturbation, split_id
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pyarrow as pa
 
-from napari_cellclip.screen.storage.store import folder_name, read_table, write_table
+from napari_cellclip.screen.storage.files import folder_name
+from napari_cellclip.screen.storage.parquet import read_table, write_table
 
 if TYPE_CHECKING:
     from napari_cellclip.plates import Plate, Site

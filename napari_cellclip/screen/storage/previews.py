@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from napari_cellclip.screen.storage.store import folder_name, read_table, write_table
+from napari_cellclip.screen.storage.files import folder_name
+from napari_cellclip.screen.storage.parquet import read_table, write_table
 from napari_cellclip.vocabulary import STAINS, Stain
 
 LONGEST = 128

@@ -12,13 +12,8 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from napari_cellclip.screen.storage.store import (
-    column_to_rows,
-    folder_name,
-    read_table,
-    rows_to_column,
-    write_table,
-)
+from napari_cellclip.screen.storage.files import folder_name
+from napari_cellclip.screen.storage.parquet import column_to_rows, read_table, rows_to_column, write_table
 
 HALF_MAX = float(np.finfo(np.float16).max)
 STATUS = ("Metadata_Site_id", "Metadata_Failure")

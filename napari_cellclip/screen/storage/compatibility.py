@@ -1,11 +1,12 @@
-"""Why a run cannot go on in a screen folder: which of data, weights, preprocessing or version changed."""
+"""Check whether a run may go on in a screen folder; say which of data, weights or preprocessing changed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_cellclip.screen.storage.record import PlateRecord, ScreenRecord
+from napari_cellclip.screen.storage.screen_json import FILE, CardRecord, PlateRecord, ScreenRecord
 from napari_cellclip.vocabulary import ScreenError
 
 if TYPE_CHECKING:
@@ -17,6 +18,40 @@ if TYPE_CHECKING:
 _PREPROCESSING = ("intensity", "tiling", "stain_order", "encoder.mean", "encoder.std")
 _WEIGHTS = ("encoder",)
 SHOWN = 3
+
+
+def record_with_card(folder: Path, card: ModelCard, origin: str) -> ScreenRecord:
+    """Record of a screen folder with this card as the one it shows; nothing is written.
+
+    Parameters
+    ----------
+    folder : Path
+        A screen, or a new or empty folder.
+    card : ModelCard
+        Its channel encoder must be that of the screen.
+    origin : str
+        What to give ``load_model`` for the model of this card.
+
+    Raises
+    ------
+    ScreenError
+        If the encoder differs, or the folder holds something else.
+    """
+    from napari_cellclip import __version__
+
+    own = CardRecord(card=card.model_dump(mode="json"), origin=origin, encoder_hash=card.encoder_hash)
+    if (folder / FILE).exists():
+        record = ScreenRecord.read(folder)
+        require_same_encoder(record, card)
+        cards = {**record.cards, card.card_hash: own}
+        return record.model_copy(update={"cards": cards, "card_hash": card.card_hash, "version": __version__})
+    if folder.is_dir() and any(not entry.name.startswith(".") for entry in folder.iterdir()):
+        # A run killed before its first record leaves at most the plan of a plate behind.
+        if {entry.name for entry in folder.iterdir() if not entry.name.startswith(".")} != {"plates"}:
+            raise ScreenError(f"{folder} holds other files and no screen: give a new or an empty folder")
+    elif folder.exists() and not folder.is_dir():
+        raise ScreenError(f"{folder} is a file: give a folder for the screen")
+    return ScreenRecord(version=__version__, card_hash=card.card_hash, cards={card.card_hash: own})
 
 
 def require_same_encoder(record: ScreenRecord, card: ModelCard) -> None:

@@ -11,14 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_cellclip.screen.storage.store import (
-    column_to_rows,
-    folder_name,
-    read_table,
-    rows_to_column,
-    write_table,
-    write_whole,
-)
+from napari_cellclip.screen.storage.files import folder_name, write_whole
+from napari_cellclip.screen.storage.parquet import column_to_rows, read_table, rows_to_column, write_table
 from napari_cellclip.vocabulary import ScreenError
 
 

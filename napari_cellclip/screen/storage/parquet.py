@@ -1,48 +1,21 @@
-"""Files of a screen: written whole or not at all, and read back with a clear sentence when damaged."""
+"""Parquet tables of a screen: written whole, read back with a clear sentence when damaged."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from napari_cellclip.screen.storage.files import write_whole
 from napari_cellclip.vocabulary import ScreenError
 
 
-def folder_name(plate: str) -> str:
-    """Folder for a plate's files: its name, with whatever a file system could trip over escaped."""
-    name = quote(plate, safe=" +,=@()[]")
-    return f"%2E{name[1:]}" if name.startswith(".") else name
-
-
-def write_whole(path: Path, content: bytes | pa.Buffer) -> None:
-    """Write a file so that it is there entirely or not at all, whatever happens meanwhile.
-
-    The temporary name is fixed, so that what a killed run left behind is overwritten by the next one.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    with open(temporary, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    if os.name == "posix":  # the rename itself is on disk only when the folder is
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
 def write_table(path: Path, table: pa.Table) -> None:
-    """Write a Parquet file as :func:`write_whole` does."""
+    """Write a Parquet file as :func:`~napari_cellclip.screen.storage.files.write_whole` does."""
     sink = pa.BufferOutputStream()
     # A dictionary of features, no two of which are alike, triples the time to read and to write them.
     words = [field.name for field in table.schema if not pa.types.is_fixed_size_list(field.type)]

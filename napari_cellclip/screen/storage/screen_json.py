@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from napari_cellclip.screen.storage.store import write_whole
+from napari_cellclip.screen.storage.files import write_whole
 from napari_cellclip.vocabulary import ScreenError, Stain
 
 FILE = "screen.json"

@@ -1,0 +1,35 @@
+"""Files of a screen: names every file system takes, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import quote
+
+import pyarrow as pa
+
+
+def folder_name(plate: str) -> str:
+    """Folder for a plate's files: its name, with whatever a file system could trip over escaped."""
+    name = quote(plate, safe=" +,=@()[]")
+    return f"%2E{name[1:]}" if name.startswith(".") else name
+
+
+def write_whole(path: Path, content: bytes | pa.Buffer) -> None:
+    """Write a file so that it is there entirely or not at all, whatever happens meanwhile.
+
+    The temporary name is fixed, so that what a killed run left behind is overwritten by the next one.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    with open(temporary, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    if os.name == "posix":  # the rename itself is on disk only when the folder is
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
