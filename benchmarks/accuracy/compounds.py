@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from napari_cellclip.screen import Screen
-from napari_cellclip.training.data.treatments import role_of
 from napari_cellclip.vocabulary import CellClipError, Kind
+from napari_cellclip.vocabulary.identity import role_of
 
 
 @dataclass(frozen=True)

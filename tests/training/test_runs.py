@@ -21,11 +21,11 @@ from napari_cellclip.training import TrainingConfig, bags_of, iter_train, train
 from napari_cellclip.training.data.bags import group_of
 from napari_cellclip.training.data.platemap_captions import caption_of
 from napari_cellclip.training.data.screen_bags import treatment_names
-from napari_cellclip.training.data.treatments import canonical_structure
 from napari_cellclip.training.loop.distributed import Processes
 from napari_cellclip.training.loop.heads import Fitted
 from napari_cellclip.training.loop.run_cards import seen as _seen
 from napari_cellclip.vocabulary import CellClipError, Control, Kind, Perturbation
+from napari_cellclip.vocabulary.identity import canonical_structure
 
 CONFIG = TrainingConfig(epochs=3, batch=8, warmup=2)
 

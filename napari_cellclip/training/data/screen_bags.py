@@ -17,8 +17,9 @@ from napari_cellclip.screen.storage.labels import perturbation
 from napari_cellclip.training.config import CaptionConfig
 from napari_cellclip.training.data.bags import NEGATIVE_CONTROL, Bag, Caption, group_of
 from napari_cellclip.training.data.platemap_captions import FULL_ONLY, captions_of
-from napari_cellclip.training.data.treatments import role_of, treatment_groups
+from napari_cellclip.training.data.treatments import treatment_groups
 from napari_cellclip.vocabulary import CellClipError, Kind, split_id
+from napari_cellclip.vocabulary.identity import role_of
 
 
 def bags_of(

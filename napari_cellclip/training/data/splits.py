@@ -16,8 +16,9 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-from napari_cellclip.training.data.treatments import By, identities, role_of, scaffold, treatment_groups
+from napari_cellclip.training.data.treatments import By, scaffold, treatment_groups
 from napari_cellclip.vocabulary import CellClipError
+from napari_cellclip.vocabulary.identity import identities, role_of
 
 PARTS = ("train", "validation", "test")
 

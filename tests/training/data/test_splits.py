@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from napari_cellclip.training import Split, folds, refuse_leakage, split_wells
 from napari_cellclip.training.data.splits import shared_treatments
-from napari_cellclip.training.data.treatments import canonical_structure, identities, role_of, scaffold
+from napari_cellclip.training.data.treatments import scaffold
 from napari_cellclip.vocabulary import CellClipError
+from napari_cellclip.vocabulary.identity import canonical_structure, identities, role_of
 
 COLUMNS = ("treatment", "kind", "control_type", "smiles", "genes")
 

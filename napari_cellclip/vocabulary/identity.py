@@ -1,0 +1,87 @@
+"""Identify treatments: which wells show the same one, under whatever names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Literal
+
+from napari_cellclip.vocabulary.perturbations import Control, Kind
+
+Role = Literal["treatment", "negative control", "nothing"]
+
+
+def role_of(well: Mapping[Any, Any]) -> Role:
+    """Tell what a row of `Screen.wells` is: a treatment, a negative control, or neither."""
+    control, kind = _text(well, "control_type"), _text(well, "kind")
+    if control == Control.EMPTY:
+        return "nothing"
+    if control == Control.NEGATIVE or (kind == Kind.CONTROL and not control):
+        return "negative control"
+    return "treatment" if identities(well) else "nothing"
+
+
+def identities(well: Mapping[Any, Any]) -> tuple[str, ...]:
+    """List all that a treatment is known by; two that share one of them are the same treatment.
+
+    Parameters
+    ----------
+    well : mapping
+        A row of `Screen.wells`.
+
+    Returns
+    -------
+    tuple of str
+        Of a compound its name and its structure (see `canonical_structure`), of a knockout or an
+        over-expression its genes, or its name where there are none. Dose plays no part. Empty where the plate
+        map does not say what was done.
+    """
+    name, smiles = " ".join(_text(well, "treatment").casefold().split()), _text(well, "smiles")
+    if _text(well, "kind") in (Kind.CRISPR, Kind.ORF):
+        genes = [gene.strip().upper() for gene in _text(well, "genes").split("|") if gene.strip()]
+        return tuple(f"gene {gene}" for gene in genes) or ((f"gene {name.upper()}",) if name else ())
+    found = (f"name {name}",) if name else ()
+    return (*found, f"structure {canonical_structure(smiles)}") if smiles else found
+
+
+@lru_cache(maxsize=65536)
+def canonical_structure(smiles: str) -> str:
+    """Return one spelling for all SMILES of a compound where RDKit is installed, else the text as it is.
+
+    The largest fragment without its charges, so that a salt and its parent agree, and without stereo, because
+    libraries name one compound now by an enantiomer and now by the racemate. Tautomers are not brought
+    together. What RDKit cannot read stays as it is.
+    """
+    try:
+        molecule = parent_molecule(smiles)
+    except ImportError:
+        return smiles.strip()
+    if molecule is None:
+        return smiles.strip()
+    from rdkit import Chem
+
+    return str(Chem.MolToSmiles(molecule, isomericSmiles=False))
+
+
+def parent_molecule(smiles: str) -> Any:
+    """Return the largest fragment of a structure, uncharged; ``None`` where RDKit cannot read it.
+
+    Raises
+    ------
+    ImportError
+        If RDKit is absent.
+    """
+    from rdkit import Chem, rdBase
+    from rdkit.Chem.MolStandardize import rdMolStandardize
+
+    with rdBase.BlockLogs():
+        molecule: Any = Chem.MolFromSmiles(smiles)
+        if molecule is None:
+            return None
+        largest = rdMolStandardize.LargestFragmentChooser().choose(molecule)
+        return rdMolStandardize.Uncharger().uncharge(largest)
+
+
+def _text(well: Mapping[Any, Any], column: str) -> str:
+    value = well.get(f"Metadata_{column}", "")
+    return "" if value is None or value != value else str(value).strip()
