@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from napari_cellclip.plates.images.planes import Plane
+from napari_cellclip.plates.images.plane import Plane
 from napari_cellclip.vocabulary import PLATE_SHAPES, PlateError, plate_shape
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from napari_cellclip.plates.acquisition import Acquisition, Field, Problem
-from napari_cellclip.plates.images.planes import Plane
+from napari_cellclip.plates.images.plane import Plane
 from napari_cellclip.plates.site import PixelFormat, Site
 from napari_cellclip.plates.stain_mapping import chosen_channels, map_stains
 from napari_cellclip.vocabulary import (
@@ -66,7 +66,7 @@ class Plate:
     path : Path
         Where it was opened.
     layout : str
-        ``"phenix"``, ``"load_data"``, ``"ome-zarr"``, ``"npz"``, ``"tiff-folder"`` or ``"zarr-table"``.
+        ``"phenix"``, ``"tiff-folder"`` and so on: how its files lie on disk.
     shape : tuple of int
         Rows and columns.
     pixel_size : float or None

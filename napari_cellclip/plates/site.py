@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cellclip.plates.acquisition import Field
-from napari_cellclip.plates.images.planes import Plane
+from napari_cellclip.plates.images.plane import Plane
 from napari_cellclip.plates.stain_mapping import StainMapping
 from napari_cellclip.vocabulary import STAINS, PlateError, Stain, split_id
 

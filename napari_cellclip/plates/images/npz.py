@@ -1,18 +1,22 @@
-"""Planes of NumPy archives (``.npz``), read without ever unpickling anything."""
+"""Read planes of NumPy archives (``.npz``) without ever unpickling anything."""
 
 from __future__ import annotations
 
 import zipfile
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache, cached
 from numpy.typing import NDArray
 
-from napari_cellclip.plates.images.planes import MAX_PIXELS, check_format
+from napari_cellclip.plates.images.plane import MAX_PIXELS, check_format
 from napari_cellclip.vocabulary import PlateError
+
+CACHE_BYTES = 2**28
+"""Arrays held between the stains of a field: 256 MiB, five fields of 2160 x 2160 pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class NpzPlane:
             stat = self.path.stat()
         except OSError:
             raise PlateError(f"{self.path.name} is missing: look in {self.path.parent}") from None
-        image = _image(self.path, self.key, (stat.st_mtime_ns, stat.st_size))
+        image = read_array(self.path, self.key, (stat.st_mtime_ns, stat.st_size))
         self._checked(image.shape, image.dtype)
         plane: NDArray[Any] = np.ascontiguousarray(np.take(image, self.channel, axis=self.axis))
         return plane
@@ -119,9 +123,12 @@ def npz_keys(path: Path) -> tuple[str, ...]:
         return ()
 
 
-@lru_cache(maxsize=2)
-def _image(path: Path, key: str, state: tuple[int, int]) -> NDArray[Any]:
-    """The whole array: its five stains are asked for one after the other. `state` tells changed files."""
+@cached(LRUCache(CACHE_BYTES, getsizeof=lambda image: image.nbytes), lock=Lock())
+def read_array(path: Path, key: str, state: tuple[int, int]) -> NDArray[Any]:
+    """Read the whole array, held because its five stains are asked for one after the other.
+
+    `state` is time and size of the file, so that a changed one is read again.
+    """
     npz_header(path, key)
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as member:

@@ -23,29 +23,30 @@ from napari_cellclip.plates.acquisition import (
     shape_for,
     strip_of,
 )
-from napari_cellclip.plates.images.planes import TiffPlane
-from napari_cellclip.plates.layouts.folder import files_in, files_under
-from napari_cellclip.plates.layouts.options import Options
-from napari_cellclip.plates.platemaps.tables import read_table
+from napari_cellclip.plates.images.tiff import TiffPlane
+from napari_cellclip.plates.layouts.files import files_in, files_under
+from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
+from napari_cellclip.plates.platemaps.tables import read_columns, read_table
 from napari_cellclip.vocabulary import CellClipError, PlateError, normalise_well, parse_well, well_name
 
 _TABLE_NAME = re.compile(r".*load_?data.*\.csv(\.gz)?", re.IGNORECASE)
 _FILE_COLUMN = re.compile(r"(?:Image_)?(?:FileName|URL)_(?!Illum)(?P<channel>.+)")
 
 
-def recognise(path: Path, options: Options) -> Path | None:
-    """Return the load_data table that ``path`` means, ``None`` if there is none."""
+def detect(path: Path, options: Options) -> Match | None:
+    """Find the load_data table that ``path`` is or holds, by its name or by its columns."""
     if path.is_file():
         is_table = path.name.lower().endswith((".csv", ".csv.gz"))
-        return path if is_table and _channel_columns(_read_header(path)) else None
+        is_table = is_table and bool(_TABLE_NAME.fullmatch(path.name) or _channel_columns(read_columns(path)))
+        return Match(path, Strength.METADATA) if is_table else None
     tables = [f for f in files_in(path)[0] if _TABLE_NAME.fullmatch(f.name)]
     # The table with illumination functions lists the same images.
     plain = [t for t in tables if "illum" not in t.name.lower()] or tables
     if len(plain) > 1:
-        raise PlateError(
-            f"{path} holds several load_data tables ({', '.join(t.name for t in plain)}): open one of them"
-        )
-    return plain[0] if plain else None
+        names = ", ".join(t.name for t in plain)
+        refusal = f"{path} holds several load_data tables ({names}): open one of them"
+        return Match(path, Strength.METADATA, refusal)
+    return Match(plain[0], Strength.METADATA) if plain else None
 
 
 def read(path: Path, options: Options) -> Acquisition:
@@ -123,13 +124,6 @@ def _common_tail(a: list[str], b: list[str]) -> int:
     while n < min(len(a), len(b)) and a[-1 - n] == b[-1 - n]:
         n += 1
     return n
-
-
-def _read_header(path: Path) -> list[str]:
-    try:
-        return list(read_table(path).columns)
-    except CellClipError:
-        return []
 
 
 def _channel_columns(columns: list[str]) -> dict[str, str]:
@@ -281,3 +275,6 @@ def _number(text: str) -> float | None:
     except ValueError:
         return None
     return value if value > 0 else None
+
+
+LAYOUT = Layout("load_data", "a load_data.csv", detect, read)

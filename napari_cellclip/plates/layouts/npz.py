@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,9 +18,9 @@ from napari_cellclip.plates.acquisition import (
     shape_for,
 )
 from napari_cellclip.plates.images.npz import NpzPlane, npz_header, npz_keys
-from napari_cellclip.plates.images.planes import Plane
-from napari_cellclip.plates.layouts.folder import files_under
-from napari_cellclip.plates.layouts.options import Options
+from napari_cellclip.plates.images.plane import Plane
+from napari_cellclip.plates.layouts.files import files_under, first_files
+from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
 from napari_cellclip.plates.layouts.published_names import Dataset, PublishedName, parse_published_name
 from napari_cellclip.vocabulary import PlateError, PlateMapError, parse_well
 
@@ -60,11 +58,13 @@ ORDERS: dict[Dataset, _Order] = {
 }
 
 
-def recognise(path: Path, options: Options) -> Path | None:
-    """Return ``path`` if it is such an archive, or a folder with one among its first few."""
+def detect(path: Path, options: Options) -> Match | None:
+    """Find such an archive at ``path``, or among the first few of a folder; its list of arrays is read."""
     if path.is_file():
-        return path if path.suffix == ".npz" and _is_image(path) else None
-    return path if any(_is_image(file) for file in islice(_some_archives(path), LOOKED_AT)) else None
+        return Match(path, Strength.IMAGES) if _is_archive(path.name) and _is_image(path) else None
+    names, _ = first_files(path, LOOKED_THROUGH)
+    archives = [path / name for name in names if _is_archive(name.rpartition("/")[2])]
+    return Match(path, Strength.NAMES) if any(map(_is_image, archives[:LOOKED_AT])) else None
 
 
 def read(path: Path, options: Options) -> Acquisition:
@@ -114,18 +114,6 @@ def read(path: Path, options: Options) -> Acquisition:
         fields=tuple(fields),
         problems=tuple(problems),
     )
-
-
-def _some_archives(root: Path) -> Iterator[Path]:
-    """Archives under a folder, from its first entries only: a drop must be judged at once."""
-    seen = 0
-    for folder, folders, files in os.walk(root):
-        depth = len(Path(folder).relative_to(root).parts)
-        folders[:] = [f for f in sorted(folders) if depth < 6 and not f.startswith(".") and ".zarr" not in f]
-        yield from (Path(folder, file) for file in sorted(files) if _is_archive(file))
-        seen += 1 + len(files)
-        if seen > LOOKED_THROUGH:
-            return
 
 
 def _is_archive(name: str) -> bool:
@@ -224,3 +212,6 @@ def _fields(
         row, column = parse_well(name.well)
         fields[name.well, site] = Field(row, column, name.well, site, planes)
     return list(fields.values()), problems
+
+
+LAYOUT = Layout("npz", "a folder of .npz images as CellCLIP's code has them", detect, read)

@@ -21,13 +21,12 @@ from napari_cellclip.plates.acquisition import (
     require_fields,
     shape_for,
 )
-from napari_cellclip.plates.images.planes import ZarrPlane, zarr_shape
-from napari_cellclip.plates.layouts.folder import folders_in, inside
-from napari_cellclip.plates.layouts.options import Options
+from napari_cellclip.plates.images.zarr import ZarrPlane, zarr_shape
+from napari_cellclip.plates.layouts.files import ZARR_MARKS, folders_in, inside
+from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
 from napari_cellclip.vocabulary import (
     PLATE_SHAPES,
     CellClipError,
-    PlateError,
     normalise_well,
     parse_well,
     well_name,
@@ -36,20 +35,20 @@ from napari_cellclip.vocabulary import (
 _MICROMETRES = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "meter": 1e6, "angstrom": 1e-4}
 
 
-def recognise(path: Path, options: Options) -> Path | None:
-    """Return the group of an OME-Zarr plate that ``path`` is or holds, ``None`` if there is none."""
+def detect(path: Path, options: Options) -> Match | None:
+    """Find the group of an OME-Zarr plate that ``path`` is, holds or describes."""
     if path.is_file():
-        return recognise(path.parent, options) if path.name in ("zarr.json", ".zattrs", ".zgroup") else None
+        return detect(path.parent, options) if path.name in ZARR_MARKS else None
     if "plate" in _attributes(path):
-        return path
+        return Match(path, Strength.METADATA)
     inner = [f for f in folders_in(path) if "plate" in _attributes(f)]
     if options.name and len(inner) > 1:
         inner = [f for f in inner if plate_name(f) == options.name] or inner
     if len(inner) > 1:
-        raise PlateError(
-            f"{path} holds {len(inner)} plates ({', '.join(f.name for f in inner[:8])}): open one of them"
-        )
-    return inner[0] if inner else None
+        names = ", ".join(f.name for f in inner[:8])
+        refusal = f"{path} holds {len(inner)} plates ({names}): open one of them"
+        return Match(path, Strength.METADATA, refusal)
+    return Match(inner[0], Strength.METADATA) if inner else None
 
 
 def read(root: Path, options: Options) -> Acquisition:
@@ -223,3 +222,6 @@ def _json(path: Path) -> dict[str, Any]:
 def _list(parent: Any, key: str) -> list[dict[str, Any]]:
     items = parent.get(key) if isinstance(parent, dict) else None
     return [i for i in items if isinstance(i, dict)] if isinstance(items, list) else []
+
+
+LAYOUT = Layout("ome-zarr", "an OME-Zarr plate", detect, read)

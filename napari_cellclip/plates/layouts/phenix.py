@@ -21,9 +21,9 @@ from napari_cellclip.plates.acquisition import (
     require_fields,
     shape_for,
 )
-from napari_cellclip.plates.images.planes import TiffPlane
-from napari_cellclip.plates.layouts.folder import files_in, folders_in
-from napari_cellclip.plates.layouts.options import Options
+from napari_cellclip.plates.images.tiff import TiffPlane
+from napari_cellclip.plates.layouts.files import files_in, folders_in
+from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
 from napari_cellclip.plates.layouts.phenix_index import INDEX_NAMES, PhenixIndex, read_index
 from napari_cellclip.vocabulary import CellClipError, PlateError, well_name
 
@@ -34,12 +34,12 @@ FILE_NAME = re.compile(
 )
 
 
-def recognise(path: Path, options: Options) -> Path | None:
-    """Return the folder of Phenix images that ``path`` means, ``None`` if there is none."""
+def detect(path: Path, options: Options) -> Match | None:
+    """Find the folder of Phenix images that ``path`` is, holds or describes."""
     if path.is_file():
-        return path.parent if path.name.lower() in INDEX_NAMES and _holds_images(path.parent) else None
+        return detect(path.parent, options) if path.name.lower() in INDEX_NAMES else None
     if _holds_images(path):
-        return path
+        return Match(path, _strength(path))
     children = folders_in(path)
     found = [c for c in children if c.name.lower() == "images" and _holds_images(c)]
     if not found:
@@ -49,13 +49,9 @@ def recognise(path: Path, options: Options) -> Path | None:
         found = [f for f in found if options.name in str(f.relative_to(path))] or found
     if len(found) > 1:
         names = ", ".join(sorted({f.relative_to(path).parts[0] for f in found})[:8])
-        raise PlateError(f"{path} holds {len(found)} plates ({names}): open one of them")
-    return found[0] if found else None
-
-
-def has_index(folder: Path) -> bool:
-    """Whether the instrument's index lies beside the images."""
-    return _index_file(folder) is not None
+        refusal = f"{path} holds {len(found)} plates ({names}): open one of them"
+        return Match(path, _strength(found[0]), refusal)
+    return Match(found[0], _strength(found[0])) if found else None
 
 
 def read(folder: Path, options: Options) -> Acquisition:
@@ -96,6 +92,11 @@ def read(folder: Path, options: Options) -> Acquisition:
         pixel_size=index.pixel_size if index else None,
         problems=tuple(problems),
     )
+
+
+def _strength(folder: Path) -> Strength:
+    """Images without the instrument's index do not say their stains, which a table beside them may do."""
+    return Strength.NAMES if _index_file(folder) is None else Strength.METADATA
 
 
 def _holds_images(folder: Path) -> bool:
@@ -201,3 +202,6 @@ def _shape(fields: list[Field], index: PhenixIndex | None) -> tuple[int, int]:
         if all(r < rows and c < columns for r, c in positions):
             return index.shape
     return shape_for(positions)
+
+
+LAYOUT = Layout("phenix", "Opera Phenix images with Index.idx.xml", detect, read)

@@ -21,22 +21,33 @@ from napari_cellclip.plates.acquisition import (
     shape_for,
     strip_of,
 )
-from napari_cellclip.plates.images.planes import Plane, TiffPlane, tiff_axes
+from napari_cellclip.plates.images.plane import Plane
+from napari_cellclip.plates.images.tiff import TiffPlane, tiff_axes
 from napari_cellclip.plates.images.tiff_metadata import TiffAxes, TiffChannel
-from napari_cellclip.plates.layouts.folder import files_under, is_tiff
+from napari_cellclip.plates.layouts.files import files_under, first_files, is_tiff
+from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
 from napari_cellclip.plates.layouts.name_pattern import NamePattern, Parsed, guess_pattern
-from napari_cellclip.plates.layouts.options import Options
-from napari_cellclip.vocabulary import PlateError, parse_well
+from napari_cellclip.vocabulary import PlateError, Stain, parse_well
 
 MAX_TRIES = 20
 """How many files are opened in search of one that says its channels."""
 
+LOOKED_AT = 2000
+"""Entries looked at for images before a folder counts as a long one."""
 
-def recognise(path: Path, options: Options) -> Path | None:
-    """Return ``path`` if it is a folder with TIFF images in it, or one TIFF image."""
+
+def detect(path: Path, options: Options) -> Match | None:
+    """Find TIFF images at ``path``; whether their names tell wells or stains makes the strength.
+
+    A folder without images among its first entries is a weak match, as there may be some further down.
+    """
     if path.is_file():
-        return path if is_tiff(path.name) else None
-    return path if any(is_tiff(f.name) for f in files_under(path)[0]) else None
+        return Match(path, Strength.IMAGES) if is_tiff(path.name) else None
+    names, whole = first_files(path, LOOKED_AT)
+    names = [name for name in names if is_tiff(name.rpartition("/")[2])]
+    if not names:
+        return None if whole else Match(path, Strength.IMAGES)
+    return Match(path, Strength.NAMES if _tell(names[:LOOKED_AT]) else Strength.IMAGES)
 
 
 def read(path: Path, options: Options) -> Acquisition:
@@ -61,10 +72,12 @@ def read(path: Path, options: Options) -> Acquisition:
     files, refused = files_under(root) if path.is_dir() else ([path], [])
     images = {f.relative_to(root).as_posix(): f for f in files if is_tiff(f.name)}
     problems = [Problem(f.name, "is a link out of the plate's folder and was left alone") for f in refused]
+    if not images:
+        require_fields([], path)
     pattern = NamePattern.compile(options.pattern) if options.pattern else guess_pattern(list(images))
     parsed = {name: found for name in images if (found := pattern.parse(name))}
     if not parsed:
-        example = next(iter(images), "none")
+        example = next(iter(images))
         raise PlateError(
             f"no file name under {root} fits the pattern {pattern.text!r} (a file is called {example!r}): "
             "give another with pattern= (on the command line --pattern), such as '{well}_s{site}_{channel}'"
@@ -92,6 +105,14 @@ def read(path: Path, options: Options) -> Acquisition:
         pixel_size=axes.pixel_size if axes else None,
         problems=tuple(problems),
     )
+
+
+def _tell(names: list[str]) -> bool:
+    """Whether most names of images tell a well, a stain, or both site and channel."""
+    pattern = guess_pattern(names)
+    parsed = [found for name in names if (found := pattern.parse(name))]
+    telling = [p for p in parsed if p.well or (p.site and p.channel) or Stain.recognise(p.channel)]
+    return len(telling) * 2 >= len(names)
 
 
 def _remarks(
@@ -197,3 +218,6 @@ def _planes(
 def _number(name: str) -> int | None:
     digits = name.lstrip("chwCHW")
     return int(digits) if digits.isdecimal() else None
+
+
+LAYOUT = Layout("tiff-folder", "a folder of TIFF images", detect, read, reads_patterns=True)

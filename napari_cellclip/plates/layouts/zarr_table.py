@@ -17,18 +17,22 @@ from napari_cellclip.plates.acquisition import (
     shape_for,
     strip_of,
 )
-from napari_cellclip.plates.images.planes import ZarrPlane, zarr_shape
-from napari_cellclip.plates.layouts.folder import folders_in
-from napari_cellclip.plates.layouts.options import Options
+from napari_cellclip.plates.images.zarr import ZarrPlane, zarr_shape
+from napari_cellclip.plates.layouts.files import folders_in
+from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
 from napari_cellclip.plates.platemaps.tables import read_table
 from napari_cellclip.vocabulary import CellClipError, PlateError, normalise_well, parse_well
 
+TABLES = ("sites.csv", "channels.csv")
 
-def recognise(path: Path, options: Options) -> Path | None:
-    """Return the folder with ``sites.csv``, ``channels.csv`` and an array, ``None`` if there is none."""
+
+def detect(path: Path, options: Options) -> Match | None:
+    """Find the folder with ``sites.csv``, ``channels.csv`` and an array; each of the three may be given."""
+    if path.is_file() and path.name not in TABLES:
+        return None
     folder = path if path.is_dir() and path.suffix != ".zarr" else path.parent
-    tables = (folder / "sites.csv").is_file() and (folder / "channels.csv").is_file()
-    return folder if tables and _arrays(folder) else None
+    tables = all((folder / table).is_file() for table in TABLES)
+    return Match(folder, Strength.METADATA) if tables and _arrays(folder) else None
 
 
 def read(folder: Path, options: Options) -> Acquisition:
@@ -164,3 +168,6 @@ def _fields(
         planes = {c.name: (ZarrPlane(array, (index, i), f"site {index}"),) for i, c in enumerate(channels)}
         fields.append(Field(row, column, well, site, planes, known=known))
     return fields, problems
+
+
+LAYOUT = Layout("zarr-table", "a Zarr array with sites.csv and channels.csv", detect, read)

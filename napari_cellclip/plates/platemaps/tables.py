@@ -1,4 +1,4 @@
-"""Tables as people have them: CSV, TSV, Excel, gzipped, in any of the usual encodings."""
+"""Read tables as people have them: CSV, TSV, Excel, gzipped, in any of the usual encodings."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import zipfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from napari_cellclip.vocabulary import PlateMapError
 
 MAX_BYTES = 500_000_000
 """Largest table after unpacking."""
+
+LONGEST_LINE = 1_000_000
+"""Bytes of a line of column names."""
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".csv.gz", ".tsv.gz", ".txt.gz")
 
@@ -47,6 +51,17 @@ def read_table(path: Path) -> pd.DataFrame:
     table = _excel(path, content) if content[:4] == b"PK\x03\x04" else _text(path, content)
     table.columns = pd.Index([str(c).strip() for c in table.columns])
     return table.apply(lambda column: column.str.strip())
+
+
+def read_columns(path: Path) -> list[str]:
+    """Read the column names of a text table from its first line; a file that is none has no columns."""
+    opener = gzip.open if path.suffix.lower() == ".gz" else open
+    try:
+        with opener(path, "rb") as stream:
+            line = stream.readline(LONGEST_LINE)
+        return [str(column).strip() for column in _text(path, line).columns]
+    except (OSError, EOFError, zlib.error, PlateMapError):
+        return []
 
 
 def unpacked(path: Path) -> bytes:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+from pathlib import Path
+
 import pytest
 import tifffile
 
-from napari_cellclip.plates import detect_layout, open_plate, opening
+from napari_cellclip.plates import detect_layout, open_plate
+from napari_cellclip.plates.acquisition import Acquisition, Channel, Field
+from napari_cellclip.plates.images.tiff import TiffPlane
+from napari_cellclip.plates.layouts import LAYOUTS
+from napari_cellclip.plates.layouts.layout import Layout, Match, Strength
+from napari_cellclip.vocabulary import PlateError
 from tests.plates.made_plates import image
 
 
@@ -48,7 +56,58 @@ def test_detection_neither_opens_images_nor_walks_a_disk(tiff_folder, monkeypatc
     for file in tiff_folder.rglob("*.tif"):
         file.write_bytes(b"")
     assert detect_layout(tiff_folder) == "tiff-folder"
-    monkeypatch.setattr(opening, "LOOKED_AT", 0)
+    monkeypatch.setattr("napari_cellclip.plates.layouts.tiff_folder.LOOKED_AT", 0)
+    assert detect_layout(tiff_folder) is None
+
+
+def test_images_beyond_the_first_entries_are_no_plate_at_a_glance_but_open(tiff_folder, monkeypatch):
+    monkeypatch.setattr("napari_cellclip.plates.layouts.tiff_folder.LOOKED_AT", 0)
+    assert open_plate(tiff_folder).layout == "tiff-folder"
+    for file in tiff_folder.rglob("*.tif"):
+        file.rename(file.with_suffix(".txt"))
+    with pytest.raises(PlateError, match="holds no images of a plate"):
+        open_plate(tiff_folder)
+
+
+def test_a_layout_is_registered_by_one_line(tmp_path, monkeypatch):
+    (tmp_path / "plate.toy").write_text("A01")
+
+    def detect(path, options):
+        return Match(path, Strength.METADATA) if (path / "plate.toy").is_file() else None
+
+    def read(path, options):
+        plane = TiffPlane(path / "A01.tif")
+        well = (path / "plate.toy").read_text()
+        field = Field(0, 0, well, 1, {"Mito": (plane,)})
+        return Acquisition("toy", path, "toy", (8, 12), (Channel("Mito", "toy"),), (field,))
+
+    monkeypatch.setitem(LAYOUTS, "toy", Layout("toy", "a toy", detect, read))
+    assert detect_layout(tmp_path) == "toy"
+    assert [site.id for site in open_plate(tmp_path).sites] == ["toy/A01/1"]
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "notes.txt").write_text("nothing")
+    with pytest.raises(PlateError, match="or a toy"):
+        open_plate(tmp_path / "empty")
+
+
+def test_every_layout_is_in_the_table_of_formats():
+    text = (Path(__file__).parents[3] / "docs/formats.md").read_text(encoding="utf-8")
+    assert [name for name in LAYOUTS if f"| `{name}` |" not in text] == []
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz"])
+def test_a_table_of_images_by_another_name_is_known_by_its_columns(phenix, suffix):
+    folder = phenix(index=False)
+    content = b"FileName_DNA,Metadata_Well\nr01c01f01p01-ch5sk1fk1fl1.tiff,A01\n"
+    table = folder / f"images{suffix}"
+    table.write_bytes(gzip.compress(content) if suffix.endswith("gz") else content)
+    assert detect_layout(table) == open_plate(table).layout == "load_data"
+    table.write_bytes(content.replace(b"FileName_DNA", b"treatment"))
+    assert detect_layout(table) is None
+
+
+def test_a_zarr_store_is_not_searched_for_images(tiff_folder):
+    (tiff_folder / ".zgroup").write_text('{"zarr_format": 2}')
     assert detect_layout(tiff_folder) is None
 
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_cellclip.plates import detect_layout, open_plate
+from napari_cellclip.plates.images import npz
 from napari_cellclip.plates.layouts.published_names import PublishedName, parse_published_name
 from napari_cellclip.vocabulary import STAINS, PlateError, PlateMapError, Stain, well_name
 
@@ -180,3 +181,17 @@ def test_other_archives_are_no_plate(tmp_path):
     assert detect_layout(tmp_path) is None
     with pytest.raises(PlateError, match="holds no plate that can be read"):
         open_plate(tmp_path)
+
+
+def test_arrays_held_for_the_next_stain_are_bounded_in_bytes(tmp_path, monkeypatch):
+    opened = []
+    read_array = np.lib.format.read_array
+    monkeypatch.setattr(np.lib.format, "read_array", lambda *a, **k: opened.append(1) or read_array(*a, **k))
+    images = write_bray(tmp_path / "24277", "24277-A01-1", "24277-A01-2", "24277-A02-1")
+    plate = open_plate(tmp_path / "24277")
+    npz.read_array.cache_clear()
+    for site in plate.sites:
+        site.read()  # five stains of one array
+    assert len(opened) == len(images)
+    assert npz.read_array.cache.currsize == 3 * images[0].nbytes
+    assert npz.read_array.cache.maxsize == npz.CACHE_BYTES

@@ -252,6 +252,15 @@ def test_files_of_a_known_state_are_not_looked_up_again_for_the_fingerprint(phen
     assert plate.fingerprint() == first
 
 
+def test_pixels_are_read_without_a_further_look_at_the_file(phenix, monkeypatch):
+    site = open_plate(phenix()).sites[0]
+    looked_up = []
+    stat = Path.stat
+    monkeypatch.setattr(Path, "stat", lambda self, **k: looked_up.append(self.name) or stat(self, **k))
+    assert site.read().shape == (5, 6, 8)
+    assert looked_up == []
+
+
 def test_fingerprint_changes_with_files_and_mapping_only(phenix):
     folder = phenix()
     first = open_plate(folder).fingerprint()

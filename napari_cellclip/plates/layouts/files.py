@@ -1,4 +1,4 @@
-"""The files of a plate's folder, with links and paths that lead out of it left alone."""
+"""List the files of a plate's folder; links and paths that lead out of it are left alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 TIFF_SUFFIXES = (".tif", ".tiff")
+ZARR_MARKS = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
+"""Metadata files of a Zarr group or array."""
+
+DEPTH = 6
+"""How many levels of sub-folders are looked into."""
+
 MAX_FILES = 2_000_000
 """How many files are looked at under one folder: beyond it, somebody opened a whole disk."""
 
@@ -54,7 +60,7 @@ def folders_in(folder: Path) -> list[Path]:
         )
 
 
-def files_under(root: Path, depth: int = 6) -> tuple[list[Path], list[Path]]:
+def files_under(root: Path, depth: int = DEPTH) -> tuple[list[Path], list[Path]]:
     """List the files under a folder and its sub-folders.
 
     Returns
@@ -71,6 +77,43 @@ def files_under(root: Path, depth: int = 6) -> tuple[list[Path], list[Path]]:
         if len(files) > MAX_FILES:
             break
     return files, refused
+
+
+def first_files(root: Path, limit: int) -> tuple[list[str], bool]:
+    """List the files among the first entries under a folder: quick, also on a whole disk.
+
+    Parameters
+    ----------
+    root : Path
+        The folder. Zarr stores, at it or below, are not looked into: their chunks are no files of images.
+    limit : int
+        About how many entries are looked at; the folder in which that number is reached is the last one.
+
+    Returns
+    -------
+    names : list of str
+        Paths relative to ``root`` with ``/``, folder by folder.
+    whole : bool
+        Whether these are all files, and not the first ones.
+    """
+    names: list[str] = []
+    seen = 0
+    if is_zarr(root):
+        return names, True
+    for folder, folders, files in os.walk(root):
+        place = Path(folder).relative_to(root)
+        folders[:] = [f for f in sorted(folders) if len(place.parts) < DEPTH and not f.startswith(".")]
+        folders[:] = [f for f in folders if not f.lower().endswith(".zarr")]
+        names += [(place / file).as_posix() for file in sorted(files)]
+        seen += 1 + len(files)
+        if seen > limit:
+            return names, False
+    return names, True
+
+
+def is_zarr(folder: Path) -> bool:
+    """Whether a folder is a Zarr store of either version, by its name or its metadata files."""
+    return folder.suffix.lower() == ".zarr" or any((folder / mark).is_file() for mark in ZARR_MARKS)
 
 
 def _walk(folder: Path, depth: int) -> Iterator[Path]:

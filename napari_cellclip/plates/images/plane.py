@@ -1,0 +1,47 @@
+"""One plane of pixels on disk, whatever the file: what it can do, and which pixels are accepted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_cellclip.vocabulary import PlateError
+
+MAX_PIXELS = 2**28
+"""Largest plane that is read (16384 x 16384): what is beyond it is a damaged or hostile header."""
+
+_PIXEL_TYPES = ("uint8", "uint16", "float32", "float64")
+
+
+class Plane(Protocol):
+    """One plane of pixels somewhere on disk, not read yet."""
+
+    @property
+    def file(self) -> Path:
+        """The file to name in messages and to watch for changes."""
+
+    def header(self) -> tuple[tuple[int, int], np.dtype[Any]]:
+        """Shape (Y, X) and dtype without reading pixels."""
+
+    def read(self) -> NDArray[Any]:
+        """Pixels (Y, X), dtype as stored; raises PlateError naming the file."""
+
+
+def check_format(name: str, shape: tuple[int, int], dtype: Any) -> None:
+    """Refuse a plane whose pixel type or size is not that of an image of cells.
+
+    Raises
+    ------
+    PlateError
+        Names the file.
+    """
+    if dtype is None or np.dtype(dtype).name not in _PIXEL_TYPES:
+        raise PlateError(
+            f"{name} has pixels of type {dtype}: expected 16-bit grey levels (uint16); "
+            "export it again as such"
+        )
+    if not 0 < shape[0] * shape[1] <= MAX_PIXELS:
+        raise PlateError(f"{name} claims to be {shape[0]} x {shape[1]} pixels: its header is damaged")

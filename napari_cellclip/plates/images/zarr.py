@@ -1,0 +1,140 @@
+"""Read planes of Zarr arrays (versions 2 and 3) whose codecs only move bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_cellclip.plates.images.plane import check_format
+from napari_cellclip.vocabulary import PlateError
+
+if TYPE_CHECKING:
+    import zarr
+
+# Codecs that only move bytes. numcodecs also registers "pickle", which would run code from the file.
+_ZARR_CODECS = frozenset(
+    {
+        *("blosc", "zstd", "gzip", "zlib", "lz4", "lzma", "bz2", "shuffle", "delta", "bitround", "packbits"),
+        *(
+            "bytes",
+            "transpose",
+            "crc32c",
+            "crc32",
+            "adler32",
+            "fletcher32",
+            "sharding_indexed",
+            "fixedscaleoffset",
+        ),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ZarrPlane:
+    """A plane of a Zarr array (version 2 or 3).
+
+    Attributes
+    ----------
+    path : Path
+        Folder of the array.
+    index : tuple of int or None
+        Index along every axis but the last two (Y, X); ``None`` maximum-projects that axis.
+    label : str
+        How to call the plane in messages, such as ``"B/03/0"``.
+    """
+
+    path: Path
+    index: tuple[int | None, ...]
+    label: str
+
+    @property
+    def file(self) -> Path:
+        """The array's metadata file, whose time and size stand for the pixels."""
+        return _metadata_file(self.path)
+
+    def header(self) -> tuple[tuple[int, int], np.dtype[Any]]:
+        """Shape (Y, X) and dtype."""
+        array = self._open()
+        return (array.shape[-2], array.shape[-1]), np.dtype(array.dtype)
+
+    def read(self) -> NDArray[Any]:
+        """Pixels (Y, X).
+
+        Raises
+        ------
+        PlateError
+            If the array is missing, damaged, or of a pixel type images of cells do not have.
+        """
+        array = self._open()
+        try:
+            block = np.asarray(array[tuple(slice(None) if i is None else i for i in self.index)])
+        except Exception as error:  # codecs raise whatever they like on damaged chunks
+            raise PlateError(
+                f"{self.label}: the pixels are damaged; copy {self.path} again ({error})"
+            ) from error
+        return block.max(axis=tuple(range(block.ndim - 2))) if block.ndim > 2 else block
+
+    def _open(self) -> zarr.Array[Any]:
+        import zarr
+
+        try:
+            check_codecs(_metadata_file(self.path))
+            array = zarr.open_array(self.path, mode="r")
+        except PlateError:
+            raise
+        except Exception as error:  # zarr raises many kinds on missing or damaged metadata
+            raise PlateError(
+                f"{self.label}: {self.path} is no readable Zarr array; copy it again ({error})"
+            ) from error
+        if array.ndim != len(self.index) + 2 or any(
+            i is not None and i >= n for i, n in zip(self.index, array.shape, strict=False)
+        ):
+            raise PlateError(
+                f"{self.label}: the array has shape {array.shape}, which does not fit its metadata"
+            )
+        check_format(self.label, (array.shape[-2], array.shape[-1]), array.dtype)
+        return array
+
+
+def _metadata_file(path: Path) -> Path:
+    return path / "zarr.json" if (path / "zarr.json").exists() else path / ".zarray"
+
+
+def zarr_shape(path: Path) -> tuple[int, ...]:
+    """Shape of a Zarr array of either version by its metadata, empty if they are missing or damaged."""
+    try:
+        shape = json.loads(_metadata_file(path).read_text(encoding="utf-8")).get("shape")
+        return tuple(int(n) for n in shape or ())
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return ()
+
+
+def check_codecs(metadata: Path) -> None:
+    """Refuse a Zarr array whose codecs are not on the list of those that only move bytes.
+
+    Raises
+    ------
+    PlateError
+        If the metadata names another codec, such as pickle.
+    """
+    content = json.loads(metadata.read_text(encoding="utf-8"))
+    for codec in _codecs(content):
+        if codec.removeprefix("numcodecs.") not in _ZARR_CODECS:
+            raise PlateError(f"{metadata.parent} uses the codec {codec!r}, which is not read for safety")
+
+
+def _codecs(content: dict[str, Any]) -> Iterator[str]:
+    for codec in [*(content.get("filters") or []), content.get("compressor")]:
+        if codec:
+            yield str(codec.get("id"))
+    for codec in content.get("codecs") or []:
+        yield str(codec.get("name") if isinstance(codec, dict) else codec)
+        if isinstance(codec, dict):
+            inner = codec.get("configuration") or {}
+            yield from _codecs({"codecs": [*(inner.get("codecs") or []), *(inner.get("index_codecs") or [])]})
