@@ -7,20 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import pyarrow as pa
 
+from napari_cellclip.screen.derive import iter_embed_wells
 from napari_cellclip.screen.engines.local import PlateEncoding
 from napari_cellclip.screen.engines.plate_intensity import measure_plate
 from napari_cellclip.screen.progress import Progress
 from napari_cellclip.screen.screen import Screen
 from napari_cellclip.screen.storage.compatibility import record_with_card, require_same_plate
+from napari_cellclip.screen.storage.encoded_fields import write_failures
 from napari_cellclip.screen.storage.labels import label_table, merged, read_labels, write_labels
-from napari_cellclip.screen.storage.parquet import write_table
 from napari_cellclip.screen.storage.plan import make_plan, read_plan, write_plan
 from napari_cellclip.screen.storage.previews import Previews
-from napari_cellclip.screen.storage.screen_json import PlateRecord, ScreenRecord
+from napari_cellclip.screen.storage.screen_json import PlateRecord
 from napari_cellclip.screen.storage.shards import Shards
-from napari_cellclip.screen.wells import iter_embed_wells
 from napari_cellclip.vocabulary import STAINS, ScreenError
 
 if TYPE_CHECKING:
@@ -90,13 +89,14 @@ def iter_encode(
     begun = record.plates.get(plate.name)
     if begun is None:
         stats, contrast = yield from measure_plate(plate, loaded.card.intensity, workers)
-        plan, again = make_plan(plate, shard_sites), set[str]()
+        states = plate.file_states()
+        plan, again = make_plan(plate, shard_sites, states), set[str]()
         begun = PlateRecord(
             path=str(plate.path),
             layout=plate.layout,
             shape=plate.shape,
             pixel_size=plate.pixel_size,
-            fingerprint=plate.fingerprint(),
+            fingerprint=plate.fingerprint(states),
             stains={stain: str(channel) for stain, channel in plate.stains.channels.items()},
             shard_sites=shard_sites,
             intensity=stats.model_dump(mode="json") if stats else None,
@@ -104,13 +104,14 @@ def iter_encode(
         )
         write_plan(folder, plate.name, plan)
     else:
-        plan, now = read_plan(folder, plate.name), make_plan(plate, begun.shard_sites)
+        states = plate.file_states()
+        plan, now = read_plan(folder, plate.name), make_plan(plate, begun.shard_sites, states)
         failed = {site for site, why in shards.statuses(plan) if why}
-        require_same_plate(plate.name, begun, plan, plate, now, may_change=failed)
+        require_same_plate(plate.name, begun, plan, plate, states, now, may_change=failed)
         again = failed if retry_failed else set()
         if again:
             write_plan(folder, plate.name, plan := now)
-            begun = begun.model_copy(update={"fingerprint": plate.fingerprint()})
+            begun = begun.model_copy(update={"fingerprint": plate.fingerprint(states)})
     record = record.model_copy(update={"plates": {**record.plates, plate.name: begun}})
     record.write(folder)
     _store_labels(folder, plan, platemap)
@@ -153,16 +154,3 @@ def _store_labels(folder: Path, plan: pd.DataFrame, platemap: PlateMap | None) -
         table = table.loc[~table.index.isin(known.index)]
     if len(table):
         write_labels(folder, merged(known, table))
-
-
-def write_failures(folder: Path, record: ScreenRecord) -> None:
-    """Write ``failures.parquet`` for people and other programs; the shards themselves are what counts."""
-    rows = [
-        (site, site.rsplit("/", 1)[0], why)
-        for plate in record.plates
-        for site, why in Shards(folder, record.current.encoder_hash, plate).statuses(read_plan(folder, plate))
-        if why
-    ]
-    names = ("Metadata_Site_id", "Metadata_Well_id", "Metadata_Failure")
-    columns = {name: pa.array([row[i] for row in rows], pa.string()) for i, name in enumerate(names)}
-    write_table(folder / "failures.parquet", pa.table(columns))

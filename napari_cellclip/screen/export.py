@@ -1,85 +1,84 @@
-"""Handing a screen over: AnnData for scanpy, profiles as pycytominer and copairs read them."""
+"""Export a screen: AnnData for scanpy, profiles as pycytominer and copairs read them.
+
+Users call :meth:`Screen.to_anndata` and :meth:`Screen.to_parquet`, which hand over tables: another format
+is another function here.
+"""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from napari_cellclip.screen.storage.parquet import write_table
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from napari_cellclip.screen.screen import Screen
-
 PREFIX = "CellCLIP_"
 
 
-def profiles(screen: Screen) -> pd.DataFrame:
-    """``Metadata_*`` columns and one ``CellCLIP_*`` column per dimension, wells with an embedding only."""
-    there = np.isfinite(screen.embeddings).all(axis=1)
-    metadata = screen.wells.loc[there].reset_index().rename(columns={"well_id": "Metadata_Well_id"})
-    width = screen.embeddings.shape[1]
-    names = [f"{PREFIX}{i:0{len(str(width - 1))}d}" for i in range(width)]
-    return pd.concat([metadata, pd.DataFrame(screen.embeddings[there], columns=names)], axis=1)
-
-
-def to_parquet(screen: Screen, path: Path) -> Path:
-    """Write one row per embedded well with ``Metadata_*`` and ``CellCLIP_*`` columns, as pycytominer has
-    them.
+def profiles(wells: pd.DataFrame, embeddings: NDArray[np.float32]) -> pd.DataFrame:
+    """Build ``Metadata_*`` columns and one ``CellCLIP_*`` column per dimension, embedded wells only.
 
     Parameters
     ----------
-    screen : Screen
-        What to write.
-    path : Path
-        File to write, whole or not at all.
-
-    Returns
-    -------
-    Path
-        The file.
+    wells : DataFrame
+        n rows, as ``Screen.wells``.
+    embeddings : ndarray of float32 (n, E)
+        NaN where a well has none.
     """
-    write_table(path, pa.Table.from_pandas(profiles(screen), preserve_index=False))
+    there = np.isfinite(embeddings).all(axis=1)
+    metadata = wells.loc[there].reset_index().rename(columns={"well_id": "Metadata_Well_id"})
+    values = pd.DataFrame(embeddings[there], columns=_names(embeddings))
+    return pd.concat([metadata, values], axis=1)
+
+
+def write_profiles(path: Path, wells: pd.DataFrame, embeddings: NDArray[np.float32]) -> Path:
+    """Write profiles as a Parquet file, whole or not at all, and return its path."""
+    write_table(path, pa.Table.from_pandas(profiles(wells, embeddings), preserve_index=False))
     return path
 
 
-def to_anndata(screen: Screen) -> AnnData:
-    """Hand over embedded wells: `obs` the wells, `X` the embeddings, `uns` model card and failures.
+def as_anndata(wells: pd.DataFrame, embeddings: NDArray[np.float32], uns: Mapping[str, Any]) -> AnnData:
+    """Build an AnnData of embedded wells: `obs` the wells, `X` the embeddings.
 
     Wells without an embedding are left out, since most of scanpy refuses NaN; they are named in
     ``uns["cellclip"]["wells_without_embedding"]``.
 
     Parameters
     ----------
-    screen : Screen
-        What to hand over.
+    wells : DataFrame
+        n rows, as ``Screen.wells``.
+    embeddings : ndarray of float32 (n, E)
+        NaN where a well has none.
+    uns : mapping
+        What else to say of the screen, under ``uns["cellclip"]``.
 
     Returns
     -------
     AnnData
-        float32 (wells, E).
+        float32 (embedded wells, E).
     """
     from anndata import AnnData
 
-    there = np.isfinite(screen.embeddings).all(axis=1)
-    obs = screen.wells.loc[there].copy()
+    there = np.isfinite(embeddings).all(axis=1)
+    obs = wells.loc[there].copy()
     obs.index = obs.index.astype(str)
-    width = screen.embeddings.shape[1]
-    var = pd.DataFrame(index=[f"{PREFIX}{i:0{len(str(width - 1))}d}" for i in range(width)])
-    uns = {
-        "cellclip": {
-            "model": str(screen.card.name),
-            "card": screen.card.model_dump_json(),
-            "card_hash": screen.card_hash,
-            "plates": json.dumps({n: p.model_dump(mode="json") for n, p in screen.plates.items()}),
-            "wells_without_embedding": np.array(screen.wells.index[~there], dtype=str),
-            "failures": screen.failures.astype(str),
-        }
-    }
-    return AnnData(X=screen.embeddings[there].copy(), obs=obs, var=var, uns=uns)
+    left_out = np.array(wells.index[~there], dtype=str)
+    return AnnData(
+        X=embeddings[there].copy(),
+        obs=obs,
+        var=pd.DataFrame(index=_names(embeddings)),
+        uns={"cellclip": {**uns, "wells_without_embedding": left_out}},
+    )
+
+
+def _names(embeddings: NDArray[np.float32]) -> list[str]:
+    width = embeddings.shape[1]
+    return [f"{PREFIX}{i:0{len(str(width - 1))}d}" for i in range(width)]

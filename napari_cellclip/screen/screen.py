@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from napari_cellclip.screen import export
-from napari_cellclip.screen.storage.compatibility import record_with_card
+from napari_cellclip.screen.derive import iter_derive
+from napari_cellclip.screen.export import as_anndata, write_profiles
+from napari_cellclip.screen.progress import finished
+from napari_cellclip.screen.storage.compatibility import require_same_weights
+from napari_cellclip.screen.storage.encoded_fields import EncodedFields
 from napari_cellclip.screen.storage.labels import label_table, merged, perturbation, read_labels, write_labels
 from napari_cellclip.screen.storage.plan import read_plan
 from napari_cellclip.screen.storage.previews import Previews, composite
+from napari_cellclip.screen.storage.read_once import read_once
 from napari_cellclip.screen.storage.screen_json import PlateRecord, ScreenRecord
-from napari_cellclip.screen.storage.shards import Shards
-from napari_cellclip.screen.wells import iter_embed_wells, read_wells, wells_path
+from napari_cellclip.screen.wells import read_wells, wells_path, wells_table
 from napari_cellclip.vocabulary import Control, Perturbation, ScreenError, Stain, split_id
 
 if TYPE_CHECKING:
@@ -31,8 +35,8 @@ if TYPE_CHECKING:
 class Screen:
     """What has been encoded of one or more plates by one model.
 
-    Opened with :meth:`open`. Tables are read when first asked for and then kept; open the folder again to see
-    what a run has added since.
+    Opened with :meth:`open`. Tables are read when first asked for, once for all threads; open the folder
+    again to see what a run has added since.
 
     Attributes
     ----------
@@ -54,6 +58,8 @@ class Screen:
         self.name = path.resolve().name
         self._record = record
         self._labels = labels
+        self._model: Model | None = None
+        self._reading, self._loading = RLock(), RLock()
 
     @classmethod
     def open(cls, path: str | Path) -> Screen:
@@ -83,7 +89,7 @@ class Screen:
         """Hash of the model card whose embeddings are shown."""
         return self._record.card_hash
 
-    @cached_property
+    @read_once
     def card(self) -> ModelCard:
         """The model card whose embeddings are shown."""
         from napari_cellclip.model import ModelCard
@@ -96,9 +102,9 @@ class Screen:
         origin = self._record.current.origin
         return origin if Path(origin).exists() else self.card.name
 
-    @cached_property
+    @property
     def model(self) -> Model:
-        """The model that made the embeddings, loaded when first asked for.
+        """The model that made the embeddings, loaded when first asked for, once for all threads.
 
         Raises
         ------
@@ -107,10 +113,13 @@ class Screen:
         """
         from napari_cellclip.model import load_model
 
-        self.require_head()
-        model = load_model(self.origin)
-        self.require_model(model)
-        return model
+        with self._loading:  # not the lock of the tables: they can be read while a model loads
+            if self._model is None:
+                self.require_head()
+                model = load_model(self.origin)
+                self.require_model(model)
+                self._model = model
+            return self._model
 
     @property
     def has_head(self) -> bool:
@@ -143,28 +152,13 @@ class Screen:
             If the CellCLIP weights are others.
         """
         self.require_head()
-        mine, other = self.card, model.card
-        if mine.card_hash == other.card_hash:
-            return
-        bytes_alike = bool(mine.weights.sha256) and mine.weights.sha256 == other.weights.sha256
-        if not bytes_alike or (mine.pooling, mine.heads) != (other.pooling, other.heads):
-            raise ScreenError(
-                f"screen {self.name} was embedded by {mine.name!r} ({mine.card_hash}) with other weights than"
-                f" {other.name!r} ({other.card_hash}): use that model, or encode again with this one"
-            )
+        require_same_weights(self.name, self.card, model.card)
 
-    @cached_property
+    @read_once
     def _plans(self) -> dict[str, pd.DataFrame]:
         return {name: read_plan(self.path, name) for name in self.plates}
 
-    @cached_property
-    def _embedded(self) -> pd.Series[int]:
-        """Row in `_vectors` of each embedded well."""
-        return pd.Series(
-            range(len(self._vectors[0])), index=pd.Index(self._vectors[0], dtype=object), dtype=int
-        )
-
-    @cached_property
+    @read_once
     def _vectors(self) -> tuple[list[str], NDArray[np.float32], list[int]]:
         dim = int(self._record.current.card["embed_dim"])
         parts = [read_wells(wells_path(self.path, self.card_hash, name), dim) for name in self.plates]
@@ -172,7 +166,7 @@ class Screen:
         vectors = [part.vectors for part in parts] or [np.zeros((0, dim), np.float32)]
         return ids, np.concatenate(vectors), [len(sites) for part in parts for sites in part.sites]
 
-    @cached_property
+    @read_once
     def wells(self) -> pd.DataFrame:
         """One row per well of the plates, embedded or not, indexed by well id.
 
@@ -182,51 +176,40 @@ class Screen:
         ``Metadata_smiles``, ``Metadata_genes`` (joined by ``|``), ``Metadata_mechanism``, ``Metadata_dose``
         (µM), ``Metadata_cell_line`` and any other column.
         """
-        place = [f"Metadata_{n}" for n in ("Plate", "Well", "Row", "Column", "known")]
-        tables = []
-        for plan in self._plans.values():
-            grouped = plan.groupby("Metadata_Well_id", sort=False)
-            tables.append(grouped[place].first().assign(Metadata_all_sites=grouped.size()))
-        wells = pd.concat(tables) if tables else pd.DataFrame(columns=[*place, "Metadata_all_sites"])
-        used = (
-            pd.Series(self._vectors[2], index=self._vectors[0], dtype=int)
-            .reindex(wells.index)
-            .fillna(0)
-            .astype(int)
-        )
-        wells.insert(len(place), "Metadata_sites", used)
-        labels = merged(label_table(wells.index, None), self._labels).reindex(wells.index)
-        return wells.join(labels).rename_axis("well_id")
+        ids, _, sites = self._vectors
+        return wells_table(self._plans, self._labels, dict(zip(ids, sites, strict=True)))
 
     @property
     def well_ids(self) -> tuple[str, ...]:
         """Ids of the wells, in the order of `wells` and `embeddings`."""
         return tuple(self.wells.index)
 
-    @cached_property
+    @read_once
     def embeddings(self) -> NDArray[np.float32]:
         """Well embeddings, float32 (n_wells, E), not normalised; NaN where no site was encoded."""
         ids, vectors, _ = self._vectors
         if tuple(ids) == self.well_ids:
             return vectors
-        rows = self._embedded.reindex(self.wells.index)
+        rows = pd.Series(range(len(ids)), index=pd.Index(ids, dtype=object), dtype=int).reindex(
+            self.wells.index
+        )
         out = np.full((len(rows), vectors.shape[1]), np.nan, np.float32)
         there = rows.notna().to_numpy()
         out[there] = vectors[rows[there].astype(int).to_numpy()]
         return out
 
-    @cached_property
+    @read_once
     def norms(self) -> NDArray[np.float32]:
         """Euclidean length of each embedding, float32 (n_wells,); NaN where there is none."""
         return np.sqrt(np.einsum("ij,ij->i", self.embeddings, self.embeddings))
 
-    @cached_property
+    @read_once
     def plate_codes(self) -> tuple[NDArray[np.intp], tuple[str, ...]]:
         """Plate of each well as a position in the names that follow, and these names."""
         codes, names = pd.factorize(self.wells["Metadata_Plate"])
         return codes, tuple(names)
 
-    @cached_property
+    @read_once
     def negative_controls(self) -> NDArray[np.bool_]:
         """Which wells are negative controls (vehicle, non-targeting guides), bool (n_wells,)."""
         return np.asarray(self.wells["Metadata_control_type"] == str(Control.NEGATIVE), bool)
@@ -246,34 +229,26 @@ class Screen:
         """
         return perturbation(self.wells.loc[self._known(well)].to_dict())
 
-    @cached_property
-    def _status(self) -> dict[str, str]:
-        encoder = self._record.current.encoder_hash
-        found: dict[str, str] = {}
-        for name, plan in self._plans.items():
-            found |= Shards(self.path, encoder, name).statuses(plan)
-        return found
+    @read_once
+    def _encoded(self) -> EncodedFields:
+        return EncodedFields(self.path, self._record.current.encoder_hash, self._plans)
 
-    @cached_property
+    @read_once
     def fields(self) -> pd.DataFrame:
         """One row per encoded site, indexed by site id: its plate, well, well id and number."""
-        columns = ["Metadata_Plate", "Metadata_Well_id", "Metadata_Well", "Metadata_Site"]
-        good = [site for site, why in self._status.items() if not why]
-        plans = pd.concat(self._plans.values()) if self._plans else pd.DataFrame(columns=columns)
-        return plans.loc[good, columns].rename_axis("site_id")
+        return self._encoded.table()
 
-    @cached_property
+    @read_once
     def failures(self) -> pd.DataFrame:
         """Sites that could not be used: ``Metadata_Site_id``, ``Metadata_Well_id``, ``Metadata_Failure``."""
-        rows = [(site, site.rsplit("/", 1)[0], why) for site, why in self._status.items() if why]
-        return pd.DataFrame(rows, columns=["Metadata_Site_id", "Metadata_Well_id", "Metadata_Failure"])
+        return self._encoded.failures()
 
     @property
     def complete(self) -> bool:
         """Whether every site was encoded or has failed, and every well with a good site is embedded."""
         sites = sum(len(plan) for plan in self._plans.values())
         wells = self.fields["Metadata_Well_id"].value_counts()
-        return len(self._status) == sites and dict(wells) == dict(
+        return len(self._encoded.status) == sites and dict(wells) == dict(
             zip(self._vectors[0], self._vectors[2], strict=True)
         )
 
@@ -285,20 +260,7 @@ class Screen:
         ScreenError
             If one of them was not encoded.
         """
-        encoder = self._record.current.encoder_hash
-        rows = []
-        at, shard = ("", -1), dict[str, NDArray[np.float16]]()
-        for site in sites:
-            plate = str(site).split("/")[0]
-            plan = self._plans.get(plate)
-            if plan is None or site not in plan.index or self._status.get(site, "waiting"):
-                reason = self._status.get(site) or "it is not encoded"
-                raise ScreenError(f"screen {self.name} has no features of site {site}: {reason}")
-            if at != (plate, number := int(plan.at[site, "Metadata_shard"])):
-                at, shard = (plate, number), Shards(self.path, encoder, plate).features(number)
-            rows.append(shard[site])
-        width = int(self._record.current.card["encoder"]["dim"])
-        return np.stack(rows).astype(np.float32) if rows else np.zeros((0, 5, width), np.float32)
+        return self._encoded.features(sites, int(self._record.current.card["encoder"]["dim"]))
 
     def preview_stains(self, well: str) -> NDArray[np.uint8]:
         """Small picture of a well, uint8 (5, y, x) in the order of ``STAINS``, scaled by the plate's
@@ -366,8 +328,7 @@ class Screen:
         if save:
             write_labels(self.path, labels)
         other = Screen(self.path, self._record, labels)
-        if "model" in self.__dict__:
-            other.model = self.model
+        other._model = self._model
         return other
 
     def derive_wells(self, model: Model | None = None) -> Screen:
@@ -387,21 +348,29 @@ class Screen:
         ScreenError
             If the features are not of this model's channel encoder.
         """
-        used = model or self.model
-        record = record_with_card(self.path, used.card, used.origin)
-        for plate in record.plates:
-            for _ in iter_embed_wells(self.path, plate, used):
-                pass
-        record.write(self.path)
+        record = finished(iter_derive(self.path, model or self.model))
         return Screen(self.path, record, self._labels)
 
     def to_anndata(self) -> AnnData:
-        """Wells with an embedding as AnnData; see :func:`napari_cellclip.screen.export.to_anndata`."""
-        return export.to_anndata(self)
+        """Hand over embedded wells: `obs` the wells, `X` the embeddings, `uns` model card and failures.
+
+        Wells without an embedding are named in ``uns["cellclip"]["wells_without_embedding"]``.
+        """
+        plates = {name: plate.model_dump(mode="json") for name, plate in self.plates.items()}
+        told = {
+            "model": str(self.card.name),
+            "card": self.card.model_dump_json(),
+            "card_hash": self.card_hash,
+            "plates": json.dumps(plates),
+            "failures": self.failures.astype(str),
+        }
+        return as_anndata(self.wells, self.embeddings, told)
 
     def to_parquet(self, path: str | Path) -> Path:
-        """Write profiles; see :func:`napari_cellclip.screen.export.to_parquet`."""
-        return export.to_parquet(self, Path(path))
+        """Write a row per embedded well with ``Metadata_*`` and ``CellCLIP_*`` columns, as pycytominer has
+        them, whole or not at all, and return the path.
+        """
+        return write_profiles(Path(path), self.wells, self.embeddings)
 
     def _known(self, well: str) -> str:
         if well not in self.wells.index:

@@ -29,6 +29,9 @@ class FakeSite:
     plate: FakePlate
     files: tuple = ()
 
+    def file_state(self):
+        return "".join(f"{file.name}|{file.stat().st_size}" for file in self.files)
+
     def read(self, stains=STAINS):
         self.plate.reads.append(self.id)
         if self.id in self.plate.broken:
@@ -78,8 +81,11 @@ class FakePlate:
         level = rng.integers(500, 3000, 5)[:, None, None]
         return (self.gain * (level + rng.integers(0, 400, (5, *self.size)))).astype(np.uint16)
 
-    def fingerprint(self):
-        return f"{self.name}|{self.changed}|{len(self.sites)}|{sorted(self.broken)}"
+    def file_states(self):
+        return {site.id: site.file_state() for site in self.sites}
+
+    def fingerprint(self, states):
+        return f"{self.name}|{self.changed}|{len(states)}|{sorted(self.broken)}"
 
     def require_stains(self, stains=STAINS):
         if missing := [s for s in stains if s not in self.stains.channels]:

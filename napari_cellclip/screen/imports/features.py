@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from napari_cellclip.screen.encode import write_failures
 from napari_cellclip.screen.screen import Screen
 from napari_cellclip.screen.storage.compatibility import record_with_card
+from napari_cellclip.screen.storage.encoded_fields import write_failures
 from napari_cellclip.screen.storage.labels import label_table, merged, read_labels, write_labels
-from napari_cellclip.screen.storage.parquet import rows_to_column, write_table
-from napari_cellclip.screen.storage.plan import write_plan
+from napari_cellclip.screen.storage.plan import PlannedSite, plan_table, write_plan
 from napari_cellclip.screen.storage.screen_json import PlateRecord
 from napari_cellclip.screen.storage.shards import Shards, SiteResult
-from napari_cellclip.screen.wells import wells_path
+from napari_cellclip.screen.wells import WellEmbeddings, wells_path, write_wells
 from napari_cellclip.vocabulary import CellClipError, ScreenError, parse_well, plate_shape, split_id
 
 if TYPE_CHECKING:
@@ -131,7 +129,7 @@ def write_features(
 
 
 def _plan(plate: MeasuredPlate, card: ModelCard) -> pd.DataFrame:
-    """The plan of a plate: see :func:`napari_cellclip.screen.storage.plan.make_plan`."""
+    """The plan of a plate: see :func:`napari_cellclip.screen.storage.plan.plan_table`."""
     shape = (len(plate.sites), len(card.stain_order), card.encoder.dim)
     if plate.features.shape != shape:
         raise ScreenError(
@@ -140,7 +138,7 @@ def _plan(plate: MeasuredPlate, card: ModelCard) -> pd.DataFrame:
         )
     if not plate.sites:
         raise ScreenError(f"plate {plate.name} has no well: leave it out")
-    rows = []
+    planned = []
     for i, site in enumerate(plate.sites):
         name, well, number = split_id(site)
         if name != plate.name or number is None:
@@ -150,13 +148,15 @@ def _plan(plate: MeasuredPlate, card: ModelCard) -> pd.DataFrame:
         except CellClipError:  # a well that its file did not name
             row, column = -1, -1
         digest = hashlib.sha256(np.ascontiguousarray(plate.features[i], np.float32).tobytes()).hexdigest()
-        rows.append((site, f"{name}/{well}", name, well, row, column, str(number), row >= 0, digest[:16]))
-    columns = ["Well_id", "Plate", "Well", "Row", "Column", "Site", "known", "files"]
-    plan = pd.DataFrame(rows, columns=["id", *(f"Metadata_{c}" for c in columns)]).set_index("id")
+        planned.append(
+            PlannedSite(
+                site, f"{name}/{well}", name, well, row, column, str(number), row >= 0, files=digest[:16]
+            )
+        )
+    plan = plan_table(planned, SHARD_SITES)
     if not plan.index.is_unique:
         twice = plan.index[plan.index.duplicated()][0]
         raise ScreenError(f"site {twice} is there twice: leave one of them out, or number them as two sites")
-    plan["Metadata_shard"] = np.arange(len(plan)) // SHARD_SITES
     return plan
 
 
@@ -186,15 +186,8 @@ def _write_embeddings(folder: Path, card: ModelCard, plate: MeasuredPlate, plan:
         )
     if not sites:
         return
-    table = pa.table(
-        {
-            "Metadata_Well_id": pa.array(list(sites), pa.string()),
-            "Metadata_sites": pa.array([len(s) for s in sites.values()], pa.int32()),
-            "Metadata_Site_ids": pa.array(list(sites.values()), pa.list_(pa.string())),
-            "embedding": rows_to_column(vectors),
-        }
-    )
-    write_table(wells_path(folder, card.card_hash, plate.name), table)
+    wells = WellEmbeddings(tuple(sites), tuple(map(tuple, sites.values())), vectors)
+    write_wells(wells_path(folder, card.card_hash, plate.name), wells)
 
 
 def _labels_of(plate: MeasuredPlate, wells: list[str]) -> pd.DataFrame:

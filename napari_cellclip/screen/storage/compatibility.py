@@ -87,6 +87,7 @@ def require_same_plate(
     record: PlateRecord,
     plan: pd.DataFrame,
     plate: Plate,
+    states: Mapping[str, str],
     now: pd.DataFrame,
     *,
     may_change: set[str],
@@ -99,8 +100,8 @@ def require_same_plate(
         Of the plate.
     record, plan : PlateRecord, DataFrame
         What the screen began with; the plan is indexed by site id and has ``Metadata_files``.
-    plate, now : Plate, DataFrame
-        The plate given, and its plan.
+    plate, states, now : Plate, mapping of str to str, DataFrame
+        The plate given, the states of its files, and its plan.
     may_change : set of str
         Sites whose files may have changed (failed ones about to be tried again).
 
@@ -117,7 +118,7 @@ def require_same_plate(
             if given.get(s) != record.stains.get(s)
         ]
         raise _refusal(name, f"the channels of its stains changed ({'; '.join(other)})")
-    if plate.fingerprint() == record.fingerprint:
+    if plate.fingerprint(states) == record.fingerprint:
         return
     gone, new = plan.index.difference(now.index), now.index.difference(plan.index)
     if len(gone) or len(new):
@@ -129,6 +130,26 @@ def require_same_plate(
         some = ", ".join(changed[:SHOWN])
         raise _refusal(
             name, f"the data changed: files of {len(changed)} sites are others than before ({some})"
+        )
+
+
+def require_same_weights(screen: str, mine: ModelCard, other: ModelCard) -> None:
+    """Refuse a model whose CellCLIP weights are not those that embedded a screen's wells.
+
+    The channel encoder is not compared: it plays no part in what is asked of a screen.
+
+    Raises
+    ------
+    ScreenError
+        Names both models.
+    """
+    if mine.card_hash == other.card_hash:
+        return
+    bytes_alike = bool(mine.weights.sha256) and mine.weights.sha256 == other.weights.sha256
+    if not bytes_alike or (mine.pooling, mine.heads) != (other.pooling, other.heads):
+        raise ScreenError(
+            f"screen {screen} was embedded by {mine.name!r} ({mine.card_hash}) with other weights than"
+            f" {other.name!r} ({other.card_hash}): use that model, or encode again with this one"
         )
 
 

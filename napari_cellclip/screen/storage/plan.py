@@ -1,11 +1,12 @@
-"""Which sites of a plate go into which shard: decided before anything is encoded, and kept."""
+"""Plan which sites of a plate go into which shard: decided before anything is encoded, and stored."""
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -13,68 +14,112 @@ from napari_cellclip.screen.storage.files import folder_name
 from napari_cellclip.screen.storage.parquet import read_table, write_table
 
 if TYPE_CHECKING:
-    from napari_cellclip.plates import Plate, Site
+    from napari_cellclip.plates import Plate
+
+SCHEMA = pa.schema(
+    {
+        "id": pa.string(),
+        "Metadata_Well_id": pa.string(),
+        "Metadata_Plate": pa.string(),
+        "Metadata_Well": pa.string(),
+        "Metadata_Row": pa.int64(),
+        "Metadata_Column": pa.int64(),
+        "Metadata_Site": pa.string(),
+        "Metadata_known": pa.bool_(),
+        "Metadata_files": pa.string(),
+        "Metadata_shard": pa.int64(),
+    }
+)
+"""Of the stored table, whoever makes it; :class:`PlannedSite` says what the columns mean."""
 
 
-def make_plan(plate: Plate, shard_sites: int) -> pd.DataFrame:
-    """One row per site in the plate's order: where it is, what its files look like, its shard.
+class PlannedSite(NamedTuple):
+    """One row of a plan: a site, and where it is on the plate.
 
-    Parameters
+    Attributes
     ----------
-    plate : Plate
-        Wells by row and column.
-    shard_sites : int
-        Sites in one shard; the last has what is left.
+    id, well_id, plate, well : str
+        ``"plate/B03/1"``, ``"plate/B03"``, ``"plate"``, ``"B03"``.
+    row, column : int
+        0-based; -1 where the well is not known.
+    site : str
+        Number within the well.
+    known : bool
+        Whether the files said which well this is.
+    files : str
+        Hash of what the site was made from: another when it changes.
+    """
+
+    id: str
+    well_id: str
+    plate: str
+    well: str
+    row: int
+    column: int
+    site: str
+    known: bool
+    files: str
+
+
+def plan_table(sites: Iterable[PlannedSite], shard_sites: int) -> pd.DataFrame:
+    """Build a plan: a row per site, indexed by site id, in shards of `shard_sites`; the last has the rest.
 
     Returns
     -------
     DataFrame
-        Indexed by site id: ``Metadata_Well_id``, ``Metadata_Plate``, ``Metadata_Well``, ``Metadata_Row`` and
-        ``Metadata_Column`` (0-based), ``Metadata_Site``, ``Metadata_known``, ``Metadata_files`` (hash of the
-        files' names, sizes and times) and ``Metadata_shard``.
+        Columns as in `SCHEMA`, ``id`` being the index.
     """
-    rows = [
-        (
-            site.id,
-            well.id,
-            plate.name,
-            well.name,
-            well.row,
-            well.column,
-            str(site.number),
-            well.known,
-            files_state(site),
-        )
-        for well in plate.wells
-        for site in well.sites
-    ]
-    columns = ["id", "Well_id", "Plate", "Well", "Row", "Column", "Site", "known", "files"]
-    table = pd.DataFrame(rows, columns=[f"Metadata_{c}" if c != "id" else c for c in columns])
-    table["Metadata_shard"] = table.index // shard_sites
+    table = pd.DataFrame(list(sites), columns=SCHEMA.names[:-1])
+    table["Metadata_shard"] = np.arange(len(table)) // shard_sites
     return table.set_index("id")
 
 
-def files_state(site: Site) -> str:
-    """16 hex digits over names, sizes and times of a site's files: another when one of them was changed."""
-    digest = hashlib.sha256()
-    for file in site.files:
-        try:
-            stat = file.stat()
-            state = f"{stat.st_size}|{stat.st_mtime_ns}"
-        except OSError:
-            state = "missing"
-        digest.update(f"{file.name}|{state}\n".encode())
-    return digest.hexdigest()[:16]
+def make_plan(plate: Plate, shard_sites: int, states: Mapping[str, str]) -> pd.DataFrame:
+    """Plan the sites of a plate, in the plate's order: wells by row and column.
+
+    Parameters
+    ----------
+    plate : Plate
+        What is encoded.
+    shard_sites : int
+        Sites in one shard.
+    states : mapping of str to str
+        What ``plate.file_states()`` returned.
+
+    Returns
+    -------
+    DataFrame
+        See :func:`plan_table`.
+    """
+    return plan_table(
+        (
+            PlannedSite(
+                site.id,
+                well.id,
+                plate.name,
+                well.name,
+                well.row,
+                well.column,
+                str(site.number),
+                well.known,
+                states[site.id],
+            )
+            for well in plate.wells
+            for site in well.sites
+        ),
+        shard_sites,
+    )
 
 
 def plan_path(folder: Path, plate: str) -> Path:
-    """File with a plate's plan."""
+    """Name the file with a plate's plan."""
     return folder / "plates" / f"{folder_name(plate)}.parquet"
 
 
 def write_plan(folder: Path, plate: str, plan: pd.DataFrame) -> None:
-    """Keep a plan."""
-    write_table(plan_path(folder, plate), pa.Table.from_pandas(plan.reset_index(), preserve_index=False))
+    """Write a plan, whole."""
+    table = pa.Table.from_pandas(plan.reset_index(), SCHEMA, preserve_index=False)
+    write_table(plan_path(folder, plate), table)
 
 
 def read_plan(folder: Path, plate: str) -> pd.DataFrame:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cellclip.screen.progress import Progress, as_part, finished
-from napari_cellclip.screen.storage.plan import files_state, read_plan
+from napari_cellclip.screen.storage.plan import read_plan
 from napari_cellclip.screen.storage.previews import shrink
 from napari_cellclip.screen.tiles.tile_grid import TileGrid, learnt_sizes
 from napari_cellclip.vocabulary import STAINS, PlateError, ScreenError, split_id
@@ -125,7 +125,7 @@ def iter_field_tiles(
     """
     stats = _require_same(screen, plate, site, model)
     source = plate.site(site)
-    state = files_state(source)
+    state = source.file_state()
     key = (str(screen.path.resolve()), screen.card.encoder_hash, site, state, grid)
     with _lock:
         kept = _kept.setdefault(model, OrderedDict())

@@ -1,0 +1,83 @@
+"""Which fields of a screen are encoded, which have failed, and their features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from napari_cellclip.screen.storage.parquet import write_table
+from napari_cellclip.screen.storage.plan import read_plan
+from napari_cellclip.screen.storage.screen_json import ScreenRecord
+from napari_cellclip.screen.storage.shards import Shards
+from napari_cellclip.vocabulary import ScreenError
+
+FAILURE_COLUMNS = ("Metadata_Site_id", "Metadata_Well_id", "Metadata_Failure")
+
+
+class EncodedFields:
+    """The fields of a screen's plates by one channel encoder, as they are on disk now.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the screen.
+    encoder_hash : str
+        Of the channel encoder.
+    plans : mapping of str to DataFrame
+        Of each plate, see :func:`~napari_cellclip.screen.storage.plan.read_plan`.
+    """
+
+    def __init__(self, folder: Path, encoder_hash: str, plans: Mapping[str, pd.DataFrame]) -> None:
+        self.name = folder.resolve().name
+        self._plans = plans
+        self._shards = {name: Shards(folder, encoder_hash, name) for name in plans}
+        self.status: dict[str, str] = {}
+        """Why a site has failed, by site id; empty where it was encoded. Waiting sites are not in it."""
+        for name, plan in plans.items():
+            self.status |= self._shards[name].statuses(plan)
+
+    def table(self) -> pd.DataFrame:
+        """Build a table with a row per encoded site, by site id: its plate, well, well id and number."""
+        columns = ["Metadata_Plate", "Metadata_Well_id", "Metadata_Well", "Metadata_Site"]
+        good = [site for site, why in self.status.items() if not why]
+        plans = pd.concat(self._plans.values()) if self._plans else pd.DataFrame(columns=columns)
+        return plans.loc[good, columns].rename_axis("site_id")
+
+    def failures(self) -> pd.DataFrame:
+        """Build a table of failed sites: ``Metadata_Site_id``, ``Metadata_Well_id``, ``Metadata_Failure``."""
+        rows = [(site, site.rsplit("/", 1)[0], why) for site, why in self.status.items() if why]
+        return pd.DataFrame(rows, columns=list(FAILURE_COLUMNS))
+
+    def features(self, sites: Sequence[str], width: int) -> NDArray[np.float32]:
+        """Read features of sites, float32 (n, 5, `width`), stains in the model card's order.
+
+        Raises
+        ------
+        ScreenError
+            If one of them was not encoded; the message says why.
+        """
+        rows = []
+        at, shard = ("", -1), dict[str, NDArray[np.float16]]()
+        for site in sites:
+            plate = str(site).split("/")[0]
+            plan = self._plans.get(plate)
+            if plan is None or site not in plan.index or self.status.get(site, "waiting"):
+                reason = self.status.get(site) or "it is not encoded"
+                raise ScreenError(f"screen {self.name} has no features of site {site}: {reason}")
+            if at != (plate, number := int(plan.at[site, "Metadata_shard"])):
+                at, shard = (plate, number), self._shards[plate].features(number)
+            rows.append(shard[site])
+        return np.stack(rows).astype(np.float32) if rows else np.zeros((0, 5, width), np.float32)
+
+
+def write_failures(folder: Path, record: ScreenRecord) -> None:
+    """Write ``failures.parquet`` for people and other programs; the shards themselves are what counts."""
+    plans = {plate: read_plan(folder, plate) for plate in record.plates}
+    failures = EncodedFields(folder, record.current.encoder_hash, plans).failures()
+    columns = {name: pa.array(failures[name].tolist(), pa.string()) for name in FAILURE_COLUMNS}
+    write_table(folder / "failures.parquet", pa.table(columns))
