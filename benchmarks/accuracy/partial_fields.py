@@ -12,7 +12,7 @@ import pandas as pd
 import tifffile
 from numpy.typing import NDArray
 
-from napari_cellclip.evaluation.protocols.blind_plates import truth_of
+from napari_cellclip.evaluation.protocols.simulated.blind_plates import truth_of
 from napari_cellclip.model import Model
 from napari_cellclip.plates import Plate, PlateMap, open_plate
 from napari_cellclip.screen import Screen, encode

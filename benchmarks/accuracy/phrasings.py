@@ -13,25 +13,28 @@ mechanism that were looked at while the matching was made, and five of each that
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import pandas as pd
+import typer
 
-from napari_cellclip.evaluation.protocols.blind_plates import BlindPlate, blind_plates
-from napari_cellclip.evaluation.protocols.pictures import COLOURS, new_figure
-from napari_cellclip.evaluation.protocols.questions import question
+from benchmarks.accuracy.script import ModelOption, progress
+from napari_cellclip.cli.evaluate.options import OutOption, UpdateCardOption, WorkOption, conclude
+from napari_cellclip.evaluation.protocols.plots import COLOURS, new_figure
+from napari_cellclip.evaluation.protocols.simulated.blind_plates import BlindPlate, blind_plates
+from napari_cellclip.evaluation.protocols.simulated.queries import question
 from napari_cellclip.explore.calibration.robust import robust_z
 from napari_cellclip.explore.wording.direction import cosines, summed
 from napari_cellclip.explore.wording.wording import Wording
+from napari_cellclip.model import Model, load_model
 from napari_cellclip.vocabulary.mechanisms import MECHANISMS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from napari_cellclip.model import Model
 
 
 SETS = ("first", "second")
@@ -139,3 +142,36 @@ def report_of(result: Mapping[str, object]) -> tuple[dict[str, object], pd.DataF
     axes.set(xlim=(0, 1.02), xlabel=f"share of phrasings on {plates} simulated plates")
     axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=2)
     return summary, table, figure
+
+
+def main(
+    out: OutOption,
+    model: ModelOption = "demo",
+    plates: Annotated[int, typer.Option(min=1, help="How many plates.")] = 5,
+    seed: Annotated[int, typer.Option(help="Of the first plate; training uses seeds below 10000.")] = 90_001,
+    expand: Annotated[
+        bool, typer.Option(help="Recognise and expand the texts; otherwise send them as typed.")
+    ] = True,
+    work: WorkOption = None,
+    update_card: UpdateCardOption = None,
+) -> None:
+    """Query twelve mechanisms in ten or five new phrasings each, on simulated plates.
+
+    How often the best match is the same as for the mechanism's own name, and how often it is the mechanism
+    meant. Only the package's own table is used, never the plate map. The failures are listed.
+
+    Example: python -m benchmarks.accuracy.phrasings --out figures
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        result = evaluate(
+            work or Path(scratch), load_model(model), plates=plates, seed=seed, expand=expand, report=progress
+        )
+    summary, table, figure = report_of(result)
+    conclude(out, "phrasings", summary, table, figure, update_card=update_card)
+    failed: list[str] = summary["failed"]  # type: ignore[assignment]
+    for text in failed:
+        print(f"not always the same as its name: {text}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,22 +1,28 @@
-"""Whether verdicts keep their promise on real profiles: heads that never saw the compounds are asked."""
+"""Check verdicts on real profiles: queries to heads that never saw the compounds."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import pandas as pd
+import typer
 
-from benchmarks.accuracy.compounds import compounds_of, mechanisms_of
-from benchmarks.accuracy.held_out_compounds import LEAST, features_of, parted
-from benchmarks.accuracy.profile_heads import HeadSettings, fit_head
-from benchmarks.accuracy.query import NOMINAL, Result
-from benchmarks.accuracy.query_calibration import Bank, Wells
+from benchmarks.accuracy.profiles.compounds import compounds_of, mechanisms_of
+from benchmarks.accuracy.profiles.heads import HeadSettings, fit_head
+from benchmarks.accuracy.profiles.held_out import LEAST, features_of, parted
+from benchmarks.accuracy.profiles.study import WORDS
+from benchmarks.accuracy.script import AnnotationsOption, TablesArgument, progress
+from napari_cellclip.cli.evaluate.options import OutOption, UpdateCardOption, conclude
 from napari_cellclip.evaluation.metrics.bootstrap import bootstrap
-from napari_cellclip.evaluation.protocols.pictures import COLOURS, new_figure
+from napari_cellclip.evaluation.protocols.plots import COLOURS, new_figure
+from napari_cellclip.evaluation.protocols.simulated.verdict_answers import NOMINAL, Bank, Result, Wells
 from napari_cellclip.explore.calibration.background import background_prompts
-from napari_cellclip.screen import Screen
+from napari_cellclip.screen import Screen, import_profiles
 from napari_cellclip.training import folds, refuse_leakage
 from napari_cellclip.vocabulary import CellClipError
 
@@ -231,3 +237,33 @@ def _picture(curve: pd.DataFrame) -> Figure:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#dddddd")
     return figure
+
+
+def main(
+    tables: TablesArgument,
+    annotations: AnnotationsOption,
+    out: OutOption,
+    folds: Annotated[int, typer.Option(min=2, help="Folds by compound.")] = 5,
+    seed: Annotated[int, typer.Option(help="Of the folds and the heads.")] = 0,
+    steps: Annotated[
+        int | None, typer.Option(min=1, show_default=False, help="Training steps of each head, for a trial.")
+    ] = None,
+    update_card: UpdateCardOption = None,
+) -> None:
+    """Check verdicts on real profiles, with heads that never saw the compounds.
+
+    Heads of compound-grouped folds are queried for mechanisms by name among the held-out compounds:
+    realised against accepted false-discovery rates, and the recall of each mechanism. Ten minutes on two
+    cores.
+
+    Example: python -m benchmarks.accuracy.query_profiles BR*.csv.gz --annotations notes.tsv --out figures
+    """
+    settings = WORDS if steps is None else replace(WORDS, steps=steps)
+    with tempfile.TemporaryDirectory() as scratch:
+        screen = import_profiles(tables, Path(scratch) / "screen", annotations=annotations, cell_line="U2OS")
+        result = query_profiles(screen, settings, n=folds, seed=seed, report=progress)
+    conclude(out, "query-profiles", *result, update_card=update_card)
+
+
+if __name__ == "__main__":
+    typer.run(main)

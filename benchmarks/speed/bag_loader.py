@@ -3,7 +3,7 @@
 A screen of random features at the published width is written and read back through the loader (features of a
 screen to bags, then drawn, padded batches); beside it the same features lie in one flat file that numpy maps.
 Both give float32 batches from half-precision files; times are CPU times.
-``python benchmarks/bag_loader.py [--wells 1536]``
+``python -m benchmarks.speed.bag_loader [--wells 1536]``
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Image tower of width 1536 with 12 blocks, BERT-base, random weights; forward and
 optimiser (its cost is that of a step, whatever the batch). Both sides of each ratio are timed in one run,
 in small chunks, so that it fits 24 GB. What is only counted and not run says so: FLOPs are counted by torch's
 FlopCounterMode on tensors without content. Times are CPU time of one thread, so that other work on the
-machine does not enter the ratios. ``python benchmarks/cost_per_bag.py [--bags 8] [--texts 4]``
+machine does not enter the ratios. ``python -m benchmarks.speed.cost_per_bag [--bags 8] [--texts 4]``
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 - UMAP from exact neighbours against umap-learn's own (approximate above 4096 points).
 - ``ask`` on a million wells against normalising all embeddings each time and against pandas' groupby.
 
-``python benchmarks/explore_maps_and_queries.py [--wells 5000] [--million 1000000]``
+``python -m benchmarks.speed.explore_maps_and_queries [--wells 5000] [--million 1000000]``
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Streaming encode against a plain loop over sites, in one run.
 
 Both read the same TIFF files with the same small random model and keep features; the plain loop reads a site,
-encodes it, and goes on. ``python benchmarks/screen_streaming.py [--wells 24] [--size 512]``
+encodes it, and goes on. ``python -m benchmarks.speed.screen_streaming [--wells 24] [--size 512]``
 """
 
 from __future__ import annotations

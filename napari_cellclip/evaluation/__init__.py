@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from napari_cellclip.evaluation.protocols.correction import Correction
     from napari_cellclip.evaluation.protocols.embeddings import EmbeddingTable, read_embeddings
     from napari_cellclip.evaluation.protocols.report import write_report
-    from napari_cellclip.evaluation.protocols.simulated_retrieval import evaluate
+    from napari_cellclip.evaluation.protocols.simulated.mechanism_retrieval import evaluate
 
 _FILE_OF = {
     "Correction": "protocols.correction",
     "EmbeddingTable": "protocols.embeddings",
     "average_precision": "metrics.precision",
     "chance_precision": "metrics.precision",
-    "evaluate": "protocols.simulated_retrieval",
+    "evaluate": "protocols.simulated.mechanism_retrieval",
     "rank_both_ways": "metrics.ranking",
     "read_embeddings": "protocols.embeddings",
     "write_report": "protocols.report",

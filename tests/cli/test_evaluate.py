@@ -49,9 +49,9 @@ def figures_of(out: Path, name: str) -> dict:
 def test_every_protocol_explains_itself(protocol: str) -> None:
     text = " ".join(succeed("evaluate", protocol, "--help").stdout.split())
     assert f"Example: napari-cellclip evaluate {protocol}" in text
-    # A reference goes into the card of its model, and nowhere else.
+    # A null is stored in the card of its model, and nowhere else.
     for option in ("--out", "--update-card"):
-        assert (option in text) == (protocol != "query-reference")
+        assert (option in text) == (protocol != "query-null")
 
 
 def test_replicates(embeddings: Path, tmp_path: Path) -> None:

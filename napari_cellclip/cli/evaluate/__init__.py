@@ -5,12 +5,8 @@ from __future__ import annotations
 import typer
 
 from napari_cellclip.cli.evaluate.compound_gene import compound_gene
-from napari_cellclip.cli.evaluate.cpjump1 import cpjump1
-from napari_cellclip.cli.evaluate.explanation import explanation
-from napari_cellclip.cli.evaluate.phrasings import phrasings
 from napari_cellclip.cli.evaluate.query import query
-from napari_cellclip.cli.evaluate.query_profiles import query_profiles
-from napari_cellclip.cli.evaluate.query_reference import query_reference
+from napari_cellclip.cli.evaluate.query_null import query_null
 from napari_cellclip.cli.evaluate.relationships import relationships
 from napari_cellclip.cli.evaluate.replicates import replicates
 from napari_cellclip.cli.evaluate.retrieval import retrieval
@@ -34,9 +30,5 @@ evaluate.command("replicates")(replicates)
 evaluate.command("sisters")(sisters)
 evaluate.command("relationships")(relationships)
 evaluate.command("compound-gene")(compound_gene)
-evaluate.command("explanation")(explanation)
-evaluate.command("cpjump1")(cpjump1)
-evaluate.command("phrasings")(phrasings)
 evaluate.command("query")(query)
-evaluate.command("query-profiles")(query_profiles)
-evaluate.command("query-reference")(query_reference)
+evaluate.command("query-null")(query_null)

@@ -1,4 +1,4 @@
-"""Options that the protocols share, and how a result is written and said."""
+"""Options that the protocols share, and how a result is written and printed."""
 
 from __future__ import annotations
 
@@ -24,6 +24,16 @@ OutOption = Annotated[
         file_okay=False,
         show_default=False,
         help="Folder for the figures (JSON), the table (CSV) and the picture (PNG).",
+    ),
+]
+
+WorkOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--work",
+        file_okay=False,
+        show_default=False,
+        help="Keep plates and screens here; what is there already is used again.",
     ),
 ]
 
@@ -126,7 +136,7 @@ SeedOption = Annotated[int, typer.Option("--seed", help="Of everything drawn at 
 
 
 def embeddings(sources: list[Path], metadata: Path | None, controls: str | None) -> EmbeddingTable:
-    """Read what is to be judged; see
+    """Read the embeddings to evaluate; see
     :func:`napari_cellclip.evaluation.protocols.embeddings.read_embeddings`.
     """
     from napari_cellclip.evaluation.protocols.embeddings import read_embeddings
@@ -136,7 +146,7 @@ def embeddings(sources: list[Path], metadata: Path | None, controls: str | None)
 
 
 def correction(method: str, kernel: str, components: int, scaler: str, batch: str) -> Correction:
-    """Make a correction of what was typed; a word that is none is refused when it is applied."""
+    """Make a correction of what was typed; an unknown method is refused when it is applied."""
     from napari_cellclip.evaluation.protocols.correction import Correction
 
     return Correction(method, kernel, components, scaler, batch)  # type: ignore[arg-type]
@@ -166,13 +176,13 @@ def conclude(
 def as_text(figures: Mapping[str, Any]) -> str:
     """One line for each figure: its name, value and interval."""
     width = max((len(name) for name in figures), default=0)
-    return "\n".join(f"{name:<{width}}  {_said(value)}" for name, value in figures.items())
+    return "\n".join(f"{name:<{width}}  {_text(value)}" for name, value in figures.items())
 
 
-def _said(value: object) -> str:
+def _text(value: object) -> str:
     if isinstance(value, Mapping) and "value" in value:
-        interval = f"  [{_said(value['low'])}, {_said(value['high'])}]" if "low" in value else ""
-        return f"{_said(value['value'])}{interval}"
+        interval = f"  [{_text(value['low'])}, {_text(value['high'])}]" if "low" in value else ""
+        return f"{_text(value['value'])}{interval}"
     if value is None or value != value:
         return "-"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

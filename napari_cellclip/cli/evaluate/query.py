@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from napari_cellclip.cli.evaluate.options import OutOption, UpdateCardOption, conclude
+from napari_cellclip.cli.evaluate.options import OutOption, UpdateCardOption, WorkOption, conclude
 
 
 def query(
@@ -44,14 +44,7 @@ def query(
             help="Judge this screen by the mechanisms of its plate map, in place of simulated plates.",
         ),
     ] = None,
-    work: Annotated[
-        Path | None,
-        typer.Option(
-            file_okay=False,
-            show_default=False,
-            help="Keep plates and screens here; what is there is used again.",
-        ),
-    ] = None,
+    work: WorkOption = None,
     update_card: UpdateCardOption = None,
 ) -> None:
     """Judge whether "match" and "No confident match" keep their promise.
@@ -61,9 +54,9 @@ def query(
 
     Example: napari-cellclip evaluate query --plates 20 --random-weights --out figures
     """
-    from benchmarks.accuracy.query import labelled_screen
-    from benchmarks.accuracy.query import query as run
-    from benchmarks.accuracy.query_calibration import Wells
+    from napari_cellclip.evaluation.protocols.labelled_screen import labelled_screen
+    from napari_cellclip.evaluation.protocols.simulated.verdict_answers import Wells
+    from napari_cellclip.evaluation.protocols.simulated.verdicts import query as run
     from napari_cellclip.model import load_model
     from napari_cellclip.screen import Screen
 

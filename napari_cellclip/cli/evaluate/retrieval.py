@@ -58,7 +58,7 @@ def retrieval(
     """
     from napari_cellclip.evaluation.protocols.embeddings import read_embeddings
     from napari_cellclip.evaluation.protocols.retrieval import retrieval as run
-    from napari_cellclip.evaluation.protocols.selection import part_of_split
+    from napari_cellclip.evaluation.protocols.split_part import part_of_split
 
     table = embeddings(sources, metadata, None)
     chosen, selection = (

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from napari_cellclip.cli.evaluate.options import OutOption, UpdateCardOption, conclude
+from napari_cellclip.cli.evaluate.options import OutOption, UpdateCardOption, WorkOption, conclude
 
 
 def simulated(
@@ -25,14 +25,7 @@ def simulated(
     seed: Annotated[int, typer.Option(help="Of the first plate; training uses seeds below 10000.")] = 90_001,
     wells: Annotated[int, typer.Option(help="Plate format.")] = 96,
     sites: Annotated[int, typer.Option(min=1, help="Fields in each well.")] = 2,
-    work: Annotated[
-        Path | None,
-        typer.Option(
-            file_okay=False,
-            show_default=False,
-            help="Keep plates and screens here; what is there is used again.",
-        ),
-    ] = None,
+    work: WorkOption = None,
     update_card: UpdateCardOption = None,
 ) -> None:
     """Ask for the mechanisms of simulated plates whose labels the model never sees.
@@ -42,8 +35,11 @@ def simulated(
 
     Example: napari-cellclip evaluate simulated --plates 5 --seed 90001 --out figures
     """
-    from napari_cellclip.evaluation.protocols.simulated_retrieval import evaluate, report_of
-    from napari_cellclip.evaluation.protocols.simulated_table import as_table
+    from napari_cellclip.evaluation.protocols.simulated.mechanism_retrieval import (
+        as_table,
+        evaluate,
+        report_of,
+    )
     from napari_cellclip.model import load_model
 
     judged = load_model(model)

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from napari_cellclip.evaluation.metrics.bootstrap import bootstrap
 from napari_cellclip.evaluation.metrics.precision import average_precision, chance_precision
-from napari_cellclip.evaluation.protocols.consensus import How
+from napari_cellclip.evaluation.protocols.consensus import How, entity_map, gene_rows
 from napari_cellclip.evaluation.protocols.correction import Correction
 from napari_cellclip.evaluation.protocols.embeddings import EmbeddingTable
-from napari_cellclip.evaluation.protocols.map_entities import entity_map, gene_rows
-from napari_cellclip.evaluation.protocols.pictures import bars, new_figure
+from napari_cellclip.evaluation.protocols.plots import bars, new_figure
 from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:

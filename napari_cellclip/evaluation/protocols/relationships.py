@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from napari_cellclip.evaluation.protocols.consensus import How
+from napari_cellclip.evaluation.protocols.consensus import How, entity_map, gene_rows
 from napari_cellclip.evaluation.protocols.correction import Correction
 from napari_cellclip.evaluation.protocols.embeddings import EmbeddingTable
-from napari_cellclip.evaluation.protocols.map_entities import entity_map, gene_rows
-from napari_cellclip.evaluation.protocols.pictures import COLOURS, new_figure
+from napari_cellclip.evaluation.protocols.plots import COLOURS, new_figure
 from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from napari_cellclip.evaluation.protocols.embeddings import (
     compounds_of,
     kinds_present,
 )
-from napari_cellclip.evaluation.protocols.pictures import COLOURS, new_figure
+from napari_cellclip.evaluation.protocols.plots import COLOURS, new_figure
 from napari_cellclip.vocabulary import CellClipError, ScreenError
 
 if TYPE_CHECKING:

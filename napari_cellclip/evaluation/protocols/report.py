@@ -61,7 +61,7 @@ def write_report(
     table : DataFrame
         One row for each thing scored.
     figure : matplotlib Figure
-        See :func:`napari_cellclip.evaluation.protocols.pictures.new_figure`.
+        See :func:`napari_cellclip.evaluation.protocols.plots.new_figure`.
     update_card : path, optional
         Model folder whose card should carry the figures; see :func:`update_scores`.
 

@@ -26,7 +26,7 @@ from napari_cellclip.evaluation.protocols.embeddings import (
     compounds_of,
     treatments_of,
 )
-from napari_cellclip.evaluation.protocols.pictures import bars, new_figure
+from napari_cellclip.evaluation.protocols.plots import bars, new_figure
 from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:

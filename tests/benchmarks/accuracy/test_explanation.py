@@ -21,9 +21,9 @@ from benchmarks.accuracy.explanation import (
 )
 from benchmarks.accuracy.explanation_table import as_table
 from benchmarks.accuracy.partial_fields import NO_CELL, OTHER, RESPONDING, partial_plate
-from napari_cellclip.evaluation.protocols.blind_plates import encode_blind
-from napari_cellclip.evaluation.protocols.random_weights import random_weights
 from napari_cellclip.evaluation.protocols.report import write_report
+from napari_cellclip.evaluation.protocols.simulated.blind_plates import encode_blind
+from napari_cellclip.evaluation.protocols.simulated.random_weights import random_weights
 from napari_cellclip.explore.explanation.heat import Heat
 from napari_cellclip.model import load_model
 from napari_cellclip.simulation import Design, compound_treatment, dmso, simulate_plate, stains_changed

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.accuracy.profile_heads import HeadSettings
+from benchmarks.accuracy.profiles.heads import HeadSettings
 from benchmarks.accuracy.query_profiles import (
     by_mechanism,
     curve_of,

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_cellclip.evaluation.protocols.consensus import consensus
+from napari_cellclip.evaluation.protocols.consensus import consensus, entity_map, gene_rows
 from napari_cellclip.evaluation.protocols.embeddings import (
     EmbeddingTable,
     compounds_of,
@@ -18,7 +18,6 @@ from napari_cellclip.evaluation.protocols.embeddings import (
     read_embeddings,
     treatments_of,
 )
-from napari_cellclip.evaluation.protocols.map_entities import entity_map, gene_rows
 from napari_cellclip.vocabulary import CellClipError, Kind
 
 

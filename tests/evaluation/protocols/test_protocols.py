@@ -25,8 +25,8 @@ from napari_cellclip.evaluation.protocols.relationships import (
 )
 from napari_cellclip.evaluation.protocols.replicates import replicates
 from napari_cellclip.evaluation.protocols.retrieval import retrieval
-from napari_cellclip.evaluation.protocols.selection import part_of_split
 from napari_cellclip.evaluation.protocols.sisters import sisters
+from napari_cellclip.evaluation.protocols.split_part import part_of_split
 from napari_cellclip.training.data.splits import split_wells
 from napari_cellclip.vocabulary import CellClipError
 

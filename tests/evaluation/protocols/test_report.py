@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_cellclip.evaluation.protocols.pictures import bars, new_figure
+from napari_cellclip.evaluation.protocols.plots import bars, new_figure
 from napari_cellclip.evaluation.protocols.report import to_plain, write_report
 from napari_cellclip.model import load_model
 from napari_cellclip.model.card import CARD_FILE, read_card

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from benchmarks.accuracy.compounds import Compound
+from benchmarks.accuracy.profiles.compounds import Compound
 from napari_cellclip.model import CellCLIP, CellCLIPConfig, PromptTemplates, WordPieceTokenizer, load_model
 from napari_cellclip.model.network.fingerprint import FingerprintTokenizer
 from napari_cellclip.training import Bag, Caption, TrainingConfig, iter_fit

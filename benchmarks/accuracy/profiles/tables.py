@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from napari_cellclip.evaluation.protocols.pictures import bars, new_figure
+from napari_cellclip.evaluation.protocols.plots import bars, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,10 +1,10 @@
-"""Whether answers keep their promises: error rates, absent mechanisms, power, and models that know nothing.
+"""Compute how often verdicts are wrong: error rates, absent mechanisms, power, and models that know nothing.
 
-Protocol. On plates of :mod:`benchmarks.accuracy.query_plates`, never seen in training, each mechanism
-of the simulator is asked for by its name, worded as :func:`napari_cellclip.explore.ask` does it with
-plate-map expansion and installed annotation tables off. A treatment at a dose that is said to match is right
-if the simulator gave it that mechanism, at whatever effect. Intervals are from drawing layouts (plates, with
-their replicates) with replacement.
+Protocol. On plates of :mod:`~napari_cellclip.evaluation.protocols.simulated.verdict_plates`, never seen in
+training, each mechanism of the simulator is queried by its name, worded as
+:func:`napari_cellclip.explore.ask` does it with plate-map expansion and installed annotation tables off. A
+treatment at a dose that is called a match is right if the simulator gave it that mechanism, at whatever
+effect. Intervals are from drawing layouts (plates, with their replicates) with replacement.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.query_plates import QueryPlate
 from napari_cellclip.evaluation.metrics.bootstrap import bootstrap
-from napari_cellclip.evaluation.protocols.questions import directions
+from napari_cellclip.evaluation.protocols.simulated.queries import directions
+from napari_cellclip.evaluation.protocols.simulated.verdict_plates import QueryPlate
 from napari_cellclip.explore.calibration.background import background_vectors
 from napari_cellclip.explore.calibration.calibration import Calibration, Reference, embedded
 from napari_cellclip.explore.calibration.null import Decoys
@@ -29,8 +30,17 @@ from napari_cellclip.screen import Screen
 from napari_cellclip.simulation.phenotypes import UNTREATED, Phenotype, developed
 from napari_cellclip.vocabulary.mechanisms import MECHANISMS
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 RATES = (0.05, 0.10)
 """Accepted false-discovery rates that are judged."""
+
+NOMINAL = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
+"""Accepted rates of a calibration curve."""
+
+Result = tuple[dict[str, Any], pd.DataFrame, "Figure"]
+"""Summary, table and figure, as a report takes them."""
 
 ALIKE = 0.3
 """Cosine of standardised changes of phenotype from which two mechanisms are called look-alikes."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.compounds import Compound
+from benchmarks.accuracy.profiles.compounds import Compound
 from napari_cellclip.evaluation.metrics.precision import average_precision, chance_precision
 from napari_cellclip.vocabulary import CellClipError
 

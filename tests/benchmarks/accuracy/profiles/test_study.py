@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.accuracy.compounds import compounds_of
-from benchmarks.accuracy.cpjump1 import SETTINGS, replicate_figures, study
-from benchmarks.accuracy.cpjump1_tables import all_tables, figures_of, picture, table_of
+from benchmarks.accuracy.profiles.compounds import compounds_of
+from benchmarks.accuracy.profiles.study import SETTINGS, replicate_figures, study
+from benchmarks.accuracy.profiles.tables import all_tables, figures_of, picture, table_of
 from napari_cellclip import import_profiles
 from napari_cellclip.evaluation.protocols.report import write_report
 from napari_cellclip.screen import Screen

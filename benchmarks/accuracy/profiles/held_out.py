@@ -10,10 +10,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.compounds import Compound, compounds_of, mechanisms_of
-from benchmarks.accuracy.mechanism_queries import Queries
-from benchmarks.accuracy.profile_heads import Features, HeadSettings, ProfileHead, Reads, fit_head
-from benchmarks.accuracy.reference_scores import fingerprints, nearest_profiles, nearest_structures
+from benchmarks.accuracy.profiles.baselines import fingerprints, nearest_profiles, nearest_structures
+from benchmarks.accuracy.profiles.compounds import Compound, compounds_of, mechanisms_of
+from benchmarks.accuracy.profiles.heads import Features, HeadSettings, ProfileHead, Reads, fit_head
+from benchmarks.accuracy.profiles.mechanism_queries import Queries
 from napari_cellclip.evaluation.metrics.precision import average_precision
 from napari_cellclip.evaluation.metrics.ranking import Ranking, rank_both_ways
 from napari_cellclip.screen import Screen

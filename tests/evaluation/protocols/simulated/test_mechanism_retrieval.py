@@ -10,16 +10,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_cellclip.evaluation.protocols.blind_plates import BlindPlate, encode_blind, mean_intensities
-from napari_cellclip.evaluation.protocols.relevance import (
+from napari_cellclip.evaluation.protocols.simulated.blind_plates import (
+    BlindPlate,
+    encode_blind,
+    mean_intensities,
+)
+from napari_cellclip.evaluation.protocols.simulated.mechanism_retrieval import (
+    as_table,
+    intensity_scores,
+    text_scores,
+)
+from napari_cellclip.evaluation.protocols.simulated.relevance import (
     judge,
     mean_precision,
     per_mechanism,
     precision_of,
     shuffled_captions,
 )
-from napari_cellclip.evaluation.protocols.simulated_retrieval import intensity_scores, text_scores
-from napari_cellclip.evaluation.protocols.simulated_table import as_table
 from napari_cellclip.explore import ask
 from napari_cellclip.model import Model, load_model
 from napari_cellclip.plates import PlateMap, open_plate
@@ -202,7 +209,7 @@ def test_mean_intensities_tell_less_than_the_model(blind: BlindPlate, model: Mod
 
 
 def test_the_published_figures_are_those_of_the_bundled_weights(model: Model) -> None:
-    figures = json.loads((Path(__file__).parents[3] / "docs" / "demo_model.json").read_text(encoding="utf-8"))
+    figures = json.loads((Path(__file__).parents[4] / "docs" / "demo_model.json").read_text(encoding="utf-8"))
     assert figures["model"]["card"] == model.card.card_hash
     assert figures["map"] >= 0.8
     assert figures["comparisons"]["five mean intensities, linear read-out"]["map"] < figures["map"] / 2

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.accuracy.query_reference import keep_reference
 from napari_cellclip.cli import app
+from napari_cellclip.evaluation.protocols.simulated.query_null import store_query_null
 from napari_cellclip.explore.calibration.calibration import REFERENCE, Reference
 from napari_cellclip.model import load_model
 from napari_cellclip.model.registry import demo_folder
@@ -21,7 +21,7 @@ def test_a_reference_is_kept_and_changes_no_hash(tmp_path: Path) -> None:
     shutil.copytree(demo_folder(), folder)
     before = load_model(folder).card
     reference = Reference.measured([0.9, 0.5, 0.2, 0.01], "four pairs of my own")
-    keep_reference(folder, reference, load_model(folder))
+    store_query_null(folder, reference, load_model(folder))
     after = load_model(folder).card
     assert (after.card_hash, after.encoder_hash) == (before.card_hash, before.encoder_hash)
     found = Reference.of_card(after.scores)
@@ -38,7 +38,7 @@ def test_the_command_measures_and_keeps_one(tmp_path: Path) -> None:
     shutil.copytree(demo_folder(), folder)
     assert REFERENCE not in json.loads((folder / "card.json").read_text())["scores"]
     ran = CliRunner().invoke(
-        app, ["evaluate", "query-reference", str(folder), "--plates", "1", "--seed", "90007"]
+        app, ["evaluate", "query-null", str(folder), "--plates", "1", "--seed", "90007"]
     )
     assert ran.exit_code == 0, ran.output
     kept = json.loads((folder / "card.json").read_text())["scores"][REFERENCE]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.query_calibration import Bank, Wells
+from napari_cellclip.evaluation.protocols.simulated.verdict_answers import Bank, Wells
 from napari_cellclip.explore.calibration.calibration import Reference
 from napari_cellclip.explore.calibration.null import Decoys
 from napari_cellclip.explore.maps.neighbours import unit_rows

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from napari_cellclip.evaluation.protocols.blind_plates import truth_of
+from napari_cellclip.evaluation.protocols.simulated.blind_plates import truth_of
 from napari_cellclip.model import Model
 from napari_cellclip.plates import PlateMap, open_plate
 from napari_cellclip.screen import Screen, encode

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.compounds import compounds_of
-from benchmarks.accuracy.held_out_compounds import features_of, parted
-from benchmarks.accuracy.profile_heads import Features, HeadSettings, Reads, fit_head
+from benchmarks.accuracy.profiles.compounds import compounds_of
+from benchmarks.accuracy.profiles.heads import Features, HeadSettings, Reads, fit_head
+from benchmarks.accuracy.profiles.held_out import features_of, parted
 from napari_cellclip.evaluation.metrics.ranking import Ranking, rank_both_ways
 from napari_cellclip.screen import Screen
 from napari_cellclip.training import folds
@@ -46,7 +46,7 @@ def iter_seen(
 
     All compounds are seen in training. Where plates share one layout, a head that knows nothing but rows and
     columns does the same task: its figures are what a position is worth, and profiles have to be read beside
-    them. Parameters are those of :func:`~benchmarks.accuracy.profile_heads.fit_head`.
+    them. Parameters are those of :func:`~benchmarks.accuracy.profiles.heads.fit_head`.
 
     Yields
     ------

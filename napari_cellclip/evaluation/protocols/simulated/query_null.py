@@ -1,4 +1,4 @@
-"""Measuring a model's reference for its answers, and keeping it in its card."""
+"""Measure how often a model's texts fit wrong treatments, and store that null in its card."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.accuracy.query_calibration import Bank, Wells, ask_layout, measure_reference
 from napari_cellclip.evaluation.protocols.report import update_scores
+from napari_cellclip.evaluation.protocols.simulated.verdict_answers import (
+    Bank,
+    Wells,
+    ask_layout,
+    measure_reference,
+)
 from napari_cellclip.explore.calibration.calibration import REFERENCE, Reference
 from napari_cellclip.model import Model
 
 
-def reference_of(plates: Sequence[Wells], model: Model, data: str) -> Reference:
+def measure_query_null(plates: Sequence[Wells], model: Model, data: str) -> Reference:
     """Measure how often a model's texts fit treatments they do not describe.
 
     Parameters
@@ -30,8 +35,8 @@ def reference_of(plates: Sequence[Wells], model: Model, data: str) -> Reference:
     return measure_reference(answers, data)
 
 
-def keep_reference(folder: str | Path, reference: Reference, model: Model) -> None:
-    """Put a reference into the card of a model folder; the hashes of the card stay as they are."""
+def store_query_null(folder: str | Path, reference: Reference, model: Model) -> None:
+    """Store a null in the card of a model folder; the hashes of the card stay as they are."""
     update_scores(
         folder,
         REFERENCE,

@@ -14,9 +14,14 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.accuracy.null_screens import control_screens, matches, turned_screens
-from benchmarks.accuracy.query import calibration_curve, labelled_screen
-from benchmarks.accuracy.query_calibration import (
+from napari_cellclip.cli.program import app
+from napari_cellclip.evaluation.protocols.labelled_screen import labelled_screen
+from napari_cellclip.evaluation.protocols.simulated.null_screens import (
+    control_screens,
+    matches,
+    turned_screens,
+)
+from napari_cellclip.evaluation.protocols.simulated.verdict_answers import (
     Bank,
     Wells,
     ask_layout,
@@ -25,13 +30,13 @@ from benchmarks.accuracy.query_calibration import (
     look_alikes,
     measure_reference,
 )
-from benchmarks.accuracy.query_plates import (
+from napari_cellclip.evaluation.protocols.simulated.verdict_plates import (
     FIRST_SEED,
     absent_mechanisms,
     coded,
     query_design,
 )
-from napari_cellclip.cli.program import app
+from napari_cellclip.evaluation.protocols.simulated.verdicts import calibration_curve
 from napari_cellclip.explore.maps.neighbours import unit_rows
 from napari_cellclip.model import PromptTemplates, load_model
 from napari_cellclip.plates import PlateMap
@@ -40,7 +45,7 @@ from napari_cellclip.training.demo.held_out import known_mechanisms
 from napari_cellclip.vocabulary import CellClipError
 from napari_cellclip.vocabulary.mechanisms import INERT_COMPOUNDS, MECHANISMS
 
-DOCS = Path(__file__).parents[3] / "docs"
+DOCS = Path(__file__).parents[4] / "docs"
 KEYS = [mechanism.key for mechanism in MECHANISMS]
 
 

@@ -8,29 +8,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.accuracy.compounds import Compound, compounds_of, mechanisms_of
-from benchmarks.accuracy.held_out_compounds import (
+from benchmarks.accuracy.profiles.baselines import (
+    fingerprints,
+    nearest_profiles,
+    nearest_structures,
+    neighbour_precision,
+)
+from benchmarks.accuracy.profiles.compounds import Compound, compounds_of, mechanisms_of
+from benchmarks.accuracy.profiles.heads import HeadSettings, captions_of, fit_head
+from benchmarks.accuracy.profiles.held_out import (
     RANDOM_PROMPTS,
     features_of,
     iter_held_out,
     random_prompts,
 )
-from benchmarks.accuracy.mechanism_queries import (
+from benchmarks.accuracy.profiles.mechanism_queries import (
     Queries,
     _weighted,
     interval,
     mean_precision,
     random_precision,
 )
-from benchmarks.accuracy.plain_replicates import plain_replicate_precision
-from benchmarks.accuracy.profile_heads import HeadSettings, captions_of, fit_head
-from benchmarks.accuracy.reference_scores import (
-    fingerprints,
-    nearest_profiles,
-    nearest_structures,
-    neighbour_precision,
-)
-from benchmarks.accuracy.seen_compounds import iter_seen, positions_of
+from benchmarks.accuracy.profiles.plain_replicates import plain_replicate_precision
+from benchmarks.accuracy.profiles.seen import iter_seen, positions_of
 from napari_cellclip import import_profiles
 from napari_cellclip.model import PromptTemplates
 from napari_cellclip.screen import Screen
@@ -102,7 +102,7 @@ def test_a_head_learns_mechanisms_it_is_told(screen: Screen) -> None:
 def test_no_tested_compound_was_trained_on(
     screen: Screen, part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from benchmarks.accuracy import held_out_compounds
+    from benchmarks.accuracy.profiles import held_out
 
     seen: list[set[str]] = []
 
@@ -111,7 +111,7 @@ def test_no_tested_compound_was_trained_on(
         assert set(controls) <= set(screen.control_ids)
         return fit_head(compounds, controls, features, replace(settings, steps=1), **options)
 
-    monkeypatch.setattr(held_out_compounds, "fit_head", spy)
+    monkeypatch.setattr(held_out, "fit_head", spy)
     results = list(iter_held_out(screen, {"words": TINY}, seeds=[0], n=3, part=part))  # type: ignore[arg-type]
     of = {c.name: set(c.wells) for c in compounds_of(screen)}
     for result, wells in zip(results, seen, strict=True):

@@ -1,0 +1,1 @@
+"""What the studies of CellProfiler profiles share: compounds, small heads, baselines."""
