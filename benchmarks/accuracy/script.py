@@ -31,6 +31,7 @@ AnnotationsOption = Annotated[
 
 ModelOption = Annotated[str, typer.Option(help="Name of a model card, or a model folder.")]
 
+
 def progress(message: str) -> None:
     """Print a line of progress to stderr, so that stdout holds results only."""
     print(message, file=sys.stderr)

@@ -37,9 +37,7 @@ def test_the_command_measures_and_keeps_one(tmp_path: Path) -> None:
     folder = tmp_path / "model"
     shutil.copytree(demo_folder(), folder)
     assert REFERENCE not in json.loads((folder / "card.json").read_text())["scores"]
-    ran = CliRunner().invoke(
-        app, ["evaluate", "query-null", str(folder), "--plates", "1", "--seed", "90007"]
-    )
+    ran = CliRunner().invoke(app, ["evaluate", "query-null", str(folder), "--plates", "1", "--seed", "90007"])
     assert ran.exit_code == 0, ran.output
     kept = json.loads((folder / "card.json").read_text())["scores"][REFERENCE]
     assert kept["data"].startswith("1 simulated plates (seeds 90007 to 90007)")
