@@ -138,5 +138,5 @@ def read_platemap(plate: Plate, path: Path, table: Path | None, metadata: Path |
             f"{found}: none of its wells has images on plate {plate.name}; is it another plate's map?"
         )
     for problem in labels.check(plate):
-        print(f"{problem.where}: {problem.what}", file=sys.stderr)
+        print(f"{problem.subject}: {problem.what}", file=sys.stderr)
     return labels

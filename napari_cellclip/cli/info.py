@@ -65,7 +65,7 @@ def facts(plate: Plate) -> dict[str, Any]:
         "unmapped": list(stains.unmapped),
         "missing": [stain.value for stain in stains.missing],
         "complete": stains.complete,
-        "problems": [{"where": problem.where, "what": problem.what} for problem in plate.problems],
+        "problems": [{"subject": problem.subject, "what": problem.what} for problem in plate.problems],
     }
 
 
@@ -102,7 +102,7 @@ def describe(plate: Plate) -> str:
         lines.append(f"  {len(unknown)} of the wells are not named by the files and have an id of their own")
     if plate.problems:
         lines.append(f"  problems ({len(plate.problems)})")
-        lines += [f"    {problem.where}: {problem.what}" for problem in plate.problems]
+        lines += [f"    {problem.subject}: {problem.what}" for problem in plate.problems]
     else:
         lines.append("  problems    none")
     return "\n".join(lines)

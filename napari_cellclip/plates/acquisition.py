@@ -1,4 +1,4 @@
-"""What a layout reader hands over: channels, fields and the planes of pixels they are made of."""
+"""What a layout reader returns: a plate as its files describe it, its channels, fields and planes."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from napari_cellclip.vocabulary import PLATE_SHAPES, PlateError, plate_shape
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something about a plate or plate map that the user should know; the rest can still be used.
+    """A remark about a plate or plate map that the user should see; the rest can still be used.
 
     Attributes
     ----------
-    where : str
+    subject : str
         File, well, site or plate it is about.
     what : str
         One sentence: what is wrong and what to do next.
     """
 
-    where: str
+    subject: str
     what: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}"
+        return f"{self.subject}: {self.what}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class Channel:
     Attributes
     ----------
     name : str
-        Unique name within the plate, as people would say it (``"HOECHST 33342"``, ``"ch5"``).
+        Unique name within the plate, as people call it (``"HOECHST 33342"``, ``"ch5"``).
     source : str
-        Where the name stands, for the provenance sentence (``"Index.idx.xml channel name"``).
+        What the name was read from, for the provenance sentence (``"Index.idx.xml channel name"``).
     number : int or None
         Number of the channel in the files: Phenix channel id, index along an array's channel axis.
     aliases : tuple of str
@@ -61,12 +61,12 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of view: where it is on the plate and which planes of pixels it has.
+    """One field of view: its position on the plate and its planes of pixels.
 
     Attributes
     ----------
     row, column : int
-        0-based position of the well; a place in a strip where the files do not say the well.
+        0-based position of the well; a place in a strip if the files do not name the well.
     well : str
         ``"B03"``, or a name of its own such as ``"field1"`` where ``known`` is false.
     number : int or str
@@ -91,7 +91,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Acquisition:
-    """A plate as its files tell it, before its channels are given their stains."""
+    """A plate as its files describe it, before its channels are mapped to stains."""
 
     name: str
     path: Path
@@ -118,12 +118,12 @@ def plate_name(path: Path) -> str:
 
 
 def clean_name(text: str) -> str:
-    """Plate name without slashes and surrounding blanks."""
+    """Remove slashes and surrounding blanks from a plate name."""
     return re.sub(r"[/\\]+", "_", text.strip()) or "plate"
 
 
 def shape_for(positions: list[tuple[int, int]]) -> tuple[int, int]:
-    """Plate shape to assume where the files state none: the smallest of 96, 384, 1536 wells that holds all.
+    """Choose the plate shape where the files state none: the smallest of 96, 384, 1536 wells that holds all.
 
     Cell Painting is hardly ever done in fewer than 96 wells, so a lone well A01 means a sparse plate.
     """
@@ -134,7 +134,7 @@ def shape_for(positions: list[tuple[int, int]]) -> tuple[int, int]:
 
 
 def strip_of(names: list[str]) -> dict[str, tuple[int, int]]:
-    """Places in a one-row strip for fields whose well nobody knows."""
+    """Place fields whose well is not known in a strip of one row."""
     return {name: (0, column) for column, name in enumerate(dict.fromkeys(names))}
 
 

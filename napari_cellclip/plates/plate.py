@@ -1,4 +1,4 @@
-"""Plate and well: the lazy view of an acquisition in the language of stains."""
+"""A plate and its wells, stain by stain; pixels are read when asked for."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class Well:
     id, name, plate : str
         ``"plate/B03"``, ``"B03"``, ``"plate"``.
     row, column : int
-        0-based; a place in a strip where the files did not say the well.
+        0-based; a place in a strip if the files do not name the well.
     sites : tuple of Site
         Fields of view in the order of the files' numbers.
     known : bool
-        Whether the files said which well this is.
+        Whether the files name the well.
     """
 
     id: str
@@ -89,8 +89,8 @@ class Plate:
         channels: Mapping[Stain, str] | Mapping[Stain | str, str | int] | None = None,
     ) -> None:
         self._acquisition = acquisition
-        told = chosen_channels(acquisition.channels, channels or {})
-        self._chosen = {stain: channel.name for stain, channel in told.items()}
+        chosen = chosen_channels(acquisition.channels, channels or {})
+        self._chosen = {stain: channel.name for stain, channel in chosen.items()}
         self.name = acquisition.name
         self.path = acquisition.path
         self.layout = acquisition.layout
@@ -113,7 +113,7 @@ class Plate:
 
     @cached_property
     def problems(self) -> tuple[Problem, ...]:
-        """Everything the user should know about this plate; reads a few file headers the first time."""
+        """List what the user should know about this plate; reads a few file headers the first time."""
         found = [*self._acquisition.problems, *self._stain_problems]
         found += self._site_problems()
         if self._format.unreadable:
@@ -129,7 +129,7 @@ class Plate:
         return tuple(found)
 
     def well(self, name: str) -> Well:
-        """Return a well by name in any spelling (``"b3"``) or by id (``"plate/B03"``).
+        """Find a well by name in any spelling (``"b3"``) or by id (``"plate/B03"``).
 
         Raises
         ------
@@ -138,7 +138,7 @@ class Plate:
         """
         text = split_id(name)[1] if "/" in name else name
         if text not in self._wells_by_name:
-            # What is not in a well's spelling is told below, with what there is.
+            # A text that is no well is refused below, with the wells there are.
             with suppress(CellClipError):
                 text = normalise_well(text)
         if text not in self._wells_by_name or ("/" in name and split_id(name)[0] != self.name):
@@ -147,7 +147,7 @@ class Plate:
         return self._wells_by_name[text]
 
     def site(self, identifier: str) -> Site:
-        """Return a site by id, ``"plate/B03/2"``.
+        """Find a site by id, ``"plate/B03/2"``.
 
         Raises
         ------
@@ -184,10 +184,10 @@ class Plate:
         StainError
             If a stain or channel does not exist, or a channel is given twice.
         """
-        told = chosen_channels(self._acquisition.channels, channels)
-        taken = {channel.name for channel in told.values()}
-        kept = {s: c for s, c in self._chosen.items() if s not in told and c not in taken}
-        return Plate(self._acquisition, dict(kept) | {s: c.name for s, c in told.items()})
+        chosen = chosen_channels(self._acquisition.channels, channels)
+        taken = {channel.name for channel in chosen.values()}
+        others = {s: c for s, c in self._chosen.items() if s not in chosen and c not in taken}
+        return Plate(self._acquisition, dict(others) | {s: c.name for s, c in chosen.items()})
 
     def file_states(self) -> dict[str, str]:
         """Look up the state of every site's files (see :meth:`Site.file_state`), by site id.
@@ -224,7 +224,7 @@ class Plate:
         return {site.id: site for site in self.sites}
 
     def _samples(self) -> list[Plane]:
-        """One plane from each of five fields spread over the plate."""
+        """Take one plane from each of about five fields spread over the plate."""
         fields = self._acquisition.fields
         planes = [p[0] for f in fields[:: max(1, len(fields) // 5)] for p in list(f.planes.values())[:1] if p]
         return planes[:7]

@@ -21,7 +21,7 @@ from napari_cellclip.vocabulary import STAINS, PlateError, Stain, split_id
 
 
 class PixelFormat:
-    """The pixel type of a plate, found by asking a few of its files when first needed.
+    """The pixel type of a plate, from the headers of a few of its files when first needed.
 
     A site of another type than the rest of the plate would be on another intensity scale.
     """
@@ -31,12 +31,12 @@ class PixelFormat:
 
     @property
     def unreadable(self) -> bool:
-        """Whether not one of the files asked can be read."""
+        """Whether not one of the files looked at can be read."""
         return bool(self._planes) and self.dtype is None
 
     @cached_property
     def dtype(self) -> np.dtype[Any] | None:
-        """Most frequent pixel type among the files asked; 16-bit wins a tie; ``None`` if none can be read."""
+        """Most frequent pixel type of the files looked at; 16-bit wins a tie, ``None`` if unreadable."""
         found: Counter[str] = Counter()
         for plane in self._planes:
             # A damaged file is reported when its own site is read.
@@ -78,7 +78,7 @@ class Site:
 
     @property
     def problem(self) -> str | None:
-        """Why this site cannot be used in full, ``None`` if nothing is known against it.
+        """Why this site cannot be used in full; ``None`` if it can as far as is known.
 
         Known without opening image files; damaged ones show when they are read.
         """
@@ -101,11 +101,11 @@ class Site:
             If no stain of the site can be read.
         """
         if not self.stains:
-            raise PlateError(f"site {self.id}: {self.problem or 'no stain of it is known'}")
+            raise PlateError(f"site {self.id}: {self.problem or 'none of its stains is known'}")
         return self._planes(self.stains[0])[0].header()[0]
 
     def read(self, stains: Sequence[Stain | str] = STAINS) -> NDArray[Any]:
-        """Read pixels now.
+        """Read the pixels of some stains.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Which channel of the files shows which stain, and how that is known."""
+"""Map the channels of the files to stains, and say how each is known."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class StainMapping:
             raise StainError(
                 f"plate {plate}: no channel is known to show {named}, and the files do not say which stain "
                 f"{_listed(list(self.unmapped))} {'shows' if len(self.unmapped) == 1 else 'show'}. "
-                f"Say it with channels={{'{missing[0]}': '{self.unmapped[0]}', …}} "
+                f"Pass channels={{'{missing[0]}': '{self.unmapped[0]}', …}} "
                 f"(on the command line --channel '{first}', once per stain)"
             )
         present = _listed([f"{s} ({c})" for s, c in self.channels.items()]) or "none"
@@ -83,14 +83,14 @@ class StainMapping:
 def map_stains(
     channels: Sequence[Channel], chosen: Mapping[Stain, str] | Mapping[Stain | str, str | int] | None = None
 ) -> tuple[StainMapping, tuple[Problem, ...]]:
-    """Give channels their stains by name and wavelength, never by position.
+    """Map channels to stains by name and wavelength, never by position.
 
     Parameters
     ----------
     channels : sequence of Channel
         The channels of a plate.
     chosen : mapping, optional
-        The user's word, stain to channel name or number; it overrides what the files say.
+        Stain to channel name or number, as the user chose; it overrides what the files say.
 
     Returns
     -------
@@ -114,16 +114,16 @@ def map_stains(
     problems = tuple(
         Problem(
             ", ".join(c.name for c, _ in found),
-            f"these channels all look like {stain}; say which one it is with "
+            f"these channels all look like {stain}; choose one with "
             f"channels={{'{stain}': '{found[0][0].name}'}}",
         )
         for stain, found in claims.items()
         if len(found) > 1
     )
-    told = chosen_channels(channels, chosen or {})
-    taken = {channel.name for channel in told.values()}
+    given = chosen_channels(channels, chosen or {})
+    taken = {channel.name for channel in given.values()}
     mapped = {s: (c, why) for s, (c, why) in mapped.items() if c.name not in taken}
-    mapped |= {s: (c, "given by the user") for s, c in told.items()}
+    mapped |= {s: (c, "given by the user") for s, c in given.items()}
     ignored = {name: why for name, why in ignored.items() if name not in taken}
     used = {c.name for c, _ in mapped.values()} | set(ignored)
     ordered = [s for s in STAINS if s in mapped]
@@ -135,7 +135,7 @@ def map_stains(
         missing=tuple(s for s in STAINS if s not in mapped),
         available=tuple(c.name for c in channels),
     )
-    return mapping, tuple(p for p, s in zip(problems, _contested(claims), strict=True) if s not in told)
+    return mapping, tuple(p for p, s in zip(problems, _contested(claims), strict=True) if s not in given)
 
 
 def _contested(claims: Mapping[Stain, list[tuple[Channel, str]]]) -> list[Stain]:
@@ -145,7 +145,7 @@ def _contested(claims: Mapping[Stain, list[tuple[Channel, str]]]) -> list[Stain]
 def _unstained(channel: Channel) -> str:
     for text in (channel.name, *channel.aliases):
         if is_unstained(text):
-            return f"{channel.source} {text!r} speaks of brightfield or phase contrast"
+            return f"{channel.source} {text!r} is brightfield or phase contrast"
     return channel.unstained
 
 
@@ -159,7 +159,7 @@ def _recognised(channel: Channel) -> tuple[Stain, str] | None:
                 if low <= channel.excitation <= high and red_low <= channel.emission <= red_high:
                     return stain, (
                         f"excitation {channel.excitation:g} nm and emission {channel.emission:g} nm "
-                        f"of channel {channel.name!r}, whose name says nothing"
+                        f"of channel {channel.name!r}, whose name is no stain's"
                     )
     return None
 
@@ -174,14 +174,14 @@ def chosen_channels(
     StainError
         If a stain or a channel does not exist, or one channel is given for two stains.
     """
-    told: dict[Stain, Channel] = {}
+    given: dict[Stain, Channel] = {}
     for key, value in chosen.items():
         stain = _stain(key)
         channel = find_channel(channels, value)
-        if channel in told.values():
+        if channel in given.values():
             raise StainError(f"channel {channel.name!r} was given for two stains: each stain needs its own")
-        told[stain] = channel
-    return told
+        given[stain] = channel
+    return given
 
 
 def _stain(key: Stain | str) -> Stain:
@@ -194,7 +194,7 @@ def _stain(key: Stain | str) -> Stain:
 
 
 def find_channel(channels: Sequence[Channel], value: str | int) -> Channel:
-    """Return the channel a user means by a name (in any case) or a number.
+    """Find the channel a user means by a name (in any case) or a number.
 
     Raises
     ------

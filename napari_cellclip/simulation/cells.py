@@ -1,4 +1,4 @@
-"""Cells of a field: where they lie, their outlines and nuclei, on a grid of pixels."""
+"""Place cells in a field and draw their outlines and nuclei on a grid of pixels."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Cell:
 
 
 def place(shape_um: tuple[float, float], density: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Centres of cells [n, 2] in micrometres, kept apart; `density` in cells per square millimetre."""
+    """Draw centres of cells [n, 2] in micrometres, apart from each other; `density` in cells/mm²."""
     height, width = shape_um[0] + 2 * MARGIN, shape_um[1] + 2 * MARGIN
     wanted = rng.poisson(density * height * width * 1e-6)
     centres: list[NDArray[np.float64]] = []
@@ -93,7 +93,7 @@ def draw_cell(
     pixel_size: float,
     shape: tuple[int, int],
 ) -> Cell | None:
-    """Lay out one cell; ``None`` where its window misses the field.
+    """Draw one cell; ``None`` where its window misses the field.
 
     The number of random draws does not depend on the phenotype, so the same seed gives the same cell but for
     what the phenotype changes.
@@ -129,45 +129,12 @@ def draw_cell(
     y, x = y.astype(np.float32), x.astype(np.float32)
     level = _ellipse(y, x, angle, RADIUS * size, stretch, wobble * 0.07)
 
-    along = np.array([np.sin(angle), np.cos(angle)])
     is_condensed = bool(condensed < p.condensed)
     radius = NUCLEUS_RADIUS * nucleus_size * (0.72 if is_condensed else 1.0)
-    ny, nx = y - offset[0], x - offset[1]
-    if two_nuclei < p.binucleate:
-        shift = 0.85 * radius * along
-        nucleus = np.minimum(
-            _ellipse(ny - shift[0], nx - shift[1], angle, radius * 0.85, 1.1, nucleus_wobble * 0.03),
-            _ellipse(ny + shift[0], nx + shift[1], angle, radius * 0.85, 1.15, -nucleus_wobble * 0.03),
-        )
-    else:
-        nucleus = _ellipse(ny, nx, angle, radius, nucleus_stretch, nucleus_wobble * 0.03)
-    if p.lobes > 0:
-        pieces = []
-        for turn, far, big in lobe_draws:
-            direction, distance = 2 * np.pi * turn, radius * (0.35 + 0.55 * far) * p.lobes
-            pieces.append(
-                _ellipse(
-                    ny - distance * np.sin(direction),
-                    nx - distance * np.cos(direction),
-                    direction,
-                    radius * (0.9 - (0.45 - 0.2 * big) * p.lobes),
-                    1.1,
-                    nucleus_wobble * 0.03,
-                )
-            )
-        nucleus = np.minimum.reduce(pieces)
-    for turn, far, big, present in micro:
-        if present < p.micronuclei / len(micro):
-            direction, distance = 2 * np.pi * turn, radius * (1.15 + 0.5 * far)
-            small = _ellipse(
-                ny - distance * np.sin(direction),
-                nx - distance * np.cos(direction),
-                0.0,
-                1.2 + 1.1 * big,
-                1.0,
-                np.zeros((2, 1)),
-            )
-            nucleus = np.minimum(nucleus, small)
+    shape_draws = _NucleusDraws(
+        two_nuclei < p.binucleate, nucleus_stretch, nucleus_wobble * 0.03, lobe_draws, micro
+    )
+    nucleus = _nucleus(y - offset[0], x - offset[1], angle, radius, p, shape_draws)
     # A cell always holds its nucleus.
     level = np.minimum(level, 0.75 * nucleus)
     return Cell(
@@ -187,8 +154,46 @@ def draw_cell(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _NucleusDraws:
+    """Random numbers of a nucleus, drawn before its phenotype is looked at."""
+
+    two: bool
+    stretch: float
+    wobble: NDArray[np.float64]
+    lobes: NDArray[np.float64]
+    micronuclei: NDArray[np.float64]
+
+
+def _nucleus(y: Grid, x: Grid, angle: float, radius: float, p: Phenotype, draws: _NucleusDraws) -> Grid:
+    """Draw one nucleus or two, its lobes and micronuclei, as a level that is 1 at the outline."""
+    if draws.two:
+        shift = 0.85 * radius * np.array([np.sin(angle), np.cos(angle)])
+        nucleus = np.minimum(
+            _ellipse(y - shift[0], x - shift[1], angle, radius * 0.85, 1.1, draws.wobble),
+            _ellipse(y + shift[0], x + shift[1], angle, radius * 0.85, 1.15, -draws.wobble),
+        )
+    else:
+        nucleus = _ellipse(y, x, angle, radius, draws.stretch, draws.wobble)
+    if p.lobes > 0:
+        pieces = []
+        for turn, far, big in draws.lobes:
+            direction, distance = 2 * np.pi * turn, radius * (0.35 + 0.55 * far) * p.lobes
+            size = radius * (0.9 - (0.45 - 0.2 * big) * p.lobes)
+            dy, dx = distance * np.sin(direction), distance * np.cos(direction)
+            pieces.append(_ellipse(y - dy, x - dx, direction, size, 1.1, draws.wobble))
+        nucleus = np.minimum.reduce(pieces)
+    for turn, far, big, present in draws.micronuclei:
+        if present < p.micronuclei / len(draws.micronuclei):
+            direction, distance = 2 * np.pi * turn, radius * (1.15 + 0.5 * far)
+            dy, dx = distance * np.sin(direction), distance * np.cos(direction)
+            small = _ellipse(y - dy, x - dx, 0.0, 1.2 + 1.1 * big, 1.0, np.zeros((2, 1)))
+            nucleus = np.minimum(nucleus, small)
+    return nucleus
+
+
 def own(cells: Sequence[Cell], shape: tuple[int, int]) -> NDArray[np.int32]:
-    """Number (from 1) of the cell that owns each pixel, 0 for background: neighbours meet in borders."""
+    """Label each pixel with the number (from 1) of its cell, 0 for background: neighbours meet in borders."""
     best = np.ones(shape, np.float32)
     owner = np.zeros(shape, np.int32)
     for number, cell in enumerate(cells, 1):
@@ -202,7 +207,7 @@ def own(cells: Sequence[Cell], shape: tuple[int, int]) -> NDArray[np.int32]:
 def _ellipse(
     y: Grid, x: Grid, angle: float, radius: float, stretch: float, wobble: NDArray[np.float64]
 ) -> Grid:
-    """0 at the centre, 1 on a wavy ellipse of that mean radius."""
+    """Compute a level that is 0 at the centre and 1 on a wavy ellipse of that mean radius."""
     along = x * np.cos(angle) + y * np.sin(angle)
     across = -x * np.sin(angle) + y * np.cos(angle)
     u, v = along / (radius * stretch**0.5), across * stretch**0.5 / radius

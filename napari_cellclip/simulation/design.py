@@ -1,4 +1,4 @@
-"""Which treatment goes into which well."""
+"""Design of a plate: which treatment goes into which well."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DOSES = (0.3, 3.0, 30.0)
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
-    """What one well gets, and the truth about it.
+    """Treatment of one well, and the truth about it.
 
     Attributes
     ----------
@@ -63,12 +63,12 @@ class Design:
 
 
 def dmso() -> Treatment:
-    """The vehicle control."""
+    """Make the vehicle control."""
     return Treatment(Perturbation(Kind.CONTROL, "DMSO", smiles="CS(C)=O", control=Control.NEGATIVE))
 
 
 def compound_treatment(compound: Compound, mechanism: Mechanism | None, dose: float) -> Treatment:
-    """A compound at a dose in micromolar; without a mechanism it does nothing."""
+    """Make a treatment with a compound at a dose in micromolar; without a mechanism it does nothing."""
     effect = Pharmacology.of(compound.name).effect(dose) if mechanism else 0.0
     perturbation = Perturbation(
         Kind.COMPOUND,
@@ -82,7 +82,7 @@ def compound_treatment(compound: Compound, mechanism: Mechanism | None, dose: fl
 
 
 def knockout_treatment(gene: str, mechanism: Mechanism) -> Treatment:
-    """A CRISPR knockout of a gene that gives this mechanism's phenotype."""
+    """Make a CRISPR knockout of a gene that gives this mechanism's phenotype."""
     perturbation = Perturbation(Kind.CRISPR, gene, genes=(gene,), mechanism=mechanism.name)
     return Treatment(perturbation, mechanism.key, Pharmacology.of(f"{gene} knockout").effect(None))
 
@@ -94,7 +94,7 @@ def default_design(
     compounds: Iterable[str] | None = None,
     doses: Sequence[float] = DOSES,
 ) -> Design:
-    """A screening plate: all mechanisms in turn, doses, knockouts, inert compounds, DMSO, randomised by seed.
+    """Design a screening plate: mechanisms, doses, knockouts, inert compounds, DMSO, randomised by seed.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def dose_response_design(
     inert: int = 4,
     doses: Sequence[float] = DOSES,
 ) -> Design:
-    """A 96-well plate of few compounds, each at every dose in replicate wells, as a confirmation screen has.
+    """Design a 96-well confirmation plate: few compounds, each at every dose in replicate wells.
 
     Parameters
     ----------
@@ -204,6 +204,6 @@ def dose_response_design(
 
 
 def _in_turn(rng: np.random.Generator, kinds: int, count: int) -> list[int]:
-    """`count` draws of `kinds` things, in rounds of random order, so evenly."""
+    """Draw `count` of `kinds` things evenly: in rounds of random order."""
     rounds = -(-count // kinds) if count > 0 else 0
     return [int(i) for _ in range(rounds) for i in rng.permutation(kinds)][: max(count, 0)]

@@ -1,4 +1,4 @@
-"""What is not biology: staining, optics, camera, dirt."""
+"""Technical variation of simulated images: staining, optics, camera, dirt."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BACKGROUND = {Stain.DNA: 260.0, Stain.ER: 430.0, Stain.RNA: 380.0, Stain.AGP: 5
 
 @dataclass(frozen=True, slots=True)
 class Nuisance:
-    """How strongly a plate suffers from what is not biology; all spreads are of natural logarithms.
+    """Strength of technical variation on a plate; all spreads are of natural logarithms.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Nuisance:
 
     @classmethod
     def severe(cls) -> Nuisance:
-        """A bad day, outside the range of the training plates."""
+        """Make strong technical variation, outside the range of the training plates."""
         return cls(
             plate_gain=0.45,
             well_gain=0.3,
@@ -84,7 +84,7 @@ class Nuisance:
 
     @classmethod
     def none(cls) -> Nuisance:
-        """A perfect microscope and perfect hands, for looking at phenotypes alone."""
+        """Make no technical variation, for looking at phenotypes alone."""
         return cls(
             plate_gain=0.0,
             well_gain=0.0,
@@ -110,7 +110,7 @@ class Staining:
 
     @classmethod
     def usual(cls) -> Staining:
-        """Nothing brighter or dimmer than usual."""
+        """Make staining of the usual brightness."""
         return cls(np.ones(len(STAINS)), np.ones(len(STAINS)))
 
 

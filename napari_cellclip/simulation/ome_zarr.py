@@ -1,4 +1,4 @@
-"""Writing a plate as OME-Zarr (HCS, version 0.5)."""
+"""Write a plate as OME-Zarr (HCS, version 0.5)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from napari_cellclip.vocabulary import STAINS, parse_well, row_letters
@@ -17,6 +16,8 @@ VERSION = "0.5"
 
 def write_site(folder: Path, well: str, site: int, pixels: NDArray[np.uint16], pixel_size: float) -> None:
     """Write one field, full resolution and one half of it: ``folder/B/3/0``."""
+    import zarr  # takes a second, and most plates are written as TIFF
+
     row, column = parse_well(well)
     group = zarr.open_group(
         str(folder / row_letters(row) / str(column + 1) / str(site - 1)), mode="w", zarr_format=3
@@ -49,6 +50,8 @@ def write_site(folder: Path, well: str, site: int, pixels: NDArray[np.uint16], p
 
 def write_index(folder: Path, name: str, shape: tuple[int, int], wells: Iterable[str], sites: int) -> None:
     """Write the plate's and the wells' metadata."""
+    import zarr  # as above
+
     places = [parse_well(well) for well in wells]
     plate = zarr.open_group(str(folder), mode="a", zarr_format=3)
     plate.attrs["ome"] = {

@@ -1,4 +1,4 @@
-"""How strongly a compound or a knockout acts: dose response, and effects beside the main one."""
+"""Pharmacology of simulated compounds and knockouts: dose response, and effects beside the main one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OFF_TARGET = (
 
 @dataclass(frozen=True, slots=True)
 class Pharmacology:
-    """How one compound or guide acts: drawn from its name, so it is the same on every plate.
+    """Pharmacology of one compound or guide: drawn from its name, so it is the same on every plate.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Pharmacology:
 
     @classmethod
     def of(cls, name: str) -> Pharmacology:
-        """The pharmacology of a compound or gene of that name."""
+        """Draw the pharmacology of a compound or gene from its name."""
         rng = np.random.default_rng(zlib.crc32(name.casefold().encode()))
         ec50 = float(np.exp(rng.uniform(np.log(0.05), np.log(1.5))))
         hill, efficacy = float(rng.uniform(1.0, 2.2)), float(rng.uniform(0.78, 1.0))
@@ -52,7 +52,7 @@ class Pharmacology:
         )
 
     def effect(self, dose: float | None) -> float:
-        """Effect 0..1 at a dose in micromolar; ``None`` (a knockout) gives the efficacy."""
+        """Compute the effect 0..1 at a dose in micromolar; ``None`` (a knockout) gives the efficacy."""
         if dose is None:
             return self.efficacy
         if dose <= 0:
@@ -61,5 +61,5 @@ class Pharmacology:
 
 
 def responding_share(effect: float) -> float:
-    """Share of cells that respond at an effect: never all of them."""
+    """Compute the share of cells that respond at an effect: never all of them."""
     return 0.94 * min(max(effect, 0.0), 1.0) ** 0.6

@@ -1,4 +1,4 @@
-"""Writing a plate as an Opera Phenix exports it: one TIFF per site and channel, and Index.idx.xml."""
+"""Write a plate as an Opera Phenix exports it: one TIFF per site and channel, and Index.idx.xml."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NAMESPACE = "http://www.perkinelmer.com/PEHH/HarmonyV5"
 
 
 def image_name(well: str, site: int, stain: Stain) -> str:
-    """File name of one image."""
+    """Make the file name of one image."""
     row, column = parse_well(well)
     return f"r{row + 1:02d}c{column + 1:02d}f{site:02d}p01-ch{CHANNELS[stain][0]}sk1fk1fl1.tiff"
 
@@ -47,7 +47,7 @@ def write_index(
     size: tuple[int, int],
     pixel_size: float,
 ) -> None:
-    """Write ``Images/Index.idx.xml``: what a reader needs to know of the plate.
+    """Write ``Images/Index.idx.xml``: plate, channels and positions for a reader.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What cells look like, in parameters a cell biologist can read, and how each mechanism changes them."""
+"""Phenotypes of cells, in parameters a cell biologist can read, and the changes that each mechanism makes."""
 
 from __future__ import annotations
 
@@ -265,7 +265,7 @@ _TOUCHES: dict[str, Stain] = {
 
 
 def developed(mechanism: str, amount: float = 1.0, off_target: dict[str, float] | None = None) -> Phenotype:
-    """Phenotype of a mechanism at some strength.
+    """Compute the phenotype of a mechanism at some strength.
 
     Parameters
     ----------
@@ -299,7 +299,7 @@ def developed(mechanism: str, amount: float = 1.0, off_target: dict[str, float] 
 
 
 def stains_changed(mechanism: str) -> tuple[Stain, ...]:
-    """Stains whose look a mechanism changes in this simulator; changes of shape show in all of them."""
+    """List the stains a mechanism changes in this simulator; changes of shape show in all of them."""
     names = set(_FULL[mechanism]) & {field.name for field in fields(Phenotype)}
     if names - set(_TOUCHES):
         return tuple(Stain)

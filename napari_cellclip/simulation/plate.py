@@ -1,4 +1,4 @@
-"""Simulating a whole plate and writing it in the layout of a real instrument."""
+"""Simulate a whole plate and write it in the layout of a real instrument."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
-    """How far a simulation is.
+    """Progress of a simulation.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ def iter_simulate(
     name: str | None = None,
     workers: int | None = None,
 ) -> Iterator[Simulated]:
-    """Simulate a plate with known answers and write it as a real instrument would.
+    """Simulate a plate of known truth and write it as a real instrument would.
 
     Parameters
     ----------

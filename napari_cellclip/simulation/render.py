@@ -1,4 +1,4 @@
-"""One simulated field: cells, their dyes, the camera."""
+"""Render one simulated field: cells, their dyes, the camera."""
 
 from __future__ import annotations
 

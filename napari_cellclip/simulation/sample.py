@@ -1,4 +1,4 @@
-"""The 96-well sample plate: made when first asked for, then kept."""
+"""Make the simulated 96-well sample plate on first use, and find it again later."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ RECIPE = 2
 
 
 def sample_plate(cache: Path | None = None, progress: Callable[[Simulated], object] | None = None) -> Path:
-    """Folder of the simulated 96-well sample plate with 2 sites a well.
+    """Make or find the simulated 96-well sample plate with 2 sites a well.
 
     Parameters
     ----------
     cache : Path, optional
-        Folder to keep it in; `cache_folder` by default.
+        Folder to store it in; `cache_folder` by default.
     progress : callable, optional
         Called after every well while the plate is made.
 

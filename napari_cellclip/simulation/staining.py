@@ -1,4 +1,4 @@
-"""How much of each dye every point of a cell holds; arbitrary units, an untreated cell is about 1."""
+"""Compute the density of each dye in a cell; arbitrary units, an untreated cell is about 1."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Grid = NDArray[np.floating]
 
 
 def stain_cell(cell: Cell, mask: Grid, pixel_size: float) -> NDArray[np.float32]:
-    """Dye of one cell, float32 [5, h, w] of its window in the order of ``STAINS``.
+    """Compute the dyes of one cell, float32 [5, h, w] of its window in the order of ``STAINS``.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def stain_cell(cell: Cell, mask: Grid, pixel_size: float) -> NDArray[np.float32]
 
 
 class _Parts:
-    """What every stain needs of a cell."""
+    """Geometry and textures of a cell that every stain draws from."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class _Parts:
         distance: tuple[float, float] = (1.0, 10.0),
         direction: tuple[float, float] | None = None,
     ) -> Grid:
-        """Gaussian spots at random places; always the same number of draws."""
+        """Draw Gaussian spots at random places; always the same number of draws."""
         draws = rng.random((most, 4))
         total = np.zeros(self.shape, np.float32)
         number = min(most, int(np.floor(count + rng.random())))

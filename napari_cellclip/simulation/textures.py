@@ -1,4 +1,4 @@
-"""Tileable random textures, made once per pixel size and sampled at random places."""
+"""Make tileable random textures, once per pixel size, and sample them at random places."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ ORIENTATIONS = 12
 
 @lru_cache(maxsize=64)
 def grain(scale: float, number: int = 0) -> NDArray[np.float32]:
-    """Isotropic noise of unit spread whose features are about `scale` pixels, float32 [512, 512]."""
+    """Make isotropic noise of unit spread whose features are about `scale` pixels, float32 [512, 512]."""
     return _noise(np.full(2, scale), 0.0, number)
 
 
 @lru_cache(maxsize=64)
 def strands(scale: float, length: float, orientation: int, number: int = 0) -> NDArray[np.float32]:
-    """Noise drawn out along one of 12 orientations: `scale` pixels across, `length` along."""
+    """Make noise drawn out along one of 12 orientations: `scale` pixels across, `length` along."""
     return _noise(np.array([scale, length]), np.pi * orientation / ORIENTATIONS, number)
 
 
 @lru_cache(maxsize=16)
 def network(scale: float, number: int = 0) -> NDArray[np.float32]:
-    """A mesh of thin bright lines, 0..1: the zero crossings of noise of that scale in pixels."""
+    """Make a mesh of thin bright lines, 0..1: the zero crossings of noise of that scale in pixels."""
     lines = np.exp(-((grain(scale, 100 + number) / 0.22) ** 2))
     other = np.exp(-((grain(scale * 0.8, 200 + number) / 0.2) ** 2))
     return np.maximum(lines, 0.8 * other).astype(np.float32)
@@ -34,7 +34,7 @@ def network(scale: float, number: int = 0) -> NDArray[np.float32]:
 def patch(
     texture: NDArray[np.float32], shape: tuple[int, int], rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """A window of a texture at a random place, wrapping round its edges."""
+    """Cut a window of a texture at a random place, wrapping round its edges."""
     top, left = (int(i) for i in rng.integers(SIDE, size=2))
     height, width = shape
     if top + height <= SIDE and left + width <= SIDE:

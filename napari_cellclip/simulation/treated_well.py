@@ -1,4 +1,4 @@
-"""One well of a simulated plate: its treatment, its fields, its files."""
+"""Simulate one well of a plate: its treatment, its fields, its files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from napari_cellclip.vocabulary import STAINS, Kind, parse_well
 
 @dataclass(frozen=True)
 class TreatedWell:
-    """Everything a worker process needs for one well."""
+    """Input of a worker process for one well."""
 
     folder: Path
     layout: str
@@ -38,7 +38,7 @@ class TreatedWell:
 
 
 def look_of(treatment: Treatment, amount: float) -> Phenotype:
-    """Phenotype of a cell that answers a treatment with this strength (1 at full effect)."""
+    """Compute the phenotype of a cell that responds to a treatment with this strength (1 at full effect)."""
     p = treatment.perturbation
     acts = Pharmacology.of(f"{p.name} knockout" if p.kind is Kind.CRISPR else p.name)
     return developed(treatment.mechanism, amount, acts.off_target)

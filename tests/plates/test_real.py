@@ -13,10 +13,10 @@ from napari_cellclip.vocabulary import STAINS, Control, Kind, Stain, StainError
 pytestmark = pytest.mark.real_data
 
 
-@pytest.mark.parametrize("where", ["Version1", "Version1/images", "Version1/load_data_version1.csv"])
-def test_phenix_with_index_has_all_five(real_data, where):
+@pytest.mark.parametrize("part", ["Version1", "Version1/images", "Version1/load_data_version1.csv"])
+def test_phenix_with_index_has_all_five(real_data, part):
     root = real_data / "img_pe2loaddata_phenix"
-    plate = open_plate(root / where)
+    plate = open_plate(root / part)
     plate.require_stains()
     assert plate.name == "BR00121482"
     assert plate.pixel_size == pytest.approx(0.598, abs=1e-3)
@@ -31,9 +31,9 @@ def test_phenix_with_index_has_all_five(real_data, where):
         np.testing.assert_array_equal(plane, tifffile.imread(file))
 
 
-@pytest.mark.parametrize("where", ["Version5", "Version5/load_data_version5.csv"])
-def test_phenix_without_hoechst_opens_and_is_refused_where_dna_is_needed(real_data, where):
-    plate = open_plate(real_data / "img_pe2loaddata_phenix" / where)
+@pytest.mark.parametrize("part", ["Version5", "Version5/load_data_version5.csv"])
+def test_phenix_without_hoechst_opens_and_is_refused_where_dna_is_needed(real_data, part):
+    plate = open_plate(real_data / "img_pe2loaddata_phenix" / part)
     assert plate.stains.missing == (Stain.DNA,)
     assert len(plate.stains.ignored) == 2
     with pytest.raises(StainError, match="without DNA"):

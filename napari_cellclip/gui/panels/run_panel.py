@@ -219,7 +219,7 @@ class RunPanel(QWidget):
         """List what could not be read or encoded, each with its reason."""
         rows: list[tuple[str, str]] = []
         if self.session.plate is not None:
-            rows += [(p.where, p.what) for p in self.session.plate.problems]
+            rows += [(p.subject, p.what) for p in self.session.plate.problems]
         if self.session.screen is not None:
             failed = self.session.screen.failures
             rows += list(zip(failed["Metadata_Site_id"], failed["Metadata_Failure"], strict=True))

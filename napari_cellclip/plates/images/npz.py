@@ -82,7 +82,7 @@ class NpzPlane:
 
 
 def npz_header(path: Path, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and dtype of an array in an archive, from its header alone.
+    """Read shape and dtype of an array in an archive, from its header alone.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def npz_header(path: Path, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 
 def npz_keys(path: Path) -> tuple[str, ...]:
-    """Names of the arrays in an archive; empty if it is none."""
+    """List the names of the arrays in an archive; none if it is no archive."""
     try:
         with zipfile.ZipFile(path) as archive:
             return tuple(name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy"))

@@ -103,7 +103,7 @@ class TiffPlane:
 
 
 def tiff_axes(path: Path) -> TiffAxes:
-    """Axes and channels of a TIFF file.
+    """Read axes and channels of a TIFF file.
 
     Raises
     ------

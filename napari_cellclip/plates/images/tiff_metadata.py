@@ -1,4 +1,4 @@
-"""What a TIFF file says about its axes, channels and pixel size (OME-XML, ImageJ)."""
+"""Read axes, channels and pixel size of a TIFF file from its metadata (OME-XML, ImageJ)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class TiffAxes:
     pixel_size: float | None = None
 
     def pages(self, channel: int) -> list[int]:
-        """Page (or sample) indices of one channel at the first time point, one per focal plane."""
+        """List the page (or sample) indices of one channel at the first time point, one per focal plane."""
         if self.samples:
             return [channel]
         sizes = {"C": self.channels, "Z": self.depth, "T": self.times}

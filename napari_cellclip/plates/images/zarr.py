@@ -107,7 +107,7 @@ def _metadata_file(path: Path) -> Path:
 
 
 def zarr_shape(path: Path) -> tuple[int, ...]:
-    """Shape of a Zarr array of either version by its metadata, empty if they are missing or damaged."""
+    """Read the shape of a Zarr array from its metadata; empty if they are missing or damaged."""
     try:
         shape = json.loads(_metadata_file(path).read_text(encoding="utf-8")).get("shape")
         return tuple(int(n) for n in shape or ())

@@ -98,7 +98,7 @@ def read(path: Path, options: Options) -> Acquisition:
 
 
 class ImageFinder:
-    """Images under a folder, found again by name when a table gives somebody else's paths."""
+    """Finds images under a folder by name, as a table holds the paths of somebody else's computer."""
 
     def __init__(self, root: Path) -> None:
         files, self.refused = files_under(root)
@@ -107,7 +107,7 @@ class ImageFinder:
             self._by_name[file.name].append(file)
 
     def find(self, name: str, folder: str = "") -> list[Path]:
-        """Files of that name; where there are several, those whose folders agree best with ``folder``.
+        """Find the files of that name; of several, those whose folders agree best with ``folder``.
 
         Only the last part of ``name`` counts, so that no path in a table can lead anywhere.
         """
@@ -127,7 +127,7 @@ def _common_tail(a: list[str], b: list[str]) -> int:
 
 
 def _channel_columns(columns: list[str]) -> dict[str, str]:
-    """File column of each channel, by channel name; ``FileName_`` goes before ``URL_``."""
+    """Find the file column of each channel, by channel name; ``FileName_`` goes before ``URL_``."""
     found: dict[str, str] = {}
     for column in sorted(columns, key=lambda c: "URL_" in c):
         if match := _FILE_COLUMN.fullmatch(column):

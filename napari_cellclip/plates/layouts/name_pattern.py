@@ -1,4 +1,4 @@
-"""How well, site and channel stand in the names of image files."""
+"""Read well, site and channel from the names of image files."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _GUID = re.compile(r"(?<=\d)\{?[0-9A-Fa-f]{8}-?(?:[0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What one file name says; empty or zero where it says nothing."""
+    """Well, site, channel and plane of one file name; empty or zero if it has none."""
 
     well: str = ""
     site: int = 0
@@ -144,15 +144,15 @@ class NamePattern:
 
 
 def stem(name: str) -> str:
-    """Path of an image without ``.tif``, ``.tiff`` or ``.ome.tif``."""
+    """Remove ``.tif``, ``.tiff`` or ``.ome.tif`` from the path of an image."""
     return re.sub(r"(\.ome)?\.tiff?$", "", name, flags=re.IGNORECASE)
 
 
 def guess_pattern(names: list[str]) -> NamePattern:
-    """Guess how a folder's file names are to be read.
+    """Guess the pattern of a folder's file names.
 
     Of the readings that find wells, the one that fits most names and keeps the files apart wins, the earlier
-    in case of a tie. Only if none fits half of them are the names taken to say no wells.
+    in case of a tie. Only if none fits half of them are the names taken to hold no wells.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def guess_pattern(names: list[str]) -> NamePattern:
 
 
 def _fit(pattern: NamePattern, names: list[str]) -> float:
-    """Share of the names a pattern reads without reading two of them alike."""
+    """Compute the share of the names that a pattern reads, two that it reads alike counting once."""
     read = [parsed for name in names if (parsed := pattern.parse(name))]
     return len(set(read)) / max(len(names), 1)
 

@@ -36,10 +36,10 @@ KEYS = {"sample": 2, "images": 0}
 
 @dataclass(frozen=True)
 class _Order:
-    """What the channels of an array are taken for, which the files themselves do not say."""
+    """Stains of the channels of an array, which the files themselves do not name."""
 
     stains: tuple[str, ...]
-    said_by: str
+    source: str
     left_out: str = ""
 
 
@@ -75,7 +75,7 @@ def read(path: Path, options: Options) -> Acquisition:
     path : Path
         Folder with archives at any depth, or one archive.
     options : Options
-        ``name`` chooses a plate where names or folders tell of several.
+        ``name`` chooses a plate if names or folders name several.
 
     Raises
     ------
@@ -174,13 +174,13 @@ def _channels(dataset: Dataset, count: int) -> tuple[list[Channel], str]:
     if count != len(order.stains):
         names = [f"channel {i + 1}" for i in range(count)]
         return [Channel(name, "position in the array", i) for i, name in enumerate(names)], (
-            f"the arrays have {count} channels and do not say which stain each is: say it with channels= (on "
+            f"the arrays have {count} channels and do not name their stains: pass channels= (on "
             "the command line --channel)"
         )
     channels = [
         Channel(
             f"channel {i + 1}",
-            order.said_by,
+            order.source,
             i,
             aliases=() if stain == order.left_out else (stain,),
             unstained="wheat germ agglutinin: phalloidin alone stands for AGP, as in the published code"
@@ -190,8 +190,8 @@ def _channels(dataset: Dataset, count: int) -> tuple[list[Channel], str]:
         for i, stain in enumerate(order.stains)
     ]
     return channels, (
-        f"the arrays do not name their channels: by the {order.said_by} they are taken for "
-        f"{', '.join(order.stains)}; if that is wrong, say it with channels= (on the command line --channel)"
+        f"the arrays do not name their channels: by the {order.source} they are taken for "
+        f"{', '.join(order.stains)}; if that is wrong, pass channels= (on the command line --channel)"
     )
 
 

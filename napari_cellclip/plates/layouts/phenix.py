@@ -95,7 +95,7 @@ def read(folder: Path, options: Options) -> Acquisition:
 
 
 def _strength(folder: Path) -> Strength:
-    """Images without the instrument's index do not say their stains, which a table beside them may do."""
+    """Weigh images without an index less: a table beside them may name the stains, which they do not."""
     return Strength.NAMES if _index_file(folder) is None else Strength.METADATA
 
 
@@ -124,26 +124,26 @@ def _read_index(folder: Path) -> tuple[PhenixIndex | None, Problem | None]:
 
 
 def _channels(files: list[Path], index: PhenixIndex | None) -> dict[int, Channel]:
-    """Channels seen in file names or listed by the index, by their number."""
+    """Collect the channels of file names and index, by their number."""
     seen = {int(m["channel"]) for f in files if (m := FILE_NAME.fullmatch(f.name))}
     described = index.channels if index else {}
     names = [c.name for c in described.values()]
     channels = {}
     for number in sorted(seen | set(described)):
-        code, told = f"ch{number}", described.get(number)
-        if told is None or not told.name:
+        code, entry = f"ch{number}", described.get(number)
+        if entry is None or not entry.name:
             channels[number] = Channel(code, "file name", number)
             continue
         # Two channels of one name can only be told apart by their number.
-        unique = names.count(told.name) == 1
+        unique = names.count(entry.name) == 1
         channels[number] = Channel(
-            name=told.name if unique else f"{code} {told.name}",
+            name=entry.name if unique else f"{code} {entry.name}",
             source="Index.idx.xml channel name",
             number=number,
             aliases=(code,),
-            excitation=told.excitation,
-            emission=told.emission,
-            unstained=told.unstained,
+            excitation=entry.excitation,
+            emission=entry.emission,
+            unstained=entry.unstained,
         )
     return channels
 

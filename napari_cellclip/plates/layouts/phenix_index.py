@@ -1,4 +1,4 @@
-"""``Index.idx.xml``, the index that Harmony writes beside Opera Phenix images (HarmonyV5 and relatives)."""
+"""Read ``Index.idx.xml``, which Harmony writes beside Opera Phenix images (HarmonyV5 and relatives)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class IndexChannel:
 
 @dataclass(slots=True)
 class PhenixIndex:
-    """What the index says about a plate.
+    """Plate, channels and positions as the index describes them.
 
     Attributes
     ----------
@@ -130,7 +130,7 @@ def _head(index: PhenixIndex, element: Any) -> None:
 
 
 def _describe(index: PhenixIndex, image: dict[str, str]) -> None:
-    """Take channel and pixel size from an image, or from a channel's entry in newer indices."""
+    """Add channel and pixel size of an image, or of a channel's entry in newer indices."""
     name = image.get("ChannelName", "")
     number = int(image["ChannelID"])
     if name and (number not in index.channels or index.channels[number].emission is None):

@@ -1,7 +1,7 @@
 """A folder of TIFF images whose file names hold well, site and channel.
 
-Either one file per stain, or one multi-channel TIFF (OME-TIFF, ImageJ) per site. How the names are to be
-read is guessed, said, and can be given instead.
+Either one file per stain, or one multi-channel TIFF (OME-TIFF, ImageJ) per site. The pattern of the names is
+guessed and shown, and can be given instead.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LOOKED_AT = 2000
 
 
 def detect(path: Path, options: Options) -> Match | None:
-    """Find TIFF images at ``path``; whether their names tell wells or stains makes the strength.
+    """Find TIFF images at ``path``; the match is stronger if their names tell wells or stains.
 
     A folder without images among its first entries is a weak match, as there may be some further down.
     """
@@ -93,7 +93,7 @@ def read(path: Path, options: Options) -> Acquisition:
     require_fields(fields, path)
     if not known:
         problems.append(
-            Problem("wells", "the file names say no wells: each field is given a well of its own")
+            Problem("wells", "the file names name no wells: each field is given a well of its own")
         )
     return Acquisition(
         name=clean_name(options.name) if options.name else plate_name(path),
@@ -131,7 +131,7 @@ def _remarks(
 
 
 def _first_readable(paths: list[Path]) -> tuple[Path, TiffAxes]:
-    """The first of a few files that is not damaged, so that one bad file does not close the plate."""
+    """Find the first of a few files that is not damaged, so that one bad file does not close the plate."""
     errors = []
     for path in paths[:MAX_TRIES]:
         try:
@@ -142,7 +142,7 @@ def _first_readable(paths: list[Path]) -> tuple[Path, TiffAxes]:
 
 
 def _channels_inside(paths: list[Path]) -> tuple[list[Channel], TiffAxes]:
-    """Channels of multi-channel TIFFs by their own metadata."""
+    """Read the channels of multi-channel TIFFs from their metadata."""
     path, axes = _first_readable(paths)
     if axes.rgb:
         raise PlateError(
@@ -151,16 +151,19 @@ def _channels_inside(paths: list[Path]) -> tuple[list[Channel], TiffAxes]:
     described: list[TiffChannel | None] = [*axes.names] or [None] * axes.channels
     names = [d.name.strip() if d else "" for d in described]
     channels = []
-    for number, (told, name) in enumerate(zip(described, names, strict=True)):
+    for number, (metadata, name) in enumerate(zip(described, names, strict=True)):
         unique = bool(name) and names.count(name) == 1
         channel = Channel(
             name=name if unique else f"channel {number}" + f" {name}" * bool(name),
             source="TIFF metadata channel name" if name else "page of the TIFF",
             number=number,
         )
-        if told:
+        if metadata:
             channel = replace(
-                channel, excitation=told.excitation, emission=told.emission, unstained=told.unstained
+                channel,
+                excitation=metadata.excitation,
+                emission=metadata.emission,
+                unstained=metadata.unstained,
             )
         channels.append(channel)
     return channels, axes

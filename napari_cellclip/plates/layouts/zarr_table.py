@@ -52,7 +52,7 @@ def read(folder: Path, options: Options) -> Acquisition:
     array = arrays[0]
     shape = zarr_shape(array)
     if len(shape) != 4:
-        raise PlateError(f"{array} is no array of (site, channel, y, x): its metadata say shape {shape}")
+        raise PlateError(f"{array} is no array of (site, channel, y, x): its metadata give the shape {shape}")
     channels, problems = _channels(folder / "channels.csv", shape[1])
     sites, name, found = _sites(folder, options.name)
     fields, left_out = _fields(sites, array, channels, shape[0])
@@ -160,9 +160,7 @@ def _fields(
             well, known = f"field{index + 1}", False
             row, column = places[well]
             problems.append(
-                Problem(
-                    well, "the table does not say which well this field is from; it has a well of its own"
-                )
+                Problem(well, "the table names no well for this field; it is given a well of its own")
             )
         site = int(number) if number.isdecimal() else number.replace("/", "_") or 1
         planes = {c.name: (ZarrPlane(array, (index, i), f"site {index}"),) for i, c in enumerate(channels)}

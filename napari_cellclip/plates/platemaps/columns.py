@@ -1,4 +1,4 @@
-"""The many names that plate maps give their columns, and how a row of them becomes a perturbation."""
+"""Find the columns of a plate map by the many names they have, and make perturbations of its rows."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def is_blank(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Columns:
-    """Which column of a table holds what; ``None`` where there is none."""
+    """Names of a table's columns by what they hold; ``None`` where there is none."""
 
     well: str | None = None
     row: str | None = None
@@ -150,7 +150,7 @@ class Columns:
         return self.well is not None or (self.row is not None and self.column is not None)
 
     def first_number(self, records: list[dict[str, str]]) -> int:
-        """Number of the first row or column: 0 where a table counts from 0, else 1."""
+        """Find the number of the first row or column: 0 where a table counts from 0, else 1."""
         if self.well is not None or self.row is None or self.column is None:
             return 1
         cells = [record[c] for record in records for c in (self.row, self.column)]
@@ -203,7 +203,7 @@ class Columns:
         )
 
     def effect_of(self, record: dict[str, str]) -> float | None:
-        """Simulated effect of a row (0 to 1), ``None`` where the table gives none."""
+        """Read the simulated effect of a row (0 to 1), ``None`` if the table has none."""
         text = self._cell(record, self.effect)
         try:
             return float(text) if text else None
@@ -238,7 +238,7 @@ class Columns:
         return Kind.COMPOUND if compound and name else Kind.UNKNOWN
 
     def _dose(self, record: dict[str, str]) -> float | None:
-        """Dose in micromolar, by the unit in the column's name, in a unit column, or in the cell."""
+        """Read the dose in micromolar, by the unit in the column's name, in a unit column, or in the cell."""
         text = self._cell(record, self.dose)
         if not text or self.dose is None:
             return None

@@ -1,4 +1,4 @@
-"""What was done to each well, read from plate maps in the shapes people have."""
+"""A plate map: the perturbation of each well, read from tables as people have them."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class PlateMap:
         return cls(wells, effects, tuple(problems))
 
     def get(self, well: str) -> Perturbation:
-        """Perturbation of a well; an unknown one where the map does not list it."""
+        """Look up the perturbation of a well; an unknown one where the map does not list it."""
         try:
             return self.wells.get(normalise_well(well), Perturbation())
         except CellClipError:
@@ -129,7 +129,7 @@ class PlateMap:
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row per well with ``Metadata_`` columns, as pycytominer has them."""
+        """Table of one row per well with ``Metadata_`` columns, as pycytominer has them."""
         rows = [
             {
                 "Metadata_Well": well,
@@ -263,19 +263,19 @@ def _rows(
     records = [{str(k): str(v) for k, v in record.items()} for record in table.to_dict("records")]
     first = columns.first_number(records)
     for line, record in zip(table.index, records, strict=True):
-        where = f"{name} line {int(line) + 2}"
+        subject = f"{name} line {int(line) + 2}"
         try:
             well = _well(record, columns, first)
             if well is None:
                 continue
             perturbation = columns.perturbation(record)
         except CellClipError as error:
-            problems.append(Problem(where, f"{error}; this row is left out"))
+            problems.append(Problem(subject, f"{error}; this row is left out"))
             continue
         if well in wells and wells[well] != perturbation:
-            kept = wells[well].treatment
-            what = f"well {well} is listed again with another treatment; the first one ({kept}) is kept"
-            problems.append(Problem(where, what))
+            first_one = wells[well].treatment
+            what = f"well {well} is listed again with another treatment; the first one ({first_one}) is used"
+            problems.append(Problem(subject, what))
             continue
         wells[well] = perturbation
         if (effect := columns.effect_of(record)) is not None:

@@ -65,7 +65,7 @@ def read_columns(path: Path) -> list[str]:
 
 
 def unpacked(path: Path) -> bytes:
-    """Bytes of a file, gunzipped where it is gzipped.
+    """Read the bytes of a file, gunzipped if it is gzipped.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def _text(path: Path, content: bytes) -> pd.DataFrame:
 
 
 def _even(lines: Iterable[list[str]], path: Path) -> pd.DataFrame:
-    """Table of lines as wide as the first: spreadsheets leave out trailing empty cells, or add some."""
+    """Make a table as wide as its first line: spreadsheets leave out trailing empty cells, or add some."""
     rows = [row for row in lines if any(cell.strip() for cell in row)]
     if not rows:
         raise PlateMapError(f"{path.name} is empty: export the table again (plate maps on the first sheet)")
@@ -156,5 +156,5 @@ def _excel(path: Path, content: bytes) -> pd.DataFrame:
 
 
 def _cell(value: object) -> str:
-    """Text of an Excel cell: whole numbers without the decimals Excel keeps them with."""
+    """Make text of an Excel cell: whole numbers without the decimals Excel stores them with."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -142,7 +142,7 @@ def test_rows_with_a_bad_well_are_left_out_and_told(tmp_path):
     write_images(tmp_path / "p", ROWS)
     plate = open_plate(write_table(tmp_path / "p", rows))
     assert len(plate.sites) == 3
-    assert any("line 5" in p.where for p in plate.problems)
+    assert any("line 5" in p.subject for p in plate.problems)
 
 
 def test_fields_without_wells_get_wells_of_their_own_and_say_so(tmp_path):

@@ -45,9 +45,9 @@ def test_positions_are_micrometres_from_the_well_centre(phenix):
     assert open_plate(phenix()).sites[1].position == pytest.approx((-200.0, 200.0))
 
 
-@pytest.mark.parametrize("where", ["", "Images", "Images/Index.idx.xml"])
-def test_folder_images_folder_and_index_all_open_the_same_plate(phenix, where):
-    assert len(open_plate(phenix() / where).sites) == 4
+@pytest.mark.parametrize("part", ["", "Images", "Images/Index.idx.xml"])
+def test_folder_images_folder_and_index_all_open_the_same_plate(phenix, part):
+    assert len(open_plate(phenix() / part).sites) == 4
 
 
 def test_without_an_index_the_plate_is_unmapped_until_told(phenix):
@@ -111,7 +111,7 @@ def test_a_missing_file_is_the_problem_of_one_site_only(phenix):
     assert "Mito" in bad.problem
     assert Stain.MITO not in bad.stains
     assert [s.problem for s in plate.sites if s is not bad] == [None, None, None]
-    assert [p.where for p in plate.problems] == [bad.id]
+    assert [p.subject for p in plate.problems] == [bad.id]
     with pytest.raises(PlateError, match=r"A01/2.*Mito"):
         bad.read()
     assert bad.read(["DNA"]).shape == (1, 6, 8)
@@ -156,7 +156,7 @@ def test_a_row_that_no_plate_has_is_left_out(phenix):
     tifffile.imwrite(folder / "Images" / "r99c01f01p01-ch5sk1fk1fl1.tiff", image(1))
     plate = open_plate(folder)
     assert len(plate.wells) == 2
-    assert any("r99c01" in p.where for p in plate.problems)
+    assert any("r99c01" in p.subject for p in plate.problems)
 
 
 def test_entities_in_an_index_are_refused_and_the_plate_still_opens(phenix):
@@ -179,7 +179,7 @@ def test_a_damaged_index_is_told_and_the_file_names_are_used(phenix, text):
     (folder / "Images" / "Index.idx.xml").write_text(text)
     plate = open_plate(folder)
     assert len(plate.sites) == 4
-    assert any("Index.idx.xml" in p.where for p in plate.problems)
+    assert any("Index.idx.xml" in p.subject for p in plate.problems)
 
 
 def test_newer_indices_name_channels_in_their_maps_only(phenix):

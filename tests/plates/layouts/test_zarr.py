@@ -97,11 +97,11 @@ def test_paths_in_metadata_do_not_lead_out_of_the_plate(ome_zarr, path, tmp_path
         "0.4",
         lambda ome: ome["multiscales"][0]["datasets"][0].update(path="../../../B/3/0/0"),
     )
-    with pytest.raises(PlateError, match="no stain of it is known"):
+    with pytest.raises(PlateError, match="none of its stains is known"):
         open_plate(root).sites[0].shape  # noqa: B018
     problems = open_plate(root).problems
     assert sum("leads out" in p.what for p in problems) == 2
-    assert any("C/4/1" in p.where for p in problems)
+    assert any("C/4/1" in p.subject for p in problems)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
@@ -142,7 +142,7 @@ def test_damaged_and_missing_images_are_told(ome_zarr, version):
     )
     chunk.write_bytes(b"damaged")
     plate = open_plate(root)
-    assert any(p.where == "B/3/0" and "missing or damaged" in p.what for p in plate.problems)
+    assert any(p.subject == "B/3/0" and "missing or damaged" in p.what for p in plate.problems)
     assert "no image of DNA" in plate.site("P1/B03/0").problem
     with pytest.raises(PlateError, match="damaged"):
         plate.site("P1/C04/0").read()

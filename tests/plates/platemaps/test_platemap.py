@@ -194,7 +194,7 @@ def test_a_unit_column_counts(tmp_path):
 def test_a_dose_that_is_no_number_costs_one_row(tmp_path):
     platemap = PlateMap.read(write(tmp_path, "well,treatment,dose\nA1,taxol,high\nA2,taxol,1\n"))
     assert list(platemap) == ["A02"]
-    assert "line 2" in platemap.problems[0].where
+    assert "line 2" in platemap.problems[0].subject
 
 
 def test_jump_map_joined_on_broad_sample(tmp_path):
@@ -309,7 +309,7 @@ def test_conflicting_rows_keep_the_first_and_tell(tmp_path):
     text = "well,treatment\nA1,taxol\nA01,taxol\na1,DMSO\nA2,DMSO\nfoo,taxol\n,\n"
     platemap = PlateMap.read(write(tmp_path, text))
     assert platemap.get("A1").name == "taxol"
-    assert [p.where.split()[-1] for p in platemap.problems] == ["4", "6"]
+    assert [p.subject.split()[-1] for p in platemap.problems] == ["4", "6"]
 
 
 def test_check_names_wells_that_do_not_exist_were_not_imaged_or_are_not_listed(tmp_path, phenix):
