@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_cellclip.training.ablation import ablate, iter_ablate
-    from napari_cellclip.training.config import RunConfig, TrainingConfig, ValidationConfig
+    from napari_cellclip.training.config import RunConfig
+    from napari_cellclip.training.config_sections import TrainingConfig, ValidationConfig
     from napari_cellclip.training.data.bags import Bag, Caption
     from napari_cellclip.training.data.screen_bags import bags_of
     from napari_cellclip.training.data.splits import Split, folds, refuse_leakage, split_wells
-    from napari_cellclip.training.loop.heads import iter_fit
+    from napari_cellclip.training.loop.fit import iter_fit
     from napari_cellclip.training.loop.validation import Retrieval, retrieval, score_bags
     from napari_cellclip.training.runs import iter_train, train
 
@@ -21,13 +22,13 @@ _FILE_OF = {
     "Retrieval": "loop.validation",
     "RunConfig": "config",
     "Split": "data.splits",
-    "TrainingConfig": "config",
-    "ValidationConfig": "config",
+    "TrainingConfig": "config_sections",
+    "ValidationConfig": "config_sections",
     "ablate": "ablation",
     "bags_of": "data.screen_bags",
     "folds": "data.splits",
     "iter_ablate": "ablation",
-    "iter_fit": "loop.heads",
+    "iter_fit": "loop.fit",
     "iter_train": "runs",
     "refuse_leakage": "data.splits",
     "retrieval": "loop.validation",

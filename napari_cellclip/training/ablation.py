@@ -17,13 +17,13 @@ from napari_cellclip.model.network.fingerprint import structure_in
 from napari_cellclip.screen import Progress, Screen
 from napari_cellclip.screen.progress import finished
 from napari_cellclip.screen.storage.files import write_whole
+from napari_cellclip.training.ablation_variants import ENCODER, PAPER, REMOVED, variants_of
 from napari_cellclip.training.config import RunConfig
-from napari_cellclip.training.data.parts import split_of
+from napari_cellclip.training.data.run_split import split_of
 from napari_cellclip.training.data.screen_bags import bags_of
 from napari_cellclip.training.data.splits import Split
 from napari_cellclip.training.loop.validation import Retrieval, retrieval
 from napari_cellclip.training.runs import iter_train
-from napari_cellclip.training.variants import ENCODER, PAPER, REMOVED, variants_of
 from napari_cellclip.vocabulary import CellClipError
 
 TABLE, SUMMARY, MODELS = "ablation.csv", "ablation.json", "models"

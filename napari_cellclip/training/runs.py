@@ -12,24 +12,19 @@ from napari_cellclip.model import Model, PromptTemplates, load_model, save_model
 from napari_cellclip.model.card import CARD_FILE
 from napari_cellclip.model.network.fingerprint import structure_in
 from napari_cellclip.screen import Progress, Screen
-from napari_cellclip.training.config import (
-    RUN_FILE,
-    DataConfig,
-    RunConfig,
-    SplitConfig,
-    TrainingConfig,
-)
+from napari_cellclip.training.config import RUN_FILE, RunConfig
+from napari_cellclip.training.config_sections import DataConfig, SplitConfig, TrainingConfig
 from napari_cellclip.training.data.bags import Bag
-from napari_cellclip.training.data.parts import split_of
 from napari_cellclip.training.data.platemap_captions import FULL_ONLY
+from napari_cellclip.training.data.run_split import split_of
 from napari_cellclip.training.data.screen_bags import bags_of
 from napari_cellclip.training.data.splits import Split
 from napari_cellclip.training.loop.checkpoints import partial_of
 from napari_cellclip.training.loop.curves import LOG_FILE, TENSORBOARD_FOLDER
 from napari_cellclip.training.loop.distributed import processes
-from napari_cellclip.training.loop.heads import iter_fit
-from napari_cellclip.training.loop.run_cards import card_of
-from napari_cellclip.training.loop.starts import base_of, starting_point
+from napari_cellclip.training.loop.fit import iter_fit
+from napari_cellclip.training.loop.starting_weights import base_of, starting_point
+from napari_cellclip.training.loop.trained_card import card_of
 from napari_cellclip.training.loop.validation import score_bags
 from napari_cellclip.vocabulary import CellClipError
 

@@ -15,7 +15,7 @@ from napari_cellclip.screen.progress import finished
 from napari_cellclip.training import RunConfig
 from napari_cellclip.training import ablation as runner
 from napari_cellclip.training.ablation import SUMMARY, TABLE, ablate, iter_ablate, summary_of
-from napari_cellclip.training.variants import FACTORS, PAPER, REMOVED, variants_of
+from napari_cellclip.training.ablation_variants import FACTORS, PAPER, REMOVED, variants_of
 from napari_cellclip.vocabulary import CellClipError
 
 RUN = RunConfig.from_dict(

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_cellclip.model.losses import FURTHER_LOSSES, LOSSES
-from napari_cellclip.training.config import LossName, RunConfig, TrainingConfig
+from napari_cellclip.training.config import RunConfig
+from napari_cellclip.training.config_sections import LossName, TrainingConfig
 from napari_cellclip.vocabulary import CellClipError
 
 

@@ -22,8 +22,8 @@ from napari_cellclip.training.data.bags import group_of
 from napari_cellclip.training.data.platemap_captions import caption_of
 from napari_cellclip.training.data.screen_bags import treatment_names
 from napari_cellclip.training.loop.distributed import Processes
-from napari_cellclip.training.loop.heads import Fitted
-from napari_cellclip.training.loop.run_cards import seen as _seen
+from napari_cellclip.training.loop.fit import Fitted
+from napari_cellclip.training.loop.trained_card import seen as _seen
 from napari_cellclip.vocabulary import CellClipError, Control, Kind, Perturbation
 from napari_cellclip.vocabulary.identity import canonical_structure
 

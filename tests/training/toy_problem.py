@@ -12,9 +12,9 @@ from torch.nn import functional
 
 from napari_cellclip.model import CellCLIP, CellCLIPConfig
 from napari_cellclip.screen import Progress
-from napari_cellclip.training.config import TrainingConfig
+from napari_cellclip.training.config_sections import TrainingConfig
 from napari_cellclip.training.data.bags import Bag, Caption, pad
-from napari_cellclip.training.loop.heads import Fitted, iter_fit
+from napari_cellclip.training.loop.fit import Fitted, iter_fit
 
 WORDS = ("frame", "end", "unknown", "red", "green", "blue", "grey", "cells")
 CLASSES = ("red", "green", "blue", "grey")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from napari_cellclip.model import PromptTemplates
-from napari_cellclip.training.config import CaptionConfig
+from napari_cellclip.training.config_sections import CaptionConfig
 from napari_cellclip.training.data.bags import Caption
 from napari_cellclip.vocabulary import Control, Kind, Perturbation
 

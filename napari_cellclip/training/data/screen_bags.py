@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_cellclip.model import PromptTemplates
 from napari_cellclip.screen import Screen
 from napari_cellclip.screen.storage.labels import perturbation
-from napari_cellclip.training.config import CaptionConfig
+from napari_cellclip.training.config_sections import CaptionConfig
 from napari_cellclip.training.data.bags import NEGATIVE_CONTROL, Bag, Caption, group_of
 from napari_cellclip.training.data.platemap_captions import FULL_ONLY, captions_of
 from napari_cellclip.training.data.treatments import treatment_groups

@@ -38,12 +38,12 @@ from napari_cellclip.model.encoders.intensity import scale_field
 from napari_cellclip.model.weights.model_folders import sha256
 from napari_cellclip.screen import Progress
 from napari_cellclip.training.data.bags import Bag
-from napari_cellclip.training.data.captions import known_texts
 from napari_cellclip.training.demo.channel_encoder import (
     LabelledFields,
     iter_train_encoder,
     standardise,
 )
+from napari_cellclip.training.demo.demo_captions import known_texts
 from napari_cellclip.training.demo.held_out import known_mechanisms
 from napari_cellclip.training.demo.mean_intensity import BUNDLED, IntensityReadout, relative_means
 from napari_cellclip.training.demo.recipe import Recipe, base_card
@@ -53,7 +53,7 @@ from napari_cellclip.training.demo.simulated_plates import (
     iter_simulate_training,
     training_plates,
 )
-from napari_cellclip.training.loop.heads import iter_fit
+from napari_cellclip.training.loop.fit import iter_fit
 from napari_cellclip.vocabulary import STAINS
 from napari_cellclip.vocabulary.mechanisms import INERT_COMPOUNDS, MECHANISMS
 

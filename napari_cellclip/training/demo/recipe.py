@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from napari_cellclip.model import EncoderCard, IntensityScaling, ModelCard, Tiling
-from napari_cellclip.training.data.captions import taught_texts
+from napari_cellclip.training.config_sections import TrainingConfig
 from napari_cellclip.training.demo.channel_encoder import EncoderConfig
+from napari_cellclip.training.demo.demo_captions import taught_texts
 from napari_cellclip.training.demo.held_out import HELD_OUT, known_mechanisms
-from napari_cellclip.training.loop.heads import TrainingConfig
 from napari_cellclip.vocabulary import STAINS
 from napari_cellclip.vocabulary.mechanisms import INERT_COMPOUNDS, MECHANISMS
 

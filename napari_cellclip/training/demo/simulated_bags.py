@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_cellclip.model import PromptTemplates
 from napari_cellclip.training.data.bags import Bag, Caption
-from napari_cellclip.training.data.captions import control_captions, treatment_captions
+from napari_cellclip.training.demo.demo_captions import control_captions, treatment_captions
 from napari_cellclip.vocabulary import Control, Kind, Perturbation
 from napari_cellclip.vocabulary.mechanisms import MECHANISMS
 

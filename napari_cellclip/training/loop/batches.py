@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cellclip.training.config import TrainingConfig
+from napari_cellclip.training.config_sections import TrainingConfig
 from napari_cellclip.training.data.bags import Bag, pad
 from napari_cellclip.vocabulary import CellClipError
 

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.accuracy.phrasings import SETS, evaluate, read_phrasings, report_of
 from napari_cellclip.explore.wording.wording import word
 from napari_cellclip.model import PromptTemplates, load_model
-from napari_cellclip.training.data.captions import CONTROL_WORDS, known_texts
+from napari_cellclip.training.demo.demo_captions import CONTROL_WORDS, known_texts
 from napari_cellclip.vocabulary.annotations import known_compounds, references
 from napari_cellclip.vocabulary.mechanisms import INERT_COMPOUNDS, MECHANISMS, mechanism
 

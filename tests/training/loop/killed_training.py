@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from napari_cellclip.training.config import ValidationConfig
+from napari_cellclip.training.config_sections import ValidationConfig
 from napari_cellclip.training.loop.curves import Curves
 from tests.training.toy_problem import CONFIG, fit, network, toy_bags
 

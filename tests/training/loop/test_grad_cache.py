@@ -12,12 +12,12 @@ from torch.nn import functional
 
 from napari_cellclip.model import CellCLIP
 from napari_cellclip.model.losses import FURTHER_LOSSES, LOSSES, contrastive, needs_bias
-from napari_cellclip.training.config import TrainingConfig
+from napari_cellclip.training.config_sections import TrainingConfig
 from napari_cellclip.training.loop.batches import Batches
 from napari_cellclip.training.loop.distributed import Processes
 from napari_cellclip.training.loop.grad_cache import Chunk, batch_backward
-from napari_cellclip.training.loop.steps import Stepper
-from napari_cellclip.training.loop.text_side import TextSide
+from napari_cellclip.training.loop.text_training import TextTraining
+from napari_cellclip.training.loop.training_step import Stepper
 from tests.training.toy_problem import CONFIG, network, tokenise, toy_bags
 
 ALONE = Processes(torch.device("cpu"))
@@ -33,7 +33,7 @@ def tiny(**sizes: bool) -> CellCLIP:
 def gradients(net: CellCLIP, config: TrainingConfig) -> tuple[float, dict[str, Tensor]]:
     """Loss and gradients of the first batch, as a training has them."""
     batches = Batches(toy_bags(), config)
-    with TextSide(net, batches.texts, tokenise, config, unknown_token=2) as text:
+    with TextTraining(net, batches.texts, tokenise, config, unknown_token=2) as text:
         loss = Stepper(net, text, config, 10, ALONE).backward(0, batches(0))
         found = {name: p.grad.clone() for name, p in net.named_parameters() if p.grad is not None}
     return loss, found

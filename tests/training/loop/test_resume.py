@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from napari_cellclip.training.config import ValidationConfig
+from napari_cellclip.training.config_sections import ValidationConfig
 from napari_cellclip.training.loop.curves import Curves
 from napari_cellclip.vocabulary import CellClipError
 from tests.training.loop.killed_training import KILLED_AT, train
@@ -57,7 +57,7 @@ def test_patience_counts_over_an_interruption(tmp_path: Path) -> None:
         "validation": toy_bags(8, seed=5),
         "validating": ValidationConfig(patience=3),
     }
-    from napari_cellclip.training.loop.heads import iter_fit
+    from napari_cellclip.training.loop.fit import iter_fit
     from tests.training.toy_problem import fit, tokenise
 
     steps = iter_fit(network(), toy_bags(), tokenise, config, **options)  # type: ignore[arg-type]

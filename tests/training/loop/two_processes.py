@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from napari_cellclip.training.config import TrainingConfig
+from napari_cellclip.training.config_sections import TrainingConfig
 from napari_cellclip.training.loop.distributed import Processes, processes
 from tests.training.toy_problem import CONFIG, fit, network, toy_bags
 

@@ -40,7 +40,7 @@ from napari_cellclip.evaluation.protocols.simulated.verdicts import calibration_
 from napari_cellclip.explore.maps.neighbours import unit_rows
 from napari_cellclip.model import PromptTemplates, load_model
 from napari_cellclip.plates import PlateMap
-from napari_cellclip.training.data.captions import taught_texts
+from napari_cellclip.training.demo.demo_captions import taught_texts
 from napari_cellclip.training.demo.held_out import known_mechanisms
 from napari_cellclip.vocabulary import CellClipError
 from napari_cellclip.vocabulary.mechanisms import INERT_COMPOUNDS, MECHANISMS

@@ -12,12 +12,12 @@ from torch.nn import functional
 
 from napari_cellclip.model import CellCLIP
 from napari_cellclip.model.losses import contrastive, needs_bias, needs_pooled
-from napari_cellclip.training.config import TrainingConfig
+from napari_cellclip.training.config_sections import TrainingConfig
 from napari_cellclip.training.loop.batches import Batch
 from napari_cellclip.training.loop.distributed import Processes
 from napari_cellclip.training.loop.grad_cache import Chunk, Forward, batch_backward
 from napari_cellclip.training.loop.optimisation import CosineRestarts, clamp_logit_scale, parameter_groups
-from napari_cellclip.training.loop.text_side import TextSide
+from napari_cellclip.training.loop.text_training import TextTraining
 from napari_cellclip.vocabulary import CellClipError
 
 _DROPOUT = 5  # stream of random numbers within a seed
@@ -30,7 +30,7 @@ class Stepper:
     ----------
     network : CellCLIP
         Changed in place.
-    text : TextSide
+    text : TextTraining
         Embeds captions.
     config : TrainingConfig
         Loss, optimiser, precision.
@@ -46,7 +46,7 @@ class Stepper:
     """
 
     def __init__(
-        self, network: CellCLIP, text: TextSide, config: TrainingConfig, total: int, processes: Processes
+        self, network: CellCLIP, text: TextTraining, config: TrainingConfig, total: int, processes: Processes
     ) -> None:
         self._network, self._text, self._config, self._processes = network, text, config, processes
         self._device = network.logit_scale.device

@@ -12,8 +12,8 @@ from napari_cellclip.screen import Screen
 from napari_cellclip.training.config import RunConfig
 from napari_cellclip.training.data.platemap_captions import caption_of, taught_by
 from napari_cellclip.training.data.splits import SPLIT_WELLS, Split
-from napari_cellclip.training.loop.heads import Fitted
-from napari_cellclip.training.loop.starts import Start
+from napari_cellclip.training.loop.fit import Fitted
+from napari_cellclip.training.loop.starting_weights import Start
 from napari_cellclip.training.loop.validation import Retrieval
 
 TAUGHT = "taught"

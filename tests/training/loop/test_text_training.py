@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from napari_cellclip.model import CellCLIP
-from napari_cellclip.training.config import TrainingConfig
-from napari_cellclip.training.loop.text_side import TextSide, add_adapters, merge_adapters
+from napari_cellclip.training.config_sections import TrainingConfig
+from napari_cellclip.training.loop.text_training import TextTraining, add_adapters, merge_adapters
 from napari_cellclip.vocabulary import CellClipError
 from tests.training.toy_problem import CLASSES, CONFIG, accuracy, network, run, tokenise, toy_bags
 
@@ -79,7 +79,7 @@ def test_merged_adapters_say_what_they_said_before() -> None:
 
 
 def test_a_run_that_is_closed_leaves_no_adapters() -> None:
-    from napari_cellclip.training.loop.heads import iter_fit
+    from napari_cellclip.training.loop.fit import iter_fit
 
     net = network()
     names = set(net.state_dict())
@@ -105,7 +105,7 @@ def test_words_are_dropped_alike_whoever_embeds_them() -> None:
     texts = ["red cells", "blue", "green cells", "grey"]
     config = replace(CONFIG, word_dropout=0.5)
     rows = np.array([0, 1, 2, 3, 0, 1, 2, 3])
-    with TextSide(net, texts, tokenise, config, unknown_token=2) as side, torch.no_grad():
+    with TextTraining(net, texts, tokenise, config, unknown_token=2) as side, torch.no_grad():
 
         def embedded(part: np.ndarray, at_once: int, first: int) -> torch.Tensor:
             lots = side.lots(part, at_once, step=4, first=first)
@@ -117,7 +117,7 @@ def test_words_are_dropped_alike_whoever_embeds_them() -> None:
         halves = torch.cat([embedded(rows[:4], 0, 0), embedded(rows[4:], 0, 4)])
         torch.testing.assert_close(halves, whole, rtol=1e-5, atol=1e-6)
     with pytest.raises(CellClipError, match="tokenizer with an unknown word"):
-        TextSide(net, texts, tokenise, config)
+        TextTraining(net, texts, tokenise, config)
 
 
 def test_frozen_and_dropped_words_exclude_each_other() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_cellclip.model import PromptTemplates
-from napari_cellclip.training.config import CaptionConfig
+from napari_cellclip.training.config_sections import CaptionConfig
 from napari_cellclip.training.data.platemap_captions import captions_of, parts, taught_by
 from napari_cellclip.vocabulary import Control, Kind, Perturbation
 

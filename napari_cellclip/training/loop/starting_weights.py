@@ -16,7 +16,8 @@ from napari_cellclip.model.encoders.profile_encoder import ProfileEncoder
 from napari_cellclip.model.losses import needs_bias
 from napari_cellclip.model.network.fingerprint import FingerprintTokenizer
 from napari_cellclip.screen import Screen
-from napari_cellclip.training.config import ModelConfig, RunConfig
+from napari_cellclip.training.config import RunConfig
+from napari_cellclip.training.config_sections import ModelConfig
 from napari_cellclip.training.loop.bert_folders import bert_folder
 from napari_cellclip.vocabulary import CellClipError
 

@@ -12,19 +12,17 @@ import numpy as np
 
 from napari_cellclip.model import CellCLIP
 from napari_cellclip.screen import Progress
-from napari_cellclip.training.config import TrainingConfig, ValidationConfig
+from napari_cellclip.training.config_sections import TrainingConfig, ValidationConfig
 from napari_cellclip.training.data.bags import Bag, Tokenise
 from napari_cellclip.training.loop.batches import Batches, fingerprint, one_by_one, usable
 from napari_cellclip.training.loop.checkpoints import Checkpoint
 from napari_cellclip.training.loop.curves import Curves
 from napari_cellclip.training.loop.distributed import Processes
-from napari_cellclip.training.loop.steps import Stepper
 from napari_cellclip.training.loop.stopping import Best
-from napari_cellclip.training.loop.text_side import TextSide
+from napari_cellclip.training.loop.text_training import TextTraining
+from napari_cellclip.training.loop.training_step import Stepper
 from napari_cellclip.training.loop.validation import score
 from napari_cellclip.vocabulary import CellClipError
-
-__all__ = ["Fitted", "TrainingConfig", "iter_fit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +130,7 @@ def iter_fit(
     batches = Batches(bags, config, rank=processes.rank, world=processes.world)
     further = {bag.captions[0].text for bag in validation} - set(batches.texts)
     texts = (*batches.texts, *sorted(further))  # those of the batches first: they count theirs from 0
-    with TextSide(network, texts, tokenise, config, unknown_token) as text:
+    with TextTraining(network, texts, tokenise, config, unknown_token) as text:
         stepper = Stepper(network, text, config, batches.steps * config.epochs, processes)
         found = Checkpoint.read(checkpoint, run) if checkpoint is not None else None
         if found is not None:

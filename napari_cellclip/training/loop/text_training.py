@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from napari_cellclip.model import CellCLIP
-from napari_cellclip.training.config import TrainingConfig
+from napari_cellclip.training.config_sections import TrainingConfig
 from napari_cellclip.training.data.bags import Tokenise
 from napari_cellclip.vocabulary import CellClipError
 
@@ -25,7 +25,7 @@ Lot = tuple[Tensor, Callable[[], Tensor]]
 _WORDS = 4  # stream of random numbers within a seed
 
 
-class TextSide:
+class TextTraining:
     """The text tower as a run trains it; as a context it leaves an ordinary tower behind.
 
     Parameters

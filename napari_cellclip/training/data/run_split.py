@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from napari_cellclip.screen import Screen
-from napari_cellclip.training.config import SplitConfig
+from napari_cellclip.training.config_sections import SplitConfig
 from napari_cellclip.training.data.splits import PARTS, Split, refuse_leakage, split_wells
 from napari_cellclip.vocabulary import CellClipError
 

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from napari_cellclip.training.config import SplitConfig
-from napari_cellclip.training.data.parts import split_of
+from napari_cellclip.training.config_sections import SplitConfig
+from napari_cellclip.training.data.run_split import split_of
 from napari_cellclip.vocabulary import CellClipError
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from napari_cellclip.model import PromptTemplates
-from napari_cellclip.training.data.captions import (
+from napari_cellclip.training.demo.demo_captions import (
     CONTROL_WORDS,
     as_perturbation,
     control_captions,

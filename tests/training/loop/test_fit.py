@@ -11,10 +11,10 @@ import torch
 from torch.nn import functional
 
 from napari_cellclip.model.losses import FURTHER_LOSSES, LOSSES
-from napari_cellclip.training.config import TrainingConfig, ValidationConfig
+from napari_cellclip.training.config_sections import TrainingConfig, ValidationConfig
 from napari_cellclip.training.data.bags import Bag, Caption, pad
-from napari_cellclip.training.loop.heads import iter_fit
-from napari_cellclip.training.loop.text_side import TextSide, drop_words
+from napari_cellclip.training.loop.fit import iter_fit
+from napari_cellclip.training.loop.text_training import TextTraining, drop_words
 from napari_cellclip.training.loop.validation import score_bags
 from napari_cellclip.vocabulary import CellClipError
 from tests.training.toy_problem import CONFIG, accuracy, fit, losses, network, run, tokenise, toy_bags
@@ -101,7 +101,7 @@ def test_captions_in_lots_are_embedded_as_all_at_once(text: str) -> None:
         together = functional.normalize(net.encode_text(**tokenise(texts)), dim=-1)
     rows = np.array([2, 0, 0, 4, 1, 3])
     config = TrainingConfig(text=text)  # type: ignore[arg-type]
-    with TextSide(net, texts, tokenise, config) as side, torch.no_grad():
+    with TextTraining(net, texts, tokenise, config) as side, torch.no_grad():
         lots = side.lots(rows, 2, step=0, first=0)
         assert [len(places) for places, _ in lots] == [2, 2, 2]
         for places, embed in lots:

@@ -20,8 +20,8 @@ from napari_cellclip.screen.imports.features import MeasuredPlate, write_feature
 from napari_cellclip.screen.storage.labels import label_table
 from napari_cellclip.training import RunConfig, iter_train, train
 from napari_cellclip.training.config import RUN_FILE
-from napari_cellclip.training.data.parts import split_of
-from napari_cellclip.training.loop.starts import base_of, starting_point
+from napari_cellclip.training.data.run_split import split_of
+from napari_cellclip.training.loop.starting_weights import base_of, starting_point
 from napari_cellclip.vocabulary import CellClipError
 
 CORPUS = ["U2OS cells treated with compound: taxol", "U2OS cells treated with compound: nocodazole"]
