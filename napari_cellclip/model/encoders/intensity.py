@@ -138,7 +138,8 @@ def eight_bit(image: NDArray[np.generic], saturated: float = PUBLISHED_FRACTION)
     threshold = brightest_threshold(image, saturated)
     if not threshold > 0:
         return np.zeros(image.shape, np.uint8)
-    scaled = np.minimum(image.astype(np.float64) * (256 / threshold), 255)
+    # In this order: 256 / threshold rounded first moves what falls on a grey level to the one below.
+    scaled = np.minimum(image.astype(np.float64) * 256 / threshold, 255)
     return np.maximum(scaled, 0).astype(np.uint8)
 
 
