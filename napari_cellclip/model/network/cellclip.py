@@ -9,8 +9,11 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from napari_cellclip.model.network.architecture import CellCLIPConfig, config_from_state
+from napari_cellclip.model.network.bert import CONSTANT_TABLES, Bert
+from napari_cellclip.model.network.fingerprint_tower import FingerprintTower
 from napari_cellclip.model.network.image_tower import CrossChannelFormer
 from napari_cellclip.model.network.pooling import (
     GatedAttentionPool,
@@ -20,7 +23,6 @@ from napari_cellclip.model.network.pooling import (
 )
 from napari_cellclip.model.network.stain_perceptron import StainPerceptron
 from napari_cellclip.model.network.stain_projection import StainProjection
-from napari_cellclip.model.network.text_tower import IGNORED_BUFFERS, FingerprintTower, bert, restore_buffers
 from napari_cellclip.vocabulary import ModelError
 
 INITIAL_LOGIT_SCALE = math.log(1 / 0.07)
@@ -61,7 +63,7 @@ class CellCLIP(nn.Module):
         self.text: nn.Module = (
             FingerprintTower(c.text_vocabulary, c.text_width, c.text_layers)
             if c.text_tower == "fingerprint"
-            else bert(
+            else Bert(
                 vocabulary=c.text_vocabulary,
                 width=c.text_width,
                 layers=c.text_layers,
@@ -168,8 +170,7 @@ class CellCLIP(nn.Module):
         """Embed texts: token ids [B, T] to [B, E], not normalised."""
         if attention_mask is None:
             attention_mask = torch.ones_like(input_ids)
-        read = self.text(input_ids=input_ids, attention_mask=attention_mask)
-        return self.text_proj(read if self.config.text_tower == "fingerprint" else read.pooler_output)
+        return self.text_proj(self.text(input_ids=input_ids, attention_mask=attention_mask))
 
     def forward(self, pooled: Tensor, tokens: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
         """Embed pooled wells and texts for training.
@@ -216,12 +217,11 @@ class CellCLIP(nn.Module):
         """
         state = plain_state(state)
         config = config_from_state(state, **overrides)
-        with torch.device("meta"):  # no time and memory spent on numbers that are overwritten
+        with torch.device("meta"), WithoutInitialWeights():  # no memory and time for what is overwritten
             model = cls(config, pooling=pooling)
         _require_fit({k: tuple(v.shape) for k, v in model.state_dict().items()}, state)
         model.to_empty(device="cpu")
         model.load_state_dict(state, strict=True)
-        restore_buffers(model.text)
         return model.eval()
 
 
@@ -235,7 +235,34 @@ def plain_state(state: Mapping[str, Any]) -> dict[str, Tensor]:
         raise ModelError(
             f"the weights hold something other than tensors ({strange[0]!r}): give a CellCLIP state dict"
         )
-    return {name: tensor for name, tensor in plain.items() if name not in IGNORED_BUFFERS}
+    return {name: t for name, t in plain.items() if name.removeprefix("text.") not in CONSTANT_TABLES}
+
+
+class WithoutInitialWeights(TorchFunctionMode):
+    """Skip random initial weights of modules that are made in this context.
+
+    Most of torch's compiler and sympy are imported, at the price of torch itself, where random numbers are
+    drawn on the device ``meta``.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Give the tensor back as it is where it would be filled."""
+        if func in _RANDOM:
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
+_RANDOM = {
+    nn.init.kaiming_uniform_,
+    nn.init.normal_,
+    nn.init.trunc_normal_,
+    nn.init.uniform_,
+    Tensor.erfinv_,
+    Tensor.normal_,
+    Tensor.uniform_,
+}
 
 
 def _require_fit(wanted: Mapping[str, tuple[int, ...]], state: Mapping[str, Tensor]) -> None:

@@ -103,7 +103,8 @@ class CrossChannelFormer(nn.Module):
         self.width, self.embed_dim = width, embed_dim
         self.channel_embed = nn.Parameter(torch.empty(stains, width))
         self.cls_token = nn.Parameter(torch.zeros(1, width))
-        self.proj = nn.Parameter(torch.randn(width, embed_dim) * width**-0.5)
+        self.proj = nn.Parameter(torch.empty(width, embed_dim))
+        nn.init.normal_(self.proj, std=width**-0.5)
         self.channel_ln = LayerNorm(width)
         self.ln_pre = LayerNorm(width)
         self.transformer = Transformer(width, layers, heads)

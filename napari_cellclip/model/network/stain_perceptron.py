@@ -72,7 +72,8 @@ class StainPerceptron(nn.Module):
         self.ln_pre = LayerNorm(width)
         self.perceptrons = nn.Sequential(*(ResidualPerceptron(width) for _ in range(layers)))
         self.ln_post = LayerNorm(width)
-        self.proj = nn.Parameter(torch.randn(width, embed_dim) * width**-0.5)
+        self.proj = nn.Parameter(torch.empty(width, embed_dim))
+        nn.init.normal_(self.proj, std=width**-0.5)
         nn.init.trunc_normal_(self.channel_embed, std=0.02)
 
     def forward(self, pooled: Tensor) -> Tensor:

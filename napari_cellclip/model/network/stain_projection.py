@@ -28,7 +28,8 @@ class StainProjection(nn.Module):
 
     def __init__(self, stains: int, features: int, width: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(stains, features, width) * features**-0.5)
+        self.weight = nn.Parameter(torch.empty(stains, features, width))
+        nn.init.normal_(self.weight, std=features**-0.5)
 
     def forward(self, profiles: Tensor) -> Tensor:
         """[B, C, F] to [B, C, W]."""

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from napari_cellclip.model import WordPieceTokenizer
-from napari_cellclip.model.network.text_tower import IGNORED_BUFFERS, bert
+from napari_cellclip.model.network.bert import CONSTANT_TABLES, Bert
 from napari_cellclip.model.weights.checkpoints import read_weights, weights_file
 from napari_cellclip.vocabulary import CellClipError
 
@@ -51,7 +51,7 @@ def bert_folder(folder: Path) -> tuple[nn.Module, WordPieceTokenizer, dict[str, 
         raise CellClipError(f"{folder / 'config.json'} does not describe a BERT: {error}") from error
     if kind != "bert":
         raise CellClipError(f"{folder} holds a {kind!r}, a BERT is needed")
-    tower = bert(**sizes)
+    tower = Bert(**sizes)
     found = {
         name.removeprefix("bert.")
         .replace("LayerNorm.gamma", "LayerNorm.weight")
@@ -60,7 +60,7 @@ def bert_folder(folder: Path) -> tuple[nn.Module, WordPieceTokenizer, dict[str, 
     }
     wanted = tower.state_dict()
     ours = {name: value for name, value in found.items() if name in wanted}
-    missing = set(wanted) - set(ours) - {n.removeprefix("text.") for n in IGNORED_BUFFERS}
+    missing = set(wanted) - set(ours) - CONSTANT_TABLES
     if lacking := sorted(name for name in missing if not name.startswith("pooler.")):
         raise CellClipError(f"the weights in {folder} are not those of a BERT: {lacking[0]} is missing")
     try:

@@ -17,7 +17,8 @@ PLATE = IntensityScaling(kind="plate", low=0, high=100, headroom=1)
 
 
 @pytest.mark.parametrize(
-    ("shape", "count"), [((520, 696), 10), ((1080, 1080), 33), ((777, 501), 11),  ((134, 134), 1), ((10, 10), 1)]
+    ("shape", "count"),
+    [((520, 696), 10), ((1080, 1080), 33), ((777, 501), 11), ((134, 134), 1), ((10, 10), 1)],
 )
 def test_published_recipe_by_hand(shape, count):
     rng = np.random.default_rng(0)

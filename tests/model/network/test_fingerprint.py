@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from napari_cellclip.model import CellCLIP, CellCLIPConfig, PromptTemplates, load_model, save_model
 from napari_cellclip.model.network.fingerprint import FILE, FingerprintTokenizer, structure_in
-from napari_cellclip.model.network.text_tower import FingerprintTower
+from napari_cellclip.model.network.fingerprint_tower import FingerprintTower
 from napari_cellclip.vocabulary import ModelError
 
 NOCODAZOLE = "COC(=O)Nc1nc2ccc(cc2[nH]1)C(=O)c1cccs1"

@@ -121,10 +121,9 @@ def test_text_tower_and_heads(golden, tiny, image):
     case = tensors(golden / "text_tower.npz")
     ids, mask = case["input_ids"], case["attention_mask"]
     with torch.no_grad():
-        out = tiny.text(input_ids=ids, attention_mask=mask)
         real = mask.bool()
-        close(out.last_hidden_state[real], case["last_hidden_state"][real], 1e-5)
-        close(out.pooler_output, case["pooler_output"], 1e-5)
+        close(tiny.text.read_tokens(ids, mask)[real], case["last_hidden_state"][real], 1e-5)
+        close(tiny.text(ids, mask), case["pooler_output"], 1e-5)
         close(tiny.encode_text(ids, mask), case["encode_text"], 1e-5)
         image_out, text_out, scale = tiny(image["pooled"], {"input_ids": ids, "attention_mask": mask})
     close(image_out, case["image_features"], 1e-5)

@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from napari_cellclip.model import CellCLIP
+from napari_cellclip.model.network.bert import Bert
 from napari_cellclip.model.network.image_tower import Attention, CrossChannelFormer, LayerNorm
 from napari_cellclip.model.network.pooling import GatedAttentionPool, pool_without_weights
 
@@ -146,3 +148,73 @@ def test_stains_are_told_apart_by_slot(make_cellclip):
     model = make_cellclip()
     pooled = torch.randn(1, 5, 16)
     assert not torch.allclose(model.encode_image(pooled), model.encode_image(pooled.flip(1)), atol=1e-3)
+
+
+TEXT = {"vocabulary": 60, "width": 32, "layers": 3, "heads": 4, "intermediate": 64, "positions": 40}
+
+
+def transformers_bert():
+    from transformers import BertConfig, BertModel
+
+    config = BertConfig(
+        vocab_size=TEXT["vocabulary"],
+        hidden_size=TEXT["width"],
+        num_hidden_layers=TEXT["layers"],
+        num_attention_heads=TEXT["heads"],
+        intermediate_size=TEXT["intermediate"],
+        max_position_embeddings=TEXT["positions"],
+        hidden_act="gelu",
+        layer_norm_eps=1e-12,
+    )
+    return BertModel(config, add_pooling_layer=True).eval()
+
+
+@pytest.fixture
+def texts():
+    """Token ids of six texts, three of them padded."""
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(5, 60, (6, 30), generator=generator)
+    present = torch.ones_like(ids)
+    for row, length in ((1, 3), (2, 10), (5, 29)):
+        ids[row, length:], present[row, length:] = 0, 0
+    return ids, present
+
+
+def test_the_text_tower_is_the_bert_of_transformers(texts):
+    theirs, ours = transformers_bert(), Bert(**TEXT).eval()
+    ours.load_state_dict(theirs.state_dict(), strict=True)
+    ids, present = texts
+    with torch.no_grad():
+        expected = theirs(input_ids=ids, attention_mask=present).pooler_output
+        torch.testing.assert_close(ours(ids, present), expected, atol=1e-6, rtol=1e-5)
+        alone = ours(ids[1:2, :3], present[1:2, :3])  # padding is not seen
+        torch.testing.assert_close(alone, expected[1:2], atol=1e-6, rtol=1e-5)
+
+
+def test_the_text_tower_starts_and_learns_as_the_bert_of_transformers(texts):
+    """The same initial weights, dropout and gradients from the same seed: recipes of earlier models hold."""
+    torch.manual_seed(3)
+    theirs = transformers_bert().train()
+    torch.manual_seed(3)
+    ours = Bert(**TEXT).train()
+    expected = theirs.state_dict()
+    assert list(expected) == list(ours.state_dict())
+    for name, weight in ours.state_dict().items():
+        torch.testing.assert_close(weight, expected[name], atol=1e-7, rtol=0)
+    ids, present = texts
+    torch.manual_seed(4)
+    theirs(input_ids=ids, attention_mask=present).pooler_output.square().sum().backward()
+    torch.manual_seed(4)
+    ours(ids, present).square().sum().backward()
+    gradients = dict(theirs.named_parameters())
+    for name, parameter in ours.named_parameters():
+        torch.testing.assert_close(parameter.grad, gradients[name].grad, atol=1e-5, rtol=1e-3)
+
+
+def test_weights_are_loaded_without_being_drawn_first(make_cellclip):
+    state = make_cellclip().state_dict()
+    before = torch.get_rng_state()
+    loaded = CellCLIP.from_state_dict(state, heads=8, text_heads=2)
+    assert torch.equal(torch.get_rng_state(), before)
+    for name, tensor in loaded.state_dict().items():
+        assert torch.equal(tensor, state[name])

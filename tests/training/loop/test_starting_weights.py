@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import save_file
 
 from napari_cellclip.model import EncoderCard, FileCard, Model, ModelCard, WordPieceTokenizer, load_model
+from napari_cellclip.model.network.bert import Bert
 from napari_cellclip.model.network.fingerprint import FingerprintTokenizer
-from napari_cellclip.model.network.text_tower import bert
 from napari_cellclip.screen import Screen
 from napari_cellclip.screen.imports.features import MeasuredPlate, write_features
 from napari_cellclip.screen.storage.labels import label_table
@@ -211,7 +211,7 @@ def bert_files(tmp_path: Path) -> Path:
     words.save(folder)
     sizes = {"vocabulary": len(words), "width": 8, "layers": 1, "heads": 2, "intermediate": 16}
     torch.manual_seed(1)
-    tower = bert(**sizes, positions=32)
+    tower = Bert(**sizes, positions=32)
     config = {
         "model_type": "bert",
         "vocab_size": len(words),
@@ -237,7 +237,7 @@ def test_a_bert_is_taken_over(profiles: Screen, bert_files: Path) -> None:
     begun = settings(model={"from_scratch": True, "text_from": str(bert_files), "width": 16})
     start = begin(profiles, begun)
     torch.manual_seed(1)
-    theirs = bert(
+    theirs = Bert(
         vocabulary=len(start.words), width=8, layers=1, heads=2, intermediate=16, positions=32
     ).state_dict()
     assert all(torch.equal(value, theirs[name]) for name, value in start.network.text.state_dict().items())
