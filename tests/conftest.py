@@ -7,8 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from napari_cellclip.model.llvm_clash import part_triton_from_mesa
+
+# A busy machine is no failure: Hypothesis sets every example 200 ms by the clock.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 # No test reaches for weights on the network; must be set before transformers is imported.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

@@ -7,18 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from napari_cellclip.model import (
-    CellCLIP,
-    CellCLIPConfig,
-    EncoderCard,
-    IntensityScaling,
-    ModelCard,
-    SmallEncoder,
-    Tiling,
-    WordPieceTokenizer,
-    save_model,
-)
 from tests.cli.cli_terminal import call, succeed
+from tests.tiny import write_tiny_model
 
 SETTINGS = """
 [training]
@@ -33,29 +23,7 @@ fractions = [0.5, 0.2, 0.3]
 def tiny_screen_folder(plate_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The plate by a model of a few thousand weights."""
     folder = tmp_path_factory.mktemp("ablate")
-    words = WordPieceTokenizer.build(["U2OS cells treated with compound: control"], size=250, max_length=64)
-    network = CellCLIP(
-        CellCLIPConfig(
-            width=16,
-            embed_dim=8,
-            layers=1,
-            pool_hidden=8,
-            text_vocabulary=len(words),
-            text_width=16,
-            text_layers=1,
-            text_heads=2,
-            text_intermediate=16,
-            text_positions=64,
-        )
-    )
-    card = ModelCard(
-        name="tiny",
-        encoder=EncoderCard(kind="small", name="tiny", dim=16, widths=(4, 8), depths=(1, 1)),
-        embed_dim=8,
-        intensity=IntensityScaling(kind="plate"),
-        tiling=Tiling(mode="center", size=32),
-    )
-    save_model(folder / "model", card, SmallEncoder(16, (4, 8), (1, 1)), network, words)
+    write_tiny_model(folder / "model")
     out = folder / "screen"
     platemap = plate_folder / "platemap.csv"
     succeed(

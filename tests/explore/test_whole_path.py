@@ -2,63 +2,26 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 import tifffile
 
 from napari_cellclip.explore import ask, pca_map
-from napari_cellclip.model import (
-    CellCLIP,
-    CellCLIPConfig,
-    EncoderCard,
-    IntensityScaling,
-    ModelCard,
-    SmallEncoder,
-    Tiling,
-    WordPieceTokenizer,
-    load_model,
-    save_model,
-)
+from napari_cellclip.model import Tiling, load_model
 from napari_cellclip.plates import PlateMap, open_plate
 from napari_cellclip.screen import Screen, encode
 from napari_cellclip.vocabulary import STAINS, Control, Kind, Perturbation
+from tests.tiny import write_tiny_model
 
 WELLS = ["A01", "A02", "A03", "B01", "B02", "B03"]
 
 
 @pytest.fixture(scope="module")
 def model_folder(tmp_path_factory):
-    import torch
-
-    torch.manual_seed(0)
-    tokenizer = WordPieceTokenizer.build(
-        ["U2OS cells treated with tubulin inhibitor"] * 3, size=200, max_length=32
+    # Four stages: fields of 48 pixels come down to one, as deep towers bring them.
+    return write_tiny_model(
+        tmp_path_factory.mktemp("models") / "tiny", widths=(4, 4, 8, 8), tiling=Tiling(mode="grid", size=32)
     )
-    encoder = SmallEncoder(widths=(4, 4, 8, 8), depths=(1, 1, 1, 1), dim=16)
-    config = CellCLIPConfig(
-        width=16,
-        embed_dim=8,
-        layers=1,
-        pool_hidden=8,
-        text_vocabulary=len(tokenizer),
-        text_width=16,
-        text_layers=1,
-        text_heads=2,
-        text_intermediate=16,
-        text_positions=32,
-    )
-    card = ModelCard(
-        name="tiny",
-        encoder=EncoderCard(kind="small", name="tiny", dim=16, widths=(4, 4, 8, 8), depths=(1, 1, 1, 1)),
-        intensity=IntensityScaling(kind="plate"),
-        tiling=Tiling(mode="grid", size=32),
-        embed_dim=8,
-    )
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    save_model(folder, card, encoder, CellCLIP(config), tokenizer)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -102,10 +65,7 @@ def test_a_screen_finds_its_model_again_and_answers(screen) -> None:
     assert opened.card.prompts.for_query("tubulin inhibitor")[0] in answer.prompts
     assert sorted(answer.scores.index) == sorted(opened.well_ids)
     assert np.isfinite(answer.scores["score"]).all()
-    start = time.perf_counter()
-    again = ask(opened, "tubulin inhibitor")
-    assert time.perf_counter() - start < 0.5
-    assert again.scores.equals(answer.scores)
+    assert ask(opened, "tubulin inhibitor").scores.equals(answer.scores)
     assert len(pca_map(opened).ids) == 6
 
 
@@ -121,4 +81,6 @@ def test_encoding_without_labels_gives_the_same_scores(screen, plate_folder, mod
     controls = {w: Perturbation(Kind.CONTROL, "DMSO", control=Control.NEGATIVE) for w in WELLS[1:5]}
     blind = PlateMap.from_perturbations(controls)
     other = encode(open_plate(plate_folder), blind, str(model_folder), tmp_path, shard_sites=5, device="cpu")
-    assert ask(other, "tubulin inhibitor").scores.equals(ask(screen, "tubulin inhibitor").scores)
+    # Labels may word a mechanism where that is allowed; they never enter a score.
+    without, with_labels = (ask(s, "tubulin inhibitor", use_platemap=False) for s in (other, screen))
+    assert without.scores.equals(with_labels.scores)

@@ -1,81 +1,38 @@
-"""A tiny model, made in memory, for all tests of this room."""
+"""A tiny model, made in memory, for all tests of `model`."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from napari_cellclip.model import (
-    CellCLIP,
-    CellCLIPConfig,
-    EncoderCard,
-    IntensityScaling,
-    ModelCard,
-    SmallEncoder,
-    Tiling,
-    WordPieceTokenizer,
-    save_model,
-)
+from napari_cellclip.model import ModelCard, Tiling, WordPieceTokenizer, save_model
+from tests.tiny import tiny_card as card_of
+from tests.tiny import tiny_encoder, tiny_network, tiny_tokenizer
 
-CORPUS = [
-    "U2OS cells treated with compound: nocodazole, SMILES: COC(=O)Nc1nc2ccc(cc2[nH]1)C(=O)c1cccs1",
-    "U2OS cells treated with tubulin inhibitor",
-    "U2OS cells treated with crispr, targeting genes: TUBB",
-]
+WIDTHS = (8, 8)
 
 
 @pytest.fixture(scope="session")
 def tokenizer() -> WordPieceTokenizer:
-    return WordPieceTokenizer.build(CORPUS * 3, size=320, max_length=48)
+    return tiny_tokenizer(max_length=48)
 
 
 @pytest.fixture(scope="session")
 def make_cellclip(tokenizer):
-    def make(seed: int = 0, **changes) -> CellCLIP:
-        sizes = {
-            "width": 16,
-            "embed_dim": 8,
-            "layers": 2,
-            "pool_hidden": 8,
-            "text_vocabulary": len(tokenizer),
-            "text_width": 16,
-            "text_layers": 2,
-            "text_heads": 2,
-            "text_intermediate": 24,
-            "text_positions": 48,
-        }
-        torch.manual_seed(seed)
-        model = CellCLIP(CellCLIPConfig(**(sizes | changes)))
-        # The class token starts at zero and the gains at one: random ones let no term hide.
-        with torch.no_grad():
-            for parameter in model.parameters():
-                parameter.add_(0.1 * torch.randn_like(parameter))
-        return model.eval()
-
-    return make
+    return partial(tiny_network, tokenizer, jitter=0.1, layers=2, text_layers=2, text_intermediate=24)
 
 
 @pytest.fixture(scope="session")
 def make_encoder():
-    def make(seed: int = 0) -> SmallEncoder:
-        torch.manual_seed(seed)
-        return SmallEncoder(16, (8, 8), (1, 1)).eval()
-
-    return make
+    return partial(tiny_encoder, widths=WIDTHS)
 
 
 @pytest.fixture(scope="session")
 def tiny_card() -> ModelCard:
-    return ModelCard(
-        name="tiny",
-        encoder=EncoderCard(kind="small", name="tiny encoder", dim=16, widths=(8, 8), depths=(1, 1)),
-        embed_dim=8,
-        intensity=IntensityScaling(kind="plate"),
-        tiling=Tiling(mode="grid", size=32),
-    )
+    return card_of(widths=WIDTHS, tiling=Tiling(mode="grid", size=32))
 
 
 @pytest.fixture
