@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cellclip.plates.images.plane import check_format
+from napari_cellclip.plates.images.plane import Plane, check_format
 from napari_cellclip.plates.images.tiff_metadata import TiffAxes, read_axes
 from napari_cellclip.vocabulary import PlateError
 
@@ -100,6 +100,33 @@ class TiffPlane:
             raise PlateError(f"{self.path.name} is truncated: it ends before its pixels do; copy it again")
         pixels: NDArray[Any] = page.asarray()
         return np.take(pixels, index, axis=page.axes.index("S")) if samples else pixels
+
+
+def stacked_by_channel(
+    images: Mapping[str, Mapping[int, Sequence[Path]]],
+) -> tuple[dict[str, tuple[Plane, ...]], dict[str, str]]:
+    """Make the focal stacks of a field of one TIFF file for each channel and focal plane.
+
+    Parameters
+    ----------
+    images : mapping of str to mapping of int to sequence of Path
+        Files by channel name and number of the focal plane.
+
+    Returns
+    -------
+    planes : dict of str to tuple of Plane
+        By channel name, in the order of the focal planes.
+    faults : dict of str to str
+        Why a channel cannot be read: there is more than one file for one plane.
+    """
+    planes: dict[str, tuple[Plane, ...]] = {}
+    faults = {}
+    for name, stack in images.items():
+        planes[name] = tuple(TiffPlane(path) for _, paths in sorted(stack.items()) for path in paths)
+        if twice := next((paths for _, paths in sorted(stack.items()) if len(paths) > 1), None):
+            files = " and ".join(path.name for path in twice)
+            faults[name] = f"there is more than one file for channel {name!r}: {files}; remove all but one"
+    return planes, faults
 
 
 def tiff_axes(path: Path) -> TiffAxes:

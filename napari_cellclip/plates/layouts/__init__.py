@@ -9,7 +9,7 @@ row in the table of ``docs/formats.md`` and a test on a made folder in ``tests/p
 
 from __future__ import annotations
 
-from napari_cellclip.plates.layouts import load_data, npz, ome_zarr, phenix, tiff_folder, zarr_table
+from napari_cellclip.plates.layouts import gen5, load_data, npz, ome_zarr, phenix, tiff_folder, zarr_table
 from napari_cellclip.plates.layouts.layout import Layout
 
 LAYOUTS: dict[str, Layout] = {
@@ -19,6 +19,7 @@ LAYOUTS: dict[str, Layout] = {
         zarr_table.LAYOUT,
         phenix.LAYOUT,
         load_data.LAYOUT,
+        gen5.LAYOUT,
         npz.LAYOUT,
         tiff_folder.LAYOUT,
     )

@@ -21,7 +21,7 @@ from napari_cellclip.plates.acquisition import (
     require_fields,
     shape_for,
 )
-from napari_cellclip.plates.images.tiff import TiffPlane
+from napari_cellclip.plates.images.tiff import stacked_by_channel
 from napari_cellclip.plates.layouts.files import files_in, folders_in
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
 from napari_cellclip.plates.layouts.phenix_index import INDEX_NAMES, PhenixIndex, read_index
@@ -151,8 +151,8 @@ def _channels(files: list[Path], index: PhenixIndex | None) -> dict[int, Channel
 def _fields(
     files: list[Path], channels: dict[int, Channel], index: PhenixIndex | None
 ) -> tuple[list[Field], list[Problem]]:
-    planes: dict[tuple[int, int, int], dict[tuple[int, int], list[Path]]] = defaultdict(
-        lambda: defaultdict(list)
+    planes: dict[tuple[int, int, int], dict[str, dict[int, list[Path]]]] = defaultdict(
+        lambda: defaultdict(lambda: defaultdict(list))
     )
     later = 0
     for file in files:
@@ -163,11 +163,11 @@ def _fields(
             later += 1
             continue
         site = (int(match["row"]), int(match["column"]), int(match["field"]))
-        planes[site][int(match["channel"]), int(match["plane"])].append(file)
+        planes[site][channels[int(match["channel"])].name][int(match["plane"])].append(file)
     problems = [Problem("time points", f"{later} images of later time points are left out")] if later else []
     for site in index.promised if index else ():
         if site not in planes:
-            planes[site] = {}
+            planes[site] = defaultdict(dict)
     fields = []
     for (row, column, number), images in sorted(planes.items()):
         try:
@@ -175,24 +175,10 @@ def _fields(
         except CellClipError as error:
             problems.append(Problem(f"r{row:02d}c{column:02d}", f"{error}; its images are left out"))
             continue
-        stacks, faults = _stacks(images, channels)
+        stacks, faults = stacked_by_channel(images)
         position = index.positions.get(number) if index else None
         fields.append(Field(row - 1, column - 1, well, number, stacks, faults, position=position))
     return fields, problems
-
-
-def _stacks(
-    images: dict[tuple[int, int], list[Path]], channels: dict[int, Channel]
-) -> tuple[dict[str, tuple[TiffPlane, ...]], dict[str, str]]:
-    stacks: dict[str, list[TiffPlane]] = defaultdict(list)
-    faults = {}
-    for (number, _), paths in sorted(images.items()):
-        name = channels[number].name
-        stacks[name] += [TiffPlane(path) for path in paths]
-        if len(paths) > 1:
-            both = " and ".join(p.name for p in paths)
-            faults[name] = f"there is more than one file for channel {name!r}: {both}; remove all but one"
-    return {name: tuple(stack) for name, stack in stacks.items()}, faults
 
 
 def _shape(fields: list[Field], index: PhenixIndex | None) -> tuple[int, int]:

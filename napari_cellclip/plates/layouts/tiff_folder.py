@@ -22,7 +22,7 @@ from napari_cellclip.plates.acquisition import (
     strip_of,
 )
 from napari_cellclip.plates.images.plane import Plane
-from napari_cellclip.plates.images.tiff import TiffPlane, tiff_axes
+from napari_cellclip.plates.images.tiff import TiffPlane, stacked_by_channel, tiff_axes
 from napari_cellclip.plates.images.tiff_metadata import TiffAxes, TiffChannel
 from napari_cellclip.plates.layouts.files import files_under, first_files, is_tiff
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
@@ -206,16 +206,7 @@ def _planes(
     stacks: dict[str, dict[int, list[Path]]] = defaultdict(lambda: defaultdict(list))
     for path, found in entries:
         stacks[found.channel][found.plane].append(path)
-    faults = {}
-    for name, stack in stacks.items():
-        if twice := [paths for paths in stack.values() if len(paths) > 1]:
-            files = " and ".join(p.name for p in twice[0])
-            faults[name] = f"there is more than one file for channel {name!r}: {files}; remove all but one"
-    planes: dict[str, tuple[Plane, ...]] = {
-        name: tuple(TiffPlane(path) for _, paths in sorted(stack.items()) for path in paths)
-        for name, stack in stacks.items()
-    }
-    return planes, faults
+    return stacked_by_channel(stacks)
 
 
 def _number(name: str) -> int | None:

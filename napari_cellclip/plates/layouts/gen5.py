@@ -1,0 +1,220 @@
+"""BioTek Gen5 exports of Cytation and Lionheart readers: ``D6_01_2_3_GFP 469,525_001.tif``.
+
+The name holds the well (with a region of interest, ``A1ROI2``), the step of the procedure that took the
+image, the channel's number, the number of the image in its well (with a focal plane, ``3Z0``), the channel with
+or without its wavelengths, and the number of the read in a time series. Steps below 0 are images that Gen5
+computed (``Stitched[GFP 469,525]``). Files lie in one folder, or in one for each well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_cellclip.plates.acquisition import (
+    Acquisition,
+    Channel,
+    Field,
+    Problem,
+    clean_name,
+    plate_name,
+    require_fields,
+    shape_for,
+)
+from napari_cellclip.plates.images.tiff import stacked_by_channel
+from napari_cellclip.plates.layouts.files import files_under, first_files, is_tiff
+from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
+from napari_cellclip.vocabulary import CellClipError, PlateError, normalise_well, parse_well
+
+LOOKED_AT = 2000
+"""Entries looked at for images of such names."""
+
+_NAME = re.compile(
+    r"(?P<well>[A-Z]{1,2}\d{1,2})(?:ROI(?P<roi>\d{1,6}))?_(?P<step>-?\d{1,4})_(?P<index>\d{1,4})_"
+    r"(?P<image>\d{1,6})(?:Z(?P<plane>\d{1,6}))?_(?P<channel>.{1,200})_(?P<read>\d{3,6})\.tiff?",
+    re.IGNORECASE,
+)
+_COMPUTED = re.compile(r"\w+\[(.*)\]")
+_WAVELENGTHS = re.compile(r"\s*(\d{3}),\s?(\d{3})$")
+
+
+@dataclass(frozen=True, slots=True)
+class _Image:
+    """One file with what its name says."""
+
+    file: Path
+    well: str
+    roi: int
+    step: int
+    index: int
+    number: int
+    plane: int
+    channel: str
+    read: int
+
+    @property
+    def site(self) -> int | str:
+        return f"ROI{self.roi}-{self.number}" if self.roi else self.number
+
+
+def detect(path: Path, options: Options) -> Match | None:
+    """Find a folder in which most TIFF images have such names."""
+    if not path.is_dir():
+        return None
+    names = [name.rpartition("/")[2] for name in first_files(path, LOOKED_AT)[0]]
+    names = [name for name in names if is_tiff(name)]
+    fit = sum(_NAME.fullmatch(name) is not None for name in names)
+    return Match(path, Strength.NAMES) if fit and fit * 2 >= len(names) else None
+
+
+def read(path: Path, options: Options) -> Acquisition:
+    """Read wells, sites and channels from the names of files; no image is opened.
+
+    Parameters
+    ----------
+    path : Path
+        Folder with images at any depth.
+    options : Options
+        ``name`` chooses among the folders of several plates, else it renames the plate.
+
+    Raises
+    ------
+    PlateError
+        If several plates lie in the folder and none is chosen.
+    """
+    files, refused = files_under(path)
+    problems = [Problem(f.name, "is a link out of the plate's folder and was left alone") for f in refused]
+    images, strange = _parsed(f for f in files if is_tiff(f.name))
+    if strange:
+        some = ", ".join(f.name for f in strange[:3]) + (", …" if len(strange) > 3 else "")
+        what = f"{len(strange)} images are not named as Gen5 names them and are left out: {some}"
+        problems.append(Problem("file names", what))
+    images, name = _of_one_plate(images, path, options.name)
+    images, left_out = _of_one_read(images)
+    problems += left_out
+    channels, channel_of = _channels(images)
+    fields = _fields(images, channel_of)
+    require_fields(fields, path)
+    return Acquisition(
+        name=name,
+        path=path,
+        layout="gen5",
+        shape=shape_for([(f.row, f.column) for f in fields]),
+        channels=tuple(channels),
+        fields=tuple(fields),
+        problems=tuple(problems),
+    )
+
+
+def _parsed(files: Iterable[Path]) -> tuple[list[_Image], list[Path]]:
+    """Read the names of files, and list those of which that is not possible."""
+    images, strange = [], []
+    for file in files:
+        match = _NAME.fullmatch(file.name)
+        try:
+            well = normalise_well(match["well"]) if match else ""
+        except CellClipError:
+            match = None
+        if match is None:
+            strange.append(file)
+            continue
+        numbers = {key: int(match[key] or 0) for key in ("roi", "step", "index", "image", "plane", "read")}
+        channel = match["channel"]
+        while computed := _COMPUTED.fullmatch(channel):
+            channel = computed[1]
+        images.append(
+            _Image(
+                file,
+                well,
+                numbers["roi"],
+                numbers["step"],
+                numbers["index"],
+                numbers["image"],
+                numbers["plane"],
+                channel.strip(),
+                numbers["read"],
+            )
+        )
+    return images, strange
+
+
+def _of_one_plate(images: list[_Image], root: Path, wanted: str | None) -> tuple[list[_Image], str]:
+    """Refuse folders that hold the same file names, as those of several plates do, unless one is chosen."""
+    name = clean_name(wanted) if wanted else plate_name(root)
+    if wanted:
+        chosen = [i for i in images if wanted in i.file.relative_to(root).parts[:-1]]
+        images = chosen or images
+    folders: dict[str, set[Path]] = defaultdict(set)
+    for image in images:
+        folders[image.file.name].add(image.file.parent)
+    if several := next((found for found in folders.values() if len(found) > 1), None):
+        listed = ", ".join(sorted(str(f.relative_to(root)) for f in several)[:8])
+        raise PlateError(
+            f"{root} holds {len(several)} plates ({listed}): open one of them, or choose one with name="
+        )
+    return images, name
+
+
+def _of_one_read(images: list[_Image]) -> tuple[list[_Image], list[Problem]]:
+    """Leave out later time points, computed images beside originals, and steps that repeat a channel."""
+    problems = []
+    first = min((image.read for image in images), default=0)
+    if later := [i for i in images if i.read != first]:
+        images = [i for i in images if i.read == first]
+        problems.append(Problem("time points", f"{len(later)} images of later time points are left out"))
+    originals = [i for i in images if i.step >= 0]
+    if originals and len(originals) < len(images):
+        what = f"{len(images) - len(originals)} stitched or otherwise computed images are left out"
+        problems.append(Problem("file names", what))
+        images = originals
+    taken: dict[str, int] = {}
+    for image in sorted(images, key=lambda i: (abs(i.step), i.index)):
+        taken.setdefault(image.channel, image.step)
+    if repeated := [i for i in images if taken[i.channel] != i.step]:
+        images = [i for i in images if taken[i.channel] == i.step]
+        steps = ", ".join(f"{step:02d}" for step in sorted({i.step for i in repeated}))
+        what = f"{len(repeated)} images of step {steps} are left out: an earlier step took the same channels"
+        problems.append(Problem("steps of the procedure", what))
+    return images, problems
+
+
+def _channels(images: list[_Image]) -> tuple[list[Channel], dict[tuple[str, int], str]]:
+    """Make the channels, in the order of steps and numbers, and the unique name of each name and number."""
+    seen = sorted({(i.step, i.index, i.channel) for i in images})
+    names = [name for _, _, name in seen]
+    short = [_WAVELENGTHS.sub("", name) for name in names]
+    channels, channel_of = [], {}
+    for (_, index, name), alias in zip(seen, short, strict=True):
+        unique = name if names.count(name) == 1 else f"{name} {index}"
+        waves = _WAVELENGTHS.search(name)
+        channels.append(
+            Channel(
+                name=unique,
+                source="file name",
+                number=index if len({s for s, _, _ in seen}) == 1 else None,
+                aliases=(alias,) if alias and short.count(alias) == 1 else (),
+                excitation=float(waves[1]) if waves else None,
+                emission=float(waves[2]) if waves else None,
+            )
+        )
+        channel_of[name, index] = unique
+    return channels, channel_of
+
+
+def _fields(images: list[_Image], channel_of: dict[tuple[str, int], str]) -> list[Field]:
+    sites: dict[tuple[str, int | str], dict[str, dict[int, list[Path]]]] = defaultdict(
+        lambda: defaultdict(lambda: defaultdict(list))
+    )
+    for i in images:
+        sites[i.well, i.site][channel_of[i.channel, i.index]][i.plane].append(i.file)
+    fields = []
+    for (well, site), stacks in sites.items():
+        planes, faults = stacked_by_channel(stacks)
+        fields.append(Field(*parse_well(well), well, site, planes, faults))
+    return fields
+
+
+LAYOUT = Layout("gen5", "BioTek Gen5 images", detect, read)
