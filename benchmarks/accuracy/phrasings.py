@@ -1,7 +1,7 @@
 """Whether it matters how one asks: phrasings of twelve mechanisms on simulated plates.
 
 Protocol: each phrasing of ``phrasings.json`` is worded
-(:func:`napari_cellclip.explore.wording.wording.word`) with
+(:func:`napari_cellclip.explore.wording.reader.read_text`) with
 the table of this package only, neither plate map nor installed tables, and asked of blind plates, one at a
 time. Wells are scored by the robust z of their cosine against the plate's negative controls; the wells of a
 treatment and dose are averaged; the mechanism of the best treatment is the answer. It is compared with the

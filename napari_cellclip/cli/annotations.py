@@ -70,7 +70,7 @@ def install(
 
     Example: napari-cellclip annotations install drugs.txt samples.txt --name hub --licence "Broad terms"
     """
-    from napari_cellclip.explore.wording.sources import annotations_folder
+    from napari_cellclip.explore.wording.name_sources import annotations_folder
     from napari_cellclip.vocabulary.annotation_tables import KNOWN_TABLES, install_annotations
 
     if len(files) == 1 and files[0] in KNOWN_TABLES and not Path(files[0]).exists():
@@ -99,7 +99,7 @@ def remove(
 
     Example: napari-cellclip annotations remove hub
     """
-    from napari_cellclip.explore.wording.sources import annotations_folder
+    from napari_cellclip.explore.wording.name_sources import annotations_folder
     from napari_cellclip.vocabulary.annotation_tables import remove_annotations
 
     remove_annotations(name, annotations_folder())
@@ -107,9 +107,9 @@ def remove(
 
 
 def _show(as_json: bool) -> None:
-    from napari_cellclip.explore.wording.sources import installed
+    from napari_cellclip.explore.wording.name_sources import installed_tables
 
-    tables = installed()
+    tables = installed_tables()
     if as_json:
         print(json.dumps([{**asdict(table), "folder": str(table.folder)} for table in tables], indent=2))
     elif tables:

@@ -17,8 +17,8 @@ from napari_cellclip.explore.calibration.null import benjamini_hochberg
 from napari_cellclip.explore.calibration.verdict import null_of
 from napari_cellclip.explore.query import FDR, own_model, require_embeddings
 from napari_cellclip.explore.wording.direction import direction
-from napari_cellclip.explore.wording.familiarity import Taught
-from napari_cellclip.explore.wording.wording import word
+from napari_cellclip.explore.wording.model_vocabulary import ModelVocabulary
+from napari_cellclip.explore.wording.reader import read_text
 from napari_cellclip.vocabulary import CellClipError
 from napari_cellclip.vocabulary.annotations import known_compounds, references
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari_cellclip.model import Model
     from napari_cellclip.screen import Screen
 
-Vocabulary = Literal["mechanisms", "compounds", "genes"]
+TermList = Literal["mechanisms", "compounds", "genes"]
 
 NOTHING = "Nothing stands out"
 
@@ -39,7 +39,7 @@ class Description:
     ----------
     table : DataFrame
         Best first: ``term``, ``score`` (mean standard score of the wells against their plates' controls),
-        ``cosine``, ``p``, ``q`` (NaN for terms that the model was never taught) and ``familiar``.
+        ``cosine``, ``p``, ``q`` (NaN for terms that are not in the model's vocabulary) and ``in_vocabulary``.
     verdict : str
         In words; ``"Nothing stands out"`` where no term is left at the accepted rate.
     fdr : float
@@ -63,8 +63,8 @@ class Description:
 
 
 @dataclass(frozen=True)
-class Terms:
-    """A vocabulary as directions of a model's space.
+class TermDirections:
+    """A list of terms as directions of a model's space.
 
     Attributes
     ----------
@@ -72,23 +72,23 @@ class Terms:
         As they are shown.
     vectors : ndarray of float32 (V, E)
         Of length 1.
-    familiar : ndarray of bool (V,)
-        Whether the model was taught them; true where its card does not say.
+    in_vocabulary : ndarray of bool (V,)
+        Whether the model's vocabulary has them; true where its card does not say.
     """
 
     names: tuple[str, ...]
     vectors: NDArray[np.float32]
-    familiar: NDArray[np.bool_]
+    in_vocabulary: NDArray[np.bool_]
 
 
-_KEPT: weakref.WeakKeyDictionary[Any, dict[Any, Terms]] = weakref.WeakKeyDictionary()
-"""Vocabularies worded and embedded before, by model."""
+_KEPT: weakref.WeakKeyDictionary[Any, dict[Any, TermDirections]] = weakref.WeakKeyDictionary()
+"""Lists of terms read and embedded before, by model."""
 
 
 def describe(
     screen: Screen,
     wells: Sequence[str],
-    vocabulary: Vocabulary | Sequence[str] = "mechanisms",
+    terms: TermList | Sequence[str] = "mechanisms",
     *,
     fdr: float = FDR,
     model: Model | None = None,
@@ -106,7 +106,7 @@ def describe(
         Encoded plates.
     wells : sequence of str
         Ids of the selection; those without an embedding are left out.
-    vocabulary : {"mechanisms", "compounds", "genes"} or sequence of str
+    terms : {"mechanisms", "compounds", "genes"} or sequence of str
         The package's own table, or terms of one's own.
     fdr : float
         Accepted share of false discoveries.
@@ -122,7 +122,7 @@ def describe(
     Raises
     ------
     CellClipError
-        If none of the wells has an embedding, or the vocabulary is empty or unknown.
+        If none of the wells has an embedding, or the list of terms is empty or unknown.
     """
     require_embeddings(screen)
     model = own_model(screen, model)
@@ -131,34 +131,34 @@ def describe(
     rows = np.flatnonzero(np.isin(ids, list(wells)))
     if not len(rows):
         raise CellClipError("none of the selected wells has an embedding: select others")
-    terms = terms_of(screen, model, vocabulary)
+    directions = embed_terms(screen, model, terms)
     calibration = calibration_of(screen, model, seed=seed)
-    cosine, score, p = calibration.judge_together(rows, terms.vectors)
-    p = np.where(terms.familiar, p, np.nan)
+    cosine, score, p = calibration.judge_together(rows, directions.vectors)
+    p = np.where(directions.in_vocabulary, p, np.nan)
     table = pd.DataFrame(
         {
-            "term": terms.names,
+            "term": directions.names,
             "score": score,
             "cosine": cosine,
             "p": p,
             "q": benjamini_hochberg(p),
-            "familiar": terms.familiar,
+            "in_vocabulary": directions.in_vocabulary,
         }
     )
     order = np.lexsort((-cosine, np.nan_to_num(p, nan=2.0)))
     table = table.iloc[order].reset_index(drop=True)
     notes = list(calibration.scale.notes)
-    if unknown := int((~terms.familiar).sum()):
+    if unknown := int((~directions.in_vocabulary).sum()):
         notes.append(
-            f"{unknown} of {len(terms.names)} terms were never taught to the model {screen.card.name!r}: "
-            "they are listed without p."
+            f"{unknown} of {len(directions.names)} terms are not in the vocabulary of the model "
+            f"{screen.card.name!r}: they are listed without p."
         )
     return Description(table, _verdict(table, fdr), fdr, null_of(screen, calibration, ()), tuple(notes))
 
 
 def annotate_all(
     screen: Screen,
-    vocabulary: Vocabulary | Sequence[str] = "mechanisms",
+    terms: TermList | Sequence[str] = "mechanisms",
     *,
     fdr: float = FDR,
     model: Model | None = None,
@@ -168,7 +168,7 @@ def annotate_all(
 
     Parameters
     ----------
-    screen, vocabulary, model, seed
+    screen, terms, model, seed
         As for :func:`describe`.
     fdr : float
         Accepted share of false discoveries: terms beyond it are left empty.
@@ -183,18 +183,20 @@ def annotate_all(
     """
     require_embeddings(screen)
     model = own_model(screen, model)
-    terms = terms_of(screen, model, vocabulary)
+    directions = embed_terms(screen, model, terms)
     calibration = calibration_of(screen, model, seed=seed)
     blocks = calibration.blocks
-    known = np.flatnonzero(terms.familiar)
+    known = np.flatnonzero(directions.in_vocabulary)
     if not len(known):
-        raise CellClipError(f"the model {screen.card.name!r} was taught none of these terms: choose others")
-    judged = [calibration.judge(terms.vectors[i]) for i in known]
+        raise CellClipError(
+            f"none of these terms is in the vocabulary of the model {screen.card.name!r}: choose others"
+        )
+    judged = [calibration.judge(directions.vectors[i]) for i in known]
     p = np.stack([found.p for found in judged]).reshape(len(known), len(blocks))
-    cosine = np.stack([calibration.points @ terms.vectors[i] for i in known]).reshape(p.shape)
+    cosine = np.stack([calibration.points @ directions.vectors[i] for i in known]).reshape(p.shape)
     score = np.stack([found.block_score for found in judged]).reshape(p.shape)
     order = np.lexsort((-cosine, np.nan_to_num(p, nan=2.0)), axis=0)
-    names = np.asarray(terms.names, object)[known]
+    names = np.asarray(directions.names, object)[known]
     every = np.arange(len(blocks))
     best = order[0]
     second = order[min(1, len(known) - 1)]
@@ -219,51 +221,51 @@ def annotate_all(
     )
 
 
-def terms_of(screen: Screen, model: Model, vocabulary: Vocabulary | Sequence[str]) -> Terms:
-    """Word and embed a vocabulary, without help of the plate map.
+def embed_terms(screen: Screen, model: Model, terms: TermList | Sequence[str]) -> TermDirections:
+    """Read and embed a list of terms, without help of the plate map.
 
     Raises
     ------
     CellClipError
-        If it is empty, or no vocabulary goes by that name.
+        If it is empty, or no list goes by that name.
     """
-    texts = tuple(_texts(vocabulary))
+    texts = tuple(_texts(terms))
     kept = _KEPT.setdefault(model, {})
     key = (texts, screen.card.prompts)
     if key not in kept:
-        kept[key] = _terms(texts, screen, model)
+        kept[key] = _embed(texts, screen, model)
     return kept[key]
 
 
-def _terms(texts: Sequence[tuple[str, str]], screen: Screen, model: Model) -> Terms:
-    taught = Taught.of_model(model)
-    names, vectors, familiar = [], [], []
+def _embed(texts: Sequence[tuple[str, str]], screen: Screen, model: Model) -> TermDirections:
+    vocabulary = ModelVocabulary.of_card(model.card)
+    names, vectors, in_vocabulary = [], [], []
     for name, text in texts:
-        wording = word(text, templates=screen.card.prompts, taught=taught)
+        wording = read_text(text, templates=screen.card.prompts, vocabulary=vocabulary)
         sent = [prompt for prompt in wording.prompts if prompt.on and prompt.weight]
         if not sent:
             continue
         names.append(name)
         vectors.append(direction(model, [p.text for p in sent], [p.weight for p in sent]))
-        familiar.append(wording.familiar)
+        in_vocabulary.append(wording.in_vocabulary)
     if not names:
         raise CellClipError("there are no terms to describe wells by: give at least one")
-    return Terms(tuple(names), np.stack(vectors), np.asarray(familiar, bool))
+    return TermDirections(tuple(names), np.stack(vectors), np.asarray(in_vocabulary, bool))
 
 
-def _texts(vocabulary: Vocabulary | Sequence[str]) -> list[tuple[str, str]]:
+def _texts(terms: TermList | Sequence[str]) -> list[tuple[str, str]]:
     """Terms as they are shown and as they are asked."""
-    if not isinstance(vocabulary, str):
-        return [(text, text) for text in dict.fromkeys(" ".join(t.split()) for t in vocabulary) if text]
-    if vocabulary == "mechanisms":
+    if not isinstance(terms, str):
+        return [(text, text) for text in dict.fromkeys(" ".join(t.split()) for t in terms) if text]
+    if terms == "mechanisms":
         return [(found.name, found.name) for found in references()]
-    if vocabulary == "compounds":
+    if terms == "compounds":
         return [(name, name) for name in dict.fromkeys(found.name for found in known_compounds())]
-    if vocabulary == "genes":
+    if terms == "genes":
         genes = dict.fromkeys(gene for found in references() for gene in found.knockouts)
         return [(gene, f"{gene} knockout") for gene in genes]
     raise CellClipError(
-        f"no vocabulary is called {vocabulary!r}: use {', '.join(get_args(Vocabulary))}, or give a list"
+        f"no list of terms is called {terms!r}: use {', '.join(get_args(TermList))}, or give a list"
     )
 
 

@@ -13,10 +13,11 @@ from napari_cellclip.explore.answer import Answer
 from napari_cellclip.explore.calibration.calibration import calibration_of, embedded
 from napari_cellclip.explore.calibration.verdict import Part, conclude
 from napari_cellclip.explore.wording.direction import direction, summed
-from napari_cellclip.explore.wording.familiarity import Taught, are_familiar
 from napari_cellclip.explore.wording.filters import Filters
-from napari_cellclip.explore.wording.terms import parse
-from napari_cellclip.explore.wording.wording import Prompt, Wording, word
+from napari_cellclip.explore.wording.model_vocabulary import ModelVocabulary
+from napari_cellclip.explore.wording.query_grammar import parse
+from napari_cellclip.explore.wording.reader import prompts_in_vocabulary, read_text
+from napari_cellclip.explore.wording.wording import Prompt, Wording
 from napari_cellclip.vocabulary import CellClipError, ScreenError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def ask(
 ) -> Answer:
     """Rank the wells of a screen by how well they fit a text, and say whether any of them matches it.
 
-    The text is worded as the model was trained (:func:`napari_cellclip.explore.wording.wording.word`),
+    The text is worded as the model was trained (:func:`napari_cellclip.explore.wording.reader.read_text`),
     embedded, and
     compared with every well. Scores are standardised by the negative controls of the same plate; replicate
     wells of a treatment and dose are judged together
@@ -56,7 +57,7 @@ def ask(
         Encoded plates.
     text : str
         A mechanism, a compound, a gene or its knockout, a structure; with ``+``, ``-``, ``AND``, ``AND NOT``,
-        weights, doses and cell lines (:func:`napari_cellclip.explore.wording.terms.parse`).
+        weights, doses and cell lines (:func:`napari_cellclip.explore.wording.query_grammar.parse`).
     fdr : float
         Share of false discoveries that is accepted among the treatments said to match.
     prompts : sequence of str or Prompt, optional
@@ -96,13 +97,15 @@ def ask(
             " screen of a model that reads words"
         )
     model = own_model(screen, model)
-    taught = Taught.of_model(model)
+    vocabulary = ModelVocabulary.of_card(model.card)
     filters = Filters()
     if prompts is not None:
         sent = [p if isinstance(p, Prompt) else Prompt(p) for p in prompts]
         given = Wording(text, "free", tuple(p for p in sent if p.text.strip()))
-        familiar = taught is None or are_familiar(taught, given.prompts, screen.card.prompts)
-        given = replace(given, familiar=familiar)
+        in_vocabulary = vocabulary is None or prompts_in_vocabulary(
+            given.prompts, vocabulary, screen.card.prompts
+        )
+        given = replace(given, in_vocabulary=in_vocabulary)
         questions = [_Question(1.0, "sum", given)]
     else:
         terms, filters = parse(text)
@@ -111,12 +114,12 @@ def ask(
             _Question(
                 term.weight,
                 term.role,
-                word(
+                read_text(
                     term.text,
                     templates=screen.card.prompts,
                     cell_line=filters.cell_line or _cell_line(screen),
                     platemap=platemap,
-                    taught=taught,
+                    vocabulary=vocabulary,
                 ),
             )
             for term in terms
@@ -127,7 +130,7 @@ def ask(
     questions = [question for question in questions if question.on]
     require_embeddings(screen)
     parts = _parts(model, questions, combine)
-    unknown = [question.wording.text for question in questions if not question.wording.familiar]
+    unknown = [question.wording.text for question in questions if not question.wording.in_vocabulary]
     source = f"templates of the model card {screen.card.name!r}" if prompts is None else "as given"
     answer = conclude(
         screen,

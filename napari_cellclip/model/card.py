@@ -16,6 +16,9 @@ from napari_cellclip.vocabulary import STAINS, ModelError, Stain
 
 CARD_FILE = "card.json"
 
+VOCABULARY = "vocabulary"
+"""Key of a card's ``training`` for the texts a model was trained on, by the thing they name."""
+
 FEATURES_FILE = "features.json"
 """Which measured feature stands where, in the folders of screens of profiles and of their models."""
 
@@ -157,6 +160,16 @@ class ModelCard(_Frozen):
         if len(set(self.stain_order)) != len(self.stain_order) or not self.stain_order:
             raise ValueError("stain_order must name each stain once")
         return self
+
+    @property
+    def vocabulary(self) -> dict[str, list[str]]:
+        """Texts that the model was trained on, by the thing they name; empty where the card does not say."""
+        # The key was "taught" before version 0.2: such cards lie in users' folders and in old screens.
+        groups = self.training.get(VOCABULARY, self.training.get("taught"))
+        if not isinstance(groups, dict):
+            return {}
+        lists = {str(name): texts for name, texts in groups.items() if isinstance(texts, list | tuple)}
+        return {name: [text for text in texts if isinstance(text, str)] for name, texts in lists.items()}
 
     @property
     def has_head(self) -> bool:

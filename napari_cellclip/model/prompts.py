@@ -1,8 +1,6 @@
-"""Sentences about perturbations, worded as a model was trained on them."""
+"""Templates of prompts: sentences about perturbations as a model was trained on them."""
 
 from __future__ import annotations
-
-import re
 
 from pydantic import BaseModel, ConfigDict
 
@@ -10,19 +8,6 @@ from napari_cellclip.vocabulary import Control, Kind, Perturbation
 
 LONGEST = 512
 """Characters above which a compound's prompt is shortened."""
-
-_GENE = re.compile(r"[A-Z][A-Z0-9]{1,8}(?:orf\d{1,3}[A-Z]?)?(?:-[A-Z0-9]{1,3})?")
-_KNOCKOUT = re.compile(
-    r"(?i)\b(?:crispr|cas9|knock[- ]?out|knock[- ]?down|sgrna|guide|ko)\b(?:\s+(?:of|for))?:?"
-)
-_EXPRESSION = re.compile(r"(?i)\b(?:orf|over[- ]?expression|over[- ]?expressed|cdna)\b(?:\s+of)?:?")
-_SMILES = re.compile(r"(?:\[[^\[\]\s]+\]|Br|Cl|[BCNOPSFIbcnops]|[=#$/\\.\-+:()~]|%\d\d|\d)+")
-_SMILES_MARK = re.compile(r"[=#\[(]|[a-z]\d")
-_MECHANISM = re.compile(
-    r"(?i)(?:inhibit|agoni|block|activat|agent|disrupt|stabili[sz]|uncoupl|poison|damage|stress|induc|modulat"
-    r"|intercalat|ionophore|depolymeri|polymeri[sz]|arrest|degrad|chelat|antimetabolite|tropic|toxin)"
-)
-_CONTROL = re.compile(r"(?i)\b(?:dmso|vehicle|negcon|untreated|no treatment|(?:negative )?control)s?\b")
 
 
 class PromptTemplates(BaseModel):
@@ -51,8 +36,8 @@ class PromptTemplates(BaseModel):
 
     Examples
     --------
-    >>> PromptTemplates().for_query("TUBB knockout")
-    ['U2OS cells treated with crispr, targeting genes: TUBB']
+    >>> PromptTemplates().for_knockout("TUBB")
+    'U2OS cells treated with crispr, targeting genes: TUBB'
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -134,69 +119,6 @@ class PromptTemplates(BaseModel):
         if not (p.name or p.smiles):
             return self.for_mechanism(p.mechanism, cell) if p.mechanism else self.for_control(cell_line=cell)
         return self.for_compound(p.name, p.smiles, cell)
-
-    def for_query(self, text: str, cell_line: str = "") -> list[str]:
-        """Word what somebody typed as this model's prompts, the likeliest reading first.
-
-        Parameters
-        ----------
-        text : str
-            A structure (SMILES), a gene, a compound, a mechanism in words, ``DMSO``, or a whole sentence
-            about cells, which is sent as it is.
-        cell_line : str
-            Of the cells asked about.
-
-        Returns
-        -------
-        list of str
-            At least one prompt; empty only where the text is empty.
-        """
-        text = " ".join(text.split())
-        if not text:
-            return []
-        if re.search(r"(?i)\bcells?\b", text):
-            return [text]
-        if looks_like_smiles(text):
-            return [self.for_compound("", text, cell_line)]
-        for words, prompt in ((_KNOCKOUT, self.for_knockout), (_EXPRESSION, self.for_expression)):
-            bare = words.sub(" ", text).strip(" ,")
-            if bare != text and looks_like_gene(bare.upper() if " " not in bare else bare):
-                return [prompt(bare.upper(), cell_line=cell_line)]
-        if _CONTROL.fullmatch(text):
-            return [self.for_control("DMSO" if "dmso" in text.lower() else "", cell_line=cell_line)]
-        if looks_like_gene(text):
-            return [
-                self.for_knockout(text, cell_line=cell_line),
-                self.for_compound(text, cell_line=cell_line),
-            ]
-        mechanism = self.for_mechanism(text, cell_line)
-        if " " in text or _MECHANISM.search(text):
-            return [mechanism]
-        return list(dict.fromkeys((self.for_compound(text, cell_line=cell_line), mechanism)))
-
-
-def looks_like_gene(text: str) -> bool:
-    """Whether a text is written like an HGNC gene symbol.
-
-    Examples
-    --------
-    >>> looks_like_gene("HDAC1"), looks_like_gene("C9orf72"), looks_like_gene("taxol")
-    (True, True, False)
-    """
-    return _GENE.fullmatch(text) is not None or re.fullmatch(r"C\d{1,2}orf\d{1,3}", text) is not None
-
-
-def looks_like_smiles(text: str) -> bool:
-    """Whether a text is written like a SMILES structure with a bond, branch, ring or bracket.
-
-    Examples
-    --------
-    >>> looks_like_smiles("CC(=O)Oc1ccccc1"), looks_like_smiles("colchicine")
-    (True, False)
-    """
-    if _SMILES.fullmatch(text) is None or _SMILES_MARK.search(text) is None:
-        return False
-    return len(text) > 2 and text.count("(") == text.count(")")
 
 
 def published_caption(

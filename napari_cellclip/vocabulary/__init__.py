@@ -19,7 +19,7 @@ from napari_cellclip.vocabulary.ids import (
     well_id,
     well_name,
 )
-from napari_cellclip.vocabulary.perturbations import Control, Kind, Perturbation
+from napari_cellclip.vocabulary.perturbations import Control, Kind, Perturbation, is_gene_symbol
 from napari_cellclip.vocabulary.stains import STAINS, Stain, is_unstained
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "ScreenError",
     "Stain",
     "StainError",
+    "is_gene_symbol",
     "is_unstained",
     "normalise_well",
     "parse_well",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+
+_GENE = re.compile(r"[A-Z][A-Z0-9]{1,8}(?:orf\d{1,3}[A-Z]?)?(?:-[A-Z0-9]{1,3})?|C\d{1,2}orf\d{1,3}")
 
 
 class Kind(StrEnum):
@@ -73,3 +76,14 @@ class Perturbation:
         suffix = {Kind.CRISPR: " knockout", Kind.ORF: " over-expression"}.get(self.kind, "")
         dose = f" {self.dose:g} µM" if self.dose else ""
         return f"{self.name or 'unnamed'}{suffix}{dose}"
+
+
+def is_gene_symbol(text: str) -> bool:
+    """Tell whether a text is written like an HGNC gene symbol.
+
+    Examples
+    --------
+    >>> is_gene_symbol("HDAC1"), is_gene_symbol("C9orf72"), is_gene_symbol("taxol")
+    (True, True, False)
+    """
+    return _GENE.fullmatch(text) is not None

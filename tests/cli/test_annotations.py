@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_cellclip.explore.wording.wording import word
+from napari_cellclip.explore.wording.reader import read_text
 from napari_cellclip.model.prompts import PromptTemplates
 from tests.cli.cli_terminal import call, succeed
 
@@ -32,10 +32,10 @@ def test_install_list_ask_remove(table: Path) -> None:
     assert succeed("annotations", "list").stdout == succeed("annotations").stdout == said
     (listed,) = json.loads(succeed("annotations", "list", "--json").stdout)
     assert (listed["name"], listed["licence"], listed["compounds"]) == ("mine", "CC0", 1)
-    wording = word("flux capacitor blockers", templates=PromptTemplates())
+    wording = read_text("flux capacitor blockers", templates=PromptTemplates())
     assert wording.recognised == "flux capacitor inhibitor"
     assert succeed("annotations", "remove", "mine").stdout == "removed mine\n"
-    assert word("flux capacitor blockers", templates=PromptTemplates()).kind == "free"
+    assert read_text("flux capacitor blockers", templates=PromptTemplates()).kind == "free"
 
 
 def test_a_missing_licence_is_said_and_names_are_taken_once(table: Path) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from napari_cellclip.model import PromptTemplates
 from napari_cellclip.vocabulary import ScreenError
+from tests.explore.cards import memory_card
 
 
 class KnownTexts:
@@ -19,6 +18,7 @@ class KnownTexts:
 
     def __init__(self, vectors: dict[str, list[float]], dim: int = 2):
         self.vectors, self.asked = vectors, 0
+        self.card = memory_card()
         self.dim = len(next(iter(vectors.values()))) if vectors else dim
 
     def embed_texts(self, texts):
@@ -52,8 +52,11 @@ class MemoryScreen:
             },
             index=pd.Index(ids, name="well_id"),
         )
-        self.card = SimpleNamespace(name="known", prompts=PromptTemplates(), simulated=False)
         self.model = KnownTexts(texts or {}, self.embeddings.shape[1])
+
+    @property
+    def card(self):
+        return self.model.card
 
     @property
     def well_ids(self):

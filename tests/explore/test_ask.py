@@ -18,6 +18,7 @@ from napari_cellclip.explore.calibration.robust import grouped_median, robust_z
 from napari_cellclip.explore.calibration.verdict import best_first
 from napari_cellclip.explore.wording.direction import direction
 from napari_cellclip.vocabulary import CellClipError, ScreenError
+from tests.explore.cards import memory_card
 
 TEXT = ["x"]
 EAST = {"x": [1.0, 0.0]}
@@ -236,14 +237,14 @@ def test_asking_384_wells_again_is_immediate(make_screen) -> None:
 @pytest.mark.parametrize("simulated", [True, False])
 def test_a_model_of_simulated_cells_says_so(make_screen, simulated) -> None:
     screen = make_screen(at(0, 60, 80, 90, 100), controls=(2, 3, 4), texts=EAST)
-    screen.card.simulated = simulated
+    screen.model.card = memory_card(simulated=simulated)
     notes = ask(screen, "what", prompts=TEXT).notes
     assert any("simulated cells only" in note for note in notes) is simulated
 
 
 def test_a_model_that_reads_structures_only_is_not_asked_in_words(make_screen) -> None:
     screen = make_screen(np.eye(4, 2), controls=(0, 1, 2))
-    screen.card.text_tower = "fingerprint"
+    screen.model.card = memory_card(text_tower="fingerprint")
     with pytest.raises(CellClipError, match="reads structures and no words"):
         ask(screen, "tubulin inhibitor")
 

@@ -64,9 +64,9 @@ def labelled_screen(
         raise CellClipError(f"no mechanism in {column} has {least} treatments: nothing can be asked")
     rows = []
     vectors, known = directions(model, asked)
-    for name, vector, familiar in zip(asked, vectors, known, strict=True):
+    for name, vector, in_vocabulary in zip(asked, vectors, known, strict=True):
         judged = calibration.judge(vector)
-        q = calibration.q_values(judged.p) if familiar else np.ones(len(blocks))
+        q = calibration.q_values(judged.p) if in_vocabulary else np.ones(len(blocks))
         right = np.array([name in names for names in own])
         rows += [
             {

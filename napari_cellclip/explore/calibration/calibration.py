@@ -65,8 +65,8 @@ EXAMPLES = 200
 class Reference:
     """How often texts that a model knows fit treatments which they do not describe, on labelled plates.
 
-    A share of decoys is exact against texts that mean nothing. Texts that a model was taught lie apart from
-    each other, so for them it is too large, and by how much can be measured where answers are known: a p is
+    A share of decoys is exact against texts that mean nothing. Texts that a model was trained on lie apart
+    from each other, so for them it is too large; by how much can be measured where answers are known: a p is
     then the share of wrong pairs of text and treatment at least as small (a conformal p-value; Bates et al.
     2023, doi:10.1214/22-AOS2244). The plates it was measured on are never those that are asked.
 

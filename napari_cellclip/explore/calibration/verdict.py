@@ -73,7 +73,7 @@ def conclude(
     examples : sequence of str
         Wells whose treatments are not tested.
     unknown : sequence of str
-        Texts of the question that the model was never taught.
+        Texts of the question that are not in the model's vocabulary.
     top : int, optional
         Keep only so many wells.
     """
@@ -205,8 +205,8 @@ def _limits(
     if unknown:
         words = ", ".join(repr(text if len(text) <= 60 else text[:57] + "…") for text in unknown)
         notes.append(
-            f"The model {screen.card.name!r} was never taught these words: {words}. It has to guess from "
-            "their letters, so no score counts as a match."
+            f"Not in the vocabulary of the model {screen.card.name!r}: {words}. It was not trained on these "
+            "words and can only guess from their letters, so no score counts as a match."
         )
     if filters is not None and filters:
         of = "1 well is" if kept.sum() == 1 else f"{int(kept.sum())} wells are"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_cellclip.explore.describe import NOTHING, Vocabulary, describe
+from napari_cellclip.explore.describe import NOTHING, TermList, describe
 from napari_cellclip.explore.query import FDR
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def name_clusters(
     screen: Screen,
     projection: Projection,
     clusters: ArrayLike | None = None,
-    vocabulary: Vocabulary | Sequence[str] = "mechanisms",
+    terms: TermList | Sequence[str] = "mechanisms",
     *,
     fdr: float = FDR,
     smallest: int = SMALLEST_CLUSTER,
@@ -67,7 +67,7 @@ def name_clusters(
     clusters : array_like of int (n,), optional
         Cluster of each well of the map, negative for none; HDBSCAN of the places (Campello et al. 2013) where
         not given.
-    vocabulary, fdr, model
+    terms, fdr, model
         As for :func:`napari_cellclip.explore.describe.describe`.
     smallest : int
         Wells that a cluster must have.
@@ -86,7 +86,7 @@ def name_clusters(
         if len(rows) < smallest:
             continue
         wells = tuple(projection.ids[i] for i in rows)
-        found = describe(screen, wells, vocabulary, fdr=fdr, model=model)
+        found = describe(screen, wells, terms, fdr=fdr, model=model)
         best = found.table.iloc[0]
         silent = found.verdict in (NOTHING, "Not calibrated")
         x, y = np.median(projection.xy[rows], axis=0).tolist()

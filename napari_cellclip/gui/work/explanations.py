@@ -154,7 +154,7 @@ class Reasons:
         def name(screen: Screen, fdr: float) -> list[NamedCluster]:
             from napari_cellclip.explore.maps.map_labels import name_clusters
 
-            return name_clusters(screen, projection, vocabulary=vocabulary, fdr=fdr)
+            return name_clusters(screen, projection, terms=vocabulary, fdr=fdr)
 
         def done(found: list[NamedCluster]) -> None:
             if self.session.maps.get(self.session.view.map_method) is projection:

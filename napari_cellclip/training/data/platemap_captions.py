@@ -100,8 +100,8 @@ def parts(words: str) -> list[str]:
     return list(dict.fromkeys(part.strip() for part in re.split(r"[|;]", words) if part.strip()))
 
 
-def taught_by(perturbations: Iterable[Perturbation], odds: CaptionConfig) -> dict[str, list[str]]:
-    """What the things that captions speak of are called in them, by thing: for the model card.
+def platemap_vocabulary(perturbations: Iterable[Perturbation], odds: CaptionConfig) -> dict[str, list[str]]:
+    """List what captions call the things they name, by thing: the vocabulary in the model card.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Training of the small channel encoder: one network for all five stains, taught by mechanism and effect.
+"""Training of the small channel encoder: one network for all five stains, trained on mechanism and effect.
 
 The encoder sees one stain at a time, as at inference. Its five feature vectors are set side by side and a
 linear head, thrown away afterwards, predicts the mechanism and the size of the effect of the field they

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from napari_cellclip.model import PromptTemplates
 from napari_cellclip.training.data.bags import Caption
-from napari_cellclip.vocabulary import Control, Kind, Perturbation
+from napari_cellclip.vocabulary import Control, Kind, Perturbation, is_gene_symbol
 from napari_cellclip.vocabulary.mechanisms import Compound, Mechanism
 
 CELL_LINE = "U2OS"
@@ -48,23 +48,28 @@ def treatment_captions(
         Odds sum to 1.
     """
     kinds: list[tuple[float, list[str]]] = [(FULL, [templates.for_perturbation(perturbation, CELL_LINE)])]
+    asked = _Asked(templates)
     if perturbation.kind is Kind.CRISPR:
+        symbols = perturbation.genes or (perturbation.name,)
         kinds.append(
             (
                 NAME + SMILES + GENES,
-                _asked(templates, perturbation.genes or (perturbation.name,), " knockout"),
+                _asked((f"{gene} knockout" for gene in symbols), asked.knockout),
             )
         )
-        kinds.append((GENES, _asked(templates, perturbation.genes or (perturbation.name,))))
+        kinds.append((GENES, _asked(symbols, asked.name)))
     else:
         named = templates.for_perturbation(replace(perturbation, smiles=""), CELL_LINE)
-        kinds.append((NAME, [named, *_asked(templates, [perturbation.name])]))
+        kinds.append((NAME, [named, *_asked([perturbation.name], asked.name)]))
         if perturbation.smiles:
-            kinds.append((SMILES, _asked(templates, [perturbation.smiles])))
+            kinds.append((SMILES, _asked([perturbation.smiles], asked.structure)))
         if perturbation.genes and mechanism is not None:
-            kinds.append((GENES, _asked(templates, perturbation.genes, " inhibitor")))
+            kinds.append(
+                (GENES, _asked((f"{gene} inhibitor" for gene in perturbation.genes), asked.mechanism))
+            )
     if mechanism is not None:
-        kinds.append((MECHANISM, _asked(templates, (mechanism.name, mechanism.name, *mechanism.phrases))))
+        phrases = (mechanism.name, mechanism.name, *mechanism.phrases)
+        kinds.append((MECHANISM, _asked(phrases, asked.mechanism)))
     return _shares(kinds)
 
 
@@ -73,7 +78,7 @@ def control_captions(perturbation: Perturbation, templates: PromptTemplates) -> 
     return _shares(
         [
             (0.4, [templates.for_perturbation(perturbation, CELL_LINE)]),
-            (0.6, _asked(templates, CONTROL_WORDS)),
+            (0.6, _asked(CONTROL_WORDS, _Asked(templates).control)),
         ]
     )
 
@@ -89,7 +94,7 @@ def known_texts(
     for found in mechanisms:
         for compound in found.compounds:
             texts |= {c.text for c in treatment_captions(as_perturbation(compound, found), found, templates)}
-            texts |= {text for name in compound.synonyms for text in _asked(templates, [name])}
+            texts |= {text for name in compound.synonyms for text in _asked([name], _Asked(templates).name)}
         for gene in found.genes:
             knockout = Perturbation(Kind.CRISPR, gene, genes=(gene,), mechanism=found.name)
             texts |= {c.text for c in treatment_captions(knockout, found, templates)}
@@ -100,8 +105,8 @@ def known_texts(
     return sorted(texts)
 
 
-def taught_texts(mechanisms: Iterable[Mechanism], inert: Iterable[Compound]) -> dict[str, list[str]]:
-    """What the things that captions speak of are called in them, by thing: for the model card.
+def caption_vocabulary(mechanisms: Iterable[Mechanism], inert: Iterable[Compound]) -> dict[str, list[str]]:
+    """List what captions call the things they name, by thing: the vocabulary in the model card.
 
     Parameters
     ----------
@@ -134,13 +139,38 @@ def as_perturbation(compound: Compound, mechanism: Mechanism | None) -> Perturba
     )
 
 
-def _asked(templates: PromptTemplates, words: Iterable[str], suffix: str = "") -> list[str]:
-    """Every prompt a person's query for these words would be sent as, and the bare words themselves."""
-    texts: list[str] = []
-    for word in words:
-        query = f"{word}{suffix}"
-        texts += [query, *templates.for_query(query, CELL_LINE)]
-    return texts
+@dataclass(frozen=True)
+class _Asked:
+    """The prompts that a typed text of each kind is sent as."""
+
+    templates: PromptTemplates
+
+    def name(self, text: str) -> list[str]:
+        """A compound or a gene: codes such as JQ1 are written like symbols, and asked as both."""
+        compound = self.templates.for_compound(text, cell_line=CELL_LINE)
+        if is_gene_symbol(text):
+            return [self.templates.for_knockout(text, cell_line=CELL_LINE), compound]
+        return list(dict.fromkeys((compound, self.templates.for_mechanism(text, CELL_LINE))))
+
+    def structure(self, text: str) -> list[str]:
+        return [self.templates.for_compound("", text, CELL_LINE)]
+
+    def knockout(self, text: str) -> list[str]:
+        return [self.templates.for_knockout(text.removesuffix(" knockout"), cell_line=CELL_LINE)]
+
+    def mechanism(self, text: str) -> list[str]:
+        """A phrase that speaks of cells is a sentence already."""
+        return [text] if " cells " in f" {text} " else [self.templates.for_mechanism(text, CELL_LINE)]
+
+    def control(self, text: str) -> list[str]:
+        if text in ("DMSO", "negative control", "no treatment"):
+            return [self.templates.for_control(text if text == "DMSO" else "", cell_line=CELL_LINE)]
+        return self.mechanism(text)
+
+
+def _asked(texts: Iterable[str], prompts: Callable[[str], list[str]]) -> list[str]:
+    """Texts as people type them, and the prompts that each is sent as."""
+    return [wording for text in texts for wording in (text, *prompts(text))]
 
 
 def _shares(kinds: list[tuple[float, list[str]]]) -> tuple[Caption, ...]:

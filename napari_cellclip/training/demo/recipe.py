@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from napari_cellclip.model import EncoderCard, IntensityScaling, ModelCard, Tiling
+from napari_cellclip.model.card import VOCABULARY
 from napari_cellclip.training.config_sections import TrainingConfig
 from napari_cellclip.training.demo.channel_encoder import EncoderConfig
-from napari_cellclip.training.demo.demo_captions import taught_texts
+from napari_cellclip.training.demo.demo_captions import caption_vocabulary
 from napari_cellclip.training.demo.held_out import HELD_OUT, known_mechanisms
 from napari_cellclip.vocabulary import STAINS
 from napari_cellclip.vocabulary.mechanisms import INERT_COMPOUNDS, MECHANISMS
@@ -108,7 +109,7 @@ def base_card(recipe: Recipe) -> ModelCard:
         "pieces. Upper and lower case are alike to it. Doses play no part. Fields are used at "
         "their own pixels and should be near the stated pixel size.",
         training={
-            "taught": taught_texts(known_mechanisms(), INERT_COMPOUNDS),
+            VOCABULARY: caption_vocabulary(known_mechanisms(), INERT_COMPOUNDS),
             "tile_sizes": [side for side, _ in recipe.tiles],
         },
     )

@@ -8,18 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from napari_cellclip.model import ModelCard
+from napari_cellclip.model.card import VOCABULARY
 from napari_cellclip.screen import Screen
 from napari_cellclip.training.config import RunConfig
-from napari_cellclip.training.data.platemap_captions import caption_of, taught_by
+from napari_cellclip.training.data.platemap_captions import caption_of, platemap_vocabulary
 from napari_cellclip.training.data.splits import SPLIT_WELLS, Split
 from napari_cellclip.training.loop.fit import Fitted
 from napari_cellclip.training.loop.starting_weights import Start
 from napari_cellclip.training.loop.validation import Retrieval
 
-TAUGHT = "taught"
-"""Key of a card's ``training`` for what a model was taught, by thing: `ask` tells other words by it."""
-
-MOST_TAUGHT = 5000
+MOST_LISTED = 5000
 """Things beyond which a card does not list them: it goes into every screen."""
 
 _FURTHER = ", trained further"
@@ -82,7 +80,7 @@ def card_of(
             "source": _source(start),
             "training": _plain(run, name)
             | {SPLIT_WELLS: split.digests}
-            | _taught(run, start, screens, split),
+            | _vocabulary(run, start, screens, split),
             "scores": _scores(scores, screens, split),
         }
     )
@@ -144,21 +142,21 @@ def _plain(run: RunConfig, name: str) -> dict[str, Any]:
     return plain
 
 
-def _taught(run: RunConfig, start: Start, screens: Sequence[Screen], split: Split) -> dict[str, Any]:
+def _vocabulary(run: RunConfig, start: Start, screens: Sequence[Screen], split: Split) -> dict[str, Any]:
     """The words of the training captions, where the text tower knows no others than these and its model's."""
     own_words = run.model.text_from or (start.card.has_head and not run.model.words)
-    before = start.card.training.get(TAUGHT, {})
+    before = start.card.vocabulary
     if own_words and not before:
         return {}
     train = frozenset(split.train)
     done = (screen.perturbation(well) for screen in screens for well in screen.well_ids if well in train)
-    now = taught_by((p for p in done if caption_of(p, start.card.prompts, "")), run.captions)
+    now = platemap_vocabulary((p for p in done if caption_of(p, start.card.prompts, "")), run.captions)
     if not own_words:
         before = {}
     merged = {
         thing: list(dict.fromkeys([*before.get(thing, ()), *now.get(thing, ())])) for thing in (*before, *now)
     }
-    return {TAUGHT: merged} if len(merged) <= MOST_TAUGHT else {}
+    return {VOCABULARY: merged} if len(merged) <= MOST_LISTED else {}
 
 
 def _scores(scores: Mapping[str, Retrieval], screens: Sequence[Screen], split: Split) -> dict[str, Any]:

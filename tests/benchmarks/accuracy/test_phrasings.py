@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.accuracy.phrasings import SETS, evaluate, read_phrasings, report_of
-from napari_cellclip.explore.wording.wording import word
+from napari_cellclip.explore.wording.reader import read_text
 from napari_cellclip.model import PromptTemplates, load_model
 from napari_cellclip.training.demo.demo_captions import CONTROL_WORDS, known_texts
 from napari_cellclip.vocabulary.annotations import known_compounds, references
@@ -30,13 +30,19 @@ def test_ten_and_five_phrasings_of_twelve_mechanisms() -> None:
         assert mechanism(key).key == key
 
 
-def test_no_phrasing_was_taught_or_stands_in_a_table() -> None:
-    taught = {text.casefold() for text in known_texts(MECHANISMS, INERT_COMPOUNDS, T)}
-    taught |= {text.casefold() for text in CONTROL_WORDS}
+def as_typed(text: str) -> list[str]:
+    return [
+        prompt.text for prompt in read_text(text, templates=T, annotations=(), use_own_table=False).prompts
+    ]
+
+
+def test_no_phrasing_is_a_caption_or_stands_in_a_table() -> None:
+    captions = {text.casefold() for text in known_texts(MECHANISMS, INERT_COMPOUNDS, T)}
+    captions |= {text.casefold() for text in CONTROL_WORDS}
     table = {text.casefold() for r in references() for text in (r.key, r.name, *r.phrases)}
     table |= {name.casefold() for c in known_compounds() for name in (c.name, *c.synonyms)}
-    forms = lambda text: {text.casefold(), *(prompt.casefold() for prompt in T.for_query(text))}  # noqa: E731
-    assert [text for *_, text in PHRASINGS if forms(text) & taught] == []
+    forms = lambda text: {text.casefold(), *(prompt.casefold() for prompt in as_typed(text))}  # noqa: E731
+    assert [text for *_, text in PHRASINGS if forms(text) & captions] == []
     assert [text for *_, text in PHRASINGS if text.casefold() in table] == []
 
 
@@ -45,7 +51,7 @@ def test_most_phrasings_are_recognised_as_what_they_mean(which: str, share: floa
     right = []
     for key, texts in read_phrasings(which).items():
         for text in texts:
-            prompts = word(text, templates=T, annotations=()).prompts
+            prompts = read_text(text, templates=T, annotations=()).prompts
             right.append(any(T.for_mechanism(mechanism(key).name) == p.text and p.on for p in prompts))
     assert sum(right) / len(right) >= share
 

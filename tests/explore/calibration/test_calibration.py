@@ -11,10 +11,12 @@ import pytest
 from napari_cellclip.explore import annotate_all, ask, describe, like
 from napari_cellclip.explore.calibration.blocks import Blocks
 from napari_cellclip.explore.calibration.calibration import Reference
-from napari_cellclip.explore.wording.familiarity import Taught, are_familiar
-from napari_cellclip.explore.wording.wording import Prompt, word
+from napari_cellclip.explore.wording.model_vocabulary import ModelVocabulary
+from napari_cellclip.explore.wording.reader import prompts_in_vocabulary, read_text
+from napari_cellclip.explore.wording.wording import Prompt
 from napari_cellclip.model.prompts import PromptTemplates
 from napari_cellclip.vocabulary import CellClipError
+from tests.explore.cards import memory_card
 
 DIM = 24
 THERE, ELSE, ABSENT = np.eye(DIM)[0], np.eye(DIM)[1], np.eye(DIM)[2]
@@ -164,34 +166,33 @@ def test_like_these_but_not_those(planted) -> None:
         like(screen, [])
 
 
-def test_words_a_model_was_never_taught_cannot_match(planted) -> None:
+def test_words_outside_the_vocabulary_cannot_match(planted) -> None:
     screen = planted()
-    screen.model.card = screen.card
-    screen.card.scores = {}
-    screen.card.training = {"taught": {"a": ["actin inhibitor"], "b": ["tubulin inhibitor"]}}
+    words = {"a": ["actin inhibitor"], "b": ["tubulin inhibitor"]}
+    screen.model.card = memory_card(training={"vocabulary": words})
     answer = ask(screen, "asdf", prompts=["there"])
     assert (answer.match, answer.verdict) == (False, "No confident match")
-    assert any("never taught these words: 'asdf'" in note for note in answer.notes)
+    assert any("Not in the vocabulary of the model 'known': 'asdf'" in note for note in answer.notes)
     assert answer.scores["score"].notna().all()
     assert answer.treatments_table["q"].isna().all()
-    screen.card.training = {"taught": {"a": ["there"], "b": ["tubulin inhibitor"]}}
+    screen.model.card = memory_card(training={"vocabulary": words | {"a": ["there"]}})
     assert ask(screen, "asdf", prompts=["there"]).match is True  # what is sent counts, not what was typed
 
 
-def test_what_is_familiar() -> None:
+def test_what_is_in_a_vocabulary() -> None:
     groups = {f"m{i}": [f"thing{i} inhibitor"] for i in range(5)} | {
         "c": ["nocodazole", "COc1ccc2nc(cc2c1)=O"]
     }
-    taught = Taught.of(groups)
-    assert taught.knows("thing3 inhibitor")
-    assert taught.knows("nocodazole")
-    assert not taught.knows("an inhibitor of something else")
-    assert taught.knows("U2OS cells treated with SMILES: COc1ccc2nc(cc2c1)=O")
+    vocabulary = ModelVocabulary.of(groups)
+    assert vocabulary.has_text("thing3 inhibitor")
+    assert vocabulary.has_text("nocodazole")
+    assert not vocabulary.has_text("an inhibitor of something else")
+    assert vocabulary.has_text("U2OS cells treated with SMILES: COc1ccc2nc(cc2c1)=O")
     templates = PromptTemplates()
     sent = (Prompt("nocodazole", weight=0.2), Prompt("asdf"))
-    assert not are_familiar(taught, sent, templates)
-    assert are_familiar(taught, (*sent, Prompt("nocodazole")), templates)
-    assert not are_familiar(taught, (Prompt("nocodazole", on=False), Prompt("asdf")), templates)
+    assert not prompts_in_vocabulary(sent, vocabulary, templates)
+    assert prompts_in_vocabulary((*sent, Prompt("nocodazole")), vocabulary, templates)
+    assert not prompts_in_vocabulary((Prompt("nocodazole", on=False), Prompt("asdf")), vocabulary, templates)
 
 
 @pytest.mark.parametrize(
@@ -199,14 +200,16 @@ def test_what_is_familiar() -> None:
     [{}, {"a": 5}, {"a": None}, {"a": "nocodazole"}, {"a": ["  ", ""]}, ["nocodazole"], 7, {"a": [1, None]}],
 )
 def test_cards_that_tell_nothing_of_use_are_as_good_as_silent(told) -> None:
-    assert Taught.of_card({"taught": told}) is None
+    assert ModelVocabulary.of_card(memory_card(training={"vocabulary": told})) is None
 
 
 def test_an_empty_text_makes_nothing_known() -> None:
-    taught = Taught.of_card({"taught": {"a": ["  "], "b": ["nocodazole"]}})
-    assert taught is not None
+    vocabulary = ModelVocabulary.of_card(memory_card(training={"taught": {"a": ["  "], "b": ["nocodazole"]}}))
+    assert vocabulary is not None
     for text in ("EGFR inhibitor", "asdf", "erlotinib"):
-        assert not word(text, templates=PromptTemplates(), annotations=(), taught=taught).familiar
+        assert not read_text(
+            text, templates=PromptTemplates(), annotations=(), vocabulary=vocabulary
+        ).in_vocabulary
 
 
 def test_a_reference_is_a_share_of_wrong_pairs_rounded_up() -> None:
@@ -242,7 +245,7 @@ def test_describe_names_what_fits_and_nothing_for_controls(planted) -> None:
     table = annotate_all(screen, list(TEXTS)).set_index("treatment")
     assert (table.loc["t0", "term"], table.loc["t1", "term"]) == ("there", "else")
     assert table.loc["t0", "q"] <= 0.05
-    with pytest.raises(CellClipError, match="no vocabulary is called"):
+    with pytest.raises(CellClipError, match="no list of terms is called"):
         describe(screen, own, "spells")
     with pytest.raises(CellClipError, match="no terms"):
         describe(screen, own, [" "])

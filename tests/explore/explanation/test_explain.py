@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import permutations
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,7 @@ from napari_cellclip.explore.explanation.explain import (
 )
 from napari_cellclip.explore.wording.wording import Prompt
 from napari_cellclip.vocabulary import STAINS, CellClipError, ScreenError, Stain
+from tests.explore.cards import memory_card
 
 DIM, EMBED = 3, 6
 STAIN_NAMES = [str(stain) for stain in STAINS]
@@ -29,9 +29,7 @@ class BagModel:
     """Embeds a bag by a fixed curved map of its mean; stains in `blind` (slots) do not matter."""
 
     def __init__(self, order=STAINS, blind=(), seed=0, pooling="attention"):
-        self.card = SimpleNamespace(
-            stain_order=order, embed_dim=EMBED, card_hash="c", pooling=pooling, name="bag"
-        )
+        self.card = memory_card("bag", stain_order=order, embed_dim=EMBED, pooling=pooling)
         self.weights = np.random.default_rng(seed).normal(size=(5, DIM, EMBED))
         self.weights[list(blind)] = 0
         self.embedded = 0

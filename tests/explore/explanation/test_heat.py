@@ -16,9 +16,11 @@ from napari_cellclip.explore.explanation.tile_scores import (
     nearest_control_tiles,
     tile_scores,
 )
+from napari_cellclip.model import Tiling
 from napari_cellclip.screen.tiles.tile_grid import TileGrid
 from napari_cellclip.screen.tiles.tiles import FieldTiles
 from napari_cellclip.vocabulary import ScreenError
+from tests.explore.cards import memory_card
 
 DIM, EMBED = 3, 4
 
@@ -27,7 +29,7 @@ class FlatModel:
     """Embeds a bag by a curved map of its mean."""
 
     def __init__(self):
-        self.card = SimpleNamespace(embed_dim=EMBED)
+        self.card = memory_card("flat", embed_dim=EMBED, tiling=Tiling(size=8))
         self.weights = np.random.default_rng(1).normal(size=(5 * DIM, EMBED))
         self.batches = []
 
@@ -229,7 +231,7 @@ def test_a_field_is_explained_in_one_run(monkeypatch) -> None:
         room, "iter_control_tiles", lambda *a, **o: given_back(tuple(controls))(None, *a, **o)
     )
     screen = screen_with(controls)
-    screen.model, screen.card = model, SimpleNamespace(tiling=SimpleNamespace(size=8), training={})
+    screen.model, screen.card = model, model.card
     plate = SimpleNamespace(site=lambda site: SimpleNamespace(shape=(16, 16)))
 
     def run(**options):

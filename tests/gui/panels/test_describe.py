@@ -26,7 +26,7 @@ def description(fdr=0.05):
             "cosine": [0.9, 0.5, 0.1],
             "p": [0.001, 0.2, np.nan],
             "q": [0.002, 0.2, np.nan],
-            "familiar": [True, True, False],
+            "in_vocabulary": [True, True, False],
         }
     )
     return Description(table, "HDAC inhibitor stands out (q < 0.05)", fdr, {}, ("A note.",))

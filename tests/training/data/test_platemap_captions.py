@@ -1,4 +1,4 @@
-"""Captions in the words of a plate map, and what a model is said to have been taught by them."""
+"""Captions in the words of a plate map, and the vocabulary that a model gets from them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from napari_cellclip.model import PromptTemplates
 from napari_cellclip.training.config_sections import CaptionConfig
-from napari_cellclip.training.data.platemap_captions import captions_of, parts, taught_by
+from napari_cellclip.training.data.platemap_captions import captions_of, parts, platemap_vocabulary
 from napari_cellclip.vocabulary import Control, Kind, Perturbation
 
 WORDS = PromptTemplates()
@@ -43,9 +43,7 @@ def test_every_wording_comes_as_often_as_its_odds_say() -> None:
 
 def test_mechanisms_are_worded_as_somebody_asks_for_them() -> None:
     found = captions_of(DRUG, WORDS, "U2OS", CaptionConfig(full=0, name=0, smiles=0, genes=0))
-    assert {c.text for c in found} == {
-        prompt for words in parts(DRUG.mechanism) for prompt in WORDS.for_query(words, "A549")
-    }
+    assert {c.text for c in found} == {WORDS.for_mechanism(words, "A549") for words in parts(DRUG.mechanism)}
 
 
 @given(odds=st.lists(st.floats(0, 5), min_size=5, max_size=5).filter(any))
@@ -70,13 +68,13 @@ def test_controls_have_one_wording_and_empty_wells_one_if_asked_for() -> None:
     assert [c.text for c in captions_of(empty, WORDS, "U2OS", empty_wells=True)] == [WORDS.for_control()]
 
 
-def test_what_was_taught_are_the_words_that_were_shown() -> None:
+def test_the_vocabulary_is_the_words_of_the_captions() -> None:
     dmso = Perturbation(Kind.CONTROL, "DMSO", control=Control.NEGATIVE)
     gene = Perturbation(Kind.CRISPR, "TUBB", genes=("TUBB",), mechanism="tubulin loss")
-    every = taught_by([DRUG, dmso, gene, DRUG], CaptionConfig())
+    every = platemap_vocabulary([DRUG, dmso, gene, DRUG], CaptionConfig())
     assert every["vorinostat"] == ["vorinostat", DRUG.smiles, "HDAC1", "HDAC6"]
     assert every["HDAC inhibitor"] == ["HDAC inhibitor"]
     assert every["control"] == ["control"]
     assert every["TUBB"] == ["TUBB"]
-    bare = taught_by([DRUG], CaptionConfig(full=0, name=1, smiles=0, mechanism=0, genes=0))
+    bare = platemap_vocabulary([DRUG], CaptionConfig(full=0, name=1, smiles=0, mechanism=0, genes=0))
     assert bare == {"vorinostat": ["vorinostat"]}

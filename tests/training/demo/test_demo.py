@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_cellclip.explore.wording.reader import read_text
 from napari_cellclip.model import Model, cards, load_model
 from napari_cellclip.training.demo.build import BUNDLED_MODEL, iter_demo_model
 from napari_cellclip.training.demo.channel_encoder import EncoderConfig
@@ -47,7 +48,8 @@ def test_the_bundle_is_small_and_whole() -> None:
 
 
 def unit(model: Model, texts: list[str]) -> np.ndarray:
-    prompts = [model.card.prompts.for_query(text)[0] for text in texts]
+    typed = {"templates": model.card.prompts, "annotations": (), "use_own_table": False}
+    prompts = [read_text(text, **typed).prompts[0].text for text in texts]
     vectors = model.embed_texts(prompts)
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 

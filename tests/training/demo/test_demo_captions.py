@@ -48,11 +48,12 @@ def test_captions_never_name_a_held_out_compound() -> None:
 
 def test_the_corpus_holds_what_people_type() -> None:
     texts = set(corpus())
-    for words in ("tubulin inhibitor", "microtubule destabilising agent", "nocodazole", "DMSO"):
-        assert set(TEMPLATES.for_query(words)) <= texts
+    for words in ("tubulin inhibitor", "microtubule destabilising agent"):
+        assert {words, TEMPLATES.for_mechanism(words)} <= texts
     smiles = COMPOUNDS["nocodazole"][0].smiles
-    assert set(TEMPLATES.for_query(smiles)) <= texts
-    assert set(TEMPLATES.for_query("TUBB knockout")) <= texts
+    assert {"nocodazole", TEMPLATES.for_compound("nocodazole"), smiles} <= texts
+    assert {"DMSO", TEMPLATES.for_control("DMSO"), TEMPLATES.for_compound("", smiles)} <= texts
+    assert {"TUBB knockout", TEMPLATES.for_knockout("TUBB")} <= texts
 
 
 @pytest.mark.parametrize("name", ["nocodazole", "paclitaxel", "bortezomib"])
@@ -63,7 +64,7 @@ def test_odds_sum_to_one_and_every_phrasing_can_be_drawn(name: str) -> None:
     texts = {c.text for c in captions}
     assert len(texts) == len(captions)
     for phrase in (found.name, *found.phrases):
-        assert set(TEMPLATES.for_query(phrase)) <= texts
+        assert {phrase, TEMPLATES.for_mechanism(phrase)} <= texts
     assert TEMPLATES.for_perturbation(as_perturbation(compound, found)) in texts
 
 

@@ -101,7 +101,7 @@ def test_a_head_on_measured_profiles(profiles: Screen, tmp_path: Path) -> None:
     assert card.training["split_wells"] == split_of([profiles], run.split).digests
     assert card.training["data"]["screens"] == ["measured"]
     assert str(tmp_path) not in card.to_json()
-    shown_words = {text for texts in card.training["taught"].values() for text in texts}
+    shown_words = {text for texts in card.vocabulary.values() for text in texts}
     assert "way 1" in shown_words
     assert sum(f"drug {kind}" in shown_words for kind in range(2, 14)) == 6  # of training only
     written = RunConfig.read(tmp_path / "models" / "mine" / RUN_FILE)

@@ -82,7 +82,7 @@ def matches(
     for wells in screens:
         calibration = wells.calibration(bank, reference, decoys=decoys)
         least = [
-            _least_q(calibration.q_values(calibration.judge(v).p)) for v in bank.questions[bank.familiar]
+            _least_q(calibration.q_values(calibration.judge(v).p)) for v in bank.questions[bank.in_vocabulary]
         ]
         row: dict[str | float, int] = {"questions": len(bank.questions)}
         row |= {rate: sum(q <= rate for q in least) for rate in rates}

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.wording.direction import direction
-from napari_cellclip.explore.wording.familiarity import Taught
-from napari_cellclip.explore.wording.wording import Wording, word
+from napari_cellclip.explore.wording.model_vocabulary import ModelVocabulary
+from napari_cellclip.explore.wording.reader import read_text
+from napari_cellclip.explore.wording.wording import Wording
 from napari_cellclip.model import Model
 
 
 def question(model: Model, text: str, *, expand: bool = True) -> Wording:
-    """Word a text for a model: by the package's own table and what the model's card says it was taught.
+    """Read a text for a model: by the package's own table and the model's vocabulary.
 
     Parameters
     ----------
@@ -25,12 +26,12 @@ def question(model: Model, text: str, *, expand: bool = True) -> Wording:
     expand : bool
         Whether the package's own table is used; else the text is sent as it is typed.
     """
-    return word(
+    return read_text(
         text,
         templates=model.card.prompts,
         annotations=(),
         use_own_table=expand,
-        taught=Taught.of_model(model),
+        vocabulary=ModelVocabulary.of_card(model.card),
     )
 
 
@@ -41,14 +42,14 @@ def sent(wording: Wording) -> tuple[list[str], list[float]]:
 
 
 def directions(model: Model, texts: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Directions of questions, and which of them the model was taught words for, as far as its card says.
+    """Embed questions, and tell which of them are in the model's vocabulary, as far as its card says.
 
     Returns
     -------
     vectors : ndarray of float32 (n, E)
-    familiar : ndarray of bool (n,)
+    in_vocabulary : ndarray of bool (n,)
         ``ask`` answers the others with "No confident match", whatever their scores.
     """
     worded = [question(model, text) for text in texts]
     vectors = np.stack([direction(model, *sent(wording)) for wording in worded])
-    return vectors, np.array([wording.familiar for wording in worded])
+    return vectors, np.array([wording.in_vocabulary for wording in worded])

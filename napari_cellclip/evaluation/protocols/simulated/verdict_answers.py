@@ -84,19 +84,19 @@ class Bank:
     ----------
     questions : ndarray of float32 (n, E)
     background : ndarray of float32 (m, E)
-    familiar : ndarray of bool (n,)
-        Whether the model was taught words of the question; if not, the answer is "No confident match".
+    in_vocabulary : ndarray of bool (n,)
+        Whether the question is in the model's vocabulary; if not, the answer is "No confident match".
     """
 
     questions: NDArray[np.float32]
     background: NDArray[np.float32]
-    familiar: NDArray[np.bool_]
+    in_vocabulary: NDArray[np.bool_]
 
     @classmethod
     def of(cls, model: Model) -> Bank:
         """Word and embed every mechanism's name, without plate map and annotation tables."""
-        vectors, familiar = directions(model, [mechanism.name for mechanism in MECHANISMS])
-        return cls(vectors, background_vectors(model, model.card.prompts), familiar)
+        vectors, in_vocabulary = directions(model, [mechanism.name for mechanism in MECHANISMS])
+        return cls(vectors, background_vectors(model, model.card.prompts), in_vocabulary)
 
     @classmethod
     def background_of(cls, model: Model) -> Bank:
@@ -186,7 +186,7 @@ def ask_layout(
     truth = wells.truth["mechanism"].map(keys).fillna("").to_numpy(object)[first]
     effect = wells.truth["effect"].to_numpy(float)[first]
     tables = []
-    for mechanism, question, familiar in zip(MECHANISMS, bank.questions, bank.familiar, strict=True):
+    for mechanism, question, known in zip(MECHANISMS, bank.questions, bank.in_vocabulary, strict=True):
         judged = calibration.judge(question)
         q = calibration.q_values(judged.p)
         tables.append(
@@ -201,7 +201,7 @@ def ask_layout(
                     "active": calibration.active,
                     "decoys": judged.decoys,
                     "p": judged.p,
-                    "q": q if familiar else np.ones_like(q),
+                    "q": q if known else np.ones_like(q),
                 }
             )
         )

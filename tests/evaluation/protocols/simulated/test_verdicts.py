@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -40,10 +39,11 @@ from napari_cellclip.evaluation.protocols.simulated.verdicts import calibration_
 from napari_cellclip.explore.maps.neighbours import unit_rows
 from napari_cellclip.model import PromptTemplates, load_model
 from napari_cellclip.plates import PlateMap
-from napari_cellclip.training.demo.demo_captions import taught_texts
+from napari_cellclip.training.demo.demo_captions import caption_vocabulary
 from napari_cellclip.training.demo.held_out import known_mechanisms
 from napari_cellclip.vocabulary import CellClipError
 from napari_cellclip.vocabulary.mechanisms import INERT_COMPOUNDS, MECHANISMS
+from tests.explore.cards import memory_card
 
 DOCS = Path(__file__).parents[4] / "docs"
 KEYS = [mechanism.key for mechanism in MECHANISMS]
@@ -172,13 +172,7 @@ def test_a_labelled_screen_is_judged_by_its_plate_map(made) -> None:
     rng = np.random.default_rng(0)
 
     class Knowing:
-        card = SimpleNamespace(
-            prompts=templates,
-            scores={},
-            name="made",
-            card_hash="0",
-            training={"taught": {m.key: [m.name] for m in MECHANISMS}},
-        )
+        card = memory_card("made", training={"vocabulary": {m.key: [m.name] for m in MECHANISMS}})
 
         def embed_texts(self, texts):
             return np.stack([known.get(t, rng.normal(size=bank.questions.shape[1]) + 0.3) for t in texts])
@@ -193,18 +187,18 @@ def test_a_labelled_screen_is_judged_by_its_plate_map(made) -> None:
         labelled_screen(labelled, Knowing(), least=1000)
 
 
-def test_words_a_model_was_never_taught_match_nothing(made) -> None:
+def test_words_outside_the_vocabulary_match_nothing(made) -> None:
     wells, bank = made
     known = ask_layout(wells, bank)
     assert (known["q"] <= 0.05).any()
-    unknown = ask_layout(wells, replace(bank, familiar=np.zeros_like(bank.familiar)))
+    unknown = ask_layout(wells, replace(bank, in_vocabulary=np.zeros_like(bank.in_vocabulary)))
     assert (unknown["q"] == 1.0).all()
     np.testing.assert_array_equal(known["p"], unknown["p"])
 
 
-def test_the_bundled_card_says_what_was_taught() -> None:
+def test_the_bundled_card_lists_its_vocabulary() -> None:
     model = load_model("demo")
-    assert model.card.training["taught"] == taught_texts(known_mechanisms(), INERT_COMPOUNDS)
+    assert model.card.vocabulary == caption_vocabulary(known_mechanisms(), INERT_COMPOUNDS)
 
 
 def test_the_documentation_quotes_the_figures_that_were_measured() -> None:

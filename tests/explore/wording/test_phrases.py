@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_cellclip.explore.wording.concepts import corrector, read_phrase, stem, words_of
+from napari_cellclip.explore.wording.phrases import corrector, read_phrase, stem, words_of
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from napari_cellclip.explore.wording.filters import Dose, Filters, take_filters
-from napari_cellclip.explore.wording.terms import LONGEST_QUERY, Term, parse
+from napari_cellclip.explore.wording.query_grammar import LONGEST_QUERY, Term, parse
 from napari_cellclip.vocabulary import CellClipError
 
 

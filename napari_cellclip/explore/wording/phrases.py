@@ -2,8 +2,8 @@
 
 Two phrases say the same if they name the same things and turn them the same way, in whatever order, number,
 spelling or part of speech. A phrase becomes the set of its content words, brought to stems and families
-(:mod:`napari_cellclip.explore.wording.lexicon`), and a sense: the product of its words for less (-1) and
-for more (+1), so that *inhibitor of depolymerisation* is more. Function words vanish.
+(:mod:`napari_cellclip.explore.wording.word_families`), and a sense: the product of its words for less (-1)
+and for more (+1), so that *inhibitor of depolymerisation* is more. Function words vanish.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
 
-from napari_cellclip.explore.wording.lexicon import (
+from napari_cellclip.explore.wording.word_families import (
     ACTING,
     EMPTY,
     LESS,

@@ -6,19 +6,18 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from napari_cellclip.explore.wording.concepts import read_phrase
 from napari_cellclip.explore.wording.expansion import Expansion
-from napari_cellclip.explore.wording.library import Entry, Library, Match
-from napari_cellclip.explore.wording.structure import check_structure, is_like_structure
+from napari_cellclip.explore.wording.name_index import MechanismMatch, NamedMechanism, NameIndex
+from napari_cellclip.explore.wording.notation import check_structure, is_like_structure
+from napari_cellclip.explore.wording.phrases import read_phrase
 from napari_cellclip.explore.wording.wording import Prompt, Wording
-from napari_cellclip.model.prompts import looks_like_gene
-from napari_cellclip.vocabulary import Kind
+from napari_cellclip.vocabulary import Kind, is_gene_symbol
 
 if TYPE_CHECKING:
     from napari_cellclip.model.prompts import PromptTemplates
 
 GOOD = 0.66
-"""Score of a mechanism (see :meth:`Library.matches`) from which a text is taken for it."""
+"""Score of a mechanism (see :meth:`NameIndex.matches`) from which a text is taken for it."""
 
 TIE = 0.005
 """Difference of scores below which two mechanisms are meant alike."""
@@ -59,21 +58,21 @@ _CONTROL = re.compile(
 _SYMBOL = re.compile(r"\b[A-Z][A-Z0-9]{1,9}(?:orf\d{1,3})?\b|\b[A-Za-z]{2,6}\d{1,3}[A-Za-z]?\d?\b")
 
 
-class Reader:
+class Recogniser:
     """Reads texts with what the tables and the plate map know.
 
     Parameters
     ----------
     templates : PromptTemplates
     cell_line : str
-    known : Library
+    known : NameIndex
         Of the tables.
-    plate : Library or None
+    plate : NameIndex or None
         Of the plate map.
     """
 
     def __init__(
-        self, templates: PromptTemplates, cell_line: str, known: Library, plate: Library | None
+        self, templates: PromptTemplates, cell_line: str, known: NameIndex, plate: NameIndex | None
     ) -> None:
         self.templates, self.cell_line, self.known, self.plate = templates, cell_line, known, plate
         self.expansion = Expansion(templates, cell_line, known, plate)
@@ -119,11 +118,12 @@ class Reader:
             note = f"This looks like a structure, but {structure.error}: correct the SMILES."
             return Wording(text, "smiles", (), (note,))
         named = next(
-            (d for found in self.known.drugs.values() for d in found if d.smiles == structure.smiles), None
+            (d for found in self.known.treatments.values() for d in found if d.smiles == structure.smiles),
+            None,
         )
         prompts = [Prompt(self.templates.for_compound("", smiles, self.cell_line), 1.0, "typed", "smiles")]
         if named:
-            prompts.append(self.expansion.drug(named))
+            prompts.append(self.expansion.treated_with(named))
         notes = structure.notes + ((f"The structure of {named.name}.",) if named else ())
         return Wording(text, "smiles", tuple(prompts), notes, named.name if named else structure.smiles)
 
@@ -151,7 +151,7 @@ class Reader:
     def _gene_of(self, word: str, sure: bool) -> str:
         upper = word if re.fullmatch(r"C\d{1,2}orf\d{1,3}", word) else word.upper()
         # "actin depletion" names no gene; "actb knockout" does.
-        if not looks_like_gene(upper) or not (sure or word == upper or upper in self._genes()):
+        if not is_gene_symbol(upper) or not (sure or word == upper or upper in self._genes()):
             return ""
         return upper
 
@@ -167,34 +167,42 @@ class Reader:
         return Wording(text, "control", (Prompt(prompt, 1.0, "template", "control"),), (), "negative control")
 
     def _compound(self, text: str) -> Wording | None:
-        for library in filter(None, (self.plate, self.known)):
-            found = [d for d in library.drug(text) if d.kind in (Kind.COMPOUND, Kind.UNKNOWN)]
+        for index in filter(None, (self.plate, self.known)):
+            found = [d for d in index.treatments_named(text) if d.kind in (Kind.COMPOUND, Kind.UNKNOWN)]
             if found:
                 return self.expansion.compound(text, found[0])
-        for drug in self.known.drug_family(text):
-            return self.expansion.compound(text, drug, (f"Read as {drug.name}.",))
+        for treatment in self.known.treatments_of_family(text):
+            return self.expansion.compound(text, treatment, (f"Read as {treatment.name}.",))
         return None
 
     def _gene(self, text: str) -> Wording | None:
-        if not (looks_like_gene(text) and text in self._genes()):
+        if not (is_gene_symbol(text) and text in self._genes()):
             return None
-        if self.plate and any(d.kind is Kind.ORF for d in self.plate.drug(text)):
+        if self.plate and any(d.kind is Kind.ORF for d in self.plate.treatments_named(text)):
             return self.expansion.expression(text, (text,))
         return self.expansion.knockout(text, (text,))
 
     def _like(self, text: str) -> Wording | None:
         match = _LIKE.match(text) or _SIMILAR.match(text)
         name = match[1] if match else ""
-        drugs = [d for d in self.known.drug(name) or self.known.drug_family(name) if d.mechanisms]
-        if not drugs:
+        treatments = [
+            d
+            for d in self.known.treatments_named(name) or self.known.treatments_of_family(name)
+            if d.mechanisms
+        ]
+        if not treatments:
             return None
         # What this package's table says of a compound was gone through by hand; tables may list a dozen.
-        drug = drugs[-1]
-        entries = [e for e in self.known.entries if e.name in drug.mechanisms and e.source == drug.source]
-        if not entries:
+        treatment = treatments[-1]
+        mechanisms = [
+            e
+            for e in self.known.mechanisms
+            if e.name in treatment.mechanisms and e.source == treatment.source
+        ]
+        if not mechanisms:
             return None
         return self.expansion.mechanism(
-            text, entries, (f"Read as: acts like {drug.name}, {entries[0].name}.",), drug
+            text, mechanisms, (f"Read as: acts like {treatment.name}, {mechanisms[0].name}.",), treatment
         )
 
     def _target(self, text: str) -> Wording | None:
@@ -218,11 +226,11 @@ class Reader:
             return ()
         if upper in self._genes():
             return (upper,)
-        return self.known.family(upper) if re.search(r"\d", upper) else ()
+        return self.known.gene_family(upper) if re.search(r"\d", upper) else ()
 
     def _unknown_target(self, text: str) -> Wording | None:
         """A symbol in capitals that no table knows, and what is done to its product."""
-        genes = [symbol for symbol in _SYMBOL.findall(text) if looks_like_gene(symbol)]
+        genes = [symbol for symbol in _SYMBOL.findall(text) if is_gene_symbol(symbol)]
         if len(genes) != 1:
             return None
         phrase = read_phrase(text.replace(genes[0], " "))
@@ -233,29 +241,29 @@ class Reader:
         )
 
     def _mechanism(self, text: str) -> Wording | None:
-        for library in filter(None, (self.known, self.plate)):
-            if named := library.named(text):
+        for index in filter(None, (self.known, self.plate)):
+            if named := index.mechanisms_named(text):
                 return self.expansion.mechanism(text, named)
-            found = [match for match in library.matches(library.read(text)) if match.score >= GOOD]
-            entries = _best(found)
-            if entries:
-                return self.expansion.mechanism(text, entries)
+            found = [match for match in index.matches(index.read(text)) if match.score >= GOOD]
+            mechanisms = _best(found)
+            if mechanisms:
+                return self.expansion.mechanism(text, mechanisms)
             if found:
-                names = list(dict.fromkeys(match.entry.name for match in found))[:4]
+                names = list(dict.fromkeys(match.mechanism.name for match in found))[:4]
                 return self._free(text, f"This may be {' or '.join(names)}: say which. Sent as it is.")
         return None
 
     def _misspelt(self, text: str) -> Wording | None:
         if read_phrase(text).acts:  # "cat inhibitor" is no name
             return None
-        for library in filter(None, (self.plate, self.known)):
-            for drug in library.misspelt(text):
-                return self.expansion.compound(text, drug, (f"Read as {drug.name}.",))
+        for index in filter(None, (self.plate, self.known)):
+            for treatment in index.treatments_misspelt(text):
+                return self.expansion.compound(text, treatment, (f"Read as {treatment.name}.",))
         return None
 
 
-def _best(found: Sequence[Match]) -> list[Entry]:
+def _best(found: Sequence[MechanismMatch]) -> list[NamedMechanism]:
     """The best mechanism from all sources; none if different ones are as good."""
-    best = [match.entry for match in found if match.score >= found[0].score - TIE]
-    names = {entry.name for entry in best if entry.source == best[-1].source}
+    best = [match.mechanism for match in found if match.score >= found[0].score - TIE]
+    names = {mechanism.name for mechanism in best if mechanism.source == best[-1].source}
     return best if len(names) == 1 else []

@@ -1,7 +1,7 @@
 """Operators and filters of a typed query: ``2*A - 0.5*B``, ``A AND NOT B``, ``at 3 uM in U2OS``.
 
 What is read here is grammar only; what the words of a term mean is found by
-:func:`napari_cellclip.explore.wording.wording.word`.
+:func:`napari_cellclip.explore.wording.reader.read_text`.
 """
 
 from __future__ import annotations

@@ -11,10 +11,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rdkit import Chem
 
-from napari_cellclip.explore.wording.familiarity import Taught, are_familiar, fitted
-from napari_cellclip.explore.wording.library import name_key
-from napari_cellclip.explore.wording.structure import check_structure, is_like_structure
-from napari_cellclip.explore.wording.wording import LONGEST, Prompt, Wording, word
+from napari_cellclip.explore.wording.model_vocabulary import ModelVocabulary
+from napari_cellclip.explore.wording.name_index import name_key
+from napari_cellclip.explore.wording.notation import check_structure, is_like_structure
+from napari_cellclip.explore.wording.reader import LONGEST, prompts_in_vocabulary, read_text
+from napari_cellclip.explore.wording.vocabulary_prompts import prefer_vocabulary
+from napari_cellclip.explore.wording.wording import Prompt, Wording
 from napari_cellclip.model.prompts import PromptTemplates
 from napari_cellclip.vocabulary.annotation_tables import install_annotations, installed_annotations
 from napari_cellclip.vocabulary.annotations import OWN_TABLE, references
@@ -26,13 +28,15 @@ NOCODAZOLE = "COC(=O)Nc1nc2ccc(C(=O)c3cccs3)cc2[nH]1"
 
 
 def read(text: str, **options) -> Wording:
-    return word(text, templates=T, annotations=options.pop("annotations", ()), **options)
+    return read_text(text, templates=T, annotations=options.pop("annotations", ()), **options)
 
 
 def plate(*rows: tuple[str, str, str, str, str, str]) -> pd.DataFrame:
     columns = ("treatment", "kind", "control_type", "smiles", "genes", "mechanism")
     return pd.DataFrame(rows, columns=[f"Metadata_{column}" for column in columns])
 
+
+OWN = PromptTemplates(mechanism="{cell} cells treated with {mechanism}", cell_line="A549")
 
 PLATE = plate(
     ("colchicine", "compound", "", "CCO", "TUBB", "microtubule inhibitor"),
@@ -191,7 +195,7 @@ def test_a_mechanism_is_sent_by_names_compounds_and_knockouts():
     assert all(prompt.on for prompt in wording.prompts)
 
 
-TAUGHT = Taught.of(
+VOCABULARY = ModelVocabulary.of(
     {
         "tubulin": [TUBULIN, "microtubule destabiliser", NOCODAZOLE, "nocodazole"],
         "proteasome": ["bortezomib"],
@@ -201,51 +205,55 @@ TAUGHT = Taught.of(
 
 
 @pytest.mark.parametrize("text", [TUBULIN, TUBULIN.upper(), "microtubule blockers"])
-def test_a_mechanism_that_was_taught_is_sent_by_the_names_that_were(text):
-    wording = read(text, taught=TAUGHT)
-    assert wording.familiar
+def test_a_mechanism_in_the_vocabulary_is_sent_by_the_names_in_it(text):
+    wording = read(text, vocabulary=VOCABULARY)
+    assert wording.in_vocabulary
     sent = [prompt.text.casefold() for prompt in wording.prompts if prompt.on]
     assert sent == [T.for_mechanism(TUBULIN).casefold()]
     off = [prompt for prompt in wording.prompts if not prompt.on]
     assert {"mechanism", "compound", "knockout"} <= {prompt.kind for prompt in off}
-    assert f"{len(off) - ('blockers' in text) * 1} prompts are ticked off." in wording.notes[-1]
+    assert f"{len(off) - ('blockers' in text) * 1} other prompts are ticked off." in wording.notes[-1]
     everything = read(text)
     assert [replace(p, on=True) for p in wording.prompts] == [replace(p, on=True) for p in everything.prompts]
 
 
-def test_without_a_name_that_was_taught_its_known_compounds_are_sent():
+def test_without_a_name_in_the_vocabulary_its_known_compounds_are_sent():
     groups = {"one": [NOCODAZOLE, "colchicine", "albendazole"], "two": ["sucrose"], "three": ["lactose"]}
-    wording = read(TUBULIN, taught=Taught.of(groups))
+    wording = read(TUBULIN, vocabulary=ModelVocabulary.of(groups))
     sent = {prompt.text for prompt in wording.prompts if prompt.on}
     assert T.for_compound("nocodazole", NOCODAZOLE) in sent
     assert all("SMILES: " in text for text in sent)
     assert not any("vincristine" in text for text in sent)
 
 
-def test_words_that_were_not_taught_are_sent_as_ever_and_said_to_be_unfamiliar():
-    wording = read("EGFR inhibitor", taught=TAUGHT)
-    assert not wording.familiar
+def test_words_outside_the_vocabulary_are_sent_as_ever_and_marked():
+    wording = read("EGFR inhibitor", vocabulary=VOCABULARY)
+    assert not wording.in_vocabulary
     assert wording.prompts == read("EGFR inhibitor").prompts
-    assert read("EGFR inhibitor").familiar  # nothing is known about what was taught
+    assert read("EGFR inhibitor").in_vocabulary  # nothing is known about its vocabulary
 
 
 @pytest.mark.parametrize("text", ["CDK4/6 inhibitor", "palbociclib-like", "V-ATPase inhibitor"])
 def test_a_mechanism_is_not_known_by_another_of_the_same_family(text):
-    taught = Taught.of({"cdk": ["CDK9 inhibitor", "cyclin-dependent kinase 9 inhibitor"], "lyso": ["ATPase"]})
-    assert not read(text, taught=taught).familiar
-    assert read("inhibitor of CDK9", taught=taught).familiar
+    vocabulary = ModelVocabulary.of(
+        {"cdk": ["CDK9 inhibitor", "cyclin-dependent kinase 9 inhibitor"], "lyso": ["ATPase"]}
+    )
+    assert not read(text, vocabulary=vocabulary).in_vocabulary
+    assert read("inhibitor of CDK9", vocabulary=vocabulary).in_vocabulary
 
 
 def test_one_word_of_a_name_makes_no_free_text_known():
-    taught = Taught.of({"uncoupler": ["mitochondrial uncoupler"], "actin": ["loss of actin fibres"]})
-    assert read("mitochondria", taught=taught).kind == "free"
-    assert not read("mitochondria", taught=taught).familiar
-    assert read("actin fibres gone", taught=taught).familiar
-    assert read("mitochondria", taught=Taught.of({"a": ["mitochondria"]})).familiar
+    vocabulary = ModelVocabulary.of(
+        {"uncoupler": ["mitochondrial uncoupler"], "actin": ["loss of actin fibres"]}
+    )
+    assert read("mitochondria", vocabulary=vocabulary).kind == "free"
+    assert not read("mitochondria", vocabulary=vocabulary).in_vocabulary
+    assert read("actin fibres gone", vocabulary=vocabulary).in_vocabulary
+    assert read("mitochondria", vocabulary=ModelVocabulary.of({"a": ["mitochondria"]})).in_vocabulary
 
 
 @pytest.mark.parametrize(
-    ("text", "familiar"),
+    ("text", "in_vocabulary"),
     [
         (T.for_compound("nocodazole"), True),
         (T.for_compound("nocodazole", NOCODAZOLE), True),
@@ -260,18 +268,20 @@ def test_one_word_of_a_name_makes_no_free_text_known():
         ("DMSO", True),
     ],
 )
-def test_what_was_taught_is_known_in_the_card_s_sentences_too_and_its_cousins_are_not(text, familiar):
-    taught = Taught.of({"cdk": ["CDK9 inhibitor"], "bet": ["BRD4"], "tubulin": ["nocodazole", NOCODAZOLE]})
-    assert read(text, taught=taught).familiar is familiar
-    prompts = read(text, taught=taught).prompts
+def test_the_vocabulary_holds_in_the_card_s_sentences_too_and_relatives_are_not_in_it(text, in_vocabulary):
+    vocabulary = ModelVocabulary.of(
+        {"cdk": ["CDK9 inhibitor"], "bet": ["BRD4"], "tubulin": ["nocodazole", NOCODAZOLE]}
+    )
+    assert read(text, vocabulary=vocabulary).in_vocabulary is in_vocabulary
+    prompts = read(text, vocabulary=vocabulary).prompts
     if text != "DMSO":
-        assert are_familiar(taught, prompts, T) is familiar
+        assert prompts_in_vocabulary(prompts, vocabulary, T) is in_vocabulary
 
 
-def test_a_mechanism_is_asked_by_the_name_that_was_taught_whichever_it_is():
-    taught = Taught.of({"a": ["taxane"], "b": ["sucrose"]})
-    wording = read("microtubule stabiliser", taught=taught)
-    assert wording.familiar
+def test_a_mechanism_is_asked_by_the_name_in_the_vocabulary_whichever_it_is():
+    vocabulary = ModelVocabulary.of({"a": ["taxane"], "b": ["sucrose"]})
+    wording = read("microtubule stabiliser", vocabulary=vocabulary)
+    assert wording.in_vocabulary
     assert [prompt.text for prompt in wording.prompts if prompt.on] == [T.for_mechanism("taxane")]
 
 
@@ -279,19 +289,21 @@ def test_as_many_unusual_names_as_there_were_prompts_are_sent_in_their_place():
     plain = Wording(
         "x", "mechanism", (Prompt(T.for_mechanism("x")),), (), "x", names=("x", "taxane", "wholly other")
     )
-    found = fitted(plain, Taught.of({"a": ["taxane"]}), T, "")
+    found = prefer_vocabulary(plain, ModelVocabulary.of({"a": ["taxane"]}), T, "")
     assert [prompt.text for prompt in found.prompts if prompt.on] == [T.for_mechanism("taxane")]
-    assert "1 prompt is ticked off." in found.notes[-1]
+    assert "1 other prompt is ticked off." in found.notes[-1]
 
 
 def test_one_compound_of_a_mechanism_does_not_make_it_known():
-    assert not read(TUBULIN, taught=Taught.of({"one": ["colchicine"], "two": ["sucrose"]})).familiar
+    assert not read(
+        TUBULIN, vocabulary=ModelVocabulary.of({"one": ["colchicine"], "two": ["sucrose"]})
+    ).in_vocabulary
 
 
 def test_the_plate_map_is_said_to_take_part_only_where_it_is_sent():
-    wording = read(TUBULIN, platemap=PLATE, taught=TAUGHT)
+    wording = read(TUBULIN, platemap=PLATE, vocabulary=VOCABULARY)
     assert any(prompt.source == "plate map" for prompt in wording.prompts)
-    assert not any("this plate" in note for note in wording.notes)
+    assert not any("this plate map" in note for note in wording.notes)
 
 
 def test_words_no_table_has_are_shown_but_not_sent():
@@ -311,10 +323,10 @@ def test_an_activator_is_not_worded_by_knockouts():
 
 def test_the_cell_line_and_the_card_s_templates_are_used():
     own = PromptTemplates(mechanism="{cell} cells: {mechanism}", cell_line="HeLa")
-    text = word("HDAC inhibitor", templates=own, annotations=()).prompts[0].text
+    text = read_text("HDAC inhibitor", templates=own, annotations=()).prompts[0].text
     assert text == "HeLa cells: HDAC inhibitor"
     assert (
-        word("HDAC inhibitor", templates=own, cell_line="A549", annotations=())
+        read_text("HDAC inhibitor", templates=own, cell_line="A549", annotations=())
         .prompts[0]
         .text.startswith("A549")
     )
@@ -333,10 +345,13 @@ def test_the_plate_map_goes_first_and_says_so():
         T.for_compound("colchicine", "CCO"),
         T.for_compound("house code 17", "CCN"),
     }
-    assert "Worded with 2 compounds of this plate: its labels take part." in wording.notes
+    assert (
+        "2 compounds of this plate map are part of the query: the answer rests on its labels."
+        in wording.notes
+    )
     without = read("microtubule blocker")
     assert not any(prompt.source == "plate map" for prompt in without.prompts)
-    assert not any("this plate" in note for note in without.notes)
+    assert not any("this plate map" in note for note in without.notes)
 
 
 def test_mechanisms_that_only_the_plate_map_knows():
@@ -388,15 +403,48 @@ def test_what_was_gone_through_by_hand_outweighs_other_tables(tables):
         assert not any("docetaxel" in prompt.text for prompt in read(text, annotations=tables).prompts)
 
 
+@pytest.mark.parametrize(
+    ("text", "prompts"),
+    [
+        ("nocodazole", ["compound: nocodazole", "nocodazole"]),
+        (" Latrunculin  ", ["compound: Latrunculin", "Latrunculin"]),
+        ("tubulin inhibitor", ["tubulin inhibitor"]),
+        ("microtubule destabilising agent", ["microtubule destabilising agent"]),
+        ("uncoupler", ["uncoupler"]),
+        ("HDAC1", ["crispr, targeting genes: HDAC1", "compound: HDAC1"]),
+        ("p53", ["compound: p53", "p53"]),
+        ("TUBB knockout", ["crispr, targeting genes: TUBB"]),
+        ("knock-out of tubb", ["crispr, targeting genes: TUBB"]),
+        ("CRISPR: C9orf72", ["crispr, targeting genes: C9orf72"]),
+        ("KRAS overexpression", ["orf, targeting genes: KRAS"]),
+        ("COC(=O)Nc1nc2ccccc2[nH]1", ["SMILES: COC(=O)Nc1nc2ccccc2[nH]1"]),
+        ("DMSO", ["compound: control, DMSO, SMILES: CS(C)=O"]),
+        ("untreated", ["control, no treatment."]),
+    ],
+)
+def test_texts_are_worded_by_their_form_where_no_table_is_used(text, prompts):
+    for line in ("", "HUVEC"):
+        found = read_text(text, templates=OWN, cell_line=line, annotations=(), use_own_table=False)
+        assert [p.text for p in found.prompts] == [
+            f"{line or 'A549'} cells treated with {p}" for p in prompts
+        ]
+        assert sum(p.weight for p in found.prompts) == pytest.approx(1)
+
+
+def test_sentences_about_cells_are_sent_as_they_are_and_nothing_as_nothing():
+    assert [p.text for p in read("cells with fragmented nuclei").prompts] == ["cells with fragmented nuclei"]
+    assert read("  ").prompts == ()
+
+
 def test_the_own_table_can_be_left_out():
     wording = read("tubulin inhibitor", use_own_table=False)
     assert wording.kind == "free"
-    assert [prompt.text for prompt in wording.prompts] == T.for_query("tubulin inhibitor")
+    assert [prompt.text for prompt in wording.prompts] == [T.for_mechanism("tubulin inhibitor")]
 
 
 def test_damaged_tables_are_left_out_with_a_note(tables):
     (tables[0].folder / "table.parquet").write_bytes(b"no")
-    wording = word(
+    wording = read_text(
         "tubulin inhibitor", templates=T, annotations=installed_annotations(tables[0].folder.parent)
     )
     assert wording.recognised == TUBULIN

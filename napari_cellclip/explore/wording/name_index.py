@@ -1,4 +1,4 @@
-"""Compounds and mechanisms that words can be recognised by, and how near a phrase comes to each."""
+"""Index of treatments and mechanisms by name, synonym and phrase, and how near a text comes to each."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
-from napari_cellclip.explore.wording.concepts import Phrase, corrector, plain, read_phrase, stem, words_of
-from napari_cellclip.explore.wording.lexicon import LIGHT
+from napari_cellclip.explore.wording.phrases import Phrase, corrector, plain, read_phrase, stem, words_of
+from napari_cellclip.explore.wording.word_families import SHARED_WORDS
 from napari_cellclip.vocabulary import Kind
 from napari_cellclip.vocabulary.annotations import OWN_TABLE, Effect
 
@@ -22,8 +22,8 @@ _SALTS = re.compile(
     r"|phosphate|fumarate|succinate|tosylate|hydrate|dihydrochloride)\b"
 )
 _HAND = re.compile(r"^\(?(?:\+/-|[+\-±]|r|s|rs|dl|l|d)\)?-(?=\w)")
-_LIGHT = {stem(word) for word in LIGHT}
-KNOWN, SAID, SAID_ALONE = 0.52, 0.5, 0.8
+_SHARED_WORDS = {stem(word) for word in SHARED_WORDS}
+KNOWN, COVERED, COVERED_ALONE = 0.52, 0.5, 0.8
 """Shares for a mechanism to be thought of at all: of the query that its phrases know, and of its nearest
 phrase that the query says; the last is for queries of a single concept."""
 
@@ -32,8 +32,8 @@ _CLOSE = 0.88
 
 
 @dataclass(frozen=True)
-class Drug:
-    """A compound of one source."""
+class NamedTreatment:
+    """A treatment of one source: a compound, or a gene that was knocked out or over-expressed."""
 
     name: str
     smiles: str = ""
@@ -44,7 +44,7 @@ class Drug:
 
 
 @dataclass(frozen=True)
-class Entry:
+class NamedMechanism:
     """A mechanism of one source.
 
     Attributes
@@ -52,7 +52,7 @@ class Entry:
     name : str
     texts : tuple of str
         Name and synonyms.
-    drugs : tuple of Drug
+    treatments : tuple of NamedTreatment
         Best known first.
     knockouts : tuple of str
         Genes whose knockout is expected to look alike.
@@ -63,7 +63,7 @@ class Entry:
 
     name: str
     texts: tuple[str, ...]
-    drugs: tuple[Drug, ...]
+    treatments: tuple[NamedTreatment, ...]
     source: str
     knockouts: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
@@ -77,10 +77,10 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Match:
+class MechanismMatch:
     """A mechanism that a phrase may mean, and how well (0..1)."""
 
-    entry: Entry
+    mechanism: NamedMechanism
     score: float
 
 
@@ -96,48 +96,55 @@ def name_key(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", _HAND.sub("", text)) or re.sub(r"\W", "", plain(name))
 
 
-class Library:
-    """What can be recognised, in the order in which it is preferred.
+class NameIndex:
+    """Treatments and mechanisms that a text can name, in the order in which they are preferred.
 
     Parameters
     ----------
-    drugs : iterable of Drug
-    entries : iterable of Entry
+    treatments : iterable of NamedTreatment
+    mechanisms : iterable of NamedMechanism
         Their phrases are read here.
-    synonyms : iterable of (str, Drug)
-        Other names of drugs.
+    synonyms : iterable of (str, NamedTreatment)
+        Other names of treatments.
     """
 
     def __init__(
-        self, drugs: Iterable[Drug], entries: Iterable[Entry], synonyms: Iterable[tuple[str, Drug]] = ()
+        self,
+        treatments: Iterable[NamedTreatment],
+        mechanisms: Iterable[NamedMechanism],
+        synonyms: Iterable[tuple[str, NamedTreatment]] = (),
     ) -> None:
-        self.drugs: dict[str, list[Drug]] = {}
-        for drug in drugs:
-            self.drugs.setdefault(name_key(drug.name), []).append(drug)
-        for name, drug in synonyms:
-            self.drugs.setdefault(name_key(name), []).append(drug)
-        self.drugs.pop("", None)
-        self.entries = tuple(entry if entry.phrases else _read(entry) for entry in entries)
+        self.treatments: dict[str, list[NamedTreatment]] = {}
+        for treatment in treatments:
+            self.treatments.setdefault(name_key(treatment.name), []).append(treatment)
+        for name, treatment in synonyms:
+            self.treatments.setdefault(name_key(name), []).append(treatment)
+        self.treatments.pop("", None)
+        self.mechanisms = tuple(
+            mechanism if mechanism.phrases else _read(mechanism) for mechanism in mechanisms
+        )
         self.genes = frozenset(
             gene
             for genes in (
-                *(drug.genes for found in self.drugs.values() for drug in found),
-                *((*entry.targets, *entry.knockouts) for entry in self.entries),
+                *(treatment.genes for found in self.treatments.values() for treatment in found),
+                *((*mechanism.targets, *mechanism.knockouts) for mechanism in self.mechanisms),
             )
             for gene in genes
         )
-        self._bags = [frozenset().union(*(p.concepts for p in entry.phrases)) for entry in self.entries]
+        self._bags = [
+            frozenset().union(*(p.concepts for p in mechanism.phrases)) for mechanism in self.mechanisms
+        ]
         counts = Counter(concept for bag in self._bags for concept in bag)
         self._weights = {c: _weight(c, len(self._bags), n) for c, n in counts.items()}
         self._correct = corrector(
-            {word for entry in self.entries for t in entry.texts for word in words_of(t)}
+            {word for mechanism in self.mechanisms for t in mechanism.texts for word in words_of(t)}
         )
-        self._names: dict[str, list[Entry]] = {}
-        for entry in self.entries:
-            for text in dict.fromkeys(text.casefold() for text in entry.texts):
-                self._names.setdefault(text, []).append(entry)
+        self._names: dict[str, list[NamedMechanism]] = {}
+        for mechanism in self.mechanisms:
+            for text in dict.fromkeys(text.casefold() for text in mechanism.texts):
+                self._names.setdefault(text, []).append(mechanism)
         self._initials: dict[str, list[str]] = {}
-        for key in self.drugs:
+        for key in self.treatments:
             self._initials.setdefault(key[:1], []).append(key)
 
     def weight(self, concept: str) -> float:
@@ -145,25 +152,28 @@ class Library:
         return self._weights.get(concept) or _weight(concept, len(self._bags), 1)
 
     def read(self, text: str) -> Phrase:
-        """Take a phrase apart, misspelt words taken for those of this library."""
+        """Take a phrase apart, misspelt words taken for those of this index."""
         return read_phrase(text, self._correct)
 
-    def drug(self, name: str) -> list[Drug]:
-        """Drugs called so, by name or synonym, in upper or lower case."""
-        return self.drugs.get(name_key(name), [])
+    def treatments_named(self, name: str) -> list[NamedTreatment]:
+        """Treatments called so, by name or synonym, in upper or lower case."""
+        return self.treatments.get(name_key(name), [])
 
-    def drug_family(self, name: str) -> list[Drug]:
-        """Drugs called so but for a last letter or number: latrunculin is A or B."""
+    def treatments_of_family(self, name: str) -> list[NamedTreatment]:
+        """Treatments called so but for a last letter or number: latrunculin is A or B."""
         key = name_key(name)
         same = re.compile(rf"{re.escape(key)}(?:[a-z]\d?|\d{{1,2}})")
         if len(key) < 5:
             return []
         return [
-            d for other in self._initials.get(key[:1], ()) if same.fullmatch(other) for d in self.drugs[other]
+            d
+            for other in self._initials.get(key[:1], ())
+            if same.fullmatch(other)
+            for d in self.treatments[other]
         ]
 
-    def misspelt(self, name: str) -> list[Drug]:
-        """Drugs whose name this may be a misspelling of."""
+    def treatments_misspelt(self, name: str) -> list[NamedTreatment]:
+        """Treatments whose name this may be a misspelling of."""
         key = name_key(name)
         if not 6 <= len(key) <= 40 or not key.isascii():
             return []
@@ -176,13 +186,13 @@ class Library:
             matcher.set_seq1(other)
             if matcher.real_quick_ratio() > best and matcher.quick_ratio() > best and matcher.ratio() > best:
                 best, found = matcher.ratio(), other
-        return self.drugs[found] if found else []
+        return self.treatments[found] if found else []
 
-    def named(self, text: str) -> list[Entry]:
+    def mechanisms_named(self, text: str) -> list[NamedMechanism]:
         """Mechanisms that are called exactly so, in upper or lower case."""
         return self._names.get(text.casefold(), [])
 
-    def matches(self, query: Phrase) -> list[Match]:
+    def matches(self, query: Phrase) -> list[MechanismMatch]:
         """Mechanisms that a phrase may mean, best first.
 
         The score is the geometric mean of two shares, concepts weighted by how rare they are: how much of
@@ -191,30 +201,37 @@ class Library:
         """
         total = self._total(query.concepts)
         found = []
-        for entry, bag in zip(self.entries, self._bags, strict=True):
+        for mechanism, bag in zip(self.mechanisms, self._bags, strict=True):
             shared = query.concepts & bag
             if not shared or self._total(shared) < KNOWN * total:
                 continue
             agreeing = opposite = 0.0
-            for phrase in entry.phrases:
+            for phrase in mechanism.phrases:
                 share = self._total(phrase.concepts & query.concepts) / (self._total(phrase.concepts) or 1)
-                if _agree(query, phrase, phrase is entry.phrases[0]):
+                if _agree(query, phrase, phrase is mechanism.phrases[0]):
                     agreeing = max(agreeing, share * (1.0 if query.sense == phrase.sense else 0.95))
                 else:
                     opposite = max(opposite, share)
             # "ER stress inhibitor" is like "inhibitor of folding in the ER", but more like its opposite.
-            if agreeing >= (SAID if len(query.concepts) > 1 else SAID_ALONE) and agreeing >= 0.95 * opposite:
-                found.append(Match(entry, math.sqrt(self._total(shared) / total * agreeing)))
+            if (
+                agreeing >= (COVERED if len(query.concepts) > 1 else COVERED_ALONE)
+                and agreeing >= 0.95 * opposite
+            ):
+                found.append(MechanismMatch(mechanism, math.sqrt(self._total(shared) / total * agreeing)))
         return sorted(found, key=lambda match: -match.score)
 
     def _total(self, concepts: Iterable[str]) -> float:
         return sum(map(self.weight, concepts))
 
-    def for_gene(self, gene: str) -> list[Entry]:
+    def mechanisms_of_gene(self, gene: str) -> list[NamedMechanism]:
         """Mechanisms that act upon a gene's product."""
-        return [entry for entry in self.entries if gene in entry.targets or gene in entry.knockouts]
+        return [
+            mechanism
+            for mechanism in self.mechanisms
+            if gene in mechanism.targets or gene in mechanism.knockouts
+        ]
 
-    def family(self, beginning: str) -> tuple[str, ...]:
+    def gene_family(self, beginning: str) -> tuple[str, ...]:
         """Genes named by a beginning and one more letter or digit: TOP2 is TOP2A and TOP2B."""
         pattern = re.compile(rf"{re.escape(beginning)}(?:[A-Z]\d?|\d)")
         return tuple(sorted(gene for gene in self.genes if pattern.fullmatch(gene)))
@@ -223,7 +240,7 @@ class Library:
 def _weight(concept: str, n: int, count: int) -> float:
     # Small numbers and single letters (ROCK1, F-actin) tell kinds of one thing apart, and little by
     # themselves; long numbers are codes.
-    light = len(concept) == 1 or (concept.isdigit() and len(concept) < 3) or concept in _LIGHT
+    light = len(concept) == 1 or (concept.isdigit() and len(concept) < 3) or concept in _SHARED_WORDS
     return (0.25 if light else 1.0) * math.log(1 + n / count)
 
 
@@ -238,15 +255,5 @@ def _digits(key: str) -> str:
     return re.sub(r"\D", "", key)
 
 
-def _read(entry: Entry) -> Entry:
-    phrases = tuple(dict.fromkeys(read_phrase(text) for text in entry.texts))
-    return Entry(
-        entry.name,
-        entry.texts,
-        entry.drugs,
-        entry.source,
-        entry.knockouts,
-        entry.targets,
-        entry.effect,
-        phrases,
-    )
+def _read(mechanism: NamedMechanism) -> NamedMechanism:
+    return replace(mechanism, phrases=tuple(dict.fromkeys(map(read_phrase, mechanism.texts))))
