@@ -2,8 +2,8 @@
 
 The name holds the well (with a region of interest, ``A1ROI2``), the step of the procedure that took the
 image, the channel's number, the number of the image in its well (with a focal plane, ``3Z0``), the channel
-with its wavelengths or without, and the number of the read in a time series. Steps below 0 are images that Gen5
-computed (``Stitched[GFP 469,525]``). Files lie in one folder, or in one for each well.
+with its wavelengths or without, and the number of the read in a time series. Steps below 0 are images that
+Gen5 computed (``Stitched[GFP 469,525]``). Files lie in one folder, or in one for each well.
 """
 
 from __future__ import annotations
