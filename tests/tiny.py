@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import tifffile
 import torch
 
 from napari_cellclip.model import (
@@ -28,6 +30,7 @@ from napari_cellclip.model import (
 from napari_cellclip.plates import PlateMap, open_plate
 from napari_cellclip.screen import Screen, encode
 from napari_cellclip.simulation import simulate_plate
+from napari_cellclip.vocabulary import STAINS
 
 CORPUS = (
     "U2OS cells treated with compound: nocodazole, SMILES: COC(=O)Nc1nc2ccc(cc2[nH]1)C(=O)c1cccs1",
@@ -107,6 +110,31 @@ def write_tiny_model(
 def load_tiny_model(folder: Path, *, seed: int = 0, **changes: Any) -> Model:
     """A tiny model, written to a folder and loaded from there."""
     return load_model(write_tiny_model(folder, seed=seed, **changes), device="cpu")
+
+
+def tiny_model(seed: int = 0, *, batch_size: int = 20, **changes: Any) -> Model:
+    """A tiny model in memory; `changes` replace fields of its card."""
+    words = tiny_tokenizer()
+    network, card = tiny_network(words, seed=seed), tiny_card(**changes)
+    return Model(card, network, words, tiny_encoder(seed), device="cpu", batch_size=batch_size)
+
+
+def write_tiff_plate(
+    folder: Path,
+    wells: Sequence[str] = ("A01", "A02", "B01"),
+    sites: int = 2,
+    size: tuple[int, int] = (40, 52),
+    seed: int = 0,
+) -> Path:
+    """A folder of TIFF files (``A01_s1_DNA.tiff``) of noise, each field and stain around a level of its own."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(seed)
+    for well in wells:
+        for site in range(1, sites + 1):
+            for stain in STAINS:
+                image = rng.integers(500, 3000) + rng.integers(0, 400, size)
+                tifffile.imwrite(folder / f"{well}_s{site}_{stain}.tiff", image.astype(np.uint16))
+    return folder
 
 
 def write_tiny_plate(folder: Path, *, wells: int = 12, sites: int = 2, **options: Any) -> Path:

@@ -50,8 +50,9 @@ def read_plate(path: str) -> list[LayerData]:
     """
     from napari import current_viewer
 
-    from napari_cellclip.gui.canvas.layers import layer_arguments, measure_contrast
+    from napari_cellclip.gui.canvas.layers import layer_arguments
     from napari_cellclip.gui.work.controller import controller_of, open_any
+    from napari_cellclip.screen.engines.contrast import measure_contrast
 
     opened = open_any(Path(path), None)
     plate = opened.plate

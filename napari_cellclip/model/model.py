@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from threading import Lock
 from typing import cast
 
@@ -159,30 +160,40 @@ class Model:
         slots = [STAINS.index(stain) for stain in card.stain_order]
         total = np.zeros((len(fields), len(slots), card.encoder.dim), np.float64)
         counts = np.zeros(len(fields), np.int64)
-        waiting: list[NDArray[np.float32]] = []
         owners: list[int] = []
 
-        def flush() -> None:
-            if waiting:
-                features = self.encode_crops(np.stack(waiting))
-                np.add.at(total, owners, features)
-                waiting.clear()
-                owners.clear()
+        def crops() -> Iterator[NDArray[np.generic]]:
+            for i, field in enumerate(fields):
+                pixels = np.asarray(field)
+                if np.issubdtype(pixels.dtype, np.inexact) and not np.isfinite(pixels).all():
+                    raise ModelError("a field holds numbers that are not finite (NaN or infinity)")
+                for crop in card.tiling.windows(scale_field(pixels, card.intensity, stats)[slots]):
+                    counts[i] += 1
+                    owners.append(i)
+                    yield crop
 
-        at_once = max(1, self.batch_size // len(slots))
-        for i, field in enumerate(fields):
-            pixels = np.asarray(field)
-            if np.issubdtype(pixels.dtype, np.inexact) and not np.isfinite(pixels).all():
-                raise ModelError("a field holds numbers that are not finite (NaN or infinity)")
-            crops = card.tiling.crops(scale_field(pixels, card.intensity, stats)[slots])
-            counts[i] = len(crops)
-            for crop in crops:
-                waiting.append(crop.astype(np.float32, copy=False))
-                owners.append(i)
-                if len(waiting) == at_once:
-                    flush()
-        flush()
+        for features in self.iter_encode_crops(crops()):
+            np.add.at(total, owners[: len(features)], features)
+            del owners[: len(features)]
         return (total / np.maximum(counts, 1)[:, None, None]).astype(np.float32)
+
+    def iter_encode_crops(self, crops: Iterable[NDArray[np.generic]]) -> Iterator[NDArray[np.float32]]:
+        """Encode crops, so many together that `batch_size` single-stain crops are on the device.
+
+        Parameters
+        ----------
+        crops : iterable of array
+            [C, s, s] each, as `encode_crops` takes them; drawn a batch at a time.
+
+        Yields
+        ------
+        array
+            float32 [n, C, D] of the next n crops.
+        """
+        at_once = max(1, self.batch_size // len(self.card.stain_order))
+        waiting = iter(crops)
+        while batch := list(islice(waiting, at_once)):
+            yield self.encode_crops(np.stack(batch).astype(np.float32, copy=False))
 
     def encode_crops(self, crops: NDArray[np.float32]) -> NDArray[np.float32]:
         """Features of crops in one pass.

@@ -13,6 +13,7 @@ from napari_cellclip.gui.canvas.heat_layer import HeatLayer
 from napari_cellclip.gui.state.requests import Task, Work
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.work.workers import Latest
+from napari_cellclip.screen.engines.contrast import Contrast, measure_contrast
 from napari_cellclip.vocabulary import STAINS, CellClipError, Stain
 
 if TYPE_CHECKING:
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
 
     from napari_cellclip.plates import Plate, Site
 
-Contrast = dict[Stain, tuple[float, float]]
 KEYS = {"Left": ("well", -1), "Right": ("well", 1), "Up": ("site", -1), "Down": ("site", 1)}
-SAMPLED_SITES = 8
 MARK = "cellclip"
 
 HEADROOM = 2.0
@@ -33,31 +32,6 @@ def stain_colormap(stain: Stain) -> Colormap:
     """Black to the stain's colour, for additive blending."""
     rgb = [int(stain.colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     return Colormap([[0, 0, 0, 1], [*rgb, 1]], name=f"cellclip-{stain.value}")
-
-
-def measure_contrast(plate: Plate, sites: int = SAMPLED_SITES) -> Contrast:
-    """Contrast limits per stain, once for the whole plate, so that wells can be compared.
-
-    A few sites spread over the plate are read; limits are the medians of their 1st and 99.7th percentiles,
-    so that one saturated field does not darken the rest.
-    """
-    readable = [s for s in plate.sites if s.problem is None] or list(plate.sites)
-    if not readable:
-        return {}
-    chosen = [readable[i] for i in np.unique(np.linspace(0, len(readable) - 1, sites).round().astype(int))]
-    found: dict[Stain, list[np.ndarray]] = {}
-    for site in chosen:
-        try:
-            pixels = site.read(site.stains)
-        except CellClipError:  # a bad field must not keep the plate from being looked at
-            continue
-        for stain, image in zip(site.stains, pixels, strict=True):
-            found.setdefault(stain, []).append(np.percentile(image[::2, ::2], (1, 99.7)))
-    contrast = {}
-    for stain, limits in found.items():
-        low, high = np.median(np.stack(limits), axis=0)
-        contrast[stain] = (float(low), float(max(high, low + 1)))
-    return contrast
 
 
 def layer_arguments(plate: Plate, site: Site, stain: Stain, contrast: Contrast) -> dict[str, Any]:

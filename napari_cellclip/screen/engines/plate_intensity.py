@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_cellclip.screen.engines.contrast import Contrast, ContrastMeter, thinned
 from napari_cellclip.screen.engines.read_ahead import read_ahead
 from napari_cellclip.screen.progress import Progress
-from napari_cellclip.vocabulary import STAINS, ScreenError, Stain
+from napari_cellclip.vocabulary import STAINS, ScreenError
 
 if TYPE_CHECKING:
     from napari_cellclip.model import IntensityScaling, IntensityStats
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 SITES = 48
 """Sites measured: enough that a handful of odd wells cannot move a median."""
 SEED = 0
-BLACK, WHITE = 1.0, 99.8
-"""Percentiles of a field shown as black and as full colour."""
-SAMPLED_PIXELS = 1 << 16
 MAX_REASONS = 5
 """Kinds of reasons told one by one where no site can be read."""
 
@@ -33,7 +31,7 @@ _PARTICULARS = re.compile(r"\S*[/\\]\S*|\S+\.\w+|\d+")
 
 def measure_plate(
     plate: Plate, scaling: IntensityScaling, workers: int = 0
-) -> Generator[Progress, None, tuple[IntensityStats | None, dict[Stain, tuple[float, float]]]]:
+) -> Generator[Progress, None, tuple[IntensityStats | None, Contrast]]:
     """Measure display contrast and, where the model asks for it, its plate-wide intensity range.
 
     Sites that cannot be read are passed over; the next ones of the seeded order take their place.
@@ -69,30 +67,28 @@ def measure_plate(
     order = np.random.default_rng(SEED).permutation(len(plate.sites))
     total = min(SITES, len(order))
     kept: list[NDArray[np.generic]] = []
-    blacks: list[NDArray[np.float64]] = []
-    whites: list[NDArray[np.float64]] = []
+    meter, done = ContrastMeter(), 0
     reasons: dict[str, str] = {}
     with closing(read_ahead([plate.sites[i] for i in order], workers, window=2)) as ahead:
         for site, pixels in ahead:
             if isinstance(pixels, str):
                 reasons[site] = pixels
                 continue
-            values = _thinned(pixels)
-            black, white = np.percentile(values, [BLACK, WHITE], axis=1)
-            blacks.append(black)
-            whites.append(white)
+            values = thinned(pixels)
+            meter.add(STAINS, values)
+            done += 1
             if scaling.kind == "plate":
                 kept.append(values[:, None, :])
             well = site.rsplit("/", 1)[0]
-            yield Progress(len(blacks), total, f"measuring intensities, {site}", well, stage="intensity")
-            if len(blacks) == total:
+            yield Progress(done, total, f"measuring intensities, {site}", well, stage="intensity")
+            if done == total:
                 break
-    if not blacks:
+    if not done:
         raise ScreenError(
             f"nothing of plate {plate.name} can be encoded: no site can be read ({_told(plate, reasons)})"
         )
     stats = IntensityStats.measure(iter(kept), scaling) if kept else None
-    return stats, dict(_limits(np.median(blacks, axis=0), np.percentile(whites, 75, axis=0)))
+    return stats, meter.contrast()
 
 
 def _told(plate: Plate, reasons: Mapping[str, str]) -> str:
@@ -109,16 +105,3 @@ def _told(plate: Plate, reasons: Mapping[str, str]) -> str:
         rest = sum(len(told) for told in list(kinds.values())[MAX_REASONS:])
         parts = [*parts[:MAX_REASONS], f"{rest} for {len(more)} other reasons"]
     return "; ".join(parts)
-
-
-def _thinned(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Evenly spaced pixels, shape (5, n): enough for percentiles, where 48 whole fields fill the memory."""
-    flat = pixels.reshape(len(pixels), -1)
-    return np.ascontiguousarray(flat[:, :: max(1, flat.shape[1] // SAMPLED_PIXELS)])
-
-
-def _limits(
-    low: NDArray[np.float64], high: NDArray[np.float64]
-) -> Iterator[tuple[Stain, tuple[float, float]]]:
-    for stain, black, white in zip(STAINS, low.tolist(), high.tolist(), strict=True):
-        yield stain, (black, max(white, black + 1.0))  # an unstained channel would have no range to show

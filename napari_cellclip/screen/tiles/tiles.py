@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
@@ -20,7 +19,7 @@ from napari_cellclip.screen.tiles.tile_grid import TileGrid, learnt_sizes
 from napari_cellclip.vocabulary import STAINS, PlateError, ScreenError, split_id
 
 if TYPE_CHECKING:
-    from napari_cellclip.model import IntensityStats, Model
+    from napari_cellclip.model import IntensityStats, Model, ModelCard
     from napari_cellclip.plates import Site
     from napari_cellclip.plates.stain_mapping import StainMapping
     from napari_cellclip.screen.screen import Screen
@@ -135,11 +134,11 @@ def iter_field_tiles(
         yield Progress(len(known), len(known), f"tiles of {site} were encoded before", stage="explanation")
         return known
     pixels = source.read(STAINS)
-    positions, batches = _batches(pixels, stats, model, grid)
+    positions, windows = _windows(pixels, stats, model.card, grid)
     features = np.empty((len(positions), len(STAINS), model.card.encoder.dim), np.float32)
     done = 0
-    for batch in batches:
-        features[done : done + len(batch)] = model.encode_crops(batch)
+    for batch in model.iter_encode_crops(windows):
+        features[done : done + len(batch)] = batch
         done += len(batch)
         yield Progress(done, len(positions), f"encoding tiles of {site}", stage="explanation")
     if grid is None:
@@ -259,13 +258,12 @@ def _require_same_mean(screen: Screen, site: str, features: NDArray[np.float32])
         )
 
 
-def _batches(
-    pixels: NDArray[np.generic], stats: IntensityStats | None, model: Model, grid: TileGrid | None
-) -> tuple[NDArray[np.int64], Iterator[NDArray[np.float32]]]:
-    """Positions of the tiles of a field, and their pixels as the encoder wants them, a batch at a time."""
+def _windows(
+    pixels: NDArray[np.generic], stats: IntensityStats | None, card: ModelCard, grid: TileGrid | None
+) -> tuple[NDArray[np.int64], Iterator[NDArray[np.generic]]]:
+    """Positions of the tiles of a field, and their pixels as the encoder wants them, one by one."""
     from napari_cellclip.model.encoders.intensity import scale_field
 
-    card = model.card
     tiling = card.tiling if grid is None else type(card.tiling)(mode="grid", size=grid.size)
     stride = None if grid is None else grid.stride
     height, width = pixels.shape[1:]
@@ -275,12 +273,7 @@ def _batches(
         np.int64,
     )
     slots = [STAINS.index(stain) for stain in card.stain_order]
-    windows = tiling.windows(scale_field(pixels, card.intensity, stats)[slots], stride)
-    at_once = max(1, model.batch_size // len(slots))
-    sizes = [at_once] * (len(positions) // at_once)
-    if rest := len(positions) % at_once:
-        sizes.append(rest)
-    return positions, (np.stack(list(islice(windows, size))).astype(np.float32) for size in sizes)
+    return positions, tiling.windows(scale_field(pixels, card.intensity, stats)[slots], stride)
 
 
 def _notes(screen: Screen, site: str, state: str, grid: TileGrid | None) -> Iterator[str]:
