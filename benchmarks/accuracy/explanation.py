@@ -33,8 +33,8 @@ from napari_cellclip.evaluation.protocols.plots import COLOURS, new_figure
 from napari_cellclip.evaluation.protocols.simulated.blind_plates import BlindPlate, blind_plates
 from napari_cellclip.evaluation.protocols.simulated.queries import directions
 from napari_cellclip.evaluation.protocols.simulated.random_weights import random_weights
-from napari_cellclip.explore.explanation.explain import stain_contributions
-from napari_cellclip.explore.explanation.heat import FieldExplanation, iter_explain_field
+from napari_cellclip.explore.explanation.match_heat_map import FieldExplanation, iter_explain_field
+from napari_cellclip.explore.explanation.stain_contributions import stain_contributions
 from napari_cellclip.model import Model, load_model
 from napari_cellclip.screen.progress import finished
 from napari_cellclip.vocabulary import STAINS
@@ -131,9 +131,9 @@ def heat_at_pixels(found: FieldExplanation) -> NDArray[np.float32]:
     """The heat map at every pixel of the field, (Y, X)."""
     rows, columns = (
         np.arange(extent) * cells // extent
-        for extent, cells in zip(found.heat.shape, found.heat.values.shape, strict=True)
+        for extent, cells in zip(found.heat_map.shape, found.heat_map.values.shape, strict=True)
     )
-    return found.heat.values[np.ix_(rows, columns)]
+    return found.heat_map.values[np.ix_(rows, columns)]
 
 
 def responding(truth: NDArray[np.uint8]) -> bool | None:

@@ -140,14 +140,14 @@ def iter_asked(
         calibration = judged_wells.calibration(
             Bank(background[:0], background, np.zeros(0, bool)), None, seed=seed
         )
-        names = calibration.blocks.table["treatment"].astype(str).to_numpy()
+        names = calibration.replicates.table["treatment"].astype(str).to_numpy()
         known = {compound.name: compound.mechanisms for compound in tested}
         seen = {mechanism for compound in trained for mechanism in compound.mechanisms}
         tables = []
         for mechanism in mechanisms:
             if mechanism not in seen:
                 continue
-            judged = calibration.judge(head.embed_texts([head.templates.for_mechanism(mechanism)])[0])
+            judged = calibration.score(head.embed_texts([head.templates.for_mechanism(mechanism)])[0])
             tables.append(
                 pd.DataFrame(
                     {
@@ -156,10 +156,10 @@ def iter_asked(
                         "treatment": names,
                         "known": [bool(known[name]) for name in names],
                         "truth": [mechanism in known[name] for name in names],
-                        "n_wells": calibration.blocks.table["n_wells"].to_numpy(),
+                        "n_wells": calibration.replicates.table["n_wells"].to_numpy(),
                         "active": calibration.active,
                         "p": judged.p,
-                        "q": calibration.q_values(judged.p),
+                        "q": calibration.q_values(judged),
                     }
                 )
             )

@@ -1,16 +1,22 @@
 """Questions asked of a screen: maps of its wells, and wells that answer a text."""
 
 from napari_cellclip.explore.answer import Answer
+from napari_cellclip.explore.calibration.verdict import Verdict
 from napari_cellclip.explore.describe import Description, annotate_all, describe
-from napari_cellclip.explore.explanation.contributions import StainContributions
-from napari_cellclip.explore.explanation.explain import (
-    field_attention,
+from napari_cellclip.explore.explanation.field_attention import field_attention
+from napari_cellclip.explore.explanation.match_heat_map import (
+    FieldExplanation,
+    MatchHeatMap,
+    iter_explain_field,
+)
+from napari_cellclip.explore.explanation.stain_contributions import (
+    StainContributions,
     iter_stain_contributions,
     stain_contributions,
 )
-from napari_cellclip.explore.explanation.heat import FieldExplanation, Heat, iter_explain_field
 from napari_cellclip.explore.explanation.tile_scores import ControlTile, TileScores, nearest_control_tiles
-from napari_cellclip.explore.maps.map_labels import NamedCluster, name_clusters, place_labels
+from napari_cellclip.explore.maps.cluster_names import NamedCluster, name_clusters
+from napari_cellclip.explore.maps.label_placement import place_labels
 from napari_cellclip.explore.maps.projection import Projection, pca_map
 from napari_cellclip.explore.maps.umap_projection import umap_map
 from napari_cellclip.explore.query import ask, like
@@ -20,11 +26,12 @@ __all__ = [
     "ControlTile",
     "Description",
     "FieldExplanation",
-    "Heat",
+    "MatchHeatMap",
     "NamedCluster",
     "Projection",
     "StainContributions",
     "TileScores",
+    "Verdict",
     "annotate_all",
     "ask",
     "describe",

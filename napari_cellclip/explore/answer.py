@@ -1,4 +1,4 @@
-"""What a screen answers to a text."""
+"""The answer of a screen to a question: scores, verdict, and how both came about."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from napari_cellclip.explore.calibration.replicates import JOIN
+from napari_cellclip.explore.calibration.verdict import Verdict, answer_sentence
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellclip.explore.wording.wording import Prompt
 
-JOIN = "|"
-"""Between the ids of wells that were judged together; names of plates may hold spaces."""
-
 TREATMENT_COLUMNS = ("treatment", "dose", "n_wells", "n_plates", "score", "p", "q", "smallest_p", "active")
 
 
 def no_treatments() -> pd.DataFrame:
-    """A table of treatments without rows."""
+    """Make a table of treatments without rows."""
     return pd.DataFrame({name: [] for name in TREATMENT_COLUMNS})
 
 
@@ -43,25 +43,23 @@ class Answer:
         prompts; NaN where a plate gives nothing to compare with), ``rank`` (1 is best), ``z`` (how far the
         score stands out of those that background prompts give this well) and ``q`` (false-discovery rate
         of the well's treatment and dose; NaN for controls).
-    match : bool or None
-        Whether there is a match at all; ``None``: it could not be calibrated, and the notes say why.
-    verdict : str
-        The same in words.
+    outcome : Verdict
+        Whether treatments match significantly, none does, or nothing could be tested (the notes say why).
     fdr : float
-        The false-discovery rate that was accepted.
+        The accepted false-discovery rate.
     treatments_table : DataFrame
         One row for each treatment and dose, best first: ``treatment``, ``dose`` (µM), ``n_wells``,
         ``n_plates``, ``score`` (mean of its wells), ``p``, ``q``, ``smallest_p`` (that it could have got) and
-        ``active`` (whether it differs from control wells in any background prompt; only active ones are
-        tested). Wells of which the plate map says nothing stand alone; the index tells the wells, joined
-        by ``|``.
+        ``active`` (whether it differs from control wells in any background prompt; where fewer than half
+        do, only those are tested). Wells of which the plate map says nothing stand alone; the index lists
+        the wells, joined by ``|``.
     null : dict
-        What p was taken against: ``kind``, ``n``, ``seed``, ``smallest_p``, ``model`` and more.
+        What p was computed from: ``kind``, ``n``, ``seed``, ``smallest_p``, ``model`` and more.
     sent : tuple of Prompt
-        The same prompts with weights and sources, those that were ticked off among them.
+        The same prompts with weights and sources, those that were switched off among them.
     direction : ndarray of float32 (E,) or None
-        What was asked for, as one vector of length 1: explanations are of it. Where wells had to answer
-        several terms (``AND``), that of the first.
+        The question as one vector of length 1, which explanations are about; that of the first term if
+        wells had to answer several (``AND``).
     notes : tuple of str
         What limits the answer, in sentences.
     model : str
@@ -73,7 +71,7 @@ class Answer:
     --------
     >>> answer = ask(screen, "tubulin inhibitor")    # doctest: +SKIP
     >>> answer.verdict                                # doctest: +SKIP
-    '14 wells of 3 treatments match (q < 0.05)'
+    '14 wells of 3 treatments match (FDR ≤ 5 %)'
     """
 
     query: str
@@ -82,9 +80,8 @@ class Answer:
     scores: pd.DataFrame
     model: str
     notes: tuple[str, ...] = ()
-    match: bool | None = None
+    outcome: Verdict = Verdict.NOT_TESTED
     treatments: pd.Series[str] = field(default_factory=lambda: pd.Series(dtype=str), repr=False)
-    verdict: str = "Not calibrated"
     fdr: float = 0.05
     treatments_table: pd.DataFrame = field(default_factory=no_treatments, repr=False)
     null: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -96,10 +93,20 @@ class Answer:
         return self.scores.head(n)
 
     @property
+    def match(self) -> bool | None:
+        """Whether any treatment matches; ``None`` if nothing could be tested."""
+        return self.outcome.match
+
+    @property
+    def verdict(self) -> str:
+        """The outcome in words."""
+        return answer_sentence(self.outcome, self.matches, self.fdr)
+
+    @property
     def matches(self) -> pd.DataFrame:
-        """Rows of `treatments_table` that match at the accepted rate; none if the verdict says so."""
+        """Rows of `treatments_table` that match at the accepted rate."""
         table = self.treatments_table
-        return table[(table["q"] <= self.fdr).to_numpy(bool) & bool(self.match)]
+        return table[(table["q"] <= self.fdr).to_numpy(bool) & (self.outcome is Verdict.SIGNIFICANT)]
 
     @property
     def matching_wells(self) -> tuple[str, ...]:

@@ -1,21 +1,24 @@
-"""The other way round: which words fit these wells."""
+"""Describing wells: which terms fit a selection, and which fit each treatment."""
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from napari_cellclip.explore.answer import JOIN
-from napari_cellclip.explore.calibration.calibration import calibration_of, embedded
-from napari_cellclip.explore.calibration.null import benjamini_hochberg
-from napari_cellclip.explore.calibration.verdict import null_of
-from napari_cellclip.explore.query import FDR, own_model, require_embeddings
+from napari_cellclip.explore.asked_screen import cell_line_of, embedded, own_model, require_embeddings
+from napari_cellclip.explore.calibration.calibration import SelectionScores
+from napari_cellclip.explore.calibration.findings import describe_null
+from napari_cellclip.explore.calibration.q_values import benjamini_hochberg, q_values, simes
+from napari_cellclip.explore.calibration.screen_calibration import calibration_of
+from napari_cellclip.explore.calibration.verdict import Verdict, description_sentence
+from napari_cellclip.explore.query import FDR
 from napari_cellclip.explore.wording.direction import direction
 from napari_cellclip.explore.wording.model_vocabulary import ModelVocabulary
 from napari_cellclip.explore.wording.reader import read_text
@@ -27,8 +30,10 @@ if TYPE_CHECKING:
     from napari_cellclip.screen import Screen
 
 TermList = Literal["mechanisms", "compounds", "genes"]
+"""Lists of terms in the package's own table."""
 
-NOTHING = "Nothing stands out"
+TERM_LISTS = 32
+"""Embedded lists of terms remembered, over all models and cell lines."""
 
 
 @dataclass(frozen=True)
@@ -39,32 +44,37 @@ class Description:
     ----------
     table : DataFrame
         Best first: ``term``, ``score`` (mean standard score of the wells against their plates' controls),
-        ``cosine``, ``p``, ``q`` (NaN for terms that are not in the model's vocabulary) and ``in_vocabulary``.
-    verdict : str
-        In words; ``"Nothing stands out"`` where no term is left at the accepted rate.
+        ``cosine``, ``p``, ``q`` (NaN for terms out of the model's vocabulary) and ``in_vocabulary``.
+    outcome : Verdict
+        Whether terms fit significantly, none does, or nothing could be tested.
     fdr : float
-        The false-discovery rate that was accepted.
+        The accepted false-discovery rate.
     null : dict
-        What p was taken against; see :class:`napari_cellclip.explore.Answer`.
+        What p was computed from; see :class:`napari_cellclip.explore.Answer`.
     notes : tuple of str
         What limits it, in sentences.
     """
 
     table: pd.DataFrame
-    verdict: str
+    outcome: Verdict
     fdr: float
     null: dict[str, Any] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
 
     @property
-    def standing_out(self) -> pd.DataFrame:
+    def significant(self) -> pd.DataFrame:
         """Rows of `table` at the accepted rate."""
         return self.table[(self.table["q"] <= self.fdr).to_numpy(bool)]
+
+    @property
+    def verdict(self) -> str:
+        """The outcome in words; ``"Nothing stands out"`` if no term is significant."""
+        return description_sentence(self.outcome, self.significant["term"].tolist(), self.fdr)
 
 
 @dataclass(frozen=True)
 class TermDirections:
-    """A list of terms as directions of a model's space.
+    """Terms as directions of a model's space.
 
     Attributes
     ----------
@@ -73,7 +83,7 @@ class TermDirections:
     vectors : ndarray of float32 (V, E)
         Of length 1.
     in_vocabulary : ndarray of bool (V,)
-        Whether the model's vocabulary has them; true where its card does not say.
+        Whether they are in the model's vocabulary; true if its card does not say.
     """
 
     names: tuple[str, ...]
@@ -81,8 +91,8 @@ class TermDirections:
     in_vocabulary: NDArray[np.bool_]
 
 
-_KEPT: weakref.WeakKeyDictionary[Any, dict[Any, TermDirections]] = weakref.WeakKeyDictionary()
-"""Lists of terms read and embedded before, by model."""
+_embedded_terms: LRUCache[tuple[Hashable, ...], TermDirections] = LRUCache(TERM_LISTS)
+_lock = Lock()
 
 
 def describe(
@@ -96,9 +106,10 @@ def describe(
 ) -> Description:
     """Rank terms by how well they fit a selection of wells, such as a lasso.
 
-    The wells are judged together, as replicates of one treatment are by :func:`napari_cellclip.explore.ask`:
+    The wells are tested together, as replicates of one treatment are by :func:`napari_cellclip.explore.ask`:
     against sets of as many control wells of the same plates, and against directions drawn from the spread of
-    the background prompts. q is over the terms. Plate maps decide nothing but which wells are controls.
+    the background prompts. q is over the terms. Plate maps decide nothing but which wells are controls, and
+    the cell line.
 
     Parameters
     ----------
@@ -109,7 +120,7 @@ def describe(
     terms : {"mechanisms", "compounds", "genes"} or sequence of str
         The package's own table, or terms of one's own.
     fdr : float
-        Accepted share of false discoveries.
+        Accepted false-discovery rate.
     model : Model, optional
         The screen's own, if it is loaded already.
     seed : int
@@ -122,38 +133,52 @@ def describe(
     Raises
     ------
     CellClipError
-        If none of the wells has an embedding, or the list of terms is empty or unknown.
+        If none of the wells has an embedding, or there are no terms.
     """
     require_embeddings(screen)
     model = own_model(screen, model)
-    there = embedded(screen)
-    ids = np.asarray(screen.well_ids, object)[there]
+    known = embed_terms(screen, model, terms)
+    tested = score_wells(screen, model, wells, known, seed=seed)
+    table = pd.DataFrame(
+        {
+            "term": known.names,
+            "score": tested.score,
+            "cosine": tested.cosine,
+            "p": tested.p,
+            "q": benjamini_hochberg(tested.p),
+            "in_vocabulary": known.in_vocabulary,
+        }
+    )
+    order = np.lexsort((-tested.cosine, np.nan_to_num(tested.p, nan=2.0)))
+    table = table.iloc[order].reset_index(drop=True)
+    calibration = calibration_of(screen, model, cell_line=cell_line_of(screen), seed=seed)
+    notes = list(calibration.scale.notes)
+    if unknown := int((~known.in_vocabulary).sum()):
+        notes.append(
+            f"{unknown} of {len(known.names)} terms are not in the vocabulary of the model "
+            f"{screen.card.name!r}: they are listed without p."
+        )
+    null = describe_null(screen, calibration, np.array([tested.smallest_p]), single_text=True)
+    return Description(table, Verdict.of(table["q"].to_numpy(), fdr), fdr, null, tuple(notes))
+
+
+def score_wells(
+    screen: Screen, model: Model, wells: Sequence[str], terms: TermDirections, *, seed: int = 0
+) -> SelectionScores:
+    """Test terms on a selection of wells; those out of the model's vocabulary get no p.
+
+    Raises
+    ------
+    CellClipError
+        If none of the wells has an embedding.
+    """
+    ids = np.asarray(screen.well_ids, object)[embedded(screen)]
     rows = np.flatnonzero(np.isin(ids, list(wells)))
     if not len(rows):
         raise CellClipError("none of the selected wells has an embedding: select others")
-    directions = embed_terms(screen, model, terms)
-    calibration = calibration_of(screen, model, seed=seed)
-    cosine, score, p = calibration.judge_together(rows, directions.vectors)
-    p = np.where(directions.in_vocabulary, p, np.nan)
-    table = pd.DataFrame(
-        {
-            "term": directions.names,
-            "score": score,
-            "cosine": cosine,
-            "p": p,
-            "q": benjamini_hochberg(p),
-            "in_vocabulary": directions.in_vocabulary,
-        }
-    )
-    order = np.lexsort((-cosine, np.nan_to_num(p, nan=2.0)))
-    table = table.iloc[order].reset_index(drop=True)
-    notes = list(calibration.scale.notes)
-    if unknown := int((~directions.in_vocabulary).sum()):
-        notes.append(
-            f"{unknown} of {len(directions.names)} terms are not in the vocabulary of the model "
-            f"{screen.card.name!r}: they are listed without p."
-        )
-    return Description(table, _verdict(table, fdr), fdr, null_of(screen, calibration, ()), tuple(notes))
+    calibration = calibration_of(screen, model, cell_line=cell_line_of(screen), seed=seed)
+    tested = calibration.score_selection(rows, terms.vectors)
+    return replace(tested, p=np.where(terms.in_vocabulary, tested.p, np.nan))
 
 
 def annotate_all(
@@ -171,42 +196,39 @@ def annotate_all(
     screen, terms, model, seed
         As for :func:`describe`.
     fdr : float
-        Accepted share of false discoveries: terms beyond it are left empty.
+        Accepted false-discovery rate: terms beyond it are left empty.
 
     Returns
     -------
     DataFrame
         One row for each treatment and dose, in the order of the plate: ``treatment``, ``dose``, ``n_wells``,
-        ``n_plates``, ``term`` (empty where nothing stands out), ``best`` (the best term all the same),
+        ``n_plates``, ``term`` (empty if none is significant), ``best`` (the best term all the same),
         ``score``, ``cosine``, ``p`` (of the best term), ``q`` (over terms, by Simes, and treatments, by
         Benjamini-Hochberg), ``runner_up`` and its ``runner_up_p``; the index tells the wells.
     """
-    require_embeddings(screen)
+    there = require_embeddings(screen)
     model = own_model(screen, model)
-    directions = embed_terms(screen, model, terms)
-    calibration = calibration_of(screen, model, seed=seed)
-    blocks = calibration.blocks
-    known = np.flatnonzero(directions.in_vocabulary)
-    if not len(known):
+    known = embed_terms(screen, model, terms)
+    calibration = calibration_of(screen, model, cell_line=cell_line_of(screen), seed=seed)
+    groups = calibration.replicates
+    usable = np.flatnonzero(known.in_vocabulary)
+    if not len(usable):
         raise CellClipError(
             f"none of these terms is in the vocabulary of the model {screen.card.name!r}: choose others"
         )
-    judged = [calibration.judge(directions.vectors[i]) for i in known]
-    p = np.stack([found.p for found in judged]).reshape(len(known), len(blocks))
-    cosine = np.stack([calibration.points @ directions.vectors[i] for i in known]).reshape(p.shape)
-    score = np.stack([found.block_score for found in judged]).reshape(p.shape)
+    found = [calibration.score(known.vectors[i]) for i in usable]
+    p = np.stack([scores.p for scores in found])
+    p_after_filter = np.stack([scores.p_after_filter for scores in found])
+    score = np.stack([scores.treatment_score for scores in found])
+    cosine = known.vectors[usable] @ calibration.points.T
     order = np.lexsort((-cosine, np.nan_to_num(p, nan=2.0)), axis=0)
-    names = np.asarray(directions.names, object)[known]
-    every = np.arange(len(blocks))
+    names = np.asarray(known.names, object)[usable]
+    every = np.arange(len(groups))
     best = order[0]
-    second = order[min(1, len(known) - 1)]
-    overall = np.array([_simes(column) for column in p.T]) if len(blocks) else np.zeros(0)
-    q = benjamini_hochberg(np.where(calibration.active, overall, np.nan))
-    q[np.isfinite(overall) & ~calibration.active] = 1.0
-    ids = np.asarray(screen.well_ids, object)[embedded(screen)][blocks.rows]
-    wells = [JOIN.join(ids[a:b]) for a, b in zip(blocks.starts[:-1], blocks.starts[1:], strict=True)]
+    second = order[min(1, len(usable) - 1)]
+    q = q_values(simes(p_after_filter), calibration.left_out)
     return (
-        blocks.table[["treatment", "dose", "n_wells", "n_plates"]]
+        groups.table[["treatment", "dose", "n_wells", "n_plates"]]
         .assign(
             term=np.where(q <= fdr, names[best], ""),
             best=names[best],
@@ -217,31 +239,41 @@ def annotate_all(
             runner_up=names[second],
             runner_up_p=p[second, every],
         )
-        .set_axis(pd.Index(wells, name="wells"))
+        .set_axis(pd.Index(groups.joined_ids(np.asarray(screen.well_ids, object)[there]), name="wells"))
     )
 
 
 def embed_terms(screen: Screen, model: Model, terms: TermList | Sequence[str]) -> TermDirections:
-    """Read and embed a list of terms, without help of the plate map.
+    """Word and embed terms for the cell line of the screen, without help of the plate map.
 
     Raises
     ------
     CellClipError
-        If it is empty, or no list goes by that name.
+        If there are none, or no list of terms goes by that name.
     """
     texts = tuple(_texts(terms))
-    kept = _KEPT.setdefault(model, {})
-    key = (texts, screen.card.prompts)
-    if key not in kept:
-        kept[key] = _embed(texts, screen, model)
-    return kept[key]
-
-
-def _embed(texts: Sequence[tuple[str, str]], screen: Screen, model: Model) -> TermDirections:
+    cell_line = cell_line_of(screen)
     vocabulary = ModelVocabulary.of_card(model.card)
+    key = (model.card.card_hash, screen.card.prompts, vocabulary, cell_line, texts)
+    with _lock:
+        found = _embedded_terms.get(key)
+    if found is None:
+        found = _embed(texts, screen, model, cell_line, vocabulary)
+        with _lock:
+            _embedded_terms[key] = found
+    return found
+
+
+def _embed(
+    texts: Sequence[tuple[str, str]],
+    screen: Screen,
+    model: Model,
+    cell_line: str,
+    vocabulary: ModelVocabulary | None,
+) -> TermDirections:
     names, vectors, in_vocabulary = [], [], []
     for name, text in texts:
-        wording = read_text(text, templates=screen.card.prompts, vocabulary=vocabulary)
+        wording = read_text(text, templates=screen.card.prompts, cell_line=cell_line, vocabulary=vocabulary)
         sent = [prompt for prompt in wording.prompts if prompt.on and prompt.weight]
         if not sent:
             continue
@@ -267,20 +299,3 @@ def _texts(terms: TermList | Sequence[str]) -> list[tuple[str, str]]:
     raise CellClipError(
         f"no list of terms is called {terms!r}: use {', '.join(get_args(TermList))}, or give a list"
     )
-
-
-def _verdict(table: pd.DataFrame, fdr: float) -> str:
-    if not table["p"].notna().any():
-        return "Not calibrated"
-    found = table[(table["q"] <= fdr).to_numpy(bool)]
-    if not len(found):
-        return NOTHING
-    first = str(found["term"].iloc[0])
-    more = "" if len(found) == 1 else f" and {len(found) - 1} more"
-    return f"{first}{more} (q < {fdr:g})"
-
-
-def _simes(p: NDArray[np.float64]) -> float:
-    """One p for several (Simes 1986)."""
-    known = np.sort(p[np.isfinite(p)])
-    return float((known * len(known) / np.arange(1, len(known) + 1)).min()) if len(known) else float("nan")

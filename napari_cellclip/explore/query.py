@@ -10,22 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.answer import Answer
-from napari_cellclip.explore.calibration.calibration import calibration_of, embedded
-from napari_cellclip.explore.calibration.verdict import Part, conclude
+from napari_cellclip.explore.asked_screen import cell_line_of, own_model, require_embeddings
+from napari_cellclip.explore.calibration.findings import Findings, find
+from napari_cellclip.explore.calibration.query_scores import QueryPart
+from napari_cellclip.explore.calibration.screen_calibration import calibration_of
 from napari_cellclip.explore.wording.direction import direction, summed
 from napari_cellclip.explore.wording.filters import Filters
 from napari_cellclip.explore.wording.model_vocabulary import ModelVocabulary
 from napari_cellclip.explore.wording.query_grammar import parse
 from napari_cellclip.explore.wording.reader import prompts_in_vocabulary, read_text
 from napari_cellclip.explore.wording.wording import Prompt, Wording
-from napari_cellclip.vocabulary import CellClipError, ScreenError
+from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:
     from napari_cellclip.model import Model
     from napari_cellclip.screen import Screen
 
 FDR = 0.05
-"""Accepted share of false discoveries where the asker says nothing else."""
+"""Accepted false-discovery rate if none is given."""
 
 Combine = Literal["mean", "max"]
 
@@ -45,11 +47,10 @@ def ask(
     """Rank the wells of a screen by how well they fit a text, and say whether any of them matches it.
 
     The text is worded as the model was trained (:func:`napari_cellclip.explore.wording.reader.read_text`),
-    embedded, and
-    compared with every well. Scores are standardised by the negative controls of the same plate; replicate
-    wells of a treatment and dose are judged together
-    (:mod:`napari_cellclip.explore.calibration.calibration`). Names of
-    treatments say which wells are replicates and decide no score.
+    embedded, and compared with every well. Scores are standardised by the negative controls of the same
+    plate; replicate wells of a treatment and dose are tested together
+    (:mod:`napari_cellclip.explore.calibration.calibration`). Names of treatments say which wells are
+    replicates and decide no score.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ def ask(
         A mechanism, a compound, a gene or its knockout, a structure; with ``+``, ``-``, ``AND``, ``AND NOT``,
         weights, doses and cell lines (:func:`napari_cellclip.explore.wording.query_grammar.parse`).
     fdr : float
-        Share of false discoveries that is accepted among the treatments said to match.
+        Accepted false-discovery rate among the treatments that match.
     prompts : sequence of str or Prompt, optional
         Sent as they are instead of the wording; those with ``on=False`` are not.
     combine : {"mean", "max"}
@@ -87,29 +88,27 @@ def ask(
     Examples
     --------
     >>> ask(screen, "tubulin inhibitor").verdict   # doctest: +SKIP
-    '14 wells of 3 treatments match (q < 0.05)'
+    '14 wells of 3 treatments match (FDR ≤ 5 %)'
     """
     if not 0 < fdr < 1:
         raise CellClipError(f"a false-discovery rate of {fdr} cannot be accepted: give one between 0 and 1")
-    if getattr(screen.card, "text_tower", "bert") == "fingerprint":
+    if screen.card.text_tower == "fingerprint":
         raise CellClipError(
             f"the model {screen.card.name!r} reads structures and no words, as a baseline: ask a"
             " screen of a model that reads words"
         )
     model = own_model(screen, model)
     vocabulary = ModelVocabulary.of_card(model.card)
-    filters = Filters()
+    terms, filters = parse(text) if prompts is None else ([], Filters())
+    cell_line = cell_line_of(screen, filters.cell_line)
     if prompts is not None:
         sent = [p if isinstance(p, Prompt) else Prompt(p) for p in prompts]
         given = Wording(text, "free", tuple(p for p in sent if p.text.strip()))
-        in_vocabulary = vocabulary is None or prompts_in_vocabulary(
-            given.prompts, vocabulary, screen.card.prompts
+        known = vocabulary is None or prompts_in_vocabulary(
+            given.prompts, vocabulary, screen.card.prompts, cell_line
         )
-        given = replace(given, in_vocabulary=in_vocabulary)
-        questions = [_Question(1.0, "sum", given)]
+        questions = [_Question(1.0, "sum", replace(given, in_vocabulary=known))]
     else:
-        terms, filters = parse(text)
-        platemap = screen.wells if use_platemap else None
         questions = [
             _Question(
                 term.weight,
@@ -117,38 +116,38 @@ def ask(
                 read_text(
                     term.text,
                     templates=screen.card.prompts,
-                    cell_line=filters.cell_line or _cell_line(screen),
-                    platemap=platemap,
+                    cell_line=cell_line,
+                    platemap=screen.wells if use_platemap else None,
                     vocabulary=vocabulary,
                 ),
             )
             for term in terms
         ]
-    said = tuple(note for question in questions for note in question.wording.notes)
-    if not any(question.on for question in questions):
-        raise CellClipError(said[-1] if said else "there is nothing to ask: write a few words")
+    notes = tuple(note for question in questions for note in question.wording.notes)
     questions = [question for question in questions if question.on]
+    if not questions:
+        raise CellClipError(notes[-1] if notes else "there is nothing to ask: write a few words")
     require_embeddings(screen)
     parts = _parts(model, questions, combine)
-    unknown = [question.wording.text for question in questions if not question.wording.in_vocabulary]
-    source = f"templates of the model card {screen.card.name!r}" if prompts is None else "as given"
-    answer = conclude(
+    findings = find(
         screen,
-        calibration_of(screen, model, seed=seed),
+        calibration_of(screen, model, cell_line=cell_line, seed=seed),
         parts,
         fdr=fdr,
         filters=filters,
-        unknown=tuple(unknown),
+        out_of_vocabulary=[q.wording.text for q in questions if not q.wording.in_vocabulary],
         top=top,
     )
-    return replace(
-        answer,
+    return _answer(
+        screen,
+        findings,
         query=text,
         prompts=tuple(p.text for question in questions for p in question.on),
         sent=tuple(prompt for question in questions for prompt in question.signed),
         direction=parts[0].vectors[0],
-        source=source,
-        notes=(*said, *answer.notes),
+        source=f"templates of the model card {screen.card.name!r}" if prompts is None else "as given",
+        notes=notes,
+        fdr=fdr,
     )
 
 
@@ -158,28 +157,25 @@ def like(
     but_not: Sequence[str] = (),
     *,
     fdr: float = FDR,
-    model: Model | None = None,
     top: int | None = None,
     seed: int = 0,
 ) -> Answer:
     """Find wells that look like example wells, and not like others.
 
     The direction asked for is the mean of the examples on the unit sphere, less that of the others. It is
-    judged as a text is, with directions drawn from the spread of the screen's own treatments in place of
+    tested as a text is, with directions drawn from the spread of the screen's own treatments in place of
     background prompts. Treatments of the examples are not tested: they would match themselves.
 
     Parameters
     ----------
     screen : Screen
-        Encoded plates.
+        Encoded plates; its model is not needed, for no text plays a part.
     wells : sequence of str
         Ids of the examples, such as those of a lasso.
     but_not : sequence of str
         Ids of wells that the answer should not look like.
     fdr, top, seed
         As for :func:`ask`.
-    model : Model, optional
-        Not needed: texts play no part; given for the sake of callers that have it at hand.
 
     Returns
     -------
@@ -196,10 +192,7 @@ def like(
         raise CellClipError("there is nothing to look for: choose at least one well")
     if both := set(wells) & set(but_not):
         raise CellClipError(f"well {min(both)} cannot be both like and unlike what is looked for")
-    require_embeddings(screen)
-    if model is not None:
-        screen.require_model(model)
-    there = embedded(screen)
+    there = require_embeddings(screen)
     position = {well: i for i, well in enumerate(screen.well_ids)}
     rows = []
     for well in (*wells, *but_not):
@@ -212,11 +205,46 @@ def like(
     if but_not:
         ends.append(summed(vectors[len(wells) :]))
         weights = (1.0, -1.0)
-    calibration = calibration_of(screen, None, seed=seed)
-    part = Part((summed(np.stack(ends), weights),), weights, "sum")
-    answer = conclude(screen, calibration, [part], fdr=fdr, examples=(*wells, *but_not), top=top)
-    shown = f"like {_few(wells)}" + (f", not like {_few(but_not)}" if but_not else "")
-    return replace(answer, query=shown, source="example wells", direction=part.vectors[0])
+    part = QueryPart((summed(np.stack(ends), weights),), weights, "sum")
+    calibration = calibration_of(screen, None, cell_line="", seed=seed)
+    findings = find(screen, calibration, [part], fdr=fdr, examples=(*wells, *but_not), top=top)
+    return _answer(
+        screen,
+        findings,
+        query=f"like {_few(wells)}" + (f", not like {_few(but_not)}" if but_not else ""),
+        source="example wells",
+        direction=part.vectors[0],
+        fdr=fdr,
+    )
+
+
+def _answer(
+    screen: Screen,
+    findings: Findings,
+    *,
+    query: str,
+    source: str,
+    direction: NDArray[np.float32],
+    fdr: float,
+    prompts: tuple[str, ...] = (),
+    sent: tuple[Prompt, ...] = (),
+    notes: tuple[str, ...] = (),
+) -> Answer:
+    return Answer(
+        query=query,
+        prompts=prompts,
+        source=source,
+        scores=findings.scores,
+        model=screen.card.name,
+        notes=(*notes, *findings.notes),
+        outcome=findings.verdict,
+        treatments=screen.wells["Metadata_treatment"],
+        fdr=fdr,
+        treatments_table=findings.treatments_table,
+        null=findings.null,
+        sent=sent,
+        direction=direction,
+    )
 
 
 @dataclass(frozen=True)
@@ -235,51 +263,29 @@ class _Question:
         return tuple(replace(p, weight=p.weight * self.weight) for p in self.wording.prompts)
 
 
-def _parts(model: Model, questions: Sequence[_Question], combine: Combine) -> list[Part]:
-    """Directions of a question: its sum, then what wells must answer also, and what they must not."""
-    parts: list[Part] = []
+def _parts(model: Model, questions: Sequence[_Question], combine: Combine) -> list[QueryPart]:
+    """Put a question into directions: its sum, then what wells must answer also, and what they must not."""
+    parts: list[QueryPart] = []
     sums: list[tuple[float, NDArray[np.float32]]] = []
     for question in questions:
         texts = [prompt.text for prompt in question.on]
         shares = [prompt.weight for prompt in question.on]
         if combine == "max" and len(questions) == 1 and question.weight > 0:
-            return [Part(tuple(direction(model, [text]) for text in texts), (1.0,), "sum")]
+            return [QueryPart(tuple(direction(model, [text]) for text in texts), (1.0,), "sum")]
         vector = direction(model, texts, shares)
         if question.role == "sum":
             sums.append((question.weight, vector))
         else:
-            parts.append(Part((vector,), (1.0,), question.role))
+            parts.append(QueryPart((vector,), (1.0,), question.role))
     if sums:
         # One text is one direction whatever its weight; of several only the proportions count.
         weights = (float(np.sign(sums[0][0])),) if len(sums) == 1 else tuple(w for w, _ in sums)
-        parts.insert(0, Part((summed(np.stack([v for _, v in sums]), weights),), weights, "sum"))
+        parts.insert(0, QueryPart((summed(np.stack([v for _, v in sums]), weights),), weights, "sum"))
     elif all(part.role == "not" for part in parts):
         first = parts.pop(0)
-        parts.insert(0, Part((-first.vectors[0],), (-1.0,), "sum"))
+        parts.insert(0, QueryPart((-first.vectors[0],), (-1.0,), "sum"))
     return parts
-
-
-def _cell_line(screen: Screen) -> str:
-    """Cell line of the screen, where its plate map names just one."""
-    if "Metadata_cell_line" not in screen.wells:
-        return ""
-    named = [str(line) for line in screen.wells["Metadata_cell_line"].unique() if line]
-    return named[0] if len(named) == 1 else ""
 
 
 def _few(wells: Sequence[str]) -> str:
     return ", ".join(wells[:3]) + (f" and {len(wells) - 3} more" if len(wells) > 3 else "")
-
-
-def require_embeddings(screen: Screen) -> None:
-    """Refuse a screen without any embedded well."""
-    if not embedded(screen).any():
-        raise ScreenError(f"no well of screen {screen.name} has an embedding yet: encode it first")
-
-
-def own_model(screen: Screen, model: Model | None) -> Model:
-    """The screen's model, or the one given if it is the same."""
-    if model is None:
-        return screen.model
-    screen.require_model(model)
-    return model

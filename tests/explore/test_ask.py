@@ -13,12 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_cellclip.explore import Answer, ask
+from napari_cellclip.explore import Answer, Verdict, ask
+from napari_cellclip.explore.calibration.findings import best_first
 from napari_cellclip.explore.calibration.robust import grouped_median, robust_z
-from napari_cellclip.explore.calibration.verdict import best_first
 from napari_cellclip.explore.wording.direction import direction
 from napari_cellclip.vocabulary import CellClipError, ScreenError
-from tests.explore.cards import memory_card
 
 TEXT = ["x"]
 EAST = {"x": [1.0, 0.0]}
@@ -68,7 +67,7 @@ def test_prompts_are_averaged_on_the_unit_sphere(known_texts) -> None:
 
 
 def test_prompts_come_from_the_card_unless_given(make_screen) -> None:
-    prompt = "U2OS cells treated with crispr, targeting genes: TUBB"
+    prompt = "A549 cells treated with crispr, targeting genes: TUBB"
     screen = make_screen(at(0, 10, 20), texts={prompt: [1.0, 0.0]})
     answer = ask(screen, "TUBB knockout")
     assert answer.prompts[0] == prompt
@@ -87,11 +86,12 @@ def test_permuting_treatment_labels_leaves_every_score_unchanged(make_screen, or
     pd.testing.assert_frame_equal(ask(screen, "what", prompts=TEXT).scores[columns], before[columns])
 
 
-def test_only_the_control_type_counts_of_the_plate_map(make_screen) -> None:
+def test_only_control_type_and_cell_line_count_of_the_plate_map(make_screen) -> None:
     vectors, controls = at(0, 60, 80, 90, 100, 85), (2, 3, 4, 5)
     before = ask(make_screen(vectors, controls, texts=EAST), "what", prompts=TEXT).scores
     screen = make_screen(vectors, controls, texts=EAST)
-    screen.wells = screen.wells[["Metadata_Plate", "Metadata_control_type"]].assign(Metadata_treatment="")
+    columns = ["Metadata_Plate", "Metadata_control_type", "Metadata_cell_line"]
+    screen.wells = screen.wells[columns].assign(Metadata_treatment="")
     # Every treatment is named once, so grouping changes nothing either.
     pd.testing.assert_frame_equal(ask(screen, "what", prompts=TEXT).scores, before)
 
@@ -102,7 +102,7 @@ def test_wells_without_embedding_are_left_out_and_counted(make_screen) -> None:
     screen = make_screen(vectors, controls=(2, 3, 4, 5), texts=EAST)
     answer = ask(screen, "what", prompts=TEXT)
     assert list(answer.scores.index) == list(screen.well_ids[:5])
-    assert "1 well has no embedding and cannot answer (see the failed sites)." in answer.notes
+    assert "1 well has no embedding and cannot be scored (see the failed sites)." in answer.notes
     screen.embeddings[:] = np.nan
     with pytest.raises(ScreenError, match="no well"):
         ask(screen, "what", prompts=TEXT)
@@ -121,7 +121,7 @@ def test_too_few_controls_are_said_and_all_wells_stand_in(make_screen, controls,
     np.testing.assert_allclose(
         answer.scores["score"] / answer.scores["score"].iloc[0], plain / plain[0], atol=1e-4
     )
-    assert (answer.match, answer.verdict) == (None, "Not calibrated")
+    assert (answer.match, answer.verdict) == (None, "Significance not tested")
     assert any("at least 4 negative controls" in note for note in answer.notes)
 
 
@@ -236,15 +236,13 @@ def test_asking_384_wells_again_is_immediate(make_screen) -> None:
 
 @pytest.mark.parametrize("simulated", [True, False])
 def test_a_model_of_simulated_cells_says_so(make_screen, simulated) -> None:
-    screen = make_screen(at(0, 60, 80, 90, 100), controls=(2, 3, 4), texts=EAST)
-    screen.model.card = memory_card(simulated=simulated)
+    screen = make_screen(at(0, 60, 80, 90, 100), controls=(2, 3, 4), texts=EAST, simulated=simulated)
     notes = ask(screen, "what", prompts=TEXT).notes
     assert any("simulated cells only" in note for note in notes) is simulated
 
 
 def test_a_model_that_reads_structures_only_is_not_asked_in_words(make_screen) -> None:
-    screen = make_screen(np.eye(4, 2), controls=(0, 1, 2))
-    screen.model.card = memory_card(text_tower="fingerprint")
+    screen = make_screen(np.eye(4, 2), controls=(0, 1, 2), text_tower="fingerprint")
     with pytest.raises(CellClipError, match="reads structures and no words"):
         ask(screen, "tubulin inhibitor")
 
@@ -255,4 +253,6 @@ def test_wells_of_plates_with_spaces_in_their_names_stay_whole(make_screen) -> N
     found = ask(screen, "tubulin inhibitor")
     listed = [well for row in found.to_json()["treatments"] for well in row["wells"]]
     assert sorted(listed) == sorted(screen.well_ids[12:])
-    assert set(replace(found, match=True, fdr=1.0).matching_wells) == set(screen.well_ids[12:])
+    assert set(replace(found, outcome=Verdict.SIGNIFICANT, fdr=1.0).matching_wells) == set(
+        screen.well_ids[12:]
+    )

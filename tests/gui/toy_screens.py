@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import tifffile
 
-from napari_cellclip.explore import Answer, StainContributions
+from napari_cellclip.explore import Answer, StainContributions, Verdict
 from napari_cellclip.explore.wording.wording import Prompt
 from napari_cellclip.plates import Plate, PlateMap
 from napari_cellclip.vocabulary import STAINS, Control, Kind, Perturbation, Stain, well_name
@@ -147,8 +147,7 @@ def answer_for(
         scores=table,
         model="demo",
         notes=("A note.",),
-        match=match,
-        verdict={None: "Not calibrated", True: "2 wells match", False: "No confident match"}[match],
+        outcome=next(outcome for outcome in Verdict if outcome.match is match),
         fdr=fdr,
         treatments_table=treatments,
         null={"kind": "toy", "n": 99} if match is not None else {},

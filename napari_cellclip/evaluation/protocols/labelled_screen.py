@@ -11,7 +11,7 @@ from napari_cellclip.evaluation.metrics.bootstrap import bootstrap
 from napari_cellclip.evaluation.protocols.plots import COLOURS, new_figure
 from napari_cellclip.evaluation.protocols.simulated.queries import directions
 from napari_cellclip.evaluation.protocols.simulated.verdict_answers import NOMINAL, RATES, Bank, Result, Wells
-from napari_cellclip.explore.calibration.calibration import Reference
+from napari_cellclip.explore.calibration.empirical_null import EmpiricalNull
 from napari_cellclip.model import Model
 from napari_cellclip.vocabulary import CellClipError
 
@@ -49,10 +49,10 @@ def labelled_screen(
         If no mechanism has enough treatments.
     """
     labels = wells.labels
-    reference = Reference.of_card(model.card.scores)
+    reference = EmpiricalNull.of_card(model.card.scores)
     bank = Bank.background_of(model)
     calibration = wells.calibration(bank, reference)
-    blocks = calibration.blocks
+    blocks = calibration.replicates
     first = blocks.rows[blocks.starts[:-1]]
     own = [
         {part.strip() for part in str(text).split("|") if part.strip()}
@@ -65,8 +65,8 @@ def labelled_screen(
     rows = []
     vectors, known = directions(model, asked)
     for name, vector, in_vocabulary in zip(asked, vectors, known, strict=True):
-        judged = calibration.judge(vector)
-        q = calibration.q_values(judged.p) if in_vocabulary else np.ones(len(blocks))
+        judged = calibration.score(vector)
+        q = calibration.q_values(judged) if in_vocabulary else np.ones(len(blocks))
         right = np.array([name in names for names in own])
         rows += [
             {

@@ -1,155 +1,75 @@
-"""Whether wells answer a question: p for each treatment and dose, q, and a verdict.
+"""p-values of a question for each treatment and dose of a screen.
 
 A treatment must pass two tests, and the larger p counts (an intersection-union test, Berger 1982).
 
 * *It does something that control wells do not.* The mean of its wells' standard scores is compared with sets
   of as many control wells of the same plates
-  (:class:`napari_cellclip.explore.calibration.null.ControlNull`); or, if it
-  went towards what is asked, its difference in all directions with that of controls
+  (:class:`napari_cellclip.explore.calibration.control_null.ControlNull`); or, if it went towards what is
+  asked, its difference in all directions with that of controls
   (:func:`napari_cellclip.explore.calibration.activity.activity`), the smaller p of the two being doubled.
 * *This text fits it better than other texts would.* The cosine with the mean of its wells is compared
   with those of directions drawn from the spread of the background prompts
-  (:class:`napari_cellclip.explore.calibration.null.Decoys`); the wells stay as they are, so replicates,
-  plates and positions are kept. The wells of a dose are taken together with those of the higher doses of its
-  treatment, which support it or speak against it (what fits at a low dose only is not what the compound
-  does); and 95 % of the directions must fit the dose's own wells less well.
+  (:class:`napari_cellclip.explore.calibration.random_directions.RandomDirections`); the wells stay as they
+  are, so replicates, plates and positions are preserved. The wells of a dose are taken together with those of
+  the higher doses of its treatment, which support it or speak against it (what fits at a low dose only is not
+  what the compound does); and 95 % of the directions must fit the dose's own wells less well.
 
-Where the model card carries a reference (how often known texts fit treatments they do not describe, on plates
-with known answers that are nobody's own), the second p is read off it: see :class:`Reference`.
+If the model card carries an empirical null, the second p is read off it:
+:class:`napari_cellclip.explore.calibration.empirical_null.EmpiricalNull`.
 """
 
 from __future__ import annotations
 
-import threading
-import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.calibration.activity import activity
-from napari_cellclip.explore.calibration.background import background_vectors
-from napari_cellclip.explore.calibration.blocks import Blocks, block_means
-from napari_cellclip.explore.calibration.null import (
-    ControlNull,
-    DecoyCosines,
-    Decoys,
-    benjamini_hochberg,
-    upper_tail,
-)
+from napari_cellclip.explore.calibration.control_null import ControlNull, upper_tail
+from napari_cellclip.explore.calibration.empirical_null import EmpiricalNull
+from napari_cellclip.explore.calibration.q_values import ACTIVE, inactive_left_out, p_after_filter, q_values
+from napari_cellclip.explore.calibration.query_scores import QueryPart, QueryScores
+from napari_cellclip.explore.calibration.random_directions import RandomDirections, SortedCosines
+from napari_cellclip.explore.calibration.replicates import ReplicateGroups, group_means
 from napari_cellclip.explore.calibration.robust import MAD_TO_SD
 from napari_cellclip.explore.calibration.scale import PlateScale
 from napari_cellclip.explore.maps.neighbours import unit_rows
 
-if TYPE_CHECKING:
-    from napari_cellclip.model import Model
-    from napari_cellclip.screen import Screen
-
-ACTIVE = 0.1
-"""p of having no effect at all below which a treatment is worth asking about."""
-
-REFERENCE = "query-null"
-"""Key of a model card's scores under which its reference is kept."""
-
 OWN_FIT = 0.05
-"""Share of decoys up to which a dose, by itself, may lean on higher doses of its treatment."""
-
-EXAMPLES = 200
-"""Treated wells that stand for what else could look like an example."""
+"""Share of random directions up to which a dose, by itself, may lean on higher doses of its treatment."""
 
 
 @dataclass(frozen=True)
-class Reference:
-    """How often texts that a model knows fit treatments which they do not describe, on labelled plates.
-
-    A share of decoys is exact against texts that mean nothing. Texts that a model was trained on lie apart
-    from each other, so for them it is too large; by how much can be measured where answers are known: a p is
-    then the share of wrong pairs of text and treatment at least as small (a conformal p-value; Bates et al.
-    2023, doi:10.1214/22-AOS2244). The plates it was measured on are never those that are asked.
+class SelectionScores:
+    """Scores and p-values of some wells, tested together, for several directions.
 
     Attributes
     ----------
-    decoy : ndarray of float64 (k,)
-        Rising shares of decoys.
-    share : ndarray of float64 (k,)
-        Share of wrong pairs up to each of them.
-    pairs : int
-        Wrong pairs it was measured on.
-    data : str
-        On which plates.
-    """
-
-    decoy: NDArray[np.float64]
-    share: NDArray[np.float64]
-    pairs: int
-    data: str
-
-    @classmethod
-    def of_card(cls, scores: dict[str, Any]) -> Reference | None:
-        """Read off a model card's scores; ``None`` where it has none."""
-        figures = (scores.get(REFERENCE) or {}).get("figures") or {}
-        if not figures.get("decoy"):
-            return None
-        return cls(
-            np.asarray(figures["decoy"], np.float64),
-            np.asarray(figures["share"], np.float64),
-            int(figures["pairs"]),
-            str(scores[REFERENCE].get("data", "")),
-        )
-
-    @classmethod
-    def measured(cls, p: NDArray[np.floating], data: str) -> Reference:
-        """From the shares of decoys of wrong pairs."""
-        grid = np.concatenate([np.geomspace(1e-4, 0.1, 61), np.linspace(0.12, 1, 23)])
-        counts = np.searchsorted(np.sort(np.asarray(p, np.float64)), grid, side="right")
-        return cls(grid, (1 + counts) / (1 + len(p)), len(p), data)
-
-    @property
-    def smallest(self) -> float:
-        """The smallest p it can give."""
-        return float(self.share[0])
-
-    def __call__(self, p: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Read p off the reference, rounded up to its next step."""
-        step = np.searchsorted(self.decoy, np.asarray(p) * (1 - 1e-9), side="left")
-        return np.asarray(self.share[np.minimum(step, len(self.share) - 1)], np.float64)
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What one direction is to the treatments of a screen.
-
-    Attributes
-    ----------
-    cosine, score, z : ndarray of float64 (n,)
-        Of each embedded well: cosine, standard score against its plate's controls, and how far that stands
-        out of the scores that background prompts give this well.
-    block_score, p : ndarray of float64 (T,)
-        Mean score of each block, and its p; NaN where it cannot be told.
-    decoys : ndarray of float64 (T,)
-        Share of decoys that fit a block as well, before the model's reference.
+    cosine, score, p : ndarray of float64 (V,)
+        Of the mean of the wells, its mean standard score, and p; NaN where it cannot be told.
+    smallest_p : float
+        The smallest p that these wells could have got; NaN where they can have none.
     """
 
     cosine: NDArray[np.float64]
     score: NDArray[np.float64]
-    z: NDArray[np.float64]
-    block_score: NDArray[np.float64]
     p: NDArray[np.float64]
-    decoys: NDArray[np.float64]
+    smallest_p: float
 
 
 class Calibration:
-    """All that a screen's answers are calibrated by; depends on no question.
+    """Everything that p-values of a screen's questions are computed from; depends on no question.
 
     Parameters
     ----------
     unit : ndarray of float32 (n, E)
         Unit embeddings of the wells.
     wells : DataFrame
-        Their rows of the plate map; see :class:`napari_cellclip.explore.calibration.blocks.Blocks`.
+        Their rows of the plate map; see
+        :class:`napari_cellclip.explore.calibration.replicates.ReplicateGroups`.
     plates : ndarray of int (n,)
         Plate of each well.
     names : sequence of str
@@ -158,14 +78,14 @@ class Calibration:
         Negative controls.
     bank : ndarray of float32 (B, E)
         Unit embeddings of the background prompts.
-    reference : Reference, optional
+    empirical_null : EmpiricalNull, optional
         Of the model.
     seed : int
-        Of decoys and control sets.
+        Of random directions and control sets.
     by_example : bool
         Whether the bank are treatments of the screen itself, for questions by example.
-    decoys : Decoys, optional
-        Of that bank and seed, where they are drawn already.
+    directions : RandomDirections, optional
+        Of that bank and seed, if they are drawn already.
     """
 
     def __init__(
@@ -177,105 +97,102 @@ class Calibration:
         controls: NDArray[np.bool_],
         bank: NDArray[np.float32],
         *,
-        reference: Reference | None = None,
+        empirical_null: EmpiricalNull | None = None,
         seed: int = 0,
         by_example: bool = False,
-        decoys: Decoys | None = None,
+        directions: RandomDirections | None = None,
     ) -> None:
-        self.unit, self.bank, self.seed, self.reference = unit, bank, seed, reference
+        self.unit, self.bank, self.seed, self.empirical_null = unit, bank, seed, empirical_null
         self.by_example = by_example
         self._controls = controls
         self.plates = np.asarray(plates, np.intp)
-        self.blocks = Blocks.of(wells, self.plates)
+        self.replicates = groups = ReplicateGroups.of(wells, self.plates)
         cosines = unit @ bank.T
         self.scale = PlateScale.of(cosines, self.plates, names, controls)
-        self.decoys = decoys or Decoys.of(bank, seed=seed)
+        self.directions = directions or RandomDirections.of(bank, seed=seed)
         members = np.flatnonzero(controls & np.isfinite(self.scale.base)[self.plates])
         self.n_controls = len(members)
         self.control_null = ControlNull(cosines[members], self.plates[members], self.scale, seed=seed)
         scores = self.scale.of_many(cosines).astype(np.float32)
         self._well_median = np.median(scores, axis=1)
         self._well_spread = MAD_TO_SD * np.median(np.abs(scores - self._well_median[:, None]), axis=1)
-        blocks = self.blocks
-        points = block_means(unit, blocks.rows, blocks.starts) if len(blocks) else unit[:0]
+        points = group_means(unit, groups.rows, groups.starts) if len(groups) else unit[:0]
         self.points = unit_rows(points)
         self.upward = unit_rows(
-            block_means(unit, blocks.upward_rows, blocks.upward_starts) if len(blocks) else unit[:0]
+            group_means(unit, groups.upward_rows, groups.upward_starts) if len(groups) else unit[:0]
         )
-        self._gated = np.diff(blocks.upward_starts) > np.diff(blocks.starts)
-        self._own = self.decoys.against(self.points)
-        self._above = self.decoys.against(self.upward[self._gated])
-        self._nulls, self.null_sizes = self._control_sets()
-        self.activity = activity(unit, self.plates, controls, bank, blocks.rows, blocks.starts)
+        self._has_higher_doses = np.diff(groups.upward_starts) > np.diff(groups.starts)
+        self._own = self.directions.against(self.points)
+        self._above = self.directions.against(self.upward[self._has_higher_doses])
+        self._patterns, self.null_sizes = self._control_sets()
+        self.activity = activity(unit, self.plates, controls, bank, groups.rows, groups.starts)
+        self.left_out = inactive_left_out(self.activity, self.null_sizes > 0)
 
-    def _control_sets(self) -> tuple[list[NDArray[np.float32] | None], NDArray[np.intp]]:
-        """Null scores of each block (shared between blocks alike; ``None`` without), and how many."""
-        blocks = self.blocks
-        nulls: list[NDArray[np.float32] | None] = []
-        sizes = np.zeros(len(blocks), np.intp)
-        for i, (start, stop) in enumerate(zip(blocks.starts[:-1], blocks.starts[1:], strict=True)):
-            plates, counts = np.unique(self.plates[blocks.rows[start:stop]], return_counts=True)
-            if not all(self.control_null.can(int(plate)) for plate in plates):
-                nulls.append(None)
-                continue
-            null = self.control_null.of(tuple(zip(plates.tolist(), counts.tolist(), strict=True)))
-            nulls.append(null)
-            sizes[i] = len(null)
-        return nulls, sizes
+    def _control_sets(self) -> tuple[dict[tuple[tuple[int, int], ...], list[int]], NDArray[np.intp]]:
+        """Find which treatments share a null, by their numbers of wells on each plate, and its size."""
+        groups = self.replicates
+        sizes = np.zeros(len(groups), np.intp)
+        patterns: dict[tuple[tuple[int, int], ...], list[int]] = {}
+        for i, (start, stop) in enumerate(zip(groups.starts[:-1], groups.starts[1:], strict=True)):
+            if (pattern := self._pattern(groups.rows[start:stop])) is not None:
+                patterns.setdefault(pattern, []).append(i)
+        for pattern, members in patterns.items():
+            sizes[members] = len(self.control_null.of(pattern))
+        return patterns, sizes
+
+    def _pattern(self, rows: NDArray[np.intp]) -> tuple[tuple[int, int], ...] | None:
+        """Plate and number of wells on it; ``None`` if one of the plates has too few controls."""
+        plates, counts = np.unique(self.plates[rows], return_counts=True)
+        if not all(self.control_null.has_enough(int(plate)) for plate in plates):
+            return None
+        return tuple(zip(plates.tolist(), counts.tolist(), strict=True))
 
     @property
     def active(self) -> NDArray[np.bool_]:
-        """Which blocks are worth asking about, bool (T,); all where controls are too few to tell."""
+        """Which treatments differ from controls at all, bool (T,); all if controls are too few to tell."""
         return np.asarray(~(self.activity > ACTIVE), bool)
 
-    @property
-    def smallest_p(self) -> NDArray[np.float64]:
-        """The smallest p each block can attain, (T,); NaN where it can have none."""
-        least = 1 / (len(self.decoys.drawn) + 1)
-        if self.reference is not None:
-            least = self.reference.smallest
-        with np.errstate(divide="ignore"):
-            own = np.where(self.null_sizes > 0, 2 / (1 + self.null_sizes), np.nan)
-        return np.asarray(np.maximum(own, least), np.float64)
+    def q_values(self, scores: QueryScores, tested: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+        """Compute q of the treatments, over those that are tested and not left out as inactive; NaN else."""
+        p = scores.p_after_filter
+        return q_values(p if tested is None else np.where(tested, p, np.nan), self.left_out)
 
-    def judge(
-        self,
-        vector: NDArray[np.floating],
-        weights: tuple[float, ...] = (1.0,),
-        *,
-        referable: bool = True,
-    ) -> Judgement:
-        """Compare one direction with every well and treatment.
+    def score_part(self, part: QueryPart) -> QueryScores:
+        """Compute scores and p-values of one part of a question."""
+        if len(part.vectors) > 1:
+            return self.score_best(np.stack(part.vectors))
+        return self.score(part.vectors[0], part.weights)
+
+    def score(self, vector: NDArray[np.floating], weights: tuple[float, ...] = (1.0,)) -> QueryScores:
+        """Compute scores and p-values of one direction for every well and treatment.
 
         Parameters
         ----------
         vector : ndarray (E,)
             Of length 1.
         weights : tuple of float
-            Of the texts it is the sum of; decoys are summed alike.
-        referable : bool
-            Whether the model's reference may be used: it speaks of single texts.
+            Of the texts it is the sum of; random directions are summed alike.
         """
         vector = np.asarray(vector, np.float32)
         cosine = (self.unit @ vector).astype(np.float64)
-        decoys = self.decoys.mixed(weights, self.seed)
-        fits = self._fit(decoys, vector)
-        return self._judgement(cosine, fits, weights, referable)
+        share = self._random_share(self.directions.mixed(weights, self.seed), vector)
+        if self.empirical_null is not None and weights == (1.0,):
+            return self._scores(
+                cosine, share, self.empirical_null.p_values(share), self.empirical_null.smallest_p
+            )
+        return self._scores(cosine, share, share, self._smallest_share)
 
-    def judge_best(self, vectors: NDArray[np.floating]) -> Judgement:
-        """Compare the best of several directions (k, E) with every well; decoys are the best of k too."""
+    def score_best(self, vectors: NDArray[np.floating]) -> QueryScores:
+        """Compute scores and p-values of the best of several directions (k, E) for every well."""
         vectors = np.asarray(vectors, np.float32)
-        each = [self._fit(self.decoys, vector) for vector in vectors]
-        # The best of k independent tries: 1 - (1 - p)^k of the smallest p.
-        least = np.min(each, axis=0)
-        fits = -np.expm1(len(vectors) * np.log1p(-np.minimum(least, 1 - 1e-12)))
+        each = [self._random_share(self.directions, vector) for vector in vectors]
         cosine = (self.unit @ vectors.T).max(axis=1).astype(np.float64)
-        return self._judgement(cosine, fits, (1.0,) * len(vectors), referable=False)
+        share = _best_of(len(vectors), np.min(each, axis=0))
+        smallest = float(_best_of(len(vectors), np.array([self._smallest_share]))[0])
+        return self._scores(cosine, share, share, smallest)
 
-    def judge_together(
-        self, rows: NDArray[np.intp], vectors: NDArray[np.floating]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Judge some wells together, whatever their treatments, by several directions.
+    def score_selection(self, rows: NDArray[np.intp], vectors: NDArray[np.floating]) -> SelectionScores:
+        """Compute scores and p-values of some wells together, whatever their treatments.
 
         Parameters
         ----------
@@ -283,155 +200,93 @@ class Calibration:
             The wells.
         vectors : ndarray (V, E)
             Of length 1.
-
-        Returns
-        -------
-        cosine, score, p : ndarray of float64 (V,)
-            Of the mean of the wells, its mean standard score, and p; NaN where it cannot be told.
         """
         vectors = np.asarray(vectors, np.float32)
-        starts = np.array([0, len(rows)], np.intp)
         point = unit_rows(self.unit[rows].mean(axis=0, dtype=np.float64)[None])
         cosine = (vectors @ point[0]).astype(np.float64)
         score = np.array([self.scale((self.unit @ v).astype(np.float64))[rows].mean() for v in vectors])
-        plates, counts = np.unique(self.plates[rows], return_counts=True)
-        if not all(self.control_null.can(int(plate)) for plate in plates):
-            return cosine, score, np.full(len(vectors), np.nan)
-        null = self.control_null.of(tuple(zip(plates.tolist(), counts.tolist(), strict=True)))
+        pattern = self._pattern(rows)
+        if pattern is None:
+            return SelectionScores(cosine, score, np.full(len(vectors), np.nan), float("nan"))
+        null = self.control_null.of(pattern)
+        starts = np.array([0, len(rows)], np.intp)
         active = activity(self.unit, self.plates, self._controls, self.bank, rows, starts)
-        inactive = _either(upper_tail(null, score), np.broadcast_to(active, score.shape), score)
-        fits = np.concatenate([self.decoys.tail(point, value[None]) for value in cosine])
-        if self.reference is not None:
-            fits = self.reference(fits)
-        return cosine, score, np.maximum(inactive, fits)
+        inactivity = inactivity_p(upper_tail(null, score), np.broadcast_to(active, score.shape), score)
+        fit = np.concatenate([self.directions.share_as_near(point, value[None]) for value in cosine])
+        least = self._smallest_share
+        if self.empirical_null is not None:
+            fit, least = self.empirical_null.p_values(fit), self.empirical_null.smallest_p
+        smallest = inactivity_p(np.array([1 / (1 + len(null))]), active, np.ones(1))
+        return SelectionScores(cosine, score, np.maximum(inactivity, fit), max(float(smallest[0]), least))
 
-    def _fit(self, decoys: Decoys, vector: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Share of decoys that fit each block, with its higher doses, at least as well."""
-        if not len(self.blocks):
+    @property
+    def _smallest_share(self) -> float:
+        return 1 / (len(self.directions.drawn) + 1)
+
+    def _random_share(self, directions: RandomDirections, vector: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Share of random directions that fit each treatment, with its higher doses, at least as well."""
+        if not len(self.replicates):
             return np.zeros(0)
-        fits = _tail(decoys, self.points, vector, self._own if decoys is self.decoys else None)
-        gated = self._gated
-        if gated.any():
-            kept = self._above if decoys is self.decoys else None
-            above = _tail(decoys, self.upward[gated], vector, kept)
-            alone = fits[gated]
-            fits[gated] = np.where(alone <= OWN_FIT, above, np.maximum(alone, above))
-        return fits
+        own, above = (self._own, self._above) if directions is self.directions else (None, None)
+        share = _share_as_near(directions, self.points, vector, own)
+        higher = self._has_higher_doses
+        if higher.any():
+            together = _share_as_near(directions, self.upward[higher], vector, above)
+            alone = share[higher]
+            share[higher] = np.where(alone <= OWN_FIT, together, np.maximum(alone, together))
+        return share
 
-    def _judgement(
+    def _scores(
         self,
         cosine: NDArray[np.float64],
-        fits: NDArray[np.float64],
-        weights: tuple[float, ...],
-        referable: bool,
-    ) -> Judgement:
-        blocks = self.blocks
+        share: NDArray[np.float64],
+        fit_p: NDArray[np.float64],
+        smallest_fit_p: float,
+    ) -> QueryScores:
+        groups = self.replicates
         score = self.scale(cosine)
         with np.errstate(divide="ignore", invalid="ignore"):
             z = np.where(self._well_spread > 0, (score - self._well_median) / self._well_spread, np.nan)
-        if not len(blocks):
-            return Judgement(cosine, score, z, np.zeros(0), np.zeros(0), np.zeros(0))
-        block_score = block_means(score, blocks.rows, blocks.starts)
-        shares = fits
-        if self.reference is not None and referable and weights == (1.0,):
-            fits = self.reference(fits)
-        inactive = np.full(len(blocks), np.nan)
-        groups: dict[int, list[int]] = {}
-        for i, null in enumerate(self._nulls):
-            if null is not None:
-                groups.setdefault(id(null), []).append(i)
-        for members in groups.values():
-            null = cast(NDArray[np.float32], self._nulls[members[0]])
-            inactive[members] = upper_tail(null, block_score[members])
-        inactive = _either(inactive, self.activity, block_score)
-        return Judgement(cosine, score, z, block_score, np.maximum(inactive, fits), shares)
-
-    def q_values(self, p: NDArray[np.float64], kept: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
-        """Benjamini-Hochberg over the active blocks (of those kept); 1 for inactive ones, NaN without a p.
-
-        Whether a block is active is seen without the question, and given the wells the second test is exact,
-        so leaving inactive blocks out does not bias it (independent filtering; Bourgon et al. 2010).
-        """
-        asked = np.isfinite(p) & (np.ones(len(p), bool) if kept is None else kept)
-        q = benjamini_hochberg(np.where(asked & self.active, p, np.nan))
-        q[asked & ~self.active] = 1.0
-        return q
+        if not len(groups):
+            none = np.zeros(0)
+            return QueryScores(cosine, score, z, none, none, none, none, none)
+        treatment_score = group_means(score, groups.rows, groups.starts)
+        along = np.full(len(groups), np.nan)
+        for pattern, members in self._patterns.items():
+            along[members] = upper_tail(self.control_null.of(pattern), treatment_score[members])
+        inactivity = inactivity_p(along, self.activity, treatment_score)
+        least = np.where(self.null_sizes > 0, 1 / (1.0 + self.null_sizes), np.nan)
+        smallest = inactivity_p(least, self.activity, np.ones(len(groups)))
+        return QueryScores(
+            cosine,
+            score,
+            z,
+            treatment_score,
+            np.maximum(inactivity, fit_p),
+            p_after_filter(inactivity, fit_p, filtered=bool(self.left_out.any())),
+            np.maximum(smallest, smallest_fit_p),
+            share,
+        )
 
 
-def _either(
+def inactivity_p(
     along: NDArray[np.float64], activity: NDArray[np.float64], score: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Smaller p of two tests of inactivity, doubled, for blocks that went towards what is asked."""
+    """Combine two p-values of doing nothing: the smaller one, doubled, if the score went up; else `along`."""
     towards = (score > 0) & np.isfinite(along) & np.isfinite(activity)
     return np.where(towards, np.minimum(2 * np.fmin(along, activity), 1.0), along)
 
 
-def _tail(
-    decoys: Decoys,
+def _best_of(k: int, smallest: NDArray[np.float64]) -> NDArray[np.float64]:
+    """P of the best of k independent tries: 1 - (1 - p)^k of the smallest p."""
+    return np.asarray(-np.expm1(k * np.log1p(-np.minimum(smallest, 1 - 1e-12))), np.float64)
+
+
+def _share_as_near(
+    directions: RandomDirections,
     points: NDArray[np.float32],
     vector: NDArray[np.float32],
-    kept: DecoyCosines | None,
+    prepared: SortedCosines | None,
 ) -> NDArray[np.float64]:
     cosine = points @ vector
-    return decoys.tail(points, cosine) if kept is None else kept.tail(cosine)
-
-
-_KEPT: weakref.WeakKeyDictionary[Any, dict[Any, tuple[Any, Calibration]]] = weakref.WeakKeyDictionary()
-_LOCK = threading.Lock()
-
-
-def calibration_of(screen: Screen, model: Model | None, *, cell_line: str = "", seed: int = 0) -> Calibration:
-    """The calibration of a screen, made when first asked for and then kept with the screen.
-
-    Parameters
-    ----------
-    screen : Screen
-        Encoded plates; only wells with an embedding take part.
-    model : Model or None
-        Embeds the background prompts; ``None`` for questions by example, whose background are the screen's
-        own treatments.
-    cell_line : str
-        Of the background prompts.
-    seed : int
-        Of decoys and control sets.
-    """
-    labels = screen.wells
-    card = getattr(model, "card", screen.card)
-    key = (None if model is None else getattr(card, "card_hash", id(model)), cell_line, seed)
-    with _LOCK:
-        kept = _KEPT.setdefault(screen, {}).get(key)
-        if kept is not None and kept[0] is labels:
-            return kept[1]
-        there = embedded(screen)
-        codes, names = screen.plate_codes
-        unit = unit_rows(screen.embeddings[there])
-        controls = screen.negative_controls[there]
-        if model is None:
-            bank = _treatments(unit[~controls] if (~controls).any() else unit, seed)
-        else:
-            bank = background_vectors(model, screen.card.prompts, cell_line)
-        calibration = Calibration(
-            unit,
-            labels[there],
-            codes[there],
-            names,
-            controls,
-            bank,
-            reference=None if model is None else Reference.of_card(getattr(card, "scores", None) or {}),
-            seed=seed,
-            by_example=model is None,
-        )
-        _KEPT[screen][key] = (labels, calibration)
-        return calibration
-
-
-def _treatments(unit: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
-    """At most `EXAMPLES` of these wells, drawn at random."""
-    if len(unit) <= EXAMPLES:
-        return unit
-    return unit[np.sort(np.random.default_rng([seed, 4]).choice(len(unit), EXAMPLES, replace=False))]
-
-
-def embedded(screen: Screen) -> NDArray[np.bool_]:
-    """Which wells have an embedding, bool (n_wells,)."""
-    return np.asarray(np.isfinite(screen.norms) & (screen.norms > 0), bool)
+    return directions.share_as_near(points, cosine) if prepared is None else prepared.share_as_near(cosine)

@@ -1,4 +1,4 @@
-"""How far a value stands out from those of comparable wells, unmoved by a few odd ones."""
+"""Medians and spreads of comparable wells, robust against outliers."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ NO_SPREAD = 1e-7
 
 
 @dataclass(frozen=True)
-class Reference:
-    """Median and robust standard deviation of each group's reference values; NaN where they do not tell."""
+class RobustSpread:
+    """Median and robust standard deviation of the values of each group; NaN where they do not tell."""
 
     counts: NDArray[np.intp]
     median: NDArray[np.float64]
     spread: NDArray[np.float64]
 
     @classmethod
-    def of(cls, values: NDArray[np.floating], groups: NDArray[np.integer], n_groups: int) -> Reference:
+    def of(cls, values: NDArray[np.floating], groups: NDArray[np.integer], n_groups: int) -> RobustSpread:
         """Measure values by group, all groups at once.
 
         Parameters
@@ -49,7 +49,7 @@ class Reference:
 def grouped_median(
     values: NDArray[np.float64], groups: NDArray[np.integer], counts: NDArray[np.intp]
 ) -> NDArray[np.float64]:
-    """Median of each group, NaN where a group is empty."""
+    """Compute the median of each group, NaN where a group is empty."""
     ordered = values[np.lexsort((values, groups))]
     ends = np.cumsum(counts)
     out = np.full(len(counts), np.nan)
@@ -59,32 +59,32 @@ def grouped_median(
     return out
 
 
-def robust_z(values: NDArray[np.floating], reference: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Distance from the median of the reference in its robust standard deviations (1.4826 MAD).
+def robust_z(values: NDArray[np.floating], compared_with: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Compute robust standard scores: distance from a median in robust standard deviations (1.4826 MAD).
 
     Parameters
     ----------
     values : ndarray (n,)
         What is scored.
-    reference : ndarray (m,)
-        What it is compared with.
+    compared_with : ndarray (m,)
+        Gives median and spread.
 
     Returns
     -------
     ndarray of float64 (n,)
-        NaN if fewer than three reference values are given or they do not spread.
+        NaN if fewer than three values are given to compare with, or they do not spread.
 
     Examples
     --------
     >>> robust_z(np.array([4.0]), np.array([1.0, 2.0, 3.0])).round(3)
     array([1.349])
     """
-    found = Reference.of(reference, np.zeros(len(reference), np.intp), 1)
+    found = RobustSpread.of(compared_with, np.zeros(len(compared_with), np.intp), 1)
     return np.asarray((values - found.median[0]) / found.spread[0], np.float64)
 
 
 def lack_of_controls(plate: str, controls: int, *, scored: bool) -> str:
-    """Sentence about a plate that has too few controls, or such as cannot be measured by."""
+    """Write a sentence about a plate that has too few controls, or such as cannot be measured by."""
     if controls >= FEWEST:
         why = "negative controls that are all alike"
     else:

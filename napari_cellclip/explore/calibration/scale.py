@@ -19,7 +19,7 @@ from napari_cellclip.explore.calibration.robust import (
     FEWEST,
     MAD_TO_SD,
     NO_SPREAD,
-    Reference,
+    RobustSpread,
     lack_of_controls,
 )
 
@@ -35,12 +35,12 @@ class PlateScale:
     ----------
     plates : ndarray of int (n,)
         Plate of each well.
-    references : ndarray of bool (n,)
-        Wells compared with: negative controls, or all wells of a plate that has too few.
+    compared_with : ndarray of bool (n,)
+        Wells that others are compared with: negative controls, or all wells of a plate that has too few.
     base : ndarray of float64 (P,)
         Mean logarithm of the spread of background prompts on each plate; NaN where nothing can be measured.
     chance : ndarray of float64 (P,)
-        Variance of a log spread from the number of references alone.
+        Variance of a log spread from the number of those wells alone.
     common, special : float
         Variance of log spreads between questions, and between plates for one question.
     notes : tuple of str
@@ -48,7 +48,7 @@ class PlateScale:
     """
 
     plates: NDArray[np.intp]
-    references: NDArray[np.bool_]
+    compared_with: NDArray[np.bool_]
     base: NDArray[np.float64]
     chance: NDArray[np.float64]
     common: float
@@ -81,7 +81,7 @@ class PlateScale:
         counts = np.bincount(codes[controls], minlength=n_plates)
         present = np.bincount(codes, minlength=n_plates)
         logs = np.full((n_plates, bank_cosines.shape[1]), np.nan)
-        references = np.zeros(len(codes), bool)
+        compared_with = np.zeros(len(codes), bool)
         notes = []
         for plate in np.flatnonzero(present).tolist():
             here = codes == plate
@@ -94,15 +94,15 @@ class PlateScale:
                 notes.append(lack_of_controls(names[plate], int(counts[plate]), scored=scored))
                 if not scored:
                     continue
-            references |= own
+            compared_with |= own
             logs[plate] = np.log(np.maximum(spread, NO_SPREAD))
-        used = np.bincount(codes[references], minlength=n_plates)
+        used = np.bincount(codes[compared_with], minlength=n_plates)
         chance = LOG_MAD_VARIANCE / np.maximum(used, 1)
         base = np.full(n_plates, np.nan)
         measured = np.isfinite(logs).all(axis=1)
         base[measured] = logs[measured].mean(axis=1)
         common, special = _variances(logs[measured] - base[measured][:, None], chance[measured])
-        return cls(codes, references, base, chance, common, special, tuple(notes))
+        return cls(codes, compared_with, base, chance, common, special, tuple(notes))
 
     def __call__(self, cosine: NDArray[np.floating]) -> NDArray[np.float64]:
         """Standard scores of the wells for a question; NaN on plates that cannot be measured.
@@ -112,7 +112,7 @@ class PlateScale:
         cosine : ndarray (n,)
             Of all wells with the question.
         """
-        found = Reference.of(cosine[self.references], self.plates[self.references], len(self.base))
+        found = RobustSpread.of(cosine[self.compared_with], self.plates[self.compared_with], len(self.base))
         spread = np.exp(self._moderated(np.log(found.spread)))
         return np.asarray((cosine - found.median[self.plates]) / spread[self.plates], np.float64)
 
@@ -122,7 +122,7 @@ class PlateScale:
         median = np.full((n_plates, cosines.shape[1]), np.nan)
         logs = np.full_like(median, np.nan)
         for plate in np.flatnonzero(np.isfinite(self.base)).tolist():
-            own = cosines[(self.plates == plate) & self.references]
+            own = cosines[(self.plates == plate) & self.compared_with]
             median[plate] = np.median(own, axis=0)
             spread = _spread(own)
             logs[plate] = np.log(np.where(spread > NO_SPREAD, spread, np.nan))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.calibration.robust import robust_z
-from napari_cellclip.explore.explanation.explain import Asked, unit_direction
+from napari_cellclip.explore.explanation.query_direction import Asked, unit_direction
 from napari_cellclip.screen.progress import Progress, finished
 from napari_cellclip.screen.tiles.tiles import FieldTiles
 from napari_cellclip.vocabulary import ScreenError

@@ -50,7 +50,7 @@ class HeatLayer:
             if (layer := self.layer) is not None:
                 viewer.layers.remove(layer)
             return
-        heat = where.field.heat
+        heat = where.field.heat_map
         values = heat.values
         finite = values[np.isfinite(values)]
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)

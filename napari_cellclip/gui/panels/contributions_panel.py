@@ -25,7 +25,7 @@ from napari_cellclip.gui.state.wells import counted
 from napari_cellclip.vocabulary import STAINS
 
 if TYPE_CHECKING:
-    from napari_cellclip.explore.explanation.explain import StainContributions
+    from napari_cellclip.explore.explanation.stain_contributions import StainContributions
 
 MOST_WELLS = 24
 """Wells explained at once: as many as fit a table, and the published head needs seconds for each."""

@@ -241,7 +241,7 @@ class DescribePanel(QWidget):
     def _row_chosen(self) -> None:
         """Select the wells of a treatment that is picked in the table of all treatments."""
         if isinstance(self._shown, pd.DataFrame):
-            from napari_cellclip.explore.answer import JOIN
+            from napari_cellclip.explore.calibration.replicates import JOIN
 
             rows = {item.row() for item in self.table.selectedItems()}
             wells = {

@@ -229,7 +229,7 @@ class MapView(GraphicsLayoutWidget):
         """Move names so that none covers another, as they are seen now."""
         if not self._labels:
             return
-        from napari_cellclip.explore.maps.map_labels import place_labels
+        from napari_cellclip.explore.maps.label_placement import place_labels
 
         width, height = self.box.viewPixelSize()
         boxes = [label.boundingRect() for label in self._labels]

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellclip.explore import Answer, Projection
-    from napari_cellclip.explore.explanation.contributions import StainContributions
-    from napari_cellclip.explore.maps.map_labels import NamedCluster
+    from napari_cellclip.explore.explanation.stain_contributions import StainContributions
+    from napari_cellclip.explore.maps.cluster_names import NamedCluster
     from napari_cellclip.explore.wording.wording import Prompt
     from napari_cellclip.gui.work.explanations import Where
     from napari_cellclip.plates import Plate, PlateMap, Site, Well

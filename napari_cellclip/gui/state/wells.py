@@ -111,7 +111,7 @@ def well_table(
     table = pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS[:10]))
     table.index.name = "id"
     if answer is not None:
-        from napari_cellclip.explore.answer import JOIN
+        from napari_cellclip.explore.calibration.replicates import JOIN
 
         scores = answer.scores.reindex(table.index)
         replicates = {

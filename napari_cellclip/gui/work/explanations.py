@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_cellclip.explore.describe import Description
-    from napari_cellclip.explore.explanation.heat import FieldExplanation
-    from napari_cellclip.explore.maps.map_labels import NamedCluster
+    from napari_cellclip.explore.explanation.match_heat_map import FieldExplanation
+    from napari_cellclip.explore.maps.cluster_names import NamedCluster
     from napari_cellclip.gui.state.session import Session
     from napari_cellclip.screen import Screen
 
@@ -79,7 +79,7 @@ class Reasons:
             return
 
         def steps() -> Iterator[Any]:
-            from napari_cellclip.explore.explanation.explain import iter_stain_contributions
+            from napari_cellclip.explore.explanation.stain_contributions import iter_stain_contributions
 
             found = yield from iter_stain_contributions(screen, wells, answer.direction)
             yield found
@@ -106,8 +106,8 @@ class Reasons:
             return
 
         def steps() -> Iterator[Any]:
-            from napari_cellclip.explore.explanation.explain import field_attention
-            from napari_cellclip.explore.explanation.heat import iter_explain_field
+            from napari_cellclip.explore.explanation.field_attention import field_attention
+            from napari_cellclip.explore.explanation.match_heat_map import iter_explain_field
 
             found = yield from iter_explain_field(screen, plate, site, answer.direction)
             try:
@@ -152,7 +152,7 @@ class Reasons:
         projection = self.session.maps.get(self.session.view.map_method)
 
         def name(screen: Screen, fdr: float) -> list[NamedCluster]:
-            from napari_cellclip.explore.maps.map_labels import name_clusters
+            from napari_cellclip.explore.maps.cluster_names import name_clusters
 
             return name_clusters(screen, projection, terms=vocabulary, fdr=fdr)
 

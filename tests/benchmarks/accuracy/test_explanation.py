@@ -24,7 +24,7 @@ from benchmarks.accuracy.partial_fields import NO_CELL, OTHER, RESPONDING, parti
 from napari_cellclip.evaluation.protocols.report import write_report
 from napari_cellclip.evaluation.protocols.simulated.blind_plates import encode_blind
 from napari_cellclip.evaluation.protocols.simulated.random_weights import random_weights
-from napari_cellclip.explore.explanation.heat import Heat
+from napari_cellclip.explore.explanation.match_heat_map import MatchHeatMap
 from napari_cellclip.model import load_model
 from napari_cellclip.simulation import Design, compound_treatment, dmso, simulate_plate, stains_changed
 from napari_cellclip.vocabulary import STAINS
@@ -137,7 +137,7 @@ def test_areas_leave_out_what_is_neither() -> None:
 
 def test_heat_is_read_at_every_pixel() -> None:
     values = np.arange(6, dtype=np.float32).reshape(2, 3)
-    found = SimpleNamespace(heat=Heat(values, (4, 9)))
+    found = SimpleNamespace(heat_map=MatchHeatMap(values, (4, 9)))
     np.testing.assert_array_equal(heat_at_pixels(found), values.repeat(2, 0).repeat(3, 1))
 
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from napari_cellclip.explore import annotate_all, ask, describe, like
-from napari_cellclip.explore.calibration.blocks import Blocks
-from napari_cellclip.explore.calibration.calibration import Reference
+from napari_cellclip.explore.calibration.empirical_null import EmpiricalNull
+from napari_cellclip.explore.calibration.replicates import ReplicateGroups
 from napari_cellclip.explore.wording.model_vocabulary import ModelVocabulary
 from napari_cellclip.explore.wording.reader import prompts_in_vocabulary, read_text
 from napari_cellclip.explore.wording.wording import Prompt
@@ -54,7 +54,7 @@ def test_what_is_there_matches_and_what_is_not_does_not(planted) -> None:
     screen = planted()
     found = ask(screen, "there", prompts=["there"])
     assert found.match is True
-    assert found.verdict == "4 wells of 1 treatment match (q < 0.05)"
+    assert found.verdict == "4 wells of 1 treatment match (FDR ≤ 5 %)"
     assert found.matches["treatment"].tolist() == ["t0"]
     assert set(found.matching_wells) == set(screen.wells.index[screen.wells["Metadata_treatment"] == "t0"])
     missing = ask(screen, "absent", prompts=["absent"])
@@ -106,9 +106,9 @@ def test_no_labels_no_replicates_and_no_controls_are_said(planted) -> None:
     assert any("names no treatments" in note for note in answer.notes)
     assert set(answer.treatments_table["n_wells"]) == {1}
     few = ask(planted(controls=3), "there", prompts=["there"])
-    assert (few.match, few.verdict) == (None, "Not calibrated")
+    assert (few.match, few.verdict) == (None, "Significance not tested")
     assert any("at least 4 negative controls" in note for note in few.notes)
-    assert any("6 negative controls in all" in note for note in few.notes)
+    assert any("only 6 negative controls in all" in note for note in few.notes)
     assert few.treatments_table["q"].isna().all()
 
 
@@ -120,7 +120,7 @@ def test_a_dose_leans_on_the_higher_ones(make_screen) -> None:
             "Metadata_control_type": ["", "", "", "poscon", "", "negcon", ""],
         }
     )
-    blocks = Blocks.of(wells, np.zeros(7, int))
+    blocks = ReplicateGroups.of(wells, np.zeros(7, int))
     assert blocks.table["treatment"].tolist() == ["a", "a", "a", "b", "b", ""]
     upward = [
         sorted(blocks.upward_rows[a:b])
@@ -134,8 +134,7 @@ def test_operators_ask_for_both_or_for_one_without_the_other(planted) -> None:
     screen = planted()
     both = ask(screen, '"there" AND "else"', use_platemap=False)
     assert both.match is False
-    texts = {f"U2OS cells treated with compound: {t}": v for t, v in TEXTS.items()}
-    screen.model.vectors |= texts
+    screen.model.vectors |= {f"A549 cells treated with compound: {t}": v for t, v in TEXTS.items()}
     one = ask(screen, "there AND NOT else", use_platemap=False)
     assert one.matches["treatment"].tolist() in (["t0"], [])
     best = ask(screen, "x", prompts=["there", "else"], combine="max")
@@ -214,32 +213,36 @@ def test_an_empty_text_makes_nothing_known() -> None:
 
 def test_a_reference_is_a_share_of_wrong_pairs_rounded_up() -> None:
     wrong = np.random.default_rng(0).uniform(size=4000) ** 0.5
-    reference = Reference.measured(wrong, "made up")
+    measured = EmpiricalNull.measured(wrong, "made up")
     p = np.array([1e-5, 0.05, 0.3, 1.0])
-    got = reference(p)
+    got = measured.p_values(p)
     assert (got >= (1 + (wrong[:, None] <= p).sum(axis=0)) / 4001).all()
     np.testing.assert_allclose(got[2:], p[2:] ** 2, atol=0.03)
-    assert reference.smallest == got[0]
+    assert measured.smallest_p == got[0]
     scores = {
         "query-null": {
             "data": "x",
-            "figures": {"decoy": reference.decoy.tolist(), "share": reference.share.tolist(), "pairs": 4000},
+            "figures": {
+                "decoy": measured.random_share.tolist(),
+                "share": measured.wrong_share.tolist(),
+                "pairs": 4000,
+            },
         }
     }
-    again = Reference.of_card(scores)
+    again = EmpiricalNull.of_card(scores)
     assert again is not None
-    np.testing.assert_array_equal(again(p), got)
-    assert Reference.of_card({}) is None
+    np.testing.assert_array_equal(again.p_values(p), got)
+    assert EmpiricalNull.of_card({}) is None
 
 
 def test_describe_names_what_fits_and_nothing_for_controls(planted) -> None:
     screen = planted()
-    screen.model.vectors |= {f"U2OS cells treated with compound: {t}": v for t, v in TEXTS.items()}
+    screen.model.vectors |= {f"A549 cells treated with compound: {t}": v for t, v in TEXTS.items()}
     own = screen.wells.index[screen.wells["Metadata_treatment"] == "t0"]
     found = describe(screen, own, list(TEXTS))
     assert found.table["term"].iloc[0] == "there"
-    assert found.verdict == "there (q < 0.05)"
-    assert found.standing_out["term"].tolist() == ["there"]
+    assert found.verdict == "there (FDR ≤ 5 %)"
+    assert found.significant["term"].tolist() == ["there"]
     nothing = describe(screen, screen.wells.index[screen.negative_controls][:4], list(TEXTS))
     assert nothing.verdict == "Nothing stands out"
     table = annotate_all(screen, list(TEXTS)).set_index("treatment")

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from scipy.stats import false_discovery_control, kstest
 
 from napari_cellclip.explore.calibration.activity import activity
-from napari_cellclip.explore.calibration.null import ControlNull, Decoys, benjamini_hochberg, upper_tail
+from napari_cellclip.explore.calibration.control_null import ControlNull, upper_tail
+from napari_cellclip.explore.calibration.q_values import benjamini_hochberg
+from napari_cellclip.explore.calibration.random_directions import RandomDirections
 from napari_cellclip.explore.calibration.scale import PlateScale
 from napari_cellclip.explore.maps.neighbours import unit_rows
 
@@ -20,35 +22,39 @@ def bank(n: int = 150, dim: int = 6, seed: int = 0) -> np.ndarray:
 
 
 def test_a_direction_like_the_decoys_gets_a_uniform_share() -> None:
-    decoys = Decoys.of(bank(), n=999, seed=1)
-    questions = Decoys.of(bank(), n=600, seed=2)
+    directions = RandomDirections.of(bank(), n=999, seed=1)
+    questions = RandomDirections.of(bank(), n=600, seed=2)
     point = unit_rows(np.ones((1, 6)))
-    shares = [decoys.tail(point, (q @ questions.basis @ point[0])[None])[0] for q in questions.drawn]
+    shares = [
+        directions.share_as_near(point, (q @ questions.basis @ point[0])[None])[0] for q in questions.drawn
+    ]
     assert kstest(shares, "uniform").pvalue > 0.01
 
 
 def test_shares_are_counts_and_the_sorted_ones_agree() -> None:
-    decoys, rng = Decoys.of(bank(), n=499), np.random.default_rng(3)
+    directions, rng = RandomDirections.of(bank(), n=499), np.random.default_rng(3)
     points = unit_rows(rng.normal(size=(40, 6)))
     cosine = points @ unit_rows(rng.normal(size=(1, 6)))[0]
-    full = decoys.drawn @ decoys.basis @ points.T
+    full = directions.drawn @ directions.basis @ points.T
     expected = (1 + (full >= cosine - 1e-7).sum(axis=0)) / 500
-    np.testing.assert_allclose(decoys.tail(points, cosine), expected, atol=2 / 500)
-    kept = decoys.against(points)
-    assert kept is not None
-    np.testing.assert_allclose(kept.tail(cosine), decoys.tail(points, cosine), atol=1.01 / 500)
+    np.testing.assert_allclose(directions.share_as_near(points, cosine), expected, atol=2 / 500)
+    prepared = directions.against(points)
+    assert prepared is not None
+    np.testing.assert_allclose(
+        prepared.share_as_near(cosine), directions.share_as_near(points, cosine), atol=1.01 / 500
+    )
 
 
 def test_decoys_lie_in_the_span_of_the_bank_and_repeat() -> None:
     flat = np.zeros((50, 6), np.float32)
     flat[:, :2] = np.random.default_rng(0).normal(size=(50, 2))
-    decoys = Decoys.of(unit_rows(flat), n=99)
-    drawn = decoys.drawn @ decoys.basis
+    directions = RandomDirections.of(unit_rows(flat), n=99)
+    drawn = directions.drawn @ directions.basis
     assert np.abs(drawn[:, 2:]).max() < 1e-5
     np.testing.assert_allclose(np.linalg.norm(drawn, axis=1), 1, rtol=1e-5)
-    np.testing.assert_array_equal(Decoys.of(unit_rows(flat), n=99).drawn, decoys.drawn)
-    assert decoys.mixed((1.0,)) is decoys
-    assert not np.array_equal(decoys.mixed((1.0, -0.5)).drawn, decoys.drawn)
+    np.testing.assert_array_equal(RandomDirections.of(unit_rows(flat), n=99).drawn, directions.drawn)
+    assert directions.mixed((1.0,)) is directions
+    assert not np.array_equal(directions.mixed((1.0, -0.5)).drawn, directions.drawn)
 
 
 @settings(deadline=None)
@@ -106,7 +112,7 @@ def test_sets_keep_the_plates_of_the_treatment_they_stand_for() -> None:
     # Means of wells of two plates stray less than one well.
     assert both.std() < 0.85 * one.std()
     assert null.of(((0, 1),)) is one
-    assert not null.can(7)
+    assert not null.has_enough(7)
 
 
 def test_activity_is_hotellings_test_on_one_plate() -> None:

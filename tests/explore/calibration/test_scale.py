@@ -68,4 +68,4 @@ def test_a_plate_without_controls_is_measured_by_its_wells_and_said() -> None:
     scale = PlateScale.of(values, plates, ("P", "Q"), controls)
     assert len(scale.notes) == 1
     assert "Plate Q has no negative controls" in scale.notes[0]
-    assert scale.references.sum() == 8 + 15
+    assert scale.compared_with.sum() == 8 + 15

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_cellclip.explore import pca_map, umap_map
-from napari_cellclip.explore.maps import umap_projection as room
+from napari_cellclip.explore.maps import umap_projection as module
 from napari_cellclip.explore.maps.neighbours import nearest, unit_rows
 from napari_cellclip.explore.maps.projection import principal_plane
 from napari_cellclip.vocabulary import CellClipError, ScreenError
@@ -102,7 +102,7 @@ def test_senseless_parameters_are_refused(make_screen) -> None:
 def umap_places():
     """One layout for all tests of this file: compiling umap-learn takes longer than everything else here."""
     vectors, labels = clusters(0)
-    return unit_rows(vectors), labels, room.layout(unit_rows(vectors), seed=0, n_neighbors=10, min_dist=0.1)
+    return unit_rows(vectors), labels, module.layout(unit_rows(vectors), seed=0, n_neighbors=10, min_dist=0.1)
 
 
 def test_umap_keeps_clusters_together(umap_places) -> None:
@@ -115,13 +115,13 @@ def test_umap_keeps_clusters_together(umap_places) -> None:
 
 def test_umap_repeats_with_its_seed_and_only_with_it(umap_places) -> None:
     unit, _, xy = umap_places
-    np.testing.assert_array_equal(room.layout(unit, seed=0, n_neighbors=10, min_dist=0.1), xy)
-    assert not np.allclose(room.layout(unit, seed=1, n_neighbors=10, min_dist=0.1), xy)
+    np.testing.assert_array_equal(module.layout(unit, seed=0, n_neighbors=10, min_dist=0.1), xy)
+    assert not np.allclose(module.layout(unit, seed=1, n_neighbors=10, min_dist=0.1), xy)
 
 
 def test_wells_with_one_and_the_same_embedding_are_mapped(umap_places) -> None:
     same = np.repeat(umap_places[0][:1], 12, axis=0)
-    xy = room.layout(same, seed=0, n_neighbors=5, min_dist=0.1)
+    xy = module.layout(same, seed=0, n_neighbors=5, min_dist=0.1)
     assert np.isfinite(xy).all()
 
 
@@ -133,7 +133,7 @@ def test_umap_is_kept_with_the_screen_and_read_back(make_screen, tmp_path, monke
         made.append(parameters)
         return np.random.default_rng(len(made)).normal(size=(len(unit), 2)).astype(np.float32)
 
-    monkeypatch.setattr(room, "layout", places)
+    monkeypatch.setattr(module, "layout", places)
     first = umap_map(make_screen(vectors, path=tmp_path))
     again = umap_map(make_screen(vectors, path=tmp_path))
     np.testing.assert_array_equal(first.xy, again.xy)
@@ -152,7 +152,7 @@ def test_umap_is_kept_with_the_screen_and_read_back(make_screen, tmp_path, monke
 
 
 def test_map_is_made_where_it_cannot_be_kept(make_screen, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(room, "layout", lambda unit, **_: np.zeros((len(unit), 2), np.float32))
+    monkeypatch.setattr(module, "layout", lambda unit, **_: np.zeros((len(unit), 2), np.float32))
     in_the_way = tmp_path / "file"
     in_the_way.write_text("")
     assert umap_map(make_screen(clusters(0)[0], path=in_the_way)).method == "umap"

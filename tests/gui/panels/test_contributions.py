@@ -70,7 +70,9 @@ def test_double_click_shows_the_well(panel):
 
 
 def explain_with(monkeypatch, steps):
-    monkeypatch.setattr("napari_cellclip.explore.explanation.explain.iter_stain_contributions", steps)
+    monkeypatch.setattr(
+        "napari_cellclip.explore.explanation.stain_contributions.iter_stain_contributions", steps
+    )
 
 
 def test_button_explains_the_selected_wells_best_first(panel, qtbot, monkeypatch):

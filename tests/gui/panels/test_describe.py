@@ -8,8 +8,8 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QTextDocument
 
-from napari_cellclip.explore.describe import Description
-from napari_cellclip.explore.maps.map_labels import NamedCluster
+from napari_cellclip.explore import Description, Verdict
+from napari_cellclip.explore.maps.cluster_names import NamedCluster
 from napari_cellclip.gui.panels.describe_panel import OWN, DescribePanel, read_terms
 from napari_cellclip.gui.panels.map_panel import MapPanel
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
@@ -29,7 +29,7 @@ def description(fdr=0.05):
             "in_vocabulary": [True, True, False],
         }
     )
-    return Description(table, "HDAC inhibitor stands out (q < 0.05)", fdr, {}, ("A note.",))
+    return Description(table, Verdict.SIGNIFICANT, fdr, {}, ("A note.",))
 
 
 def annotations():
@@ -114,7 +114,7 @@ def test_buttons_ask_about_the_selection_and_all(panel, qtbot, monkeypatch):
     qtbot.waitUntil(lambda: panel.value() is not None)
     assert calls == [(("toy/C06", "toy/D04"), "compounds", 0.2)]
     qtbot.waitUntil(lambda: panel.session.work(Task.DESCRIBE) is None)
-    assert "stands out" in panel.state.text(), "what was found is not wiped by the end of the work"
+    assert "HDAC inhibitor" in panel.state.text(), "what was found is not wiped by the end of the work"
     qtbot.mouseClick(panel.all_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: isinstance(panel.value(), pd.DataFrame))
     controller.close()
@@ -172,7 +172,7 @@ def test_names_of_clusters_lie_on_the_map_without_covering_each_other(panel, qtb
         NamedCluster(("toy/D04",), (0.02, 0.01), "proteasome inhibitor", 0.01),
         NamedCluster(("toy/E07",), (0.5, 0.5), "", 0.7),
     ]
-    monkeypatch.setattr("napari_cellclip.explore.maps.map_labels.name_clusters", lambda *a, **k: clusters)
+    monkeypatch.setattr("napari_cellclip.explore.maps.cluster_names.name_clusters", lambda *a, **k: clusters)
     controller = Controller(session)
     view = MapPanel(session, Thumbnails(session))
     qtbot.addWidget(view)

@@ -156,7 +156,7 @@ def test_options_of_wording_go_with_the_question(query, qtbot):
 
 def test_notes_and_no_confident_match_in_those_words(query):
     assert query.notes.text() == "A note."
-    assert "Not calibrated" in query.verdict.text()
+    assert "Significance not tested" in query.verdict.text()
     assert not query.lit_by.isEnabled()
     assert not query.threshold.isHidden()
     query.session.answer = answer_for(query.session.screen, {"toy/C06": 9.0}, match=False)

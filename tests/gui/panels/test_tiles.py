@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_cellclip.explore.explanation.heat import FieldExplanation, Heat
+from napari_cellclip.explore.explanation.match_heat_map import FieldExplanation, MatchHeatMap
 from napari_cellclip.explore.explanation.tile_scores import TileScores
 from napari_cellclip.gui.canvas.heat_layer import HeatLayer
 from napari_cellclip.gui.panels.tiles_panel import TILE_ROLE, TilesPanel, attention_table
@@ -36,7 +36,7 @@ def where_in(site="toy/C06/1", scores=(0.5, 4.0, -1.0)):
     values = np.array(scores)
     explained = FieldExplanation(
         TileScores(field, values / 10, values, ("Tiles are small.",)),
-        Heat(values[None].astype(np.float32), (8, 24)),
+        MatchHeatMap(values[None].astype(np.float32), (8, 24)),
         (tiles_of("toy/C04/1", (10, 60)), tiles_of("toy/C05/2", (30,))),
     )
     sites = [f"toy/C06/{i}" for i in (1, 2)]
@@ -109,9 +109,9 @@ def test_button_asks_for_the_field_on_the_canvas(panel, qtbot, monkeypatch):
         yield Progress(1, 2, "encoding tiles", stage="explanation")
         return where_in(site).field
 
-    monkeypatch.setattr("napari_cellclip.explore.explanation.heat.iter_explain_field", steps)
+    monkeypatch.setattr("napari_cellclip.explore.explanation.match_heat_map.iter_explain_field", steps)
     monkeypatch.setattr(
-        "napari_cellclip.explore.explanation.explain.field_attention",
+        "napari_cellclip.explore.explanation.field_attention.field_attention",
         lambda screen, well: where_in().attention,
     )
     controller = Controller(panel.session)
@@ -157,7 +157,7 @@ def test_a_field_without_tiles_is_drawn_dark(make_napari_viewer, full_session):
     where = where_in()
     empty = SimpleNamespace(
         scores=where.field.scores,
-        heat=Heat(np.full((1, 3), np.nan, np.float32), (8, 24)),
+        heat_map=MatchHeatMap(np.full((1, 3), np.nan, np.float32), (8, 24)),
         controls=(),
     )
     full_session.where = Where(where.site, empty, None)

@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.evaluation.protocols.simulated.verdict_answers import Bank, Wells
-from napari_cellclip.explore.calibration.calibration import Reference
-from napari_cellclip.explore.calibration.null import Decoys
+from napari_cellclip.explore.calibration.empirical_null import EmpiricalNull
+from napari_cellclip.explore.calibration.random_directions import RandomDirections
 from napari_cellclip.explore.maps.neighbours import unit_rows
 
 
@@ -67,7 +67,7 @@ def turned_screens(plates: Sequence[Wells], bank: Bank, n: int, *, seed: int = 0
 
 
 def matches(
-    screens: Iterator[Wells], bank: Bank, reference: Reference | None, rates: Sequence[float]
+    screens: Iterator[Wells], bank: Bank, reference: EmpiricalNull | None, rates: Sequence[float]
 ) -> pd.DataFrame:
     """Ask every question of every screen.
 
@@ -78,11 +78,11 @@ def matches(
         a column named by it.
     """
     rows = []
-    decoys = Decoys.of(bank.background)
+    directions = RandomDirections.of(bank.background)
     for wells in screens:
-        calibration = wells.calibration(bank, reference, decoys=decoys)
+        calibration = wells.calibration(bank, reference, directions=directions)
         least = [
-            _least_q(calibration.q_values(calibration.judge(v).p)) for v in bank.questions[bank.in_vocabulary]
+            _least_q(calibration.q_values(calibration.score(v))) for v in bank.questions[bank.in_vocabulary]
         ]
         row: dict[str | float, int] = {"questions": len(bank.questions)}
         row |= {rate: sum(q <= rate for q in least) for rate in rates}

@@ -14,11 +14,11 @@ from napari_cellclip.evaluation.protocols.simulated.verdict_answers import (
     ask_layout,
     measure_reference,
 )
-from napari_cellclip.explore.calibration.calibration import REFERENCE, Reference
+from napari_cellclip.explore.calibration.empirical_null import CARD_KEY, EmpiricalNull
 from napari_cellclip.model import Model
 
 
-def measure_query_null(plates: Sequence[Wells], model: Model, data: str) -> Reference:
+def measure_query_null(plates: Sequence[Wells], model: Model, data: str) -> EmpiricalNull:
     """Measure how often a model's texts fit treatments they do not describe.
 
     Parameters
@@ -35,16 +35,16 @@ def measure_query_null(plates: Sequence[Wells], model: Model, data: str) -> Refe
     return measure_reference(answers, data)
 
 
-def store_query_null(folder: str | Path, reference: Reference, model: Model) -> None:
+def store_query_null(folder: str | Path, reference: EmpiricalNull, model: Model) -> None:
     """Store a null in the card of a model folder; the hashes of the card stay as they are."""
     update_scores(
         folder,
-        REFERENCE,
+        CARD_KEY,
         {
             "data": reference.data,
             "figures": {
-                "decoy": [round(float(p), 6) for p in reference.decoy],
-                "share": [round(float(p), 6) for p in reference.share],
+                "decoy": [round(float(p), 6) for p in reference.random_share],
+                "share": [round(float(p), 6) for p in reference.wrong_share],
                 "pairs": reference.pairs,
             },
             "model": {"name": model.card.name, "card": model.card.card_hash},

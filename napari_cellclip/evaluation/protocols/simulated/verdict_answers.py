@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 from napari_cellclip.evaluation.metrics.bootstrap import bootstrap
 from napari_cellclip.evaluation.protocols.simulated.queries import directions
 from napari_cellclip.evaluation.protocols.simulated.verdict_plates import QueryPlate
+from napari_cellclip.explore.asked_screen import embedded
 from napari_cellclip.explore.calibration.background import background_vectors
-from napari_cellclip.explore.calibration.calibration import Calibration, Reference, embedded
-from napari_cellclip.explore.calibration.null import Decoys
+from napari_cellclip.explore.calibration.calibration import Calibration
+from napari_cellclip.explore.calibration.empirical_null import EmpiricalNull
+from napari_cellclip.explore.calibration.random_directions import RandomDirections
 from napari_cellclip.explore.maps.neighbours import unit_rows
 from napari_cellclip.model import Model
 from napari_cellclip.screen import Screen
@@ -141,7 +143,12 @@ class Wells:
         return cls(0, unit_rows(screen.embeddings[there]), labels, labels)
 
     def calibration(
-        self, bank: Bank, reference: Reference | None, *, seed: int = 0, decoys: Decoys | None = None
+        self,
+        bank: Bank,
+        reference: EmpiricalNull | None,
+        *,
+        seed: int = 0,
+        directions: RandomDirections | None = None,
     ) -> Calibration:
         """The calibration that a screen of these wells would have."""
         codes, names = pd.factorize(self.labels["Metadata_Plate"])
@@ -153,9 +160,9 @@ class Wells:
             tuple(names),
             controls,
             bank.background,
-            reference=reference,
+            empirical_null=reference,
             seed=seed,
-            decoys=decoys,
+            directions=directions,
         )
 
 
@@ -168,7 +175,7 @@ def embeddings_by(screen: Screen, model: Model) -> NDArray[np.float32]:
 
 
 def ask_layout(
-    wells: Wells, bank: Bank, reference: Reference | None = None, *, seed: int = 0
+    wells: Wells, bank: Bank, reference: EmpiricalNull | None = None, *, seed: int = 0
 ) -> pd.DataFrame:
     """Ask every mechanism of the plates of one layout.
 
@@ -180,15 +187,15 @@ def ask_layout(
         ``decoys`` (p before the model's reference), ``p`` and ``q``.
     """
     calibration = wells.calibration(bank, reference, seed=seed)
-    blocks = calibration.blocks
+    blocks = calibration.replicates
     first = blocks.rows[blocks.starts[:-1]]
     keys = {mechanism.name: mechanism.key for mechanism in MECHANISMS}
     truth = wells.truth["mechanism"].map(keys).fillna("").to_numpy(object)[first]
     effect = wells.truth["effect"].to_numpy(float)[first]
     tables = []
     for mechanism, question, known in zip(MECHANISMS, bank.questions, bank.in_vocabulary, strict=True):
-        judged = calibration.judge(question)
-        q = calibration.q_values(judged.p)
+        judged = calibration.score(question)
+        q = calibration.q_values(judged)
         tables.append(
             pd.DataFrame(
                 {
@@ -199,7 +206,7 @@ def ask_layout(
                     "effect": effect,
                     "n_wells": blocks.table["n_wells"].to_numpy(),
                     "active": calibration.active,
-                    "decoys": judged.decoys,
+                    "decoys": judged.random_share,
                     "p": judged.p,
                     "q": q if known else np.ones_like(q),
                 }
@@ -282,7 +289,7 @@ def share_of_matches(answers: pd.DataFrame, *, draws: int = 1000, seed: int = 0)
     return figures
 
 
-def measure_reference(answers: pd.DataFrame, data: str) -> Reference:
+def measure_reference(answers: pd.DataFrame, data: str) -> EmpiricalNull:
     """The reference of a model from labelled plates: decoy shares of active wrong pairs.
 
     Parameters
@@ -293,7 +300,7 @@ def measure_reference(answers: pd.DataFrame, data: str) -> Reference:
         Which plates they are of, for the card.
     """
     wrong = answers[(answers["truth"] != answers["asked"]) & answers["active"]]
-    return Reference.measured(wrong["decoys"].to_numpy(), data)
+    return EmpiricalNull.measured(wrong["decoys"].to_numpy(), data)
 
 
 def _mean(values: NDArray[np.float64]) -> float:

@@ -30,7 +30,7 @@ from napari_cellclip.evaluation.protocols.simulated.verdict_answers import (
     share_of_matches,
 )
 from napari_cellclip.evaluation.protocols.simulated.verdict_plates import FIRST_SEED, QueryPlate, query_plates
-from napari_cellclip.explore.calibration.calibration import Reference
+from napari_cellclip.explore.calibration.empirical_null import EmpiricalNull
 from napari_cellclip.model import Model
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def query(
         encoded.append(found)
         report(f"encoded {len(encoded)} of {plates} layouts")
     bank = Bank.of(model)
-    reference = Reference.of_card(model.card.scores)
+    reference = EmpiricalNull.of_card(model.card.scores)
     wells = [Wells.of(found, model) for found in encoded]
     answers = pd.concat([ask_layout(w, bank, reference) for w in wells], ignore_index=True)
     figures: dict[str, Any] = dict(figures_of(answers, draws=draws))
@@ -141,7 +141,7 @@ def query(
 
 def _of_other(encoded: Sequence[Sequence[QueryPlate]], other: Model) -> pd.DataFrame:
     bank = Bank.of(other)
-    reference = Reference.of_card(other.card.scores)
+    reference = EmpiricalNull.of_card(other.card.scores)
     return pd.concat(
         [ask_layout(Wells.of(found, other), bank, reference) for found in encoded], ignore_index=True
     )

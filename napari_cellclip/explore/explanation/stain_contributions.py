@@ -1,4 +1,4 @@
-"""Why a well matches: what each stain adds to its score, and how much each of its fields counts.
+"""What each stain adds to the score of a well.
 
 A well's value is its cosine with what was asked. A stain is taken away by putting the mean features of the
 plate's negative controls in its place, in every field of the well; the exact Shapley values over all 32
@@ -9,36 +9,96 @@ subsets of the five stains then say what each stain adds (Shapley 1953; Lundberg
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from napari_cellclip.explore.calibration.robust import Reference
-from napari_cellclip.explore.explanation.contributions import StainContributions
+from napari_cellclip.explore.asked_screen import own_model
+from napari_cellclip.explore.calibration.robust import RobustSpread
+from napari_cellclip.explore.explanation.field_attention import encoded_sites
+from napari_cellclip.explore.explanation.query_direction import Asked, unit_direction
 from napari_cellclip.explore.explanation.shapley import shapley_values, subsets
-from napari_cellclip.explore.wording.direction import cosines, direction
-from napari_cellclip.explore.wording.wording import Prompt
+from napari_cellclip.explore.wording.direction import cosines
 from napari_cellclip.screen.progress import Progress, finished
-from napari_cellclip.vocabulary import STAINS, CellClipError, ScreenError, split_id
+from napari_cellclip.vocabulary import STAINS, ScreenError, split_id
 
 if TYPE_CHECKING:
     from napari_cellclip.model import Model
     from napari_cellclip.screen import Screen
 
-Asked = NDArray[np.floating] | Sequence[str | Prompt]
-"""A direction in the shared space, or the prompts whose mean it is."""
+WELLS_REMEMBERED = 1024
+"""Wells whose subset embeddings are remembered: 64 MB at an embedding of 512."""
 
-WELLS_KEPT = 1024
-"""Wells whose subset embeddings are remembered for each model: 64 MB at an embedding of 512."""
+STRAIGHT = 1e-3
+"""How far, as a share of their range, scores may be off a straight line through rounding."""
+
 
 SAME_COSINE = 1e-3
 """A well whose fields give another cosine than its stored embedding by more than this has changed since."""
+
+
+@dataclass(frozen=True, eq=False)
+class StainContributions:
+    """What each stain adds to the score of wells.
+
+    Attributes
+    ----------
+    cosine : DataFrame
+        One row per well (index: well id), one column per stain in the order of ``STAINS``: parts of the
+        cosine. Each row adds up to ``value - baseline``.
+    value : Series
+        Cosine of each well with what was asked.
+    baseline : Series
+        The same where every stain is the controls' mean.
+    spread : Series
+        Robust standard deviation (1.4826 MAD) of the cosines of the plate's negative controls, of all its
+        wells where it has too few; NaN where neither tells.
+    notes : tuple of str
+        What limits the figures, in sentences.
+    """
+
+    cosine: pd.DataFrame
+    value: pd.Series[float]
+    baseline: pd.Series[float]
+    spread: pd.Series[float]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def score(self) -> pd.DataFrame:
+        """The same in standard deviations of the plate's controls."""
+        return self.cosine.div(self.spread, axis=0)
+
+    def in_units_of(self, scores: pd.DataFrame) -> pd.DataFrame:
+        """The same in units of an answer's score: rows add up to a well's score less that of the baseline.
+
+        Parameters
+        ----------
+        scores : DataFrame
+            :attr:`Answer.scores <napari_cellclip.explore.Answer>` of the same question: ``cosine`` and
+            ``score`` by well id. On one plate the score is a straight line of the cosine, whose slope is
+            what a cosine is worth there.
+
+        Returns
+        -------
+        DataFrame
+            As :attr:`cosine`; NaN for plates without scores, and where they are no straight line because
+            the question had several parts.
+        """
+        known = scores[["cosine", "score"]].dropna()
+        slope = known.groupby([split_id(well)[0] for well in known.index]).apply(_slope)
+        plates = [split_id(well)[0] for well in self.cosine.index]
+        return self.cosine.mul(slope.reindex(plates).to_numpy(float), axis=0)
+
+    @property
+    def leading(self) -> pd.Series[str]:
+        """The stain that adds most, by well."""
+        return self.cosine.idxmax(axis=1).astype(str)
 
 
 def iter_stain_contributions(
@@ -49,8 +109,8 @@ def iter_stain_contributions(
 ) -> Generator[Progress, None, StainContributions]:
     """Share the match of wells among the five stains; may be closed after any well.
 
-    Embeddings of a well's 32 subsets are remembered for as long as the model lives, so another question about
-    the same wells is answered at once.
+    Embeddings of a well's 32 subsets are remembered, so another question about the same wells is answered at
+    once.
 
     Parameters
     ----------
@@ -78,13 +138,10 @@ def iter_stain_contributions(
         If the screen has no such well, none of the wells has an encoded field, or the model is not the
         screen's.
     """
-    if model is None:
-        model = screen.model
-    else:
-        screen.require_model(model)
+    model = own_model(screen, model)
     unit = unit_direction(asked, model)
     chosen = list(dict.fromkeys(wells))
-    sites = _sites_of(screen, chosen)
+    sites = encoded_sites(screen, chosen)
     there = [well for well in chosen if well in sites]
     if not there:
         raise ScreenError(
@@ -98,7 +155,7 @@ def iter_stain_contributions(
         if plate not in absent:
             absent[plate], note = control_features(screen, plate)
             notes += note
-        embedded = _subset_embeddings(model, screen.features(sites[well]), absent[plate])
+        embedded = _embed_subsets(model, screen.features(sites[well]), absent[plate])
         values[i] = embedded @ unit.astype(np.float64)
         yield Progress(i + 1, len(there), f"explaining {well}", well, stage="explanation")
     if left_out := len(chosen) - len(there):
@@ -150,45 +207,6 @@ def stain_contributions(
     return found.score if standardised else found.cosine
 
 
-def field_attention(screen: Screen, well: str, model: Model | None = None) -> pd.DataFrame:
-    """How much each field of a well counts in its embedding, stain by stain.
-
-    Parameters
-    ----------
-    screen : Screen
-        With the features of this well's fields.
-    well : str
-        Id.
-    model : Model, optional
-        The screen's own, if it is loaded already; else it is loaded now.
-
-    Returns
-    -------
-    DataFrame
-        One row per encoded field (index: site id), one column per stain in the order of ``STAINS``; each
-        column adds up to 1, or to 0 where a stain is blank throughout. Without attention in the model all
-        fields with that stain count alike.
-
-    Raises
-    ------
-    ScreenError
-        If the well has no encoded field.
-    CellClipError
-        If the model takes the median over fields, of which none has a share.
-    """
-    if model is None:
-        model = screen.model
-    else:
-        screen.require_model(model)
-    sites = _sites_of(screen, [well]).get(well)
-    if not sites:
-        raise ScreenError(f"well {well} has no encoded field: there is nothing to weigh")
-    shares = model.pooling_weights(screen.features(sites))
-    order = [model.card.stain_order.index(stain) for stain in STAINS]
-    columns = [str(stain) for stain in STAINS]
-    return pd.DataFrame(shares[:, order], index=pd.Index(sites, name="site_id"), columns=columns)
-
-
 def control_features(screen: Screen, plate: str) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """Mean features of a plate's negative controls, float32 (5, D), and a note where it has none.
 
@@ -211,70 +229,45 @@ def control_features(screen: Screen, plate: str) -> tuple[NDArray[np.float32], t
     return screen.features(sites).mean(axis=0, dtype=np.float64).astype(np.float32), notes
 
 
-def unit_direction(asked: Asked, model: Model) -> NDArray[np.float32]:
-    """Vector of length 1, float32 (E,), of a direction or of prompts.
-
-    Raises
-    ------
-    CellClipError
-        If the vector has another length than the model's embeddings, or no direction, or no prompt is on.
-    """
-    if not isinstance(asked, np.ndarray):
-        prompts = [Prompt(prompt) if isinstance(prompt, str) else prompt for prompt in asked]
-        sent = [prompt for prompt in prompts if prompt.on]
-        if not sent:
-            raise CellClipError("there is nothing to explain: no prompt was sent")
-        return direction(model, [prompt.text for prompt in sent], [prompt.weight for prompt in sent])
-    length = float(np.linalg.norm(asked))
-    if asked.shape != (model.card.embed_dim,) or not (np.isfinite(length) and length > 0):
-        raise CellClipError(
-            f"what was asked must be one vector of {model.card.embed_dim} numbers, got shape {asked.shape}"
-        )
-    return (asked / length).astype(np.float32)
-
-
-def _sites_of(screen: Screen, wells: Sequence[str]) -> dict[str, list[str]]:
-    """Encoded sites of each of these wells that has any."""
-    unknown = [well for well in wells if well not in screen.wells.index]
-    if unknown:
-        raise ScreenError(f"screen {screen.name} has no well {unknown[0]!r}")
-    fields = screen.fields
-    mine = fields[fields["Metadata_Well_id"].isin(wells)]
-    return {str(well): list(rows.index) for well, rows in mine.groupby("Metadata_Well_id", sort=False)}
-
-
 def _spreads(screen: Screen, cosine: NDArray[np.float32]) -> NDArray[np.float64]:
-    """By well: spread of the cosines of its plate's controls, of all its wells where they do not tell."""
+    """Compute by well the spread of the cosines of its plate's controls, of all its wells if too few."""
     codes, names = screen.plate_codes
     known = np.isfinite(cosine)
     of_controls, of_all = (
-        Reference.of(cosine[which], codes[which], len(names)).spread
+        RobustSpread.of(cosine[which], codes[which], len(names)).spread
         for which in (known & screen.negative_controls, known)
     )
     return np.where(np.isnan(of_controls), of_all, of_controls)[codes]
 
 
-_kept: WeakKeyDictionary[Model, OrderedDict[bytes, NDArray[np.float32]]] = WeakKeyDictionary()
+_subset_embeddings: LRUCache[tuple[str, bytes], NDArray[np.float32]] = LRUCache(WELLS_REMEMBERED)
 _lock = Lock()
 
 
-def _subset_embeddings(
+def _embed_subsets(
     model: Model, bag: NDArray[np.float32], absent: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Unit embeddings of a well with every subset of its stains, (32, E), remembered by content."""
+    """Embed a well with every subset of its stains, unit length (32, E); remembered by content."""
     digest = hashlib.blake2b(np.ascontiguousarray(bag).data, digest_size=16)
     digest.update(np.ascontiguousarray(absent).data)
-    key = digest.digest()
+    key = (model.card.card_hash, digest.digest())
     with _lock:
-        kept = _kept.setdefault(model, OrderedDict())
-        if (known := kept.get(key)) is not None:
-            kept.move_to_end(key)
-            return known.astype(np.float64)
-    present = subsets(bag.shape[1])
-    embedded = model.embed_wells([np.where(row[None, :, None], bag, absent) for row in present])
-    unit = embedded / np.linalg.norm(embedded, axis=1, keepdims=True)
-    with _lock:
-        kept[key] = unit
-        while len(kept) > WELLS_KEPT:
-            kept.popitem(last=False)
+        unit = _subset_embeddings.get(key)
+    if unit is None:
+        present = subsets(bag.shape[1])
+        embeddings = model.embed_wells([np.where(row[None, :, None], bag, absent) for row in present])
+        unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+        with _lock:
+            _subset_embeddings[key] = unit
     return unit.astype(np.float64)
+
+
+def _slope(line: pd.DataFrame) -> float:
+    """Score that a cosine of 1 is worth; NaN where scores are no straight line of the cosine."""
+    x, y = line["cosine"].to_numpy(float), line["score"].to_numpy(float)
+    low, high = int(x.argmin()), int(x.argmax())
+    if not x[high] > x[low]:
+        return float("nan")
+    slope = (y[high] - y[low]) / (x[high] - x[low])
+    off = np.abs(y - y[low] - slope * (x - x[low])).max()
+    return float(slope) if off <= STRAIGHT * np.ptp(y) else float("nan")

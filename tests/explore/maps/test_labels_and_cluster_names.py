@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_cellclip.explore.maps.map_labels import clustered, name_clusters, place_labels
+from napari_cellclip.explore.maps.cluster_names import clustered, name_clusters
+from napari_cellclip.explore.maps.label_placement import place_labels
 from napari_cellclip.explore.maps.neighbours import unit_rows
 from napari_cellclip.explore.maps.projection import Projection
 
@@ -48,7 +49,7 @@ def test_clusters_are_found_and_named(make_screen) -> None:
     rng = np.random.default_rng(0)
     centres = np.array([[0, 0, 0, 1], [5, 0, 0, 1], [0, 5, 0, 1]], float)
     vectors = np.concatenate([c + 0.2 * rng.normal(size=(15, 4)) for c in centres])
-    prompt = "U2OS cells treated with compound: east"
+    prompt = "A549 cells treated with compound: east"
     screen = make_screen(vectors, range(15), texts={prompt: [1.0, 0, 0, 0]})
     places = np.repeat([[0.0, 0], [9, 0], [0, 9]], 15, axis=0) + 0.1 * rng.normal(size=(45, 2))
     assert len(set(clustered(places).tolist()) - {-1}) == 3

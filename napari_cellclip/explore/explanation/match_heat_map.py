@@ -1,4 +1,4 @@
-"""Where a field matches: the scores of its tiles as a picture that lies over the image."""
+"""Match heat map of a field: the scores of its tiles as a picture that lies over the image."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cellclip.explore.explanation.explain import Asked, unit_direction
+from napari_cellclip.explore.asked_screen import own_model
+from napari_cellclip.explore.explanation.query_direction import Asked, unit_direction
 from napari_cellclip.explore.explanation.tile_scores import TileScores, iter_tile_scores
 from napari_cellclip.screen.progress import Progress, as_part
 from napari_cellclip.screen.tiles.tile_grid import TileGrid, heat_grid
@@ -30,7 +31,7 @@ HEAT_CELLS = 256
 
 
 @dataclass(frozen=True, eq=False)
-class Heat:
+class MatchHeatMap:
     """Scores of tiles as a picture that lies exactly over the field.
 
     Attributes
@@ -64,20 +65,20 @@ class Heat:
 
 @dataclass(frozen=True, eq=False)
 class FieldExplanation:
-    """Everything that says where a field matches.
+    """Match heat map of a field, and what it was computed from.
 
     Attributes
     ----------
     scores : TileScores
         Of its tiles.
-    heat : Heat
+    heat_map : MatchHeatMap
         The same as a picture.
     controls : tuple of FieldTiles
         Control fields they were compared with.
     """
 
     scores: TileScores
-    heat: Heat
+    heat_map: MatchHeatMap
     controls: tuple[FieldTiles, ...]
 
 
@@ -125,10 +126,7 @@ def iter_explain_field(
     ScreenError
         If plate or model are not those the screen was encoded from.
     """
-    if model is None:
-        model = screen.model
-    else:
-        screen.require_model(model)
+    model = own_model(screen, model)
     unit = unit_direction(asked, model)
     cut = heat_grid(screen.card, plate.site(site).shape) if grid == "dense" else grid
     chosen = None if cut == "card" else cut
@@ -141,7 +139,7 @@ def iter_explain_field(
     return FieldExplanation(scores, heat_map(scores), controls)
 
 
-def heat_map(scores: TileScores, *, longest: int = HEAT_CELLS) -> Heat:
+def heat_map(scores: TileScores, *, longest: int = HEAT_CELLS) -> MatchHeatMap:
     """Lay scores of tiles over their field, averaged where tiles overlap.
 
     Along each side of the field a tile counts fully at its middle and not at all at its edge, so that the map
@@ -165,7 +163,7 @@ def heat_map(scores: TileScores, *, longest: int = HEAT_CELLS) -> Heat:
     total = rows.T @ (columns * scores.shown[:, None])
     with np.errstate(invalid="ignore", divide="ignore"):
         values = np.where(weight > 1e-9, total / weight, np.nan)
-    return Heat(values.astype(np.float32), (shape[0], shape[1]))
+    return MatchHeatMap(values.astype(np.float32), (shape[0], shape[1]))
 
 
 def _weights(

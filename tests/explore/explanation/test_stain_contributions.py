@@ -7,12 +7,14 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 import pytest
+from cachetools import LRUCache
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from napari_cellclip.explore.explanation.explain import (
+from napari_cellclip.explore.explanation import stain_contributions as module
+from napari_cellclip.explore.explanation.field_attention import field_attention
+from napari_cellclip.explore.explanation.stain_contributions import (
     control_features,
-    field_attention,
     iter_stain_contributions,
     stain_contributions,
 )
@@ -29,7 +31,7 @@ class BagModel:
     """Embeds a bag by a fixed curved map of its mean; stains in `blind` (slots) do not matter."""
 
     def __init__(self, order=STAINS, blind=(), seed=0, pooling="attention"):
-        self.card = memory_card("bag", stain_order=order, embed_dim=EMBED, pooling=pooling)
+        self.card = memory_card("bag", embed_dim=EMBED, stain_order=order, pooling=pooling)
         self.weights = np.random.default_rng(seed).normal(size=(5, DIM, EMBED))
         self.weights[list(blind)] = 0
         self.embedded = 0
@@ -236,9 +238,7 @@ def test_another_question_needs_no_model_and_changed_features_do() -> None:
 
 
 def test_what_is_remembered_is_bounded(monkeypatch) -> None:
-    from napari_cellclip.explore.explanation import explain
-
-    monkeypatch.setattr(explain, "WELLS_KEPT", 2)
+    monkeypatch.setattr(module, "_subset_embeddings", LRUCache(2))
     screen = BagScreen(BagModel())
     stain_contributions(screen, ["P/A04", "P/A05", "P/A06"], np.ones(EMBED))
     stain_contributions(screen, ["P/A05", "P/A06"], np.ones(EMBED))

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_cellclip.explore.explanation.heat import heat_map, iter_explain_field
+from napari_cellclip.explore.explanation import match_heat_map as module
+from napari_cellclip.explore.explanation.match_heat_map import heat_map, iter_explain_field
 from napari_cellclip.explore.explanation.tile_scores import (
     TileScores,
     iter_tile_scores,
@@ -29,7 +30,7 @@ class FlatModel:
     """Embeds a bag by a curved map of its mean."""
 
     def __init__(self):
-        self.card = memory_card("flat", embed_dim=EMBED, tiling=Tiling(size=8))
+        self.card = memory_card("flat", embed_dim=EMBED, tiling=Tiling(mode="grid", size=8))
         self.weights = np.random.default_rng(1).normal(size=(5 * DIM, EMBED))
         self.batches = []
 
@@ -213,8 +214,6 @@ def test_nearest_control_tiles_are_those_of_the_highest_cosine() -> None:
 
 def test_a_field_is_explained_in_one_run(monkeypatch) -> None:
     """Field, controls and scores in this order; the grid asked for is the one used."""
-    from napari_cellclip.explore.explanation import heat as room
-
     model, controls, asked = FlatModel(), controls_of(), []
     tiles = made_tiles([(0, 0), (0, 4), (4, 4)], 8, (16, 16))
 
@@ -226,9 +225,9 @@ def test_a_field_is_explained_in_one_run(monkeypatch) -> None:
 
         return steps
 
-    monkeypatch.setattr(room, "iter_field_tiles", given_back(tiles))
+    monkeypatch.setattr(module, "iter_field_tiles", given_back(tiles))
     monkeypatch.setattr(
-        room, "iter_control_tiles", lambda *a, **o: given_back(tuple(controls))(None, *a, **o)
+        module, "iter_control_tiles", lambda *a, **o: given_back(tuple(controls))(None, *a, **o)
     )
     screen = screen_with(controls)
     screen.model, screen.card = model, model.card
@@ -248,7 +247,7 @@ def test_a_field_is_explained_in_one_run(monkeypatch) -> None:
     assert seen[-1] == 100
     assert asked[0][0][1] == TileGrid(4, 1)
     assert asked[1][1] == {"fields": 8, "but": "P/A01/1"}
-    np.testing.assert_array_equal(found.heat.values, heat_map(found.scores).values)
+    np.testing.assert_array_equal(found.heat_map.values, heat_map(found.scores).values)
     assert found.controls == tuple(controls)
     asked.clear()
     assert run(grid="card", control_fields=0)[1].controls == ()

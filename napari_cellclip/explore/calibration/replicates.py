@@ -1,4 +1,4 @@
-"""Replicate wells: what is judged as one treatment at one dose."""
+"""Replicate wells: which wells are tested together as one treatment at one dose."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+JOIN = "|"
+"""Between the ids of wells that were tested together; names of plates may hold spaces."""
+
 _SAME = ("Metadata_treatment", "Metadata_kind", "Metadata_cell_line")
 """Columns in which replicates agree; with the dose."""
 
 
 @dataclass(frozen=True)
-class Blocks:
+class ReplicateGroups:
     """Wells grouped into replicates of a treatment and dose, in compressed rows.
 
     Names say only which wells belong together: renaming treatments changes nothing but what is printed.
@@ -21,16 +24,16 @@ class Blocks:
     Attributes
     ----------
     table : DataFrame
-        One row a block: ``treatment`` (empty for a well of which the plate map says nothing), ``dose``
+        One row a group: ``treatment`` (empty for a well of which the plate map says nothing), ``dose``
         (micromolar, NaN where unknown), ``cell_line``, ``n_wells``, ``n_plates``.
     rows : ndarray of int
-        Wells of all blocks, as positions among the wells given, block after block.
+        Wells of all groups, as positions among the wells given, group after group.
     starts : ndarray of int (T + 1,)
-        Where each block begins in `rows`.
+        Where each group begins in `rows`.
     upward_rows, upward_starts : ndarray of int
         The same for the wells of that treatment at this dose and all higher ones.
     named : bool
-        Whether any block has a treatment's name.
+        Whether any group has a treatment's name.
     """
 
     table: pd.DataFrame
@@ -43,14 +46,19 @@ class Blocks:
     def __len__(self) -> int:
         return len(self.table)
 
+    def joined_ids(self, ids: NDArray[np.object_]) -> list[str]:
+        """Join the ids of each group's wells by ``|``, given those of all wells (n,)."""
+        own = ids[self.rows]
+        return [JOIN.join(own[a:b]) for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)]
+
     @property
     def of_row(self) -> NDArray[np.intp]:
-        """Block of each entry of `rows`."""
+        """Group of each entry of `rows`."""
         return np.repeat(np.arange(len(self)), np.diff(self.starts))
 
     @classmethod
-    def of(cls, wells: pd.DataFrame, plates: NDArray[np.integer]) -> Blocks:
-        """Group wells; negative controls and empty wells belong to no block.
+    def of(cls, wells: pd.DataFrame, plates: NDArray[np.integer]) -> ReplicateGroups:
+        """Group wells; negative controls and empty wells belong to no group.
 
         Parameters
         ----------
@@ -106,10 +114,10 @@ class Blocks:
         return cls(table, rows, starts, upward, upward_starts, bool((known & tested).any()))
 
 
-def block_means(
+def group_means(
     values: NDArray[np.floating], rows: NDArray[np.intp], starts: NDArray[np.intp]
 ) -> NDArray[np.float64]:
-    """Mean of the values (n,) or (n, E) of each block's wells."""
+    """Compute the mean of the values (n,) or (n, E) of each group's wells."""
     sums = np.add.reduceat(np.asarray(values, np.float64)[rows], starts[:-1], axis=0)
     counts = np.diff(starts).astype(np.float64)
     return np.asarray(sums / (counts if sums.ndim == 1 else counts[:, None]), np.float64)

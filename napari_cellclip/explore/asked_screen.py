@@ -1,0 +1,69 @@
+"""What a question needs to know of the screen it is asked of: embedded wells, model, cell line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_cellclip.vocabulary import ScreenError
+
+if TYPE_CHECKING:
+    from napari_cellclip.model import Model
+    from napari_cellclip.screen import Screen
+
+
+def embedded(screen: Screen) -> NDArray[np.bool_]:
+    """Find the wells that have an embedding, bool (n_wells,)."""
+    return np.asarray(np.isfinite(screen.norms) & (screen.norms > 0), bool)
+
+
+def require_embeddings(screen: Screen) -> NDArray[np.bool_]:
+    """Find the wells that have an embedding, bool (n_wells,).
+
+    Raises
+    ------
+    ScreenError
+        If there is none.
+    """
+    there = embedded(screen)
+    if not there.any():
+        raise ScreenError(f"no well of screen {screen.name} has an embedding yet: encode it first")
+    return there
+
+
+def own_model(screen: Screen, model: Model | None) -> Model:
+    """Return the screen's model, or the one given if it is the same.
+
+    Raises
+    ------
+    ScreenError
+        If another model is given.
+    """
+    if model is None:
+        return screen.model
+    screen.require_model(model)
+    return model
+
+
+def cell_line_of(screen: Screen, asked: str = "") -> str:
+    """Decide the cell line of every prompt of a question: question and background prompts, vocabulary check.
+
+    Parameters
+    ----------
+    screen : Screen
+        The screen that is asked.
+    asked : str
+        Cell line that the question itself names.
+
+    Returns
+    -------
+    str
+        The one the question names, else that of the screen if its plate map names just one, else empty: the
+        model card's own.
+    """
+    if asked or "Metadata_cell_line" not in screen.wells:
+        return asked
+    named = [str(line) for line in screen.wells["Metadata_cell_line"].dropna().unique() if line]
+    return named[0] if len(named) == 1 else ""

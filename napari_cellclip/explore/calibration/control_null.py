@@ -1,0 +1,114 @@
+"""How far sets of negative control wells stray, as if each set were the replicates of a treatment."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import comb
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_cellclip.explore.calibration.scale import PlateScale
+
+SETS = 100
+"""Sets of control wells drawn for a plate and number of replicates."""
+
+LEFT_CONTROLS = 3
+"""Controls that must be left to standardise a set of them by."""
+
+
+class ControlNull:
+    """Scores of sets of control wells, as if each set were the replicates of a treatment.
+
+    A set lies on the same plates, with as many wells on each, as the treatment it stands for, and is
+    standardised against the controls that are left. Sets are scored for every background prompt, and the
+    scores of all prompts are pooled.
+
+    Parameters
+    ----------
+    cosines : ndarray (n_controls, B)
+        Of the control wells with the background prompts.
+    plates : ndarray of int (n_controls,)
+        Plate of each control.
+    scale : PlateScale
+        How cosines become scores.
+    seed : int
+        Of the sets drawn.
+    """
+
+    def __init__(
+        self,
+        cosines: NDArray[np.floating],
+        plates: NDArray[np.integer],
+        scale: PlateScale,
+        *,
+        seed: int = 0,
+    ) -> None:
+        self._cosines = np.asarray(cosines, np.float64)
+        self._scale = scale
+        self._members = {int(p): np.flatnonzero(plates == p) for p in np.unique(plates)}
+        self._seed = seed
+        self._sets: dict[tuple[int, int], NDArray[np.float32]] = {}
+        self._pooled: dict[tuple[tuple[int, int], ...], NDArray[np.float32]] = {}
+
+    def has_enough(self, plate: int) -> bool:
+        """Whether a plate has enough controls to stand for treatments."""
+        return len(self._members.get(plate, ())) > LEFT_CONTROLS
+
+    def of(self, pattern: tuple[tuple[int, int], ...]) -> NDArray[np.float32]:
+        """Compute null scores for treatments with so many wells on each plate.
+
+        Parameters
+        ----------
+        pattern : tuple of (int, int)
+            Plate and number of wells on it.
+
+        Returns
+        -------
+        ndarray of float32
+            Sorted, of all sets and background prompts.
+        """
+        found = self._pooled.get(pattern)
+        if found is None:
+            total: NDArray[np.float64] | None = None
+            for plate, count in pattern:
+                part = count * self._of_plate(plate, count)
+                if total is None:
+                    total = part.astype(np.float64)
+                else:
+                    n = max(len(total), len(part))
+                    total = np.resize(total, (n, total.shape[1])) + np.resize(part, (n, part.shape[1]))
+            assert total is not None
+            total /= sum(count for _, count in pattern)
+            found = np.sort(total, axis=None).astype(np.float32)
+            self._pooled[pattern] = found
+        return found
+
+    def _of_plate(self, plate: int, count: int) -> NDArray[np.float32]:
+        """Compute mean scores (K, B) of sets of controls of one plate."""
+        members = self._members[plate]
+        # More replicates than controls can spare: smaller sets stray further, so p can only be too large.
+        count = min(count, len(members) - LEFT_CONTROLS)
+        found = self._sets.get((plate, count))
+        if found is None:
+            rng = np.random.default_rng([self._seed, 3, plate, count])
+            chosen: list[tuple[int, ...]]
+            if comb(len(members), count) <= SETS:
+                chosen = list(combinations(range(len(members)), count))
+                chosen = [chosen[i] for i in rng.permutation(len(chosen))]
+            else:
+                chosen = [tuple(rng.choice(len(members), count, replace=False).tolist()) for _ in range(SETS)]
+            cosines = self._cosines[members]
+            inside = np.asarray(chosen, np.intp)
+            every = np.arange(len(members))
+            left = np.stack([np.setdiff1d(every, one, assume_unique=True) for one in inside])
+            median, spread = self._scale.of_controls(plate, cosines[left])
+            found = ((cosines[inside].mean(axis=1) - median) / spread).astype(np.float32)
+            self._sets[plate, count] = found
+        return found
+
+
+def upper_tail(null: NDArray[np.floating], values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Compute the share of sorted null values at least as large as each value, itself counted."""
+    above = len(null) - np.searchsorted(null, values, side="left")
+    return np.asarray((1 + above) / (1 + len(null)), np.float64)
