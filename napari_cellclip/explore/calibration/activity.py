@@ -38,7 +38,7 @@ def activity(
         Unit embeddings of the background prompts.
     rows, starts : ndarray of int
         Wells of the blocks in compressed rows; see
-        :class:`napari_cellclip.explore.calibration.blocks.Blocks`.
+        :class:`napari_cellclip.explore.calibration.replicates.ReplicateGroups`.
 
     Returns
     -------
