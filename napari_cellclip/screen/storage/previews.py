@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pyarrow as pa
+from cachetools import LRUCache, cached
 from numpy.typing import NDArray
 
 from napari_cellclip.screen.storage.files import folder_name
@@ -16,6 +17,8 @@ from napari_cellclip.vocabulary import STAINS, Stain
 
 LONGEST = 128
 """Longest side of a preview in pixels."""
+CACHE_BYTES = 64 * 2**20
+"""Most memory for previews read last: about 800 wells."""
 
 
 def shrink(
@@ -110,7 +113,11 @@ class Previews:
         return next((image for n in shards if (image := self.all(n).get(well)) is not None), None)
 
 
-@lru_cache(maxsize=64)
+def _bytes(images: Mapping[str, NDArray[np.uint8]]) -> int:
+    return sum(image.nbytes for image in images.values())
+
+
+@cached(LRUCache(CACHE_BYTES, getsizeof=_bytes), lock=Lock())
 def _images(path: Path, mtime: int) -> dict[str, NDArray[np.uint8]]:
     """All previews of a file; `mtime` makes a rewritten file another key."""
     table = read_table(path).to_pydict()

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from cachetools import LRUCache, cached
 from numpy.typing import NDArray
 
 from napari_cellclip.screen.storage.files import folder_name
 from napari_cellclip.screen.storage.parquet import column_to_rows, read_table, rows_to_column, write_table
 
 HALF_MAX = float(np.finfo(np.float16).max)
+CACHE_BYTES = 64 * 2**20
+"""Most memory for the features of the last shards; one of 32 fields by the largest DINOv2 takes 0.5 MB."""
 STATUS = ("Metadata_Site_id", "Metadata_Failure")
 
 
@@ -104,9 +107,13 @@ class Shards:
             yield from self.status(shard).items()
 
 
-@lru_cache(maxsize=16)
+def _bytes(shard: dict[str, NDArray[np.float16]]) -> int:
+    return sum(row.nbytes for row in shard.values())
+
+
+@cached(LRUCache(CACHE_BYTES, getsizeof=_bytes), lock=Lock())
 def _features(path: Path, state: tuple[int, int] | None) -> dict[str, NDArray[np.float16]]:
-    """Read features, keeping a few shards in memory; `state` makes a rewritten file another key."""
+    """Read features of a shard; `state` makes a rewritten file another key."""
     table = read_table(path, ["Metadata_Site_id", "features"])
     rows = column_to_rows(table["features"])
     there = table["features"].is_valid().to_numpy()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
-from weakref import WeakKeyDictionary
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from napari_cellclip.screen.progress import Progress, as_part, finished
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
 
 CONTROL_FIELDS = 8
 """Fields of negative controls that tiles are compared with."""
-FIELDS_KEPT = 32
-"""Fields whose tiles are remembered for each model, those of controls foremost."""
+CACHE_BYTES = 256 * 2**20
+"""Most memory for the tiles of the last fields: about 30 fields of 1080 x 1080 pixels."""
 SAME_FEATURES = 0.02
 """Relative distance between the mean over tiles and the stored features that rounding may explain: features
 are stored in half precision, and devices differ in the last digits."""
@@ -79,6 +78,11 @@ class FieldTiles:
     def __len__(self) -> int:
         return len(self.positions)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of the arrays."""
+        return self.positions.nbytes + self.features.nbytes + self.picture.nbytes
+
     def crop(self, tile: int) -> NDArray[np.uint8]:
         """Picture of a tile, uint8 (5, y, x) at the plate's contrast, cut off at the edge of the field."""
         row, column, size = self.positions[tile].tolist()
@@ -125,11 +129,11 @@ def iter_field_tiles(
     stats = _require_same(screen, plate, site, model)
     source = plate.site(site)
     state = source.file_state()
-    key = (str(screen.path.resolve()), screen.card.encoder_hash, site, state, grid)
+    # All that tiles are made of: the encoder, the pixels, how they are scaled, where they are cut.
+    record = screen.plates[plate.name].model_dump_json()
+    key = (str(screen.path.resolve()), screen.card.encoder_hash, site, state, record, grid)
     with _lock:
-        kept = _kept.setdefault(model, OrderedDict())
-        if (known := kept.get(key)) is not None:
-            kept.move_to_end(key)
+        known = _cache.get(key)
     if known is not None:
         yield Progress(len(known), len(known), f"tiles of {site} were encoded before", stage="explanation")
         return known
@@ -147,9 +151,8 @@ def iter_field_tiles(
     notes = tuple(_notes(screen, site, state, grid))
     found = FieldTiles(site, grid, positions, features, picture, notes)
     with _lock:
-        kept[key] = found
-        while len(kept) > FIELDS_KEPT:
-            kept.popitem(last=False)
+        if found.nbytes <= _cache.maxsize:
+            _cache[key] = found
     return found
 
 
@@ -288,5 +291,5 @@ def _notes(screen: Screen, site: str, state: str, grid: TileGrid | None) -> Iter
         yield f"The image files of {site} were changed or copied since the screen was encoded."
 
 
-_kept: WeakKeyDictionary[Model, OrderedDict[tuple[object, ...], FieldTiles]] = WeakKeyDictionary()
+_cache: LRUCache[tuple[object, ...], FieldTiles] = LRUCache(CACHE_BYTES, getsizeof=lambda tiles: tiles.nbytes)
 _lock = Lock()

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from cachetools import LRUCache
 
 from napari_cellclip.model import (
     CellCLIP,
@@ -131,7 +132,8 @@ def test_tiles_come_in_batches_and_may_be_stopped(encoded, monkeypatch) -> None:
 
 def test_tiles_are_remembered_within_bounds(encoded, monkeypatch) -> None:
     screen, plate, model = encoded
-    monkeypatch.setattr(tiles, "FIELDS_KEPT", 2)
+    size = field_tiles(screen, plate, "P1/A01/1", model, TileGrid(8, 8)).nbytes
+    monkeypatch.setattr(tiles, "_cache", LRUCache(2 * size, getsizeof=tiles._cache.getsizeof))
     plate.reads.clear()
     one = field_tiles(screen, plate, "P1/A01/1", model)
     assert field_tiles(screen, plate, "P1/A01/1", model) is one
@@ -139,6 +141,9 @@ def test_tiles_are_remembered_within_bounds(encoded, monkeypatch) -> None:
     field_tiles(screen, plate, "P1/A01/1", model, TileGrid(8, 8))
     field_tiles(screen, plate, "P1/A01/2", model)
     assert field_tiles(screen, plate, "P1/A01/1", model) is not one
+    assert tiles._cache.currsize <= 2 * size
+    monkeypatch.setattr(tiles, "_cache", LRUCache(1, getsizeof=tiles._cache.getsizeof))
+    assert len(field_tiles(screen, plate, "P1/A01/1", model)) == len(one)  # too large to be remembered
 
 
 def test_control_tiles_are_of_controls_one_well_after_the_other(encoded) -> None:
