@@ -125,11 +125,11 @@ def _find(path: Path, layouts: Iterable[Layout], options: Options) -> tuple[Layo
     """Find the layout that the files speak for most strongly; among equals the first in order."""
     best: tuple[Layout, Match] | None = None
     for layout in layouts:
+        if best is not None and layout.strongest <= best[1].strength:
+            continue  # a folder can be long, and need not be searched once more
         match = layout.detect(path, options)
         if match is not None and (best is None or match.strength > best[1].strength):
             best = layout, match
-            if match.strength is max(Strength):
-                break  # the rest need not search the folder
     return best
 
 

@@ -217,4 +217,4 @@ def _fields(images: list[_Image], channel_of: dict[tuple[str, int], str]) -> lis
     return fields
 
 
-LAYOUT = Layout("gen5", "BioTek Gen5 images", detect, read)
+LAYOUT = Layout("gen5", "BioTek Gen5 images", detect, read, Strength.NAMES)

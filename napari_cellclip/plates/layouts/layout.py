@@ -78,6 +78,8 @@ class Layout:
         ``read(match.path, options)`` returns the :class:`~napari_cellclip.plates.acquisition.Acquisition`
         and raises a :class:`~napari_cellclip.vocabulary.CellClipError` where that is impossible. Pixels are
         not read.
+    strongest : Strength
+        The strongest match it can make: it is not asked where another layout has one as strong already.
     reads_patterns : bool
         Whether ``options.pattern`` means something to it: only such layouts are tried when one is given.
     """
@@ -86,4 +88,5 @@ class Layout:
     expected: str
     detect: Callable[[Path, Options], Match | None]
     read: Callable[[Path, Options], Acquisition]
+    strongest: Strength = Strength.METADATA
     reads_patterns: bool = False

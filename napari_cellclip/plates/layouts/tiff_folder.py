@@ -214,4 +214,4 @@ def _number(name: str) -> int | None:
     return int(digits) if digits.isdecimal() else None
 
 
-LAYOUT = Layout("tiff-folder", "a folder of TIFF images", detect, read, reads_patterns=True)
+LAYOUT = Layout("tiff-folder", "a folder of TIFF images", detect, read, Strength.NAMES, reads_patterns=True)

@@ -92,11 +92,11 @@ def test_a_plate_of_pictures_is_told_what_is_wrong_with_them(phenix):
     folder = phenix()
     for file in (folder / "Images").glob("*.tiff"):
         _damage(file, "RGB")
-    said = [p.what for p in open_plate(folder).problems if "none of the image files" in p.what]
-    assert len(said) == 1
-    assert "is an RGB picture" in said[0]
-    assert "16-bit grey levels" in said[0]
-    assert "copy" not in said[0]
+    found = [p.what for p in open_plate(folder).problems if "none of the image files" in p.what]
+    assert len(found) == 1
+    assert "is an RGB picture" in found[0]
+    assert "16-bit grey levels" in found[0]
+    assert "copy" not in found[0]
 
 
 def _all_as(folder, make):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from napari_cellclip.plates import detect_layout, open_plate
 from napari_cellclip.plates.acquisition import Acquisition, Channel, Field
 from napari_cellclip.plates.images.tiff import TiffPlane
 from napari_cellclip.plates.layouts import LAYOUTS
-from napari_cellclip.plates.layouts.layout import Layout, Match, Strength
+from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
 from napari_cellclip.vocabulary import PlateError
 from tests.plates.made_plates import image
 
@@ -67,6 +68,16 @@ def test_images_beyond_the_first_entries_are_no_plate_at_a_glance_but_open(tiff_
         file.rename(file.with_suffix(".txt"))
     with pytest.raises(PlateError, match="holds no images of a plate"):
         open_plate(tiff_folder)
+
+
+def test_a_long_folder_is_not_searched_again_by_layouts_that_cannot_match_more_strongly(phenix, monkeypatch):
+    folder = phenix(index=False)
+    for name, layout in LAYOUTS.items():
+        match = layout.detect(folder, Options())
+        assert match is None or match.strength <= layout.strongest, name
+    tiff = replace(LAYOUTS["tiff-folder"], detect=lambda *_: pytest.fail("the folder was searched again"))
+    monkeypatch.setitem(LAYOUTS, "tiff-folder", tiff)
+    assert detect_layout(folder) == open_plate(folder).layout == "phenix"
 
 
 def test_a_layout_is_registered_by_one_line(tmp_path, monkeypatch):

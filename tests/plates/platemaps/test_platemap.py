@@ -316,12 +316,12 @@ def test_check_names_wells_that_do_not_exist_were_not_imaged_or_are_not_listed(t
     plate = open_plate(phenix())  # A01 and B03 of a 384-well plate
     text = "well,treatment\nA01,taxol\nC07,taxol\nAF48,taxol\nfoo,taxol\n"
     found = PlateMap.read(write(tmp_path, text)).check(plate)
-    said = " | ".join(str(p) for p in found)
+    text = " | ".join(str(p) for p in found)
     assert len(found) == 4
-    assert "foo" in said
-    assert "AF48: 1 wells of the plate map do not exist on a plate of 16 x 24" in said
-    assert "C07: 1 wells of the plate map have no images" in said
-    assert "B03: 1 imaged wells are not in the plate map" in said
+    assert "foo" in text
+    assert "AF48: 1 wells of the plate map do not exist on a plate of 16 x 24" in text
+    assert "C07: 1 wells of the plate map have no images" in text
+    assert "B03: 1 imaged wells are not in the plate map" in text
     assert PlateMap.from_perturbations({"A1": Perturbation(), "b3": Perturbation()}).check(plate) == []
 
 
