@@ -219,9 +219,10 @@ class CellCLIP(nn.Module):
         config = config_from_state(state, **overrides)
         with torch.device("meta"), WithoutInitialWeights():  # no memory and time for what is overwritten
             model = cls(config, pooling=pooling)
-        _require_fit({k: tuple(v.shape) for k, v in model.state_dict().items()}, state)
-        model.to_empty(device="cpu")
-        model.load_state_dict(state, strict=True)
+        wanted = model.state_dict()
+        _require_fit({name: tuple(tensor.shape) for name, tensor in wanted.items()}, state)
+        copies = {name: t.to("cpu", wanted[name].dtype, copy=True) for name, t in state.items()}
+        model.load_state_dict(copies, strict=True, assign=True)
         return model.eval()
 
 

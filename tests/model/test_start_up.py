@@ -1,0 +1,32 @@
+"""What a fresh process imports before a model answers; each of these costs seconds."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+CODE = """
+import sys
+from napari_cellclip import model
+assert "demo" in model.cards()
+if sys.argv[1] == "texts":
+    model.load_model("demo", device="cpu").embed_texts(["U2OS cells treated with compound: nocodazole"])
+if sys.argv[1] == "fields":
+    import numpy as np
+    from napari_cellclip.vocabulary import STAINS
+    stats = model.IntensityStats(low=dict.fromkeys(STAINS, 0), high=dict.fromkeys(STAINS, 99), fields=1)
+    model.load_model("demo", device="cpu").field_features(np.ones((5, 64, 64), np.uint16), stats)
+print(*sorted({"torch", "torch._dynamo", "sympy", "transformers", "timm", "torchvision", "accelerate", "peft",
+               "sklearn", "scipy", "rdkit"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize(("doing", "loaded"), [("cards", ""), ("texts", "torch"), ("fields", "torch")])
+def test_the_bundled_model_needs_torch_alone(doing: str, loaded: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, doing], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == loaded
