@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from napari_cellclip.model.llvm_clash import part_triton_from_mesa
+from napari_cellclip.model.triton_mesa import isolate_triton_from_mesa
 
 # A busy machine is no failure: Hypothesis sets every example 200 ms by the clock.
 settings.register_profile("no deadline", deadline=None)
@@ -21,7 +21,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Tests come in any order: once one has drawn a canvas, torch may no longer load Triton unprepared."""
-    part_triton_from_mesa()
+    isolate_triton_from_mesa()
 
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -50,7 +50,7 @@ def card(name: NameArgument) -> None:
 
     Example: napari-cellclip models card cellclip
     """
-    from napari_cellclip.model.weights.source import find_model
+    from napari_cellclip.model.registry import find_model
 
     print(find_model(name)[0].to_json(), end="")
 
@@ -74,9 +74,10 @@ def fetch(
 
     Example: napari-cellclip models fetch cellclip
     """
+    from napari_cellclip.model.registry import find_model
+    from napari_cellclip.model.weights.card_files import CardFiles
     from napari_cellclip.model.weights.hub import choose_revision, needed, readable, total_size
     from napari_cellclip.model.weights.hub_client import stated_licence
-    from napari_cellclip.model.weights.source import Source, find_model
 
     found, folder = find_model(name)
     if revision is not None:
@@ -93,7 +94,7 @@ def fetch(
         if stated := stated_licence(repo):
             print(f"https://huggingface.co/{repo} states the licence {stated}", file=sys.stderr)
     ask_licence(found, accept_licence)
-    source = Source(found, folder, accept_licence=True)
+    source = CardFiles(found, folder, accept_licence=True)
     source.weights()
     source.settings()
     path, weights = source.encoder()
@@ -156,7 +157,7 @@ def new(
 def facts(card: ModelCard, folder: Path | None) -> dict[str, Any]:
     """Return what ``models --json`` prints of one model."""
     from napari_cellclip.model.weights.hub import needed
-    from napari_cellclip.model.weights.licences import is_accepted
+    from napari_cellclip.model.weights.hub_notes import is_accepted
 
     files = needed(card)
     size = sum(one.file.size for one in files)
@@ -184,7 +185,7 @@ def ask_licence(card: ModelCard, accept_licence: bool) -> None:
     ModelError
         If it is not accepted.
     """
-    from napari_cellclip.model.weights.licences import accept, is_accepted
+    from napari_cellclip.model.weights.hub_notes import accept, is_accepted
     from napari_cellclip.vocabulary import ModelError
 
     if is_accepted(card):

@@ -55,11 +55,11 @@ def simulate_form(napari_viewer: "Viewer") -> "FunctionGui":
 def encode_form(napari_viewer: "Viewer") -> "FunctionGui":
     """Encode the open plate (the Run tab of the Explorer shows more)."""
     from napari_cellclip.gui.state.requests import RunPlan
-    from napari_cellclip.model import cards
+    from napari_cellclip.model import known_cards
 
     session = _session(napari_viewer)
     settings = read_settings()
-    names = list(cards())
+    names = list(known_cards())
     first = "demo" if "demo" in names else names[0]
 
     @magicgui(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from napari_cellclip.model.llvm_clash import part_triton_from_mesa
+from napari_cellclip.model.triton_mesa import isolate_triton_from_mesa
 
 if TYPE_CHECKING:
     from napari_cellclip.model.card import EncoderCard, FileCard, ModelCard
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_cellclip.model.network.tokenizer import WordPieceTokenizer
     from napari_cellclip.model.new_models import new_model
     from napari_cellclip.model.prompts import PromptTemplates
-    from napari_cellclip.model.registry import cards
+    from napari_cellclip.model.registry import known_cards
     from napari_cellclip.model.weights.model_folders import load_model, save_model
 
 _FILE_OF = {
@@ -37,7 +37,7 @@ _FILE_OF = {
     "SmallEncoder": "encoders.small_encoder",
     "Tiling": "encoders.tiling",
     "WordPieceTokenizer": "network.tokenizer",
-    "cards": "registry",
+    "known_cards": "registry",
     "clip_loss": "losses",
     "contrastive": "losses",
     "cwcl_loss": "losses",
@@ -63,10 +63,10 @@ __all__ = [
     "SmallEncoder",
     "Tiling",
     "WordPieceTokenizer",
-    "cards",
     "clip_loss",
     "contrastive",
     "cwcl_loss",
+    "known_cards",
     "load_model",
     "needs_bias",
     "new_model",
@@ -77,7 +77,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _FILE_OF:
-        part_triton_from_mesa()
+        isolate_triton_from_mesa()
         return getattr(import_module(f"{__name__}.{_FILE_OF[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

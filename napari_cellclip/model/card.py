@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from napari_cellclip.model.encoders.intensity import IntensityScaling
+from napari_cellclip.model.encoders.kinds import ENCODER_KINDS
 from napari_cellclip.model.encoders.tiling import Tiling
 from napari_cellclip.model.prompts import PromptTemplates
 from napari_cellclip.vocabulary import STAINS, ModelError, Stain
@@ -56,8 +57,9 @@ class EncoderCard(_Frozen):
 
     Attributes
     ----------
-    kind : {"dinov2", "vit", "clip", "siglip", "timm", "small", "profile"}
-        Family; ``"profile"`` stands for measured features that come from a table instead of pixels.
+    kind : str
+        Family, one of `ENCODER_KINDS`; ``"profile"`` stands for measured features that come from a table
+        instead of pixels.
     name : str
         Hub repository, timm's name, or a free name.
     dim : int
@@ -70,7 +72,7 @@ class EncoderCard(_Frozen):
         Where its weights are.
     """
 
-    kind: Literal["dinov2", "vit", "clip", "siglip", "timm", "small", "profile"]
+    kind: str
     name: str
     dim: int = Field(ge=1)
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
@@ -79,6 +81,13 @@ class EncoderCard(_Frozen):
     depths: tuple[int, ...] = (1, 1, 2, 2)
     stem: Literal[2, 4] = 4
     weights: FileCard = FileCard()
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        if kind not in ENCODER_KINDS:
+            raise ValueError(f"there is no channel encoder {kind!r}: known are {', '.join(ENCODER_KINDS)}")
+        return kind
 
 
 class ModelCard(_Frozen):

@@ -17,7 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 from napari_cellclip.model.card import ModelCard
 from napari_cellclip.model.encoders.intensity import IntensityStats, scale_field
 from napari_cellclip.model.network.cellclip import CellCLIP
-from napari_cellclip.model.network.fingerprint import FingerprintTokenizer
+from napari_cellclip.model.network.fingerprint_tokenizer import FingerprintTokenizer
 from napari_cellclip.model.network.pooling import instance_mask
 from napari_cellclip.model.network.tokenizer import WordPieceTokenizer
 from napari_cellclip.vocabulary import STAINS, ModelError

@@ -15,15 +15,15 @@ from napari_cellclip.model.card import EncoderCard, FileCard, ModelCard
 from napari_cellclip.model.encoders.channel_encoders import encoder_and_crop, load_encoder
 from napari_cellclip.model.encoders.intensity import IntensityScaling
 from napari_cellclip.model.encoders.tiling import Tiling
-from napari_cellclip.model.encoders.vision_towers import quiet_transformers
+from napari_cellclip.model.encoders.transformers_encoder import quiet_transformers
 from napari_cellclip.model.network.cellclip import CellCLIP, CellCLIPConfig
 from napari_cellclip.model.network.tokenizer import WordPieceTokenizer
 from napari_cellclip.model.registry import demo_folder
-from napari_cellclip.model.weights.checkpoints import NAMES
 from napari_cellclip.model.weights.hub import hub_file, require_licence, verify
 from napari_cellclip.model.weights.hub_client import AbsentError, stated_licence
+from napari_cellclip.model.weights.hub_notes import pin
 from napari_cellclip.model.weights.model_folders import save_model
-from napari_cellclip.model.weights.pins import pin
+from napari_cellclip.model.weights.weight_files import NAMES
 from napari_cellclip.vocabulary import STAINS, ModelError, Stain
 
 SMALL_TEXT = {

@@ -8,6 +8,7 @@ from pathlib import Path
 from napari_cellclip.model.card import CARD_FILE, EncoderCard, FileCard, ModelCard, read_card
 from napari_cellclip.model.encoders.intensity import IntensityScaling
 from napari_cellclip.model.encoders.tiling import Tiling
+from napari_cellclip.model.weights.weight_files import find_weight_file
 from napari_cellclip.vocabulary import ModelError, Stain
 from napari_cellclip.vocabulary.user_folders import cache_folder
 
@@ -107,6 +108,36 @@ def known_models() -> dict[str, tuple[ModelCard, Path | None]]:
     return found
 
 
-def cards() -> dict[str, ModelCard]:
+def known_cards() -> dict[str, ModelCard]:
     """Cards of the models that can be loaded by name: published, bundled, and those in the user's folders."""
     return {name: card for name, (card, _) in known_models().items()}
+
+
+def find_model(name_or_path: str | Path) -> tuple[ModelCard, Path | None]:
+    """The card a name or path means, and its folder (``None``: on the hub).
+
+    Raises
+    ------
+    ModelError
+        If nothing goes by that name.
+    """
+    name = str(name_or_path)
+    known = known_models()
+    found = known.get(ALIASES.get(name, name))
+    if found is not None:
+        return found
+    path = Path(name_or_path).expanduser()
+    if (path / CARD_FILE).is_file():
+        return read_card(path), path
+    if path.exists():
+        file = find_weight_file(path)
+        changes = {
+            "name": path.stem,
+            "title": f"CellCLIP weights {path.name}",
+            "weights": FileCard(file=file.name),
+            "tokenizer": FileCard(file="vocab.txt"),
+        }
+        return published_card().model_copy(update=changes), file.parent
+    raise ModelError(
+        f"no model {name!r}: known are {', '.join(sorted(known))}, or give the path of a model folder"
+    )

@@ -13,7 +13,7 @@ import pandas as pd
 
 from napari_cellclip.model import Model, load_model
 from napari_cellclip.model.card import CARD_FILE
-from napari_cellclip.model.network.fingerprint import structure_in
+from napari_cellclip.model.network.fingerprint_tokenizer import structure_in
 from napari_cellclip.screen import Progress, Screen
 from napari_cellclip.screen.progress import finished
 from napari_cellclip.screen.storage.files import write_whole

@@ -10,7 +10,7 @@ from typing import Any
 
 from napari_cellclip.model import Model, PromptTemplates, load_model, save_model
 from napari_cellclip.model.card import CARD_FILE
-from napari_cellclip.model.network.fingerprint import structure_in
+from napari_cellclip.model.network.fingerprint_tokenizer import structure_in
 from napari_cellclip.screen import Progress, Screen
 from napari_cellclip.training.config import RUN_FILE, RunConfig
 from napari_cellclip.training.config_sections import DataConfig, SplitConfig, TrainingConfig

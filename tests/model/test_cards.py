@@ -8,13 +8,21 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from napari_cellclip.model import EncoderCard, FileCard, ModelCard, PromptTemplates, Tiling, cards, load_model
+from napari_cellclip.model import (
+    EncoderCard,
+    FileCard,
+    ModelCard,
+    PromptTemplates,
+    Tiling,
+    known_cards,
+    load_model,
+)
 from napari_cellclip.model.card import read_card
 from napari_cellclip.vocabulary import ModelError, Stain
 
 
 def test_published_card():
-    card = cards()["cellclip"]
+    card = known_cards()["cellclip"]
     assert card.stain_order == (Stain.MITO, Stain.ER, Stain.RNA, Stain.AGP, Stain.DNA)
     assert (card.encoder.name, card.encoder.dim, card.embed_dim) == ("facebook/dinov2-giant", 1536, 512)
     assert card.intensity.kind == "image"
@@ -64,7 +72,7 @@ def test_hashes_follow_what_they_key(tiny_card):
 
 def test_hashes_stay_what_they_were(tiny_card):
     """Screens name the model they were made with by them: a new field of the card must not orphan screens."""
-    published = cards()["cellclip"]
+    published = known_cards()["cellclip"]
     assert (published.encoder_hash, published.card_hash) == ("4fc1f2e9abfb4fb8", "70b6a389d8900396")
     finer = changed(tiny_card.encoder, stem=2)
     assert changed(tiny_card, encoder=finer).encoder_hash != tiny_card.encoder_hash
@@ -98,11 +106,11 @@ def test_own_models_are_found_by_name(tiny_folder, monkeypatch):
     broken = tiny_folder.parent / "broken"
     broken.mkdir()
     (broken / "card.json").write_text("{")
-    assert {"cellclip", "tiny"} <= set(cards())
+    assert {"cellclip", "tiny"} <= set(known_cards())
     model = load_model("tiny", device="cpu")
-    assert model.card == cards()["tiny"]
+    assert model.card == known_cards()["tiny"]
     monkeypatch.delenv("NAPARI_CELLCLIP_MODELS")
-    assert "tiny" not in cards()
+    assert "tiny" not in known_cards()
 
 
 def test_own_models_in_the_cache_folder(tiny_folder, monkeypatch):
@@ -110,11 +118,11 @@ def test_own_models_in_the_cache_folder(tiny_folder, monkeypatch):
     (home / "models").mkdir(parents=True)
     tiny_folder.rename(home / "models" / "tiny")
     monkeypatch.setenv("NAPARI_CELLCLIP_CACHE", str(home))
-    assert "tiny" in cards()
+    assert "tiny" in known_cards()
 
 
 def test_cards_need_no_torch():
-    code = "import sys, napari_cellclip.model as m; m.cards(); assert 'torch' not in sys.modules"
+    code = "import sys, napari_cellclip.model as m; m.known_cards(); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

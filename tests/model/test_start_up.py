@@ -10,7 +10,7 @@ import pytest
 CODE = """
 import sys
 from napari_cellclip import model
-assert "demo" in model.cards()
+assert "demo" in model.known_cards()
 if sys.argv[1] == "texts":
     model.load_model("demo", device="cpu").embed_texts(["U2OS cells treated with compound: nocodazole"])
 if sys.argv[1] == "fields":

@@ -13,7 +13,7 @@ from torch import nn
 
 from benchmarks.accuracy.profiles.compounds import Compound
 from napari_cellclip.model import CellCLIP, CellCLIPConfig, PromptTemplates, WordPieceTokenizer, load_model
-from napari_cellclip.model.network.fingerprint import FingerprintTokenizer
+from napari_cellclip.model.network.fingerprint_tokenizer import FingerprintTokenizer
 from napari_cellclip.training import Bag, Caption, TrainingConfig, iter_fit
 from napari_cellclip.training.data.bags import pad
 

@@ -235,15 +235,15 @@ class RunPanel(QWidget):
     # ------------------------------------------------------------------ reactions
 
     def _fill_models(self) -> None:
-        from napari_cellclip.model import cards
+        from napari_cellclip.model import known_cards
 
-        self._cards = cards()
+        self._cards = known_cards()
         for name, card in self._cards.items():
             self.model.addItem(card.title or name, name)
         self.model.setCurrentIndex(max(0, self.model.findData("demo")))
 
     def _model_chosen(self) -> None:
-        from napari_cellclip.model.weights.licences import is_accepted
+        from napari_cellclip.model.weights.hub_notes import is_accepted
 
         card = self._cards.get(self.model.currentData())
         self.accept.setChecked(False)

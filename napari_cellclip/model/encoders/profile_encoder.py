@@ -28,26 +28,26 @@ class ProfileEncoder(nn.Module):
         super().__init__()
         self.card, self.features, self.dim = card, features, card.dim
 
-    @classmethod
-    def from_file(cls, card: EncoderCard, path: Path) -> ProfileEncoder:
-        """Read the list of features, or that of a model's or screen's folder.
-
-        Raises
-        ------
-        ModelError
-            If it cannot be read.
-        """
-        path = path / FEATURES_FILE if path.is_dir() else path
-        try:
-            if path.stat().st_size > MAX_BYTES:
-                raise ModelError(f"{path} is larger than a list of features can be")
-            return cls(card, path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ModelError(f"the list of features {path} cannot be read: {error}") from error
-
     def forward(self, images: Tensor) -> Tensor:
         """Refuse: there is nothing to encode pixels with."""
         raise ModelError(
             f"the features of {self.card.name!r} were measured elsewhere and come as a table: there is no"
             " channel encoder to encode images with; encode them with another model"
         )
+
+
+def load(card: EncoderCard, source: Path, size: int) -> ProfileEncoder:
+    """Read the list of features, or that of a model's or screen's folder.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be read.
+    """
+    path = source / FEATURES_FILE if source.is_dir() else source
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ModelError(f"{path} is larger than a list of features can be")
+        return ProfileEncoder(card, path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"the list of features {path} cannot be read: {error}") from error

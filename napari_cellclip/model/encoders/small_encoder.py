@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+
+from napari_cellclip.model.card import EncoderCard
+from napari_cellclip.model.weights.weight_files import find_weight_file, read_weights
+from napari_cellclip.vocabulary import ModelError
 
 
 class ResidualBlock(nn.Module):
@@ -102,3 +107,19 @@ class SmallEncoder(nn.Module):
             x = stage(x)
             statistics += [x.mean(dim=(2, 3)), (x.var(dim=(2, 3), unbiased=False) + 1e-6).sqrt()]
         return self.head(torch.cat(statistics, dim=1))
+
+
+def load(card: EncoderCard, source: Path, size: int) -> SmallEncoder:
+    """Load the encoder from its file of weights, or the folder that holds it; crops may have any size.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, damaged or of another encoder.
+    """
+    encoder = SmallEncoder(card.dim, card.widths, card.depths, card.stem)
+    try:
+        encoder.load_state_dict(read_weights(find_weight_file(source)), strict=True)
+    except RuntimeError as error:
+        raise ModelError(f"{source} does not hold this model's channel encoder: {error}") from error
+    return encoder

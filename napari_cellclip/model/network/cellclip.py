@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from napari_cellclip.model.network.architecture import CellCLIPConfig, config_from_state
 from napari_cellclip.model.network.bert import CONSTANT_TABLES, Bert
+from napari_cellclip.model.network.cellclip_config import CellCLIPConfig, config_from_state
 from napari_cellclip.model.network.fingerprint_tower import FingerprintTower
 from napari_cellclip.model.network.image_tower import CrossChannelFormer
 from napari_cellclip.model.network.pooling import (

@@ -8,10 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from napari_cellclip.model.card import FileCard, ModelCard
-from napari_cellclip.model.weights.checkpoints import sha256
+from napari_cellclip.model.encoders.kinds import ENCODER_KINDS
 from napari_cellclip.model.weights.hub_client import fetch, stated_by_hub
-from napari_cellclip.model.weights.licences import accept, is_accepted
-from napari_cellclip.model.weights.pins import COMMIT, SHA256, pin, pin_commit, pinned
+from napari_cellclip.model.weights.hub_notes import (
+    COMMIT,
+    SHA256,
+    accept,
+    is_accepted,
+    pin,
+    pin_commit,
+    pinned,
+)
+from napari_cellclip.model.weights.weight_files import sha256
 from napari_cellclip.vocabulary import ModelError
 
 
@@ -20,7 +28,7 @@ def hub_files(card: ModelCard) -> tuple[FileCard, ...]:
     files: list[FileCard] = []
     for file, beside in (
         (card.weights, "config.json"),
-        (card.encoder.weights, "" if card.encoder.kind in ("small", "timm") else "config.json"),
+        (card.encoder.weights, ENCODER_KINDS[card.encoder.kind].beside),
         (card.tokenizer, "tokenizer_config.json"),
     ):
         if file.repo:

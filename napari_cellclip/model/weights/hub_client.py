@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 from napari_cellclip.model.card import FileCard
-from napari_cellclip.model.weights.checkpoints import sha256
-from napari_cellclip.model.weights.pins import COMMIT, SHA256
+from napari_cellclip.model.weights.hub_notes import COMMIT, SHA256
+from napari_cellclip.model.weights.weight_files import sha256
 from napari_cellclip.vocabulary import ModelError
 
 

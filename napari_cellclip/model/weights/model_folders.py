@@ -10,17 +10,19 @@ from safetensors.torch import save_file
 from torch import nn
 
 from napari_cellclip.model.card import CARD_FILE, FEATURES_FILE, FileCard, ModelCard
-from napari_cellclip.model.encoders.channel_encoders import ChannelEncoder, TimmEncoder, load_encoder
+from napari_cellclip.model.encoders.channel_encoders import ChannelEncoder, load_encoder
 from napari_cellclip.model.encoders.profile_encoder import ProfileEncoder
-from napari_cellclip.model.encoders.vision_towers import VisionTower
+from napari_cellclip.model.encoders.timm_encoder import TimmEncoder
+from napari_cellclip.model.encoders.transformers_encoder import TransformersEncoder
 from napari_cellclip.model.model import Model
 from napari_cellclip.model.network.cellclip import CellCLIP
-from napari_cellclip.model.network.fingerprint import FILE as FINGERPRINT_FILE
-from napari_cellclip.model.network.fingerprint import FingerprintTokenizer
+from napari_cellclip.model.network.fingerprint_tokenizer import FILE as FINGERPRINT_FILE
+from napari_cellclip.model.network.fingerprint_tokenizer import FingerprintTokenizer
 from napari_cellclip.model.network.tokenizer import WordPieceTokenizer
-from napari_cellclip.model.weights.checkpoints import read_weights, sha256
+from napari_cellclip.model.registry import find_model
+from napari_cellclip.model.weights.card_files import CardFiles, local_encoder
 from napari_cellclip.model.weights.hub import choose_revision
-from napari_cellclip.model.weights.source import Source, find_model, local_encoder
+from napari_cellclip.model.weights.weight_files import read_weights, sha256
 from napari_cellclip.vocabulary import ModelError
 
 
@@ -39,9 +41,9 @@ def load_model(
     Parameters
     ----------
     name_or_path : str, Path or ModelCard
-        A name that `cards` lists; a model folder; or a file or folder with CellCLIP weights as published,
-        which then need a DINOv2 `encoder` of their width and a `tokenizer`. A card stands for the model of
-        its name, which must still be the same.
+        A name that `known_cards` lists; a model folder; or a file or folder with CellCLIP weights as
+        published, which then need a DINOv2 `encoder` of their width and a `tokenizer`. A card stands for the
+        model of its name, which must still be the same.
     device : str
         See `resolve_device`.
     encoder : path, optional
@@ -74,7 +76,7 @@ def load_model(
     card, folder = find_model(name_or_path)
     if revision is not None:
         choose_revision(card.weights, revision)
-    source = Source(card, folder, accept_licence=accept_licence)
+    source = CardFiles(card, folder, accept_licence=accept_licence)
 
     weights_path, checked = source.weights()
     card = card.model_copy(update={"weights": checked, **source.settings()})
@@ -131,8 +133,8 @@ def save_model(
     card : ModelCard
         What the model is; file names, hashes, pooling and attention heads are filled in.
     encoder : ChannelEncoder or None
-        A `SmallEncoder`, `VisionTower` or `TimmEncoder`, whose weights are written; ``None`` writes none, for
-        a card that names those of a hub repository by commit and hash, or of measured profiles.
+        A `SmallEncoder`, `TransformersEncoder` or `TimmEncoder`, whose weights are written; ``None`` writes
+        none, for a card that names those of a hub repository by commit and hash, or of measured profiles.
     cellclip : CellCLIP
         The trained model.
     tokenizer : WordPieceTokenizer or FingerprintTokenizer
@@ -188,7 +190,7 @@ def _save_encoder(encoder: nn.Module, folder: Path) -> FileCard:
         # Bytes and not text: a screen knows its features by the hash of this file.
         (folder / FEATURES_FILE).write_bytes(encoder.features.encode())
         return FileCard(file=FEATURES_FILE, sha256=sha256(folder / FEATURES_FILE))
-    if isinstance(encoder, VisionTower):
+    if isinstance(encoder, TransformersEncoder):
         encoder.network.save_pretrained(folder / "encoder")
         return FileCard(file="encoder", sha256=sha256(folder / "encoder" / "model.safetensors"))
     network = encoder.network if isinstance(encoder, TimmEncoder) else encoder

@@ -10,7 +10,7 @@ from torch import nn
 
 from napari_cellclip.model import WordPieceTokenizer
 from napari_cellclip.model.network.bert import CONSTANT_TABLES, Bert
-from napari_cellclip.model.weights.checkpoints import read_weights, weights_file
+from napari_cellclip.model.weights.weight_files import find_weight_file, read_weights
 from napari_cellclip.vocabulary import CellClipError
 
 _SIZES = {
@@ -56,7 +56,7 @@ def bert_folder(folder: Path) -> tuple[nn.Module, WordPieceTokenizer, dict[str, 
         name.removeprefix("bert.")
         .replace("LayerNorm.gamma", "LayerNorm.weight")
         .replace("LayerNorm.beta", "LayerNorm.bias"): value
-        for name, value in read_weights(weights_file(folder)).items()
+        for name, value in read_weights(find_weight_file(folder)).items()
     }
     wanted = tower.state_dict()
     ours = {name: value for name, value in found.items() if name in wanted}

@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from napari_cellclip.model import CellCLIP, CellCLIPConfig, Model, ModelCard, WordPieceTokenizer, load_model
-from napari_cellclip.model.encoders.profile_encoder import ProfileEncoder
+from napari_cellclip.model.encoders.channel_encoders import load_encoder
 from napari_cellclip.model.losses import needs_bias
-from napari_cellclip.model.network.fingerprint import FingerprintTokenizer
+from napari_cellclip.model.network.fingerprint_tokenizer import FingerprintTokenizer
 from napari_cellclip.screen import Screen
 from napari_cellclip.training.config import RunConfig
 from napari_cellclip.training.config_sections import ModelConfig
@@ -109,7 +109,7 @@ def starting_point(
     if base is not None and not run.model.from_scratch:
         return Start(card, _with_bias(base.cellclip, bias), base.tokenizer, _encoder(base), fresh=False)
     network, words = _fresh(run, base, card, corpus, bias)
-    encoder = _encoder(base) if base is not None else ProfileEncoder.from_file(card.encoder, screens[0].path)
+    encoder = _encoder(base) if base is not None else load_encoder(card.encoder, screens[0].path)
     return Start(card, network, words, encoder, fresh=True)
 
 

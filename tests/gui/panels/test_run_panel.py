@@ -114,15 +114,15 @@ def test_models_are_offered_with_their_licence(session, qtbot):
 
 
 def test_a_licence_accepted_before_is_not_asked_again(session, qtbot, tmp_path, monkeypatch):
-    from napari_cellclip.model import cards
-    from napari_cellclip.model.weights.licences import accept
+    from napari_cellclip.model import known_cards
+    from napari_cellclip.model.weights.hub_notes import accept
 
     monkeypatch.setenv("NAPARI_CELLCLIP_CACHE", str(tmp_path))
     panel = RunPanel(session)
     qtbot.addWidget(panel)
     panel.model.setCurrentIndex(panel.model.findData("cellclip"))
     assert not panel.accept.isHidden()
-    accept(cards()["cellclip"])
+    accept(known_cards()["cellclip"])
     panel.model.setCurrentIndex(panel.model.findData("demo"))
     panel.model.setCurrentIndex(panel.model.findData("cellclip"))
     assert panel.accept.isHidden()

@@ -10,7 +10,7 @@ import torch
 
 from napari_cellclip.model import ChannelEncoder, EncoderCard, SmallEncoder
 from napari_cellclip.model.encoders.channel_encoders import encoder_card, load_encoder
-from napari_cellclip.model.weights.checkpoints import read_weights
+from napari_cellclip.model.weights.weight_files import read_weights
 from napari_cellclip.vocabulary import ModelError
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_cellclip.model import CellCLIP, CellCLIPConfig, PromptTemplates, load_model, save_model
-from napari_cellclip.model.network.fingerprint import FILE, FingerprintTokenizer, structure_in
+from napari_cellclip.model.network.fingerprint_tokenizer import FILE, FingerprintTokenizer, structure_in
 from napari_cellclip.model.network.fingerprint_tower import FingerprintTower
 from napari_cellclip.vocabulary import ModelError
 

@@ -19,6 +19,7 @@ from napari_cellclip.model import (
     load_model,
     save_model,
 )
+from napari_cellclip.model.encoders.channel_encoders import load_encoder
 from napari_cellclip.model.encoders.profile_encoder import ProfileEncoder
 from napari_cellclip.model.network.stain_projection import StainProjection
 from napari_cellclip.vocabulary import ModelError
@@ -178,7 +179,7 @@ def test_card_of_another_width_is_refused(tmp_path: Path) -> None:
 
 def test_list_of_features_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot be read"):
-        ProfileEncoder.from_file(card(9).encoder, tmp_path / "features.json")
+        load_encoder(card(9).encoder, tmp_path / "features.json")
     (tmp_path / "features.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ModelError, match="cannot be read"):
-        ProfileEncoder.from_file(card(9).encoder, tmp_path)
+        load_encoder(card(9).encoder, tmp_path)

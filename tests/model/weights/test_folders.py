@@ -17,8 +17,9 @@ from napari_cellclip.model import (
     load_model,
     save_model,
 )
-from napari_cellclip.model.encoders.channel_encoders import TimmEncoder, encoder_card, load_encoder
-from napari_cellclip.model.encoders.vision_towers import VisionTower
+from napari_cellclip.model.encoders.channel_encoders import encoder_card, load_encoder
+from napari_cellclip.model.encoders.timm_encoder import TimmEncoder
+from napari_cellclip.model.encoders.transformers_encoder import TransformersEncoder
 from napari_cellclip.vocabulary import ModelError
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -85,7 +86,7 @@ def test_other_encoders_go_through_the_same_door(tmp_path, dinov2, make_cellclip
     model = load_model(tmp_path / kind, device="cpu")
     features = model.fields_features(fields)
     assert features.shape == (3, 5, card.dim)
-    assert isinstance(model.encoder, VisionTower if kind == "dinov2" else TimmEncoder)
+    assert isinstance(model.encoder, TransformersEncoder if kind == "dinov2" else TimmEncoder)
     assert np.isfinite(model.embed_wells([features])).all()
 
 

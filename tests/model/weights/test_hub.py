@@ -14,8 +14,7 @@ from napari_cellclip.model import FileCard, load_model
 from napari_cellclip.model.registry import published_card
 from napari_cellclip.model.weights.hub import choose_revision, hub_file, needed, readable, verify
 from napari_cellclip.model.weights.hub_client import stated_licence
-from napari_cellclip.model.weights.licences import is_accepted
-from napari_cellclip.model.weights.pins import pin, pinned
+from napari_cellclip.model.weights.hub_notes import is_accepted, pin, pinned
 from napari_cellclip.vocabulary import ModelError
 from tests.model.weights.stand_in_hub import StandInHub, serving
 

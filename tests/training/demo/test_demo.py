@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_cellclip.explore.wording.reader import read_text
-from napari_cellclip.model import Model, cards, load_model
+from napari_cellclip.model import Model, known_cards, load_model
 from napari_cellclip.training.demo.build import BUNDLED_MODEL, iter_demo_model
 from napari_cellclip.training.demo.channel_encoder import EncoderConfig
 from napari_cellclip.training.demo.held_out import HELD_OUT
@@ -23,7 +23,7 @@ def demo() -> Model:
 
 
 def test_the_card_says_what_the_model_is() -> None:
-    card = cards()["demo"]
+    card = known_cards()["demo"]
     assert card.simulated
     assert card.licence == "BSD-3-Clause"
     assert "simulated" in card.trained_on
@@ -33,7 +33,7 @@ def test_the_card_says_what_the_model_is() -> None:
 
 
 def test_the_card_is_that_of_the_recipe() -> None:
-    bundled, made = cards()["demo"], base_card(Recipe())
+    bundled, made = known_cards()["demo"], base_card(Recipe())
     for field in ("encoder", "weights", "tokenizer"):
         made = made.model_copy(update={field: getattr(bundled, field)})
     made = made.model_copy(update={"heads": bundled.heads, "text_heads": bundled.text_heads})

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from napari_cellclip.model import EncoderCard, FileCard, Model, ModelCard, WordPieceTokenizer, load_model
 from napari_cellclip.model.network.bert import Bert
-from napari_cellclip.model.network.fingerprint import FingerprintTokenizer
+from napari_cellclip.model.network.fingerprint_tokenizer import FingerprintTokenizer
 from napari_cellclip.screen import Screen
 from napari_cellclip.screen.imports.features import MeasuredPlate, write_features
 from napari_cellclip.screen.storage.labels import label_table

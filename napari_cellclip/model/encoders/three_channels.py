@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+Triple = tuple[float, float, float]
+
 
 class ThreeChannels(nn.Module):
     """Repeats one stain three times and normalises it, as encoders made for colour pictures want it.

@@ -16,7 +16,7 @@ from pathlib import Path
 MAPS = Path("/proc/self/maps")
 
 
-def part_triton_from_mesa() -> bool:
+def isolate_triton_from_mesa() -> bool:
     """Load Triton so that it prefers its own LLVM, if Mesa's is here first; call it before torch is used.
 
     Returns

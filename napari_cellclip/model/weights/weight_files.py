@@ -20,7 +20,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def weights_file(source: Path) -> Path:
+def find_weight_file(source: Path) -> Path:
     """The file of weights that a path means: itself, or the known one in a folder.
 
     Raises

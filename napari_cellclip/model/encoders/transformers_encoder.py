@@ -12,10 +12,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from napari_cellclip.model.card import EncoderCard
-from napari_cellclip.model.encoders.colour import ThreeChannels
+from napari_cellclip.model.encoders.three_channels import ThreeChannels, Triple
 from napari_cellclip.vocabulary import ModelError
 
-Triple = tuple[float, float, float]
 IMAGENET: tuple[Triple, Triple] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 OPENAI: tuple[Triple, Triple] = (
     (0.48145466, 0.4578275, 0.40821073),
@@ -63,10 +62,9 @@ FAMILIES: dict[str, Family] = {
     "siglip": Family("siglip", "SiglipVisionModel", "SigLIP", True, HALVES),
     "siglip_vision_model": Family("siglip", "SiglipVisionModel", "SigLIP", True, HALVES),
 }
-KINDS = frozenset(family.kind for family in FAMILIES.values())
 
 
-class VisionTower(nn.Module):
+class TransformersEncoder(nn.Module):
     """A vision network of transformers as channel encoder.
 
     The feature of a crop is the class token after the last layer norm for DINO (Caron et al. 2021, arXiv
@@ -123,7 +121,7 @@ def vision_config(folder: Path) -> dict[str, Any]:
     return found
 
 
-def vision_card(folder: Path) -> tuple[EncoderCard, int]:
+def transformers_card(folder: Path) -> tuple[EncoderCard, int]:
     """Read off a folder in the hub's layout what encoder it holds (not hashed), and its crop size.
 
     Raises
@@ -145,7 +143,7 @@ def vision_card(folder: Path) -> tuple[EncoderCard, int]:
     return card, _crop(told) or family.crop or int(config.get("image_size", 224))
 
 
-def load_vision(card: EncoderCard, source: Path) -> VisionTower:
+def load(card: EncoderCard, source: Path, size: int) -> TransformersEncoder:
     """Load a vision network from a folder in the hub's layout.
 
     Raises
@@ -175,7 +173,7 @@ def load_vision(card: EncoderCard, source: Path) -> VisionTower:
     except Exception as error:  # pickle raises its own kinds for forbidden content
         raise ModelError(f"the {family.title} in {source} is refused: it holds more than tensors") from error
     _require_all(report, family, source)
-    return VisionTower(loaded, card.mean, card.std)
+    return TransformersEncoder(loaded, card.mean, card.std)
 
 
 @contextmanager

@@ -6,19 +6,19 @@ import json
 from pathlib import Path
 from typing import Any, get_args
 
-from napari_cellclip.model.card import CARD_FILE, EncoderCard, FileCard, ModelCard, read_card
+from napari_cellclip.model.card import CARD_FILE, EncoderCard, FileCard, ModelCard
 from napari_cellclip.model.encoders.channel_encoders import encoder_card
+from napari_cellclip.model.encoders.kinds import ENCODER_KINDS
 from napari_cellclip.model.network.pooling import Pooling
-from napari_cellclip.model.registry import ALIASES, known_models, published_card
-from napari_cellclip.model.weights.checkpoints import sha256, weights_file
 from napari_cellclip.model.weights.hub import beside_of, hub_file, require_licence, verify
-from napari_cellclip.model.weights.pins import pin
+from napari_cellclip.model.weights.hub_notes import pin
+from napari_cellclip.model.weights.weight_files import find_weight_file, sha256
 from napari_cellclip.vocabulary import ModelError
 
 CONFIG = "config.json"
 
 
-class Source:
+class CardFiles:
     """The files a model card speaks of.
 
     Parameters
@@ -86,13 +86,12 @@ class Source:
             return self.folder or Path(), weights  # measured elsewhere: there is nothing to load
         if not weights.repo:
             path = self._local(weights)
-            return path, verify(weights_file(path), weights)
+            return path, verify(find_weight_file(path), weights)
         path, found = self._hub(weights)
         if not found.sha256:
             found = self.check(path, weights, found)
-        if self.card.encoder.kind not in ("small", "timm"):
-            # The folder that holds both: transformers reads the configuration beside the weights.
-            path = self._verified(beside_of(found, CONFIG))[0].parent
+        if beside := ENCODER_KINDS[self.card.encoder.kind].beside:
+            path = self._verified(beside_of(found, beside))[0].parent  # the folder that holds both
         return path, found
 
     def check(self, path: Path, asked: FileCard, found: FileCard) -> FileCard:
@@ -134,36 +133,6 @@ class Source:
         return path
 
 
-def find_model(name_or_path: str | Path) -> tuple[ModelCard, Path | None]:
-    """The card a name or path means, and its folder (``None``: on the hub).
-
-    Raises
-    ------
-    ModelError
-        If nothing goes by that name.
-    """
-    name = str(name_or_path)
-    known = known_models()
-    found = known.get(ALIASES.get(name, name))
-    if found is not None:
-        return found
-    path = Path(name_or_path).expanduser()
-    if (path / CARD_FILE).is_file():
-        return read_card(path), path
-    if path.exists():
-        file = weights_file(path)
-        changes = {
-            "name": path.stem,
-            "title": f"CellCLIP weights {path.name}",
-            "weights": FileCard(file=file.name),
-            "tokenizer": FileCard(file="vocab.txt"),
-        }
-        return published_card().model_copy(update=changes), file.parent
-    raise ModelError(
-        f"no model {name!r}: known are {', '.join(sorted(known))}, or give the path of a model folder"
-    )
-
-
 def local_encoder(card: ModelCard, source: Path, *, bare: bool) -> EncoderCard:
     """The card of local encoder files; their kind is the model's, their hash is new and not compared.
 
@@ -174,8 +143,8 @@ def local_encoder(card: ModelCard, source: Path, *, bare: bool) -> EncoderCard:
     """
     if not source.exists():
         raise ModelError(f"there is no channel encoder at {source}")
-    weights = FileCard(file=source.name, sha256=sha256(weights_file(source)))
-    if card.encoder.kind in ("small", "timm") and not bare:
+    weights = FileCard(file=source.name, sha256=sha256(find_weight_file(source)))
+    if not ENCODER_KINDS[card.encoder.kind].beside and not bare:
         return card.encoder.model_copy(update={"weights": weights})
     found = encoder_card(source)
     if bare:

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from napari_cellclip.model import IntensityStats, load_model, new_model
 from napari_cellclip.model.encoders.channel_encoders import encoder_and_crop, encoder_card, load_encoder
-from napari_cellclip.model.encoders.vision_towers import HALVES, IMAGENET, OPENAI, VisionTower
+from napari_cellclip.model.encoders.transformers_encoder import HALVES, IMAGENET, OPENAI, TransformersEncoder
 from napari_cellclip.model.weights.hub import hub_files
 from napari_cellclip.vocabulary import ModelError
 
@@ -70,7 +70,7 @@ def test_features_are_those_of_the_family(tmp_path, kind):
     assert (card.kind, card.dim, crop) == (kind, 16, 224 if kind == "dinov2" else 32)
     assert (card.mean, card.std) == COLOURS[kind]
     encoder = load_encoder(card, tmp_path / kind)
-    assert isinstance(encoder, VisionTower)
+    assert isinstance(encoder, TransformersEncoder)
     images = torch.rand(2, 1, 32, 32)
     colour = torch.cat([(images - m) / s for m, s in zip(card.mean, card.std, strict=True)], dim=1)
     with torch.no_grad():
@@ -251,4 +251,4 @@ def test_a_model_can_start_from_a_bert(tmp_path, tokenizer):
     model = load_model(tmp_path / "model", device="cpu")
     tokens = model.tokenizer(["U2OS cells treated with tubulin inhibitor"])
     with torch.no_grad():
-        torch.testing.assert_close(model.cellclip.text(**tokens).pooler_output, bert(**tokens).pooler_output)
+        torch.testing.assert_close(model.cellclip.text(**tokens), bert(**tokens).pooler_output)

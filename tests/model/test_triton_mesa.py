@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from napari_cellclip.model import llvm_clash
+from napari_cellclip.model import triton_mesa
 
 
 @pytest.mark.skipif(not hasattr(os, "RTLD_DEEPBIND"), reason="only the GNU loader can do this")
@@ -21,13 +21,13 @@ def test_triton_is_loaded_apart_only_beside_another_llvm(maps, expected, monkeyp
     (tmp_path / "maps").write_text(maps)
     loaded = []
     monkeypatch.delitem(sys.modules, "triton", raising=False)
-    monkeypatch.setattr(llvm_clash, "MAPS", tmp_path / "maps")
+    monkeypatch.setattr(triton_mesa, "MAPS", tmp_path / "maps")
     monkeypatch.setattr(
-        llvm_clash.importlib.util,
+        triton_mesa.importlib.util,
         "find_spec",
         lambda name: SimpleNamespace(submodule_search_locations=[str(tmp_path)]),
     )
-    monkeypatch.setattr(llvm_clash.ctypes, "CDLL", lambda path, mode: loaded.append((path, mode)))
-    assert llvm_clash.part_triton_from_mesa() is expected
+    monkeypatch.setattr(triton_mesa.ctypes, "CDLL", lambda path, mode: loaded.append((path, mode)))
+    assert triton_mesa.isolate_triton_from_mesa() is expected
     assert bool(loaded) is expected
     assert all(mode & os.RTLD_DEEPBIND for _, mode in loaded)

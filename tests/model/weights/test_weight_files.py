@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 
 from napari_cellclip.model import CellCLIP, CellCLIPConfig, load_model
 from napari_cellclip.model.network.cellclip import plain_state
-from napari_cellclip.model.weights.checkpoints import read_weights, weights_file
+from napari_cellclip.model.weights.weight_files import find_weight_file, read_weights
 from napari_cellclip.vocabulary import ModelError
 
 PARAMETERS, TENSORS = 449_880_706, 361
@@ -108,13 +108,13 @@ def test_training_checkpoints_open(tmp_path, make_cellclip):
 
 def test_files_looked_for_in_a_folder(tmp_path):
     with pytest.raises(ModelError, match=r"no weights in .*model\.safetensors"):
-        weights_file(tmp_path)
+        find_weight_file(tmp_path)
     (tmp_path / "model.safetensors.index.json").write_text("{}")
     with pytest.raises(ModelError, match="lie in several files"):
-        weights_file(tmp_path)
+        find_weight_file(tmp_path)
     (tmp_path / "pytorch_model.bin").touch()
     (tmp_path / "model.safetensors").touch()
-    assert weights_file(tmp_path).name == "model.safetensors"
+    assert find_weight_file(tmp_path).name == "model.safetensors"
     with pytest.raises(ModelError, match="there are no weights at"):
         read_weights(tmp_path / "absent.pt")
 
