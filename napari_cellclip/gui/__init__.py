@@ -1,1 +1,1 @@
-"""napari: Explorer, Text query, readers and sample data. The only room that knows Qt."""
+"""napari: Explorer, Text query, readers and sample data. The only subpackage that imports napari and Qt."""

@@ -1,4 +1,4 @@
-"""The demo window: a simulated plate, encoded, asked, with its best well on the canvas."""
+"""The demo window: a simulated plate, encoded, queried, with its best well on the canvas."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def open_window(
     """
     import napari
 
+    from napari_cellclip.gui.state.requests import AskRequest
     from napari_cellclip.gui.work.controller import controller_of
     from napari_cellclip.plates import PlateMap, find_platemap
 
@@ -59,7 +60,7 @@ def open_window(
         session.show(best)
 
     session.answer_changed.connect(show_best)
-    session.ask(query)
+    session.request(AskRequest(query))
     return viewer
 
 
@@ -89,13 +90,13 @@ def picture(
     """
     from qtpy.QtWidgets import QApplication
 
-    from napari_cellclip.gui.state.requests import Task
+    from napari_cellclip.gui.state.tasks import Task
     from napari_cellclip.gui.work.controller import controller_of
 
     viewer = open_window(plate, screen, query, size)
     session = controller_of(viewer).session
-    said: list[str] = []
-    session.said.connect(lambda _task, message: said.append(message))
+    messages: list[str] = []
+    session.message.connect(lambda _task, message: messages.append(message))
 
     def ready() -> bool:
         idle = all(session.work(task) is None for task in Task)
@@ -103,10 +104,10 @@ def picture(
         return idle and drawn and session.answer is not None and "umap" in session.maps.by_method
 
     try:
-        wait(ready, patience, lambda: bool(said))
+        wait(ready, patience, lambda: bool(messages))
         wait(lambda: False, 1.0)  # let the last frame be painted
-        if said:
-            raise CellClipError(f"The demo could not be shown: {said[0]}")
+        if messages:
+            raise CellClipError(f"The demo could not be shown: {messages[0]}")
         if not ready():
             raise CellClipError(
                 f"The demo was not ready after {patience:.0f} s: try again on an idle machine."

@@ -10,19 +10,22 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QSizePolicy, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
-from napari_cellclip.gui.panels.describe_panel import DescribePanel
-from napari_cellclip.gui.panels.explain_panel import ExplainPanel
+from napari_cellclip.gui.panels.explain.describe_panel import DescribePanel
+from napari_cellclip.gui.panels.explain.explain_panel import ExplainPanel
 from napari_cellclip.gui.panels.footer import Footer
 from napari_cellclip.gui.panels.header import Header
-from napari_cellclip.gui.panels.hits_panel import HitsPanel
-from napari_cellclip.gui.panels.map_panel import MapPanel
-from napari_cellclip.gui.panels.plate_panel import PlatePanel
-from napari_cellclip.gui.panels.query_panel import QueryPanel
-from napari_cellclip.gui.panels.run_panel import RunPanel
+from napari_cellclip.gui.panels.listen import listen
+from napari_cellclip.gui.panels.query.query_panel import QueryPanel
+from napari_cellclip.gui.panels.run.run_panel import RunPanel
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
-from napari_cellclip.gui.state.requests import Task, Work
-from napari_cellclip.gui.state.session import Session, session_of
-from napari_cellclip.gui.work.controller import controller_of, is_plate_map
+from napari_cellclip.gui.panels.wells.hits_panel import HitsPanel
+from napari_cellclip.gui.panels.wells.map_panel import MapPanel
+from napari_cellclip.gui.panels.wells.plate_panel import PlatePanel
+from napari_cellclip.gui.state.requests import OpenRequest
+from napari_cellclip.gui.state.session import Session
+from napari_cellclip.gui.state.tasks import Task, Work
+from napari_cellclip.gui.work.controller import controller_of
+from napari_cellclip.gui.work.opening import is_plate_map
 
 if TYPE_CHECKING:
     import napari
@@ -40,12 +43,12 @@ class Arrangement:
 
 
 def arrange(width: int, height: int, line: int, letter: int) -> Arrangement:
-    """Choose an arrangement for the room there is.
+    """Choose an arrangement that fits the size of the dock.
 
     Parameters
     ----------
     width, height : int
-        Room for the panels in pixels.
+        Space for the panels in pixels.
     line, letter : int
         Line spacing and letter width of the font in pixels.
     """
@@ -64,8 +67,8 @@ class Explorer(QWidget):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        controller_of(napari_viewer)
-        self.session: Session = session_of(napari_viewer)
+        controller = controller_of(napari_viewer)
+        self.session: Session = controller.session
         self.setAcceptDrops(True)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         thumbnails = Thumbnails(self.session)
@@ -80,12 +83,12 @@ class Explorer(QWidget):
         self.footer = Footer(self.session)
         self.tabs = QTabWidget()
         self.tabs.currentChanged.connect(self._tab_chosen)
-        self.lower = QSplitter(Qt.Orientation.Horizontal)
-        self.lower.setChildrenCollapsible(False)
+        self.bottom = QSplitter(Qt.Orientation.Horizontal)
+        self.bottom.setChildrenCollapsible(False)
         self.body = QSplitter(Qt.Orientation.Vertical)
         self.body.setChildrenCollapsible(False)
-        self.lower.addWidget(self.tabs)
-        self.body.addWidget(self.lower)
+        self.bottom.addWidget(self.tabs)
+        self.body.addWidget(self.bottom)
         self._wide: tuple[QWidget, ...] = (self.explain,)
         self._arrangement: Arrangement | None = None
         self._dropped: list[Path] = []
@@ -105,11 +108,12 @@ class Explorer(QWidget):
             shortcut = QShortcut(QKeySequence(keys), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(action)
-        self.session.plate_changed.connect(self._plate_changed)
-        self.session.screen_changed.connect(self._screen_changed)
-        self.session.work_changed.connect(self._work_changed)
+        listen(self, self.session.plate_changed, self._plate_changed)
+        listen(self, self.session.screen_changed, self._screen_changed)
+        listen(self, self.session.work_changed, self._work_changed)
         if self.session.plate is None and self.session.screen is None:
             self.tabs.setCurrentWidget(self.run)
+        controller.serve(self)
 
     def sizeHint(self) -> QSize:
         wide = round(WIDE_LETTERS * 1.1) * self.fontMetrics().averageCharWidth()
@@ -153,7 +157,7 @@ class Explorer(QWidget):
         else:
             self.plate.setParent(None)
         if arrangement.map_open:
-            self.lower.insertWidget(0, self.map)
+            self.bottom.insertWidget(0, self.map)
         else:
             self.map.setParent(None)
         for panel, title in (
@@ -178,10 +182,10 @@ class Explorer(QWidget):
             self.body.setStretchFactor(1, 48)
         if arrangement.map_open:
             width = max(self.width(), 100)
-            self.lower.setSizes([width * 42 // 100, width * 58 // 100])
+            self.bottom.setSizes([width * 42 // 100, width * 58 // 100])
 
     def _tab_chosen(self, _index: int) -> None:
-        """Leave a panel that needs width the room of the map."""
+        """Hide the map beside a panel that needs its width."""
         if self._arrangement is not None and self._arrangement.map_open:
             self.map.setVisible(self.tabs.currentWidget() not in self._wide)
 
@@ -209,8 +213,8 @@ class Explorer(QWidget):
         if paths:
             event.acceptProposedAction()
             self._dropped = sorted(paths, key=is_plate_map)[:2]  # the plate, then its plate map
-            self.session.open(self._dropped.pop(0))
+            self.session.request(OpenRequest(self._dropped.pop(0)))
 
     def _work_changed(self, task: str, work: Work | None) -> None:
         if task == Task.OPEN and work is None and self._dropped:
-            self.session.open(self._dropped.pop(0))
+            self.session.request(OpenRequest(self._dropped.pop(0)))

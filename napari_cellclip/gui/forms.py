@@ -9,6 +9,7 @@ from magicgui import magicgui
 from napari.utils.notifications import show_error, show_info
 
 from napari_cellclip.gui.settings import Settings, read_settings, write_settings
+from napari_cellclip.gui.state.requests import EncodeRequest, MapPictureRequest, OpenRequest
 from napari_cellclip.gui.work.workers import Latest, sentence
 from napari_cellclip.vocabulary import CellClipError
 
@@ -44,17 +45,19 @@ def simulate_form(napari_viewer: "Viewer") -> "FunctionGui":
 
             return simulate_plate(out, wells=wells, sites=sites, layout=layout, seed=seed)
 
+        def opened(folder: Path) -> None:
+            session.request(OpenRequest(folder))
+
         if line.running:
             show_info("A plate is being simulated already; it opens when it is ready.")
             return
-        line.start(work, session.open, show_error, title=f"Simulating {wells} wells")
+        line.start(work, opened, show_error, title=f"Simulating {wells} wells")
 
     return simulate
 
 
 def encode_form(napari_viewer: "Viewer") -> "FunctionGui":
     """Encode the open plate (the Run tab of the Explorer shows more)."""
-    from napari_cellclip.gui.state.requests import RunPlan
     from napari_cellclip.model import known_cards
 
     session = _session(napari_viewer)
@@ -72,7 +75,7 @@ def encode_form(napari_viewer: "Viewer") -> "FunctionGui":
         if session.plate is None:
             show_error("Open a plate first.")
             return
-        session.encode(RunPlan(model, out, batch_size, settings.device))
+        session.request(EncodeRequest(model, out, batch_size, settings.device))
 
     return encode
 
@@ -94,7 +97,7 @@ def export_form(napari_viewer: "Viewer") -> "FunctionGui":
         except (CellClipError, OSError) as error:
             show_error(sentence(error))
         else:
-            show_info(f"Written: {path}")
+            show_info(f"Saved: {path}")
 
     return export
 
@@ -158,4 +161,4 @@ def show_map() -> None:
     """Menu command: lay the map of the open screen on the canvas."""
     from napari import current_viewer
 
-    _session(current_viewer()).show_map_on_canvas()
+    _session(current_viewer()).request(MapPictureRequest())

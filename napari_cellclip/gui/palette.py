@@ -1,4 +1,4 @@
-"""Colours of wells: one ramp for what matches, one grey ramp for what does not."""
+"""Colours of wells: one ramp for those that are highlighted, one grey ramp for the others."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from functools import cache
 
 import numpy as np
 
-RAMPS = ("viridis", "cividis", "plasma", "inferno")
-"""Perceptually even maps; viridis and cividis keep their order for colour-blind eyes."""
+RAMP = "viridis"
+"""Colour map of highlighted wells: perceptually even, and its order is kept for colour-blind eyes."""
 
 UNKNOWN = (128, 128, 128)
 """A well without a value."""
 
 
 @cache
-def ramp(name: str) -> np.ndarray:
-    """Look-up table of a colour map, uint8 ``[256, 3]``."""
+def ramp() -> np.ndarray:
+    """Look-up table of :data:`RAMP`, uint8 ``[256, 3]``."""
     import qtpy.QtCore  # noqa: F401  pyqtgraph takes the binding that is loaded already
     from pyqtgraph import colormap
 
-    table = colormap.get(name).getLookupTable(nPts=256, alpha=False)
+    table = colormap.get(RAMP).getLookupTable(nPts=256, alpha=False)
     return np.asarray(table, dtype=np.uint8)
 
 
 def grey_ramp(dark: bool) -> np.ndarray:
-    """Look-up table for wells that do not match, quiet on a dark or on a light background."""
+    """Look-up table for wells that are not highlighted, quiet on a dark or on a light background."""
     low, high = (62, 138) if dark else (208, 140)
     level = np.linspace(low, high, 256).round().astype(np.uint8)
     return np.stack([level, level, level], axis=1)
@@ -41,8 +41,6 @@ class ColourScale:
         Values at the two ends of the ramp; beyond them the end colour is used.
     threshold : float or None
         Values below are drawn in grey; ``None`` draws all in colour.
-    name : str
-        One of :data:`RAMPS`.
     dark : bool
         Whether the background is dark.
     """
@@ -50,40 +48,37 @@ class ColourScale:
     low: float
     high: float
     threshold: float | None = None
-    name: str = "viridis"
     dark: bool = True
 
     @classmethod
-    def spanning(
-        cls, values: np.ndarray, threshold: float | None = None, name: str = "viridis", dark: bool = True
-    ) -> ColourScale:
+    def spanning(cls, values: np.ndarray, threshold: float | None = None, dark: bool = True) -> ColourScale:
         """Span the middle 98 % of the finite values, and at least the threshold."""
         finite = values[np.isfinite(values)]
         if finite.size == 0:
-            return cls(0.0, 1.0, threshold, name, dark)
+            return cls(0.0, 1.0, threshold, dark)
         low, high = np.percentile(finite, (1, 99))
         if threshold is not None:
             high = max(high, threshold)
         if high <= low:
             high = low + 1.0
-        return cls(float(low), float(high), threshold, name, dark)
+        return cls(float(low), float(high), threshold, dark)
 
     def place(self, values: np.ndarray) -> np.ndarray:
         """Position of values on the ramp, 0..255 as intp; NaN becomes 0."""
         scaled = (np.nan_to_num(values, nan=self.low) - self.low) / (self.high - self.low)
         return (np.clip(scaled, 0, 1) * 255).round().astype(np.intp)
 
-    def colours(self, values: np.ndarray, lit: np.ndarray | None = None) -> np.ndarray:
+    def colours(self, values: np.ndarray, bright: np.ndarray | None = None) -> np.ndarray:
         """Colour of each value, uint8 ``[n, 3]``; NaN is :data:`UNKNOWN`.
 
-        Those that are not `lit` are grey; where that is not given, those below the threshold.
+        Those that are not `bright` are grey; if that is not given, those below the threshold.
         """
         values = np.asarray(values, dtype=float)
         place = self.place(values)
-        rgb = ramp(self.name)[place].copy()
-        if lit is None and self.threshold is not None:
-            lit = values >= self.threshold
-        if lit is not None:
-            rgb[~lit] = grey_ramp(self.dark)[place[~lit]]
+        rgb = ramp()[place].copy()
+        if bright is None and self.threshold is not None:
+            bright = values >= self.threshold
+        if bright is not None:
+            rgb[~bright] = grey_ramp(self.dark)[place[~bright]]
         rgb[~np.isfinite(values)] = UNKNOWN
         return rgb

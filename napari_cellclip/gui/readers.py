@@ -50,11 +50,12 @@ def read_plate(path: str) -> list[LayerData]:
     """
     from napari import current_viewer
 
-    from napari_cellclip.gui.canvas.layers import layer_arguments
-    from napari_cellclip.gui.work.controller import controller_of, open_any
+    from napari_cellclip.gui.canvas.canvas import layer_arguments
+    from napari_cellclip.gui.work.controller import controller_of
+    from napari_cellclip.gui.work.opening import find_at
     from napari_cellclip.screen.engines.contrast import measure_contrast
 
-    opened = open_any(Path(path), None)
+    opened = find_at(Path(path), None)
     plate = opened.plate
     assert plate is not None
     viewer = current_viewer()

@@ -28,7 +28,8 @@ def simulated_plate() -> list[LayerData]:
         return read_plate(str(sample_plate()))
     viewer.window.add_plugin_dock_widget("napari-cellclip", "Explorer")
 
-    from napari_cellclip.gui.state.requests import Task, Work
+    from napari_cellclip.gui.state.requests import OpenSampleRequest
+    from napari_cellclip.gui.state.tasks import Task, Work
     from napari_cellclip.gui.work.controller import controller_of
 
     session = controller_of(viewer).session
@@ -40,7 +41,7 @@ def simulated_plate() -> list[LayerData]:
         for layer in [x for x in viewer.layers if x.metadata.get(WAITING)]:
             viewer.layers.remove(layer)
 
-    session.open_sample()
+    session.request(OpenSampleRequest())
     session.work_changed.connect(sweep)
     # napari takes a sample without a layer for a failure; this one goes when the plate is here.
     return [(np.zeros((0, 2)), {"name": "opening the sample plate", "metadata": {WAITING: True}}, "points")]

@@ -1,4 +1,4 @@
-"""The query line and the hits alone, for a small screen."""
+"""The Text query widget: query line and hits alone, for a small display."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_cellclip.gui.panels.footer import Footer
 from napari_cellclip.gui.panels.header import Header
-from napari_cellclip.gui.panels.hits_panel import HitsPanel
-from napari_cellclip.gui.panels.query_panel import QueryPanel
+from napari_cellclip.gui.panels.query.query_panel import QueryPanel
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
-from napari_cellclip.gui.state.session import Session, session_of
+from napari_cellclip.gui.panels.wells.hits_panel import HitsPanel
+from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.work.controller import controller_of
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ class TextQuery(QWidget):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        controller_of(napari_viewer)
-        self.session: Session = session_of(napari_viewer)
+        controller = controller_of(napari_viewer)
+        self.session: Session = controller.session
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.header = Header(self.session, "Open one in the Explorer.")
         self.query = QueryPanel(self.session)
@@ -43,3 +43,4 @@ class TextQuery(QWidget):
         layout.addWidget(self.query)
         layout.addWidget(self.hits, 1)
         layout.addWidget(self.footer)
+        controller.serve(self)

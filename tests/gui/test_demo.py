@@ -8,7 +8,8 @@ from napari.components import ViewerModel
 from skimage.io import imread
 
 from napari_cellclip.gui import demo, forms
-from napari_cellclip.gui.state.requests import Task
+from napari_cellclip.gui.state.requests import EncodeRequest
+from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.controller import controller_of
 from napari_cellclip.vocabulary import CellClipError
 from tests.gui.toy_screens import FakeScreen, answer_for, projection_for
@@ -48,19 +49,18 @@ def test_picture_tells_why_it_could_not_be_made(plate, quick_answers, tmp_path, 
     assert not (tmp_path / "demo.png").exists()
 
 
-def test_encode_form_voices_the_run(plate, qapp):
+def test_encode_form_sends_the_request(plate, qapp):
     viewer = ViewerModel()
     session = controller_of(viewer).session
     session.set_plate(plate)
-    wished = []
-    session.encode_wished.disconnect()
-    session.encode_wished.connect(wished.append)
+    sent = []
+    session.requested.disconnect()
+    session.requested.connect(sent.append)
     form = forms.encode_form(viewer)
     form.model.value = "cellclip"
     form.batch_size.value = 5
     form.call_button.native.click()
-    assert wished[0].model == "cellclip"
-    assert wished[0].batch_size == 5
+    assert sent == [EncodeRequest("cellclip", None, 5, "auto")]
 
 
 def test_export_form_writes(plate, tmp_path, qapp):

@@ -12,6 +12,7 @@ import tifffile
 
 from napari_cellclip.explore import Answer, StainContributions, Verdict
 from napari_cellclip.explore.wording.wording import Prompt
+from napari_cellclip.model import ModelCard, known_cards
 from napari_cellclip.plates import Plate, PlateMap
 from napari_cellclip.vocabulary import STAINS, Control, Kind, Perturbation, Stain, well_name
 
@@ -64,17 +65,7 @@ class FakeScreen:
     labels: dict[str, Perturbation]
     path: Path = Path("toy.screen")
     name: str = "toy"
-    card: SimpleNamespace = field(
-        default_factory=lambda: SimpleNamespace(
-            name="demo",
-            title="Demo",
-            description="A toy.",
-            licence="BSD-3-Clause",
-            simulated=True,
-            trained_on="noise",
-            limits="all",
-        )
-    )
+    card: ModelCard = field(default_factory=lambda: known_cards()["demo"])
 
     @classmethod
     def of(cls, plate: Plate) -> FakeScreen:

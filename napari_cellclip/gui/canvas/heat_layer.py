@@ -1,4 +1,4 @@
-"""The heat layer: where a field matches, laid exactly over its image."""
+"""The match heat map as an image layer, laid exactly over its field."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class HeatLayer:
     Parameters
     ----------
     session : Session
-        Says where what was asked for is.
+        Holds the heat map and says which field is on the canvas.
     viewer : napari.Viewer or napari.components.ViewerModel
         Held weakly.
     """
@@ -31,7 +31,7 @@ class HeatLayer:
     def __init__(self, session: Session, viewer: Any) -> None:
         self.session = session
         self._viewer = ref(viewer)
-        session.where_changed.connect(self.refresh)
+        session.heat_map_changed.connect(self.refresh)
         session.shown_changed.connect(self._shown_changed)
 
     @property
@@ -43,14 +43,14 @@ class HeatLayer:
 
     def refresh(self) -> None:
         """Draw the heat of the field on the canvas, or take that of another one away."""
-        viewer, where = self._viewer(), self.session.where
+        viewer, found = self._viewer(), self.session.heat_map
         if viewer is None:
             return
-        if where is None or where.site != self.session.shown:
+        if found is None or found.site != self.session.shown:
             if (layer := self.layer) is not None:
                 viewer.layers.remove(layer)
             return
-        heat = where.field.heat_map
+        heat = found.field.heat_map
         values = heat.values
         finite = values[np.isfinite(values)]
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
@@ -59,7 +59,7 @@ class HeatLayer:
             **heat.placed(pixel),
             "units": ("um", "um") if pixel else ("pixel", "pixel"),
             "contrast_limits": (low, max(high, low + 1e-6)),
-            "metadata": {MARK: {"heat": where.site}},
+            "metadata": {MARK: {"heat": found.site}},
         }
         filled = np.nan_to_num(values, nan=low)
         if (layer := self.layer) is not None:

@@ -1,1 +1,1 @@
-"""The panels of the Explorer, one per file; each knows the session and no other panel."""
+"""The panels of the Explorer; each knows the session and no other panel."""

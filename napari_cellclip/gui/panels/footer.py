@@ -1,4 +1,4 @@
-"""The last line: how many wells are in colour, and the ways out."""
+"""The last line: how many wells are highlighted, and exports."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from qtpy.QtWidgets import (
     QApplication,
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QMenu,
     QPushButton,
     QSizePolicy,
     QWidget,
 )
+from superqt import QElidingLabel
 
-from napari_cellclip.gui.state.requests import Task
+from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.state.session import Session
+from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.state.wells import counted
 from napari_cellclip.gui.work.exports import export, python_script
 from napari_cellclip.gui.work.workers import sentence
@@ -38,17 +39,17 @@ class Footer(QWidget):
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self.session = session
-        self.count = QLabel()
+        self.count = QElidingLabel()
         self.count.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.select = QPushButton("Select")
-        self.select.setToolTip("Select the wells in colour, in every view")
+        self.select.setToolTip("Select the highlighted wells in every view")
         self.export_button = QPushButton("Export")
         menu = QMenu(self.export_button)
-        menu.addAction("All wells or the screen …", self._export_all)
-        menu.addAction("Selected wells …", self._export_selected)
+        menu.addAction("Export all wells or the screen …", self._export_all)
+        menu.addAction("Export selected wells …", self._export_selected)
         self.export_button.setMenu(menu)
         self.copy = QPushButton("Copy as Python")
-        self.copy.setToolTip("Copy a script that gives this answer without a window")
+        self.copy.setToolTip("Copy a Python script that gives this answer without the window")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.count, 1)
@@ -57,27 +58,27 @@ class Footer(QWidget):
         layout.addWidget(self.copy)
         self.select.clicked.connect(self._select)
         self.copy.clicked.connect(self.copy_script)
-        session.wells_changed.connect(self.refresh)
-        session.view_changed.connect(self._refresh_later)
-        session.selection.changed.connect(self._refresh_later)
+        listen(self, session.wells_changed, self.refresh)
+        listen(self, session.view_changed, self._refresh_later)
+        listen(self, session.selection.changed, self._refresh_later)
         self.refresh()
 
     def refresh(self) -> None:
         """Count again."""
         session = self.session
-        matching, answered = session.matching, session.answer is not None
-        if not answered:
+        chosen, answered = session.highlighted_wells, session.answer is not None
+        wells = counted(len(chosen), "well")
+        if not answered or session.highlight == "all":
             text = counted(len(session.wells), "well") if len(session.wells) else ""
-        elif session.judged:
-            text = f"<b>{counted(len(matching), 'well')}</b> in colour" if matching else "No confident match"
-        elif matching:
-            text = f"<b>{counted(len(matching), 'well')}</b> score ≥ {session.view.threshold:g} (no verdict)"
+        elif session.highlight == "significant":
+            text = f"{wells} significant" if chosen else "No confident match"
         else:
-            text = f"<b>No well</b> has a score ≥ {session.view.threshold:g}"
+            text = f"{wells if chosen else 'No well'} with score ≥ {session.view.threshold:g}"
         if len(session.selection):
             text += f" · {len(session.selection)} selected"
         self.count.setText(text)
-        self.select.setEnabled(bool(matching))
+        self.count.setToolTip(text)
+        self.select.setEnabled(answered and bool(chosen))
         self.export_button.setEnabled(len(session.wells) > 0)
         self.copy.setEnabled(session.screen is not None)
 
@@ -86,22 +87,22 @@ class Footer(QWidget):
         try:
             QApplication.clipboard().setText(python_script(self.session))
         except CellClipError as error:
-            self.session.said.emit(Task.OPEN, sentence(error))
+            self.session.message.emit(Task.OPEN, sentence(error))
 
     def save(self, path: Path, selected_only: bool = False) -> None:
-        """Write to a file; a failure is told in one sentence."""
+        """Write to a file; a failure becomes one sentence."""
         try:
             export(self.session, path, selected_only)
         except (CellClipError, OSError) as error:
-            self.session.said.emit(Task.OPEN, sentence(error))
+            self.session.message.emit(Task.OPEN, sentence(error))
         else:
-            self.session.said.emit(Task.OPEN, f"Written: {path}")
+            self.session.message.emit(Task.OPEN, f"Saved: {path}")
 
     def _refresh_later(self, _: object) -> None:
         self.refresh()
 
     def _select(self) -> None:
-        self.session.selection.replace(self.session.matching)
+        self.session.selection.replace(self.session.highlighted_wells)
 
     def _export_all(self) -> None:
         self._choose(False)

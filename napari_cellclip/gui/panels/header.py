@@ -7,13 +7,15 @@ from pathlib import Path
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from superqt import QElidingLabel
 
-from napari_cellclip.gui.state.requests import Task, Work
+from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.state.session import Session
+from napari_cellclip.gui.state.tasks import Task, Work
 from napari_cellclip.gui.state.wells import counted
 
 BADGE = "border-radius: 3px; padding: 1px 5px; background: #b25e00; color: white;"
-FIRST_STEP = "Drop a plate folder here, or press <b>Sample</b>."
+FIRST_STEP = "Drop a plate folder here, or press Open sample."
 
 
 class Header(QWidget):
@@ -24,16 +26,17 @@ class Header(QWidget):
     session : Session
         Read only.
     first_step : str
-        What to do while no plate is open, as rich text.
+        What to do while no plate is open.
     """
 
     def __init__(self, session: Session, first_step: str = FIRST_STEP, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._first_step = first_step
-        self._telling_progress = False
+        self._shows_progress = False
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self.session = session
-        self.title = QLabel()
+        self.title = QElidingLabel()
+        self.title.setStyleSheet("font-weight: bold;")
         self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.model = QLabel()
         self.badge = QLabel("simulated")
@@ -61,11 +64,11 @@ class Header(QWidget):
         layout.addWidget(self.bar)
         self.bar.hide()
         self.dismiss.clicked.connect(self.bar.hide)
-        session.plate_changed.connect(self.refresh)
-        session.screen_changed.connect(self.refresh)
-        session.view_changed.connect(self._view_changed)
-        session.work_changed.connect(self._work_changed)
-        session.said.connect(self.say)
+        listen(self, session.plate_changed, self.refresh)
+        listen(self, session.screen_changed, self.refresh)
+        listen(self, session.view_changed, self._view_changed)
+        listen(self, session.work_changed, self._work_changed)
+        listen(self, session.message, self.show_message)
         self.refresh()
 
     def refresh(self) -> None:
@@ -73,15 +76,17 @@ class Header(QWidget):
         session, table = self.session, self.session.wells
         name = session.view.plate or (str(table["plate"].iat[0]) if len(table) else None)
         if name is None:
-            self.title.setText(f"<b>No plate is open.</b> {self._first_step}")
+            title = f"No plate is open. {self._first_step}"
         else:
             here = table[table["plate"] == name]
-            parts = [f"<b>{escape(name)}</b>", counted(len(here), "well")]
+            parts = [name, counted(len(here), "well")]
             if session.plate is not None and session.plate.name == name:
                 parts.append(counted(len(session.plate.sites), "site"))
             elif session.screen is not None:
                 parts.append("pixels not open")
-            self.title.setText(" · ".join(parts))
+            title = " · ".join(parts)
+        self.title.setText(title)
+        self.title.setToolTip(title)
         card = session.screen.card if session.screen is not None else None
         self.model.setText(f"{escape(card.name)} · {escape(card.licence)}" if card is not None else "")
         if card is not None:
@@ -96,13 +101,13 @@ class Header(QWidget):
             "This shows the program, not biology: the "
             + " and the ".join(what)
             + (" are simulations. " if len(what) > 1 else " is a simulation. ")
-            + "For your own plates drop their folder here and choose another model on the Run tab."
+            + "To use your own plates, drop their folder here and choose another model on the Run tab."
         )
         self.badge.setVisible(bool(what))
 
-    def say(self, _task: str, message: str) -> None:
+    def show_message(self, _task: str, message: str) -> None:
         """Show one sentence until it is closed or other work starts."""
-        self._telling_progress = False
+        self._shows_progress = False
         self.message.setText(message)
         self.bar.setVisible(bool(message))
 
@@ -113,14 +118,14 @@ class Header(QWidget):
         if task in (Task.OPEN, Task.SAMPLE):
             count = f" {work.done} of {work.total}" if work is not None and work.total else ""
             if work is not None:
-                self.say(task, f"{work.message} …{count}")
-                self._telling_progress = True
-            elif self._telling_progress:  # and never a sentence that was said meanwhile
-                self.say(task, "")
+                self.show_message(task, f"{work.message} …{count}")
+                self._shows_progress = True
+            elif self._shows_progress:  # and never a message that came meanwhile
+                self.show_message(task, "")
         elif work is not None and task in (Task.ASK, Task.ENCODE, Task.FIELD):
             self.bar.hide()
 
 
 def is_simulated(path: Path) -> bool:
-    """Whether a plate folder says that it was simulated."""
+    """Whether a plate folder is marked as simulated."""
     return any((folder / "simulated.json").is_file() for folder in (path, path.parent))

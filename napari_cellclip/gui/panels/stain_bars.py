@@ -16,7 +16,7 @@ BARS_ROLE = Qt.ItemDataRole.UserRole + 7
 """Data of a cell with bars: five numbers in the order of ``STAINS`` and the length of a full bar."""
 
 
-def bar_rectangles(values: np.ndarray, full: float, room: QRectF) -> list[QRectF]:
+def bar_rectangles(values: np.ndarray, full: float, box: QRectF) -> list[QRectF]:
     """Place one vertical bar for each value around a common zero line.
 
     Parameters
@@ -24,8 +24,8 @@ def bar_rectangles(values: np.ndarray, full: float, room: QRectF) -> list[QRectF
     values : ndarray (5,)
         Contributions; negative ones hang down.
     full : float
-        Contribution that fills the half of the room above (or below) zero.
-    room : QRectF
+        Contribution that fills the half of the box above (or below) zero.
+    box : QRectF
         Where to draw.
 
     Returns
@@ -33,21 +33,21 @@ def bar_rectangles(values: np.ndarray, full: float, room: QRectF) -> list[QRectF
     list of QRectF
         In the order given; empty rectangles for values that are not finite.
     """
-    slot = room.width() / len(values)
+    slot = box.width() / len(values)
     width = slot * 0.72
-    zero = zero_line(values, room)
-    reach = zero - room.top()
+    zero = zero_line(values, box)
+    reach = zero - box.top()
     found = []
     for i, value in enumerate(values.tolist()):
         height = 0.0 if not np.isfinite(value) or full <= 0 else min(abs(value) / full, 1.0) * reach
-        left = room.left() + i * slot + (slot - width) / 2
+        left = box.left() + i * slot + (slot - width) / 2
         found.append(QRectF(left, zero - height if value >= 0 else zero, width, height))
     return found
 
 
-def zero_line(values: np.ndarray, room: QRectF) -> float:
-    """Height of zero: the bottom of the room, or its middle where bars hang down too."""
-    return room.center().y() if float(np.nanmin(values, initial=0.0)) < 0 else room.bottom()
+def zero_line(values: np.ndarray, box: QRectF) -> float:
+    """Height of zero: the bottom of the box, or its middle where bars hang down too."""
+    return box.center().y() if float(np.nanmin(values, initial=0.0)) < 0 else box.bottom()
 
 
 class StainBarDelegate(QStyledItemDelegate):
@@ -60,12 +60,12 @@ class StainBarDelegate(QStyledItemDelegate):
         if data is None:
             return
         values, full = data
-        room = QRectF(option.rect).adjusted(4, 4, -4, -4)
+        box = QRectF(option.rect).adjusted(4, 4, -4, -4)
         painter.save()
         painter.setPen(tones(option.widget).between(0.3))
-        zero = zero_line(np.asarray(values, float), room)
-        painter.drawLine(QPointF(room.left(), zero), QPointF(room.right(), zero))
-        bars = bar_rectangles(np.asarray(values, float), full, room)
+        zero = zero_line(np.asarray(values, float), box)
+        painter.drawLine(QPointF(box.left(), zero), QPointF(box.right(), zero))
+        bars = bar_rectangles(np.asarray(values, float), full, box)
         painter.setPen(Qt.PenStyle.NoPen)
         for stain, bar in zip(STAINS, bars, strict=True):
             painter.setBrush(QColor(stain.colour))

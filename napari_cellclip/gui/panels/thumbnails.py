@@ -6,6 +6,7 @@ from base64 import b64encode
 from html import escape
 
 import numpy as np
+from cachetools import LRUCache
 from qtpy.QtCore import QBuffer, QIODevice, Qt
 from qtpy.QtGui import QImage, QPixmap
 
@@ -16,7 +17,7 @@ CACHED = 2000
 
 
 class Thumbnails:
-    """Previews of the session's screen as pixmaps, kept for reuse and keyed by id.
+    """Previews of the session's screen as pixmaps, cached by id.
 
     Parameters
     ----------
@@ -26,7 +27,7 @@ class Thumbnails:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._pixmaps: dict[tuple[str, int], QPixmap | None] = {}
+        self._pixmaps: LRUCache[tuple[str, int], QPixmap | None] = LRUCache(CACHED)
         session.screen_changed.connect(self.forget)
 
     def forget(self) -> None:
@@ -37,8 +38,6 @@ class Thumbnails:
         """Picture of a well with the longer side given in pixels; ``None`` if there is none."""
         key = identifier, side
         if key not in self._pixmaps:
-            if len(self._pixmaps) >= CACHED:
-                self._pixmaps.clear()
             self._pixmaps[key] = self._render(identifier, side)
         return self._pixmaps[key]
 

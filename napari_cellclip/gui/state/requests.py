@@ -1,59 +1,58 @@
-"""What a person wants done, and how far it is: the words in which panels and controller speak."""
+"""Requests: what panels ask the controller to do, one dataclass for each kind.
+
+A panel sends one with ``session.request(...)``; the controller looks up its handler by type. A new kind is a
+dataclass here, a handler in ``gui/work``, and its line in ``gui/work/controller.py``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from napari_cellclip.gui.state.tasks import Task
+from napari_cellclip.vocabulary import Stain
 
 if TYPE_CHECKING:
     from napari_cellclip.explore.wording.wording import Prompt
 
+Terms = str | tuple[str, ...]
+"""Terms to choose from: ``"mechanisms"``, ``"compounds"`` or ``"genes"``, or the terms themselves."""
 
-class Task(StrEnum):
-    """The kinds of work that take time."""
-
-    OPEN = "open"
-    SAMPLE = "sample"
-    ENCODE = "encode"
-    ASK = "ask"
-    MAP = "map"
-    FIELD = "field"
-    EXPLAIN = "explain"
-    TILES = "tiles"
-    DESCRIBE = "describe"
+NAMED = 3
+"""Example wells that are named in the text of a query by example."""
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is asked of a screen: a text, or wells to look like.
+class Request:
+    """What all requests are."""
+
+
+@dataclass(frozen=True)
+class OpenRequest(Request):
+    """Open a plate folder, a load_data.csv, a screen folder or a plate map.
 
     Attributes
     ----------
-    text : str
-        As typed; for examples, what stands in the query line.
-    prompts : tuple of Prompt or str, or None
-        Sent as they are, if the user chose them herself.
-    combine : {"mean", "max"}
-        How several prompts become one score.
-    use_platemap : bool
-        Whether mechanisms may be worded with compounds that the plate map lists.
-    like, but_not : tuple of str
-        Ids of example wells, and of those an answer should not look like.
+    path : Path
+        What the user chose or dropped.
+    channels : dict of Stain to str, or None
+        Stain mapping that overrides what the files say.
     """
 
-    text: str
-    prompts: tuple[Prompt | str, ...] | None = None
-    combine: Literal["mean", "max"] = "mean"
-    use_platemap: bool = True
-    like: tuple[str, ...] = ()
-    but_not: tuple[str, ...] = ()
+    path: Path
+    channels: dict[Stain, str] | None = None
 
 
 @dataclass(frozen=True)
-class RunPlan:
-    """What to encode, with which model, into which folder.
+class OpenSampleRequest(Request):
+    """Open the simulated 96-well sample plate, made on the first call."""
+
+
+@dataclass(frozen=True)
+class EncodeRequest(Request):
+    """Encode the open plate, or go on where an earlier run was cancelled.
 
     Attributes
     ----------
@@ -77,10 +76,93 @@ class RunPlan:
 
 
 @dataclass(frozen=True)
-class Work:
-    """How far a piece of work is; ``total`` 0 means that nobody knows."""
+class AskRequest(Request):
+    """Score the wells of the open screen by a text, or by example wells. An empty text clears the answer.
 
-    message: str = ""
-    done: int = 0
-    total: int = 0
-    failures: int = 0
+    Attributes
+    ----------
+    text : str
+        As typed; for examples, what stands in the query line.
+    prompts : tuple of Prompt or str, or None
+        Sent as they are, if the user chose them.
+    combine : {"mean", "max"}
+        How several prompts become one score.
+    use_platemap : bool
+        Whether mechanisms may be worded with compounds that the plate map lists.
+    like, but_not : tuple of str
+        Ids of example wells, and of those an answer should not look like.
+    """
+
+    text: str
+    prompts: tuple[Prompt | str, ...] | None = None
+    combine: Literal["mean", "max"] = "mean"
+    use_platemap: bool = True
+    like: tuple[str, ...] = ()
+    but_not: tuple[str, ...] = ()
+
+    @classmethod
+    def by_example(cls, like: Iterable[str], but_not: Iterable[str] = ()) -> AskRequest:
+        """Ask for wells that look like these, and not like those (well ids)."""
+        like, but_not = tuple(like), tuple(but_not)
+        text = f"wells like {_named(like)}" + (f", not like {_named(but_not)}" if but_not else "")
+        return cls(text, like=like, but_not=but_not)
+
+
+@dataclass(frozen=True)
+class MapRequest(Request):
+    """Compute a map of the open screen: ``method`` is ``"pca"`` or ``"umap"``."""
+
+    method: str
+
+
+@dataclass(frozen=True)
+class MapPictureRequest(Request):
+    """Lay the thumbnails of all wells on the canvas, each at its place on the map."""
+
+
+@dataclass(frozen=True)
+class ExplainRequest(Request):
+    """Compute what each stain adds to the scores of these wells (ids)."""
+
+    wells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HeatMapRequest(Request):
+    """Score the tiles of a site (id): the heat map shows which parts of the field match."""
+
+    site: str
+
+
+@dataclass(frozen=True)
+class DescribeRequest(Request):
+    """Rank terms by how well they fit these wells (ids)."""
+
+    wells: tuple[str, ...]
+    terms: Terms = "mechanisms"
+
+
+@dataclass(frozen=True)
+class AnnotateRequest(Request):
+    """Find the best term of every treatment."""
+
+    terms: Terms = "mechanisms"
+
+
+@dataclass(frozen=True)
+class NameClustersRequest(Request):
+    """Name the clusters of the map by the terms that fit their wells."""
+
+    terms: Terms = "mechanisms"
+
+
+@dataclass(frozen=True)
+class CancelRequest(Request):
+    """Cancel a piece of work; what an encoding run has written is kept."""
+
+    task: Task
+
+
+def _named(wells: tuple[str, ...]) -> str:
+    names = ", ".join(well.split("/")[-1] for well in wells[:NAMED])
+    return names + (" …" if len(wells) > NAMED else "")

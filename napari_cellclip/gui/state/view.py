@@ -1,4 +1,4 @@
-"""How the wells of a session are looked at: colours, threshold, maps."""
+"""How the wells of a session are looked at: what colours them, which are highlighted, which plate and map."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ if TYPE_CHECKING:
     from napari_cellclip.explore import Projection
 
 LEAST_SCORE = 3.0
-"""Robust standard deviations of the controls below which no well is in colour unless the user wants it."""
+"""Least score, in robust standard deviations of the controls, that is suggested as a threshold."""
+
+Highlight = Literal["significant", "score", "all"]
+"""Which wells are highlighted: significant treatments, scores from a threshold on, or all."""
 
 
 @dataclass(frozen=True)
@@ -20,17 +23,13 @@ class View:
     ----------
     colour_by : str
         Column of the well table.
-    ramp : str
-        One of the palette's ramps.
-    lit_by : {"verdict", "score"}
-        Which wells are in colour: those that match at the accepted false-discovery rate, or those from a
-        score on. Where an answer has no verdict, the score decides.
+    highlight : {"significant", "score", "all"}
+        Which wells are in colour while the others are grey. Where an answer has no verdict, the score decides
+        in place of significance.
     threshold : float
-        That score.
+        Score from which on wells are highlighted.
     fdr : float
-        Accepted share of false discoveries among the treatments said to match.
-    grey_rest : bool
-        Whether the other wells are grey.
+        Accepted false discovery rate among the treatments that are called significant, 0 to 1.
     plate : str or None
         The plate looked at.
     map_method : str
@@ -38,11 +37,9 @@ class View:
     """
 
     colour_by: str = "score"
-    ramp: str = "viridis"
-    lit_by: Literal["verdict", "score"] = "verdict"
+    highlight: Highlight = "significant"
     threshold: float = LEAST_SCORE
     fdr: float = 0.05
-    grey_rest: bool = True
     plate: str | None = None
     map_method: str = "umap"
 

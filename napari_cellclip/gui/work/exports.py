@@ -1,4 +1,4 @@
-"""What leaves the Explorer: hit lists, AnnData, and a script that says the same headless."""
+"""Exports of a session: hit lists, AnnData, Parquet, and a Python script."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from napari_cellclip.gui.state.requests import Question
+from napari_cellclip.gui.state.requests import AskRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.vocabulary import ScreenError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def hit_list(session: Session, ids: Iterable[str] | None = None) -> pd.DataFrame:
-    """Wells, best first, with what was asked and by which model in every row.
+    """Make the hit list: wells, best first, each row with query and model.
 
     Parameters
     ----------
@@ -86,27 +86,27 @@ def python_script(session: Session) -> str:
         f"screen = Screen.open({str(session.screen.path)!r})",
     ]
     if session.answer is not None:
-        lines += [*_asking(session), "print(answer.verdict)", "print(answer.treatments_table.head(20))"]
+        lines += [*_query_lines(session), "print(answer.verdict)", "print(answer.treatments_table.head(20))"]
     if session.selection.ids:
         lines.append(f"selected = screen.wells.loc[{sorted(session.selection.ids)!r}]")
     return "\n".join(lines) + "\n"
 
 
-def _asking(session: Session) -> list[str]:
-    """The last question as Python."""
+def _query_lines(session: Session) -> list[str]:
+    """Write the last query as Python."""
     assert session.answer is not None
-    question = session.questions[-1] if session.questions else Question(session.answer.query)
+    query = session.history[-1] if session.history else AskRequest(session.answer.query)
     fdr = f"fdr={session.view.fdr:g}"
-    if question.like:
-        but_not = f", {list(question.but_not)!r}" if question.but_not else ""
-        return [f"answer = like(screen, {list(question.like)!r}{but_not}, {fdr})"]
+    if query.like:
+        but_not = f", {list(query.but_not)!r}" if query.but_not else ""
+        return [f"answer = like(screen, {list(query.like)!r}{but_not}, {fdr})"]
     options, lines = [fdr], []
-    if question.prompts is not None:
+    if query.prompts is not None:
         sent = "".join(f"    Prompt({p.text!r}, {p.weight:g}),\n" for p in session.answer.sent if p.on)
         lines += ["from napari_cellclip.explore.wording.wording import Prompt", "", f"prompts = [\n{sent}]"]
         options.append("prompts=prompts")
-    if question.combine != "mean":
-        options.append(f"combine={question.combine!r}")
-    if not question.use_platemap:
+    if query.combine != "mean":
+        options.append(f"combine={query.combine!r}")
+    if not query.use_platemap:
         options.append("use_platemap=False")
-    return [*lines, f"answer = ask(screen, {question.text!r}, {', '.join(options)})"]
+    return [*lines, f"answer = ask(screen, {query.text!r}, {', '.join(options)})"]

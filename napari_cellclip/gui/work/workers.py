@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 from napari.qt.threading import create_worker
@@ -16,10 +16,10 @@ log = logging.getLogger(__name__)
 
 
 def sentence(error: BaseException) -> str:
-    """Tell an error in one sentence.
+    """Put an error into one sentence.
 
     Our own errors are such sentences already; anything else is a fault of the program, so its type is
-    told too and the traceback goes to the log.
+    named too and the traceback goes to the log.
     """
     if isinstance(error, CellClipError):
         return str(error)
@@ -39,9 +39,9 @@ class _OvertakenError(Exception):
 
 
 class _Messenger(QObject):
-    """Carries words from a worker thread into the thread it was made in."""
+    """Carries progress from a worker thread into the thread it was made in."""
 
-    told = Signal(object)
+    reported = Signal(object)
 
 
 class _Failure:
@@ -52,9 +52,12 @@ class _Failure:
 class Latest:
     """One line of background work, of which only the newest request counts.
 
-    Starting again, or :meth:`cancel`, makes the results of earlier requests fall on the floor, and asks a
-    running generator to stop at its next step. ``finished`` is called once for each request that was not
-    overtaken, whatever became of it.
+    Starting again, or :meth:`cancel`, drops the results of earlier requests, and ends a running generator at
+    its next step. ``finished`` is called once for each request that was not overtaken, also if it
+    failed.
+
+    All callables but ``work`` are called in the main thread: ``done`` with the result, ``failed`` with one
+    sentence, ``finished`` at the end.
     """
 
     def __init__(self) -> None:
@@ -69,9 +72,7 @@ class Latest:
     def cancel(self) -> None:
         """Drop what is running."""
         self.generation += 1
-        if self._worker is not None:
-            self._worker.quit()
-            self._worker = None
+        self._worker = None
 
     def start(
         self,
@@ -88,7 +89,7 @@ class Latest:
         work : callable
             Runs in the thread; must not touch Qt, layers or the session.
         done, failed, finished : callable
-            Called in the main thread with the result, with a sentence, and at the end.
+            See the class.
         title : str, optional
             Shown in napari's activity dock.
         """
@@ -113,13 +114,14 @@ class Latest:
             finally:
                 finished()
 
-        self._worker = create_worker(run, _progress={"desc": title} if title else None, _ignore_errors=True)
-        self._worker.returned.connect(returned)
+        worker: Any = create_worker(run, _progress={"desc": title} if title else None, _ignore_errors=True)
+        self._worker = worker
+        worker.returned.connect(returned)
         # Nothing of ours raises outside run(), but a worker that dies otherwise must not look busy for ever.
-        self._worker.errored.connect(lambda error: returned(_Failure(error)))
-        self._worker.start()
+        worker.errored.connect(lambda error: returned(_Failure(error)))
+        worker.start()
 
-    def start_telling(
+    def start_reporting(
         self,
         work: Callable[[Callable[[Any], None]], T],
         step: Callable[[Any], object],
@@ -128,63 +130,45 @@ class Latest:
         finished: Callable[[], object] = _ignore,
         title: str | None = None,
     ) -> None:
-        """Run a function that tells how far it is by a callback; cancelling ends it at its next word."""
+        """Run a function that reports progress through a callback; cancelling ends it at its next report."""
         messenger = _Messenger()
         generation = self.generation + 1  # the one that start() is about to make
 
-        def heard(value: Any) -> None:
+        def received(value: Any) -> None:
             if generation == self.generation:
                 step(value)
 
-        def tell(value: Any) -> None:
+        def report(value: Any) -> None:
             if generation != self.generation:
                 raise _OvertakenError
-            messenger.told.emit(value)
+            messenger.reported.emit(value)
 
-        messenger.told.connect(heard)
-        self.start(lambda: work(tell), done, failed, finished, title)
+        messenger.reported.connect(received)
+        self.start(lambda: work(report), done, failed, finished, title)
 
     def stream(
         self,
-        work: Callable[[], Iterator[Any]],
+        work: Callable[[], Generator[Any, None, T]],
         step: Callable[[Any], object],
-        done: Callable[[], object],
+        done: Callable[[T], object],
         failed: Callable[[str], object] = _ignore,
         finished: Callable[[], object] = _ignore,
         title: str | None = None,
     ) -> None:
-        """Run a generator in a thread; ``step`` gets what it yields, cancelling closes it where it stands."""
-        self.cancel()
-        generation = self.generation
+        """Run a generator in a thread: ``step`` gets what it yields, ``done`` what it returns.
 
-        def run() -> Generator[Any, None, _Failure | None]:
-            steps: Iterator[Any] | None = None
+        Cancelling closes it, in its thread, at its next step.
+        """
+
+        def run(report: Callable[[Any], None]) -> T:
+            steps = work()
             try:
-                steps = work()
-                yield from steps
-            except Exception as error:
-                return _Failure(error)
-            return None
-
-        def yielded(value: Any) -> None:
-            if generation == self.generation:
-                step(value)
-
-        def returned(result: _Failure | None) -> None:
-            if generation != self.generation:
-                return
-            self._worker = None
-            try:
-                if isinstance(result, _Failure):
-                    failed(sentence(result.error))
-                else:
-                    done()
+                while True:
+                    report(next(steps))
+            except StopIteration as end:
+                result: T = end.value
+                return result
             finally:
-                finished()
+                steps.close()
 
-        self._worker = create_worker(run, _progress={"desc": title} if title else None, _ignore_errors=True)
-        self._worker.yielded.connect(yielded)
-        self._worker.returned.connect(returned)
-        # Nothing of ours raises outside run(), but a worker that dies otherwise must not look busy for ever.
-        self._worker.errored.connect(lambda error: returned(_Failure(error)))
-        self._worker.start()
+        self.start_reporting(run, step, done, failed, finished, title)

@@ -14,8 +14,9 @@ from napari_cellclip.gui.explorer import Arrangement, Explorer, arrange
 from napari_cellclip.gui.readers import get_plate_reader
 from napari_cellclip.gui.sample import simulated_plate
 from napari_cellclip.gui.settings import Settings, read_settings, write_settings
-from napari_cellclip.gui.state.requests import Task
+from napari_cellclip.gui.state.requests import MapPictureRequest, OpenRequest, OpenSampleRequest
 from napari_cellclip.gui.state.session import session_of
+from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.text_query import TextQuery
 from napari_cellclip.gui.work.controller import controller_of
 from napari_cellclip.vocabulary import STAINS
@@ -94,7 +95,7 @@ def test_explorer_and_text_query_show_wells_on_the_canvas(
     assert abs(level(viewer.layers["DNA"]) - level_of(4, 6, 1, 0)) < 9
 
     # the map on the canvas: thumbnails, and points whose selection is the session's
-    session.show_map_on_canvas()
+    session.request(MapPictureRequest())
     idle(qtbot, session)
     points = viewer.layers["wells"]
     assert not viewer.layers["DNA"].visible
@@ -146,7 +147,7 @@ def test_reader_draws_a_site_and_hands_the_plate_over(make_napari_viewer_proxy, 
     session = session_of(viewer)
     assert session.plate.stains.unmapped
 
-    session.open(folder, {s: f"ch{i}" for i, s in enumerate(STAINS, 1)})
+    session.request(OpenRequest(folder, {s: f"ch{i}" for i, s in enumerate(STAINS, 1)}))
     assert controller_of(viewer) is controller_of(viewer)
     idle(qtbot, session)
     session.show(session.plate.wells[0].id)
@@ -173,7 +174,7 @@ def test_drop_a_folder_on_the_explorer(make_napari_viewer_proxy, plate_folder, q
     explorer, opened = Explorer(viewer), []
     qtbot.addWidget(explorer)
     data = QMimeData()
-    explorer.session.open_wished.connect(lambda wish: opened.append(wish[0].name))
+    explorer.session.requested.connect(lambda request: opened.append(request.path.name))
     both = plate_folder / "platemap.csv", plate_folder
     data.setUrls([QUrl.fromLocalFile(str(path)) for path in both])
     action, buttons, none = (
@@ -273,7 +274,7 @@ def test_sample_opens_with_its_screen(session, monkeypatch, tmp_path, plate_fold
     monkeypatch.setattr("napari_cellclip.simulation.sample_plate", sample_plate)
     controller, told = Controller(session), []
     session.work_changed.connect(lambda task, work: told.append((task, work and work.done)))
-    session.open_sample()
+    session.request(OpenSampleRequest())
     idle(qtbot, session)
     assert len(session.plate.wells) == 11
     assert ("sample", 1) in told

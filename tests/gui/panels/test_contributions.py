@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_cellclip.gui.panels.contributions_panel import BARS, FIRST_STAIN, WELL, ContributionsPanel
+from napari_cellclip.gui.panels.explain.contributions_panel import BARS, FIRST_STAIN, WELL, ContributionsPanel
 from napari_cellclip.gui.panels.stain_bars import BARS_ROLE
-from napari_cellclip.gui.state.requests import Task
+from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.controller import Controller
 from napari_cellclip.screen import Progress
 from napari_cellclip.vocabulary import STAINS, ScreenError
@@ -104,11 +104,11 @@ def test_failure_is_one_sentence_and_the_button_comes_back(panel, qtbot, monkeyp
 
     explain_with(monkeypatch, steps)
     controller = Controller(panel.session)
-    said = []
-    panel.session.said.connect(lambda task, message: said.append((task, message)))
+    messages = []
+    panel.session.message.connect(lambda task, message: messages.append((task, message)))
     qtbot.mouseClick(panel.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: bool(said))
-    assert said == [(Task.EXPLAIN, "none of these wells has an encoded field")]
+    qtbot.waitUntil(lambda: bool(messages))
+    assert messages == [(Task.EXPLAIN, "none of these wells has an encoded field")]
     qtbot.waitUntil(lambda: panel.session.work(Task.EXPLAIN) is None)
     assert panel.button.isEnabled()
     controller.close()

@@ -10,10 +10,11 @@ from qtpy.QtGui import QTextDocument
 
 from napari_cellclip.explore import Description, Verdict
 from napari_cellclip.explore.maps.cluster_names import NamedCluster
-from napari_cellclip.gui.panels.describe_panel import OWN, DescribePanel, read_terms
-from napari_cellclip.gui.panels.map_panel import MapPanel
+from napari_cellclip.gui.panels.explain.describe_panel import OWN, DescribePanel
+from napari_cellclip.gui.panels.explain.terms_file import read_terms
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
-from napari_cellclip.gui.state.requests import Task
+from napari_cellclip.gui.panels.wells.map_panel import MapPanel
+from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.controller import Controller
 from napari_cellclip.vocabulary import CellClipError
 
@@ -89,7 +90,7 @@ def test_all_treatments_lead_to_their_wells(panel, qtbot):
 
 def test_a_word_is_asked_by_a_double_click(panel):
     asked = []
-    panel.session.asked.connect(lambda question: asked.append(question.text))
+    panel.session.requested.connect(lambda request: asked.append(request.text))
     panel.session.described.emit(description())
     panel.table.cellDoubleClicked.emit(1, 0)
     assert asked == ["BET inhibitor"]
@@ -109,7 +110,7 @@ def test_buttons_ask_about_the_selection_and_all(panel, qtbot, monkeypatch):
     assert not panel.button.isEnabled()
     panel.session.selection.replace(["toy/D04", "toy/C06"])
     panel.session.look(fdr=0.2)
-    panel.vocabulary.setCurrentText("compounds")
+    panel.terms.setCurrentIndex(panel.terms.findData("compounds"))
     qtbot.mouseClick(panel.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel.value() is not None)
     assert calls == [(("toy/C06", "toy/D04"), "compounds", 0.2)]
@@ -125,12 +126,12 @@ def test_failure_is_one_sentence_and_buttons_come_back(panel, qtbot, monkeypatch
         raise CellClipError("none of the selected wells has an embedding: select others")
 
     monkeypatch.setattr("napari_cellclip.explore.describe", describe)
-    controller, said = Controller(panel.session), []
-    panel.session.said.connect(lambda task, message: said.append(message))
+    controller, messages = Controller(panel.session), []
+    panel.session.message.connect(lambda task, message: messages.append(message))
     panel.session.selection.replace(["toy/C06"])
     qtbot.mouseClick(panel.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: bool(said))
-    assert said == ["none of the selected wells has an embedding: select others"]
+    qtbot.waitUntil(lambda: bool(messages))
+    assert messages == ["none of the selected wells has an embedding: select others"]
     qtbot.waitUntil(panel.button.isEnabled)
     controller.close()
 
@@ -139,30 +140,30 @@ def test_own_list_of_terms(panel, tmp_path):
     path = tmp_path / "terms.txt"
     path.write_text("# mine\nHDAC   inhibitor\n\nBET inhibitor\nHDAC inhibitor\n", encoding="utf-8")
     assert read_terms(path) == ("HDAC inhibitor", "BET inhibitor")
-    panel.vocabulary.setCurrentText(OWN)
+    panel.terms.setCurrentIndex(panel.terms.findData(OWN))
     panel.load(path)
-    assert panel.words() == ("HDAC inhibitor", "BET inhibitor")
+    assert panel.chosen_terms() == ("HDAC inhibitor", "BET inhibitor")
     assert "2 terms of terms.txt" in panel.state.text()
-    said = []
-    panel.session.said.connect(lambda task, message: said.append(message))
+    messages = []
+    panel.session.message.connect(lambda task, message: messages.append(message))
     (tmp_path / "noise.txt").write_bytes(b"\xff\xfe\x00\x81")
     panel.load(tmp_path / "noise.txt")
     (tmp_path / "empty.txt").write_text("# nothing\n")
     panel.load(tmp_path / "empty.txt")
-    assert "noise.txt is no text" in said[0] or "cannot be read" in said[0]
-    assert "0 terms" in said[1]
-    assert panel.words() == "mechanisms"
+    assert "noise.txt cannot be read" in messages[0]
+    assert "0 terms" in messages[1]
+    assert panel.chosen_terms() == "mechanisms"
 
 
 def test_table_is_written_and_a_failure_told(panel, tmp_path):
-    said = []
-    panel.session.said.connect(lambda task, message: said.append(message))
+    messages = []
+    panel.session.message.connect(lambda task, message: messages.append(message))
     panel.session.described.emit(annotations())
     panel.write(tmp_path / "words.csv")
     assert pd.read_csv(tmp_path / "words.csv")["best"].tolist() == ["BET inhibitor", "HDAC inhibitor"]
     panel.write(tmp_path / "nowhere" / "words.csv")
-    assert said[0].startswith("Written")
-    assert "nowhere" in said[1]
+    assert messages[0].startswith("Saved")
+    assert "nowhere" in messages[1]
 
 
 def test_names_of_clusters_lie_on_the_map_without_covering_each_other(panel, qtbot, monkeypatch):

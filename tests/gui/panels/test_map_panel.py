@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtGui import QColor, QPalette
 
-from napari_cellclip.gui.panels.map_panel import MapPanel
-from napari_cellclip.gui.panels.map_view import POINTS_AT_MOST, MapView, density, inside
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
+from napari_cellclip.gui.panels.wells.map_panel import MapPanel
+from napari_cellclip.gui.panels.wells.map_view import POINTS_AT_MOST, MapView, density, inside
+from napari_cellclip.gui.state.requests import MapRequest
 from tests.gui.toy_screens import projection_for
 
 LEFT = Qt.MouseButton.LeftButton
@@ -91,10 +92,10 @@ def test_few_brushes_are_shared_by_many_points(panel):
 def test_pca_stands_in_until_umap_comes(session, full_session, qtbot):
     panel = MapPanel(full_session, Thumbnails(full_session))
     qtbot.addWidget(panel)
-    wished = []
-    full_session.map_wished.connect(wished.append)
+    sent = []
+    full_session.requested.connect(sent.append)
     panel.method.setCurrentIndex(panel.method.findData("pca"))
-    assert wished == ["pca"]
+    assert sent == [MapRequest("pca")]
     other = projection_for(full_session.screen, "pca")
     other.xy = other.xy * 3
     full_session.add_map(other)

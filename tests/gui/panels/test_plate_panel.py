@@ -7,9 +7,9 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QImage
 
-from napari_cellclip.gui.panels.plate_panel import PlatePanel
-from napari_cellclip.gui.panels.plate_view import PlateView, WellMark
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
+from napari_cellclip.gui.panels.wells.plate_panel import PlatePanel
+from napari_cellclip.gui.panels.wells.plate_view import PlateView, WellMark
 from napari_cellclip.vocabulary import PLATE_SHAPES, well_name
 
 LEFT = Qt.MouseButton.LeftButton

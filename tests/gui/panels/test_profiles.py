@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from napari_cellclip import import_profiles
-from napari_cellclip.gui.state.requests import Task
+from napari_cellclip.gui.state.requests import AskRequest, MapRequest, OpenRequest
 from napari_cellclip.gui.state.session import Session
+from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.controller import Controller
 from tests.profile_tables import made_table
 
@@ -23,22 +24,22 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_it_opens_and_what_it_cannot_do_is_said(qtbot, folder: Path) -> None:
     session = Session()
     controller = Controller(session)
-    said: list[tuple[str, str]] = []
-    session.said.connect(lambda task, text: said.append((task, text)))
+    messages: list[tuple[str, str]] = []
+    session.message.connect(lambda task, text: messages.append((task, text)))
 
     def idle() -> bool:
         return all(session.work(task) is None for task in Task)
 
     try:
-        session.open(folder)
+        session.request(OpenRequest(folder))
         qtbot.waitUntil(lambda: session.screen is not None, timeout=20_000)
         assert session.wells.loc["P1/A07", "treatment"] == "nocodazole"
-        session.make_map("pca")
+        session.request(MapRequest("pca"))
         qtbot.waitUntil(lambda: "pca" in session.maps.by_method, timeout=20_000)
         session.show("P1/A07")
-        assert said[-1][1].startswith("The pixels of this screen are not open")
-        session.ask("tubulin inhibitor")
-        qtbot.waitUntil(lambda: any("train a head first" in text for _, text in said), timeout=20_000)
+        assert messages[-1][1].startswith("The pixels of this screen are not open")
+        session.request(AskRequest("tubulin inhibitor"))
+        qtbot.waitUntil(lambda: any("train a head first" in text for _, text in messages), timeout=20_000)
         assert session.answer is None
         qtbot.waitUntil(idle, timeout=20_000)
     finally:

@@ -10,7 +10,7 @@ from qtpy.QtCore import QRectF, Qt
 from qtpy.QtWidgets import QLineEdit
 
 from napari_cellclip.explore.wording.wording import Prompt
-from napari_cellclip.gui.panels.prompt_table import PROMPT, SOURCE, WEIGHT, PromptTable
+from napari_cellclip.gui.panels.query.prompt_table import PROMPT, SOURCE, WEIGHT, PromptTable
 from napari_cellclip.gui.panels.stain_bars import bar_rectangles, zero_line
 
 PROMPTS = (

@@ -8,9 +8,10 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QScrollArea
 
-from napari_cellclip.gui.panels.run_panel import RunPanel
-from napari_cellclip.gui.panels.stain_table import StainTable
-from napari_cellclip.gui.state.requests import RunPlan, Task
+from napari_cellclip.gui.panels.run.run_panel import RunPanel
+from napari_cellclip.gui.panels.run.stain_table import StainTable
+from napari_cellclip.gui.state.requests import EncodeRequest
+from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.controller import Controller
 from napari_cellclip.plates import open_plate
 from napari_cellclip.vocabulary import STAINS, Stain
@@ -31,10 +32,10 @@ def test_complete_mapping_is_folded_away(full_session, qtbot):
     panel = RunPanel(full_session)
     qtbot.addWidget(panel)
     panel.show()
-    assert not panel.stains.isVisible()
-    assert "all five" in panel.unfold.text()
-    assert "2 negative controls" in panel.map_path.text()
-    assert panel.stains.value() == full_session.plate.stains.channels
+    assert not panel.source.stains.isVisible()
+    assert "All five" in panel.source.unfold.text()
+    assert "2 negative controls" in panel.source.platemap.text()
+    assert panel.source.stains.value() == full_session.plate.stains.channels
 
 
 def test_unmapped_plate_asks_and_takes_the_answer(session, unnamed_folder, qtbot):
@@ -43,31 +44,33 @@ def test_unmapped_plate_asks_and_takes_the_answer(session, unnamed_folder, qtbot
     panel = RunPanel(session)
     qtbot.addWidget(panel)
     panel.show()
-    assert panel.stains.isVisible()
-    assert "say which channel" in panel.unfold.text()
+    assert panel.source.stains.isVisible()
+    assert "Assign a channel" in panel.source.unfold.text()
     for number, stain in enumerate(STAINS, start=1):
-        panel.stains.combos[stain].setCurrentIndex(panel.stains.combos[stain].findData(f"ch{number}"))
-    assert panel.stains.button.isEnabled()
-    qtbot.mouseClick(panel.stains.button, Qt.MouseButton.LeftButton)
+        panel.source.stains.combos[stain].setCurrentIndex(
+            panel.source.stains.combos[stain].findData(f"ch{number}")
+        )
+    assert panel.source.stains.button.isEnabled()
+    qtbot.mouseClick(panel.source.stains.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: session.work(Task.OPEN) is None)
     assert session.plate.stains.complete
     assert session.plate.stains.channels[Stain.MITO] == "ch5"
-    assert not panel.stains.isVisible()
+    assert not panel.source.stains.isVisible()
     controller.close()
 
 
 def test_encoding_an_unmapped_plate_is_refused_in_words(session, unnamed_folder, qtbot):
-    controller, said = Controller(session), []
-    session.said.connect(lambda task, message: said.append(message))
+    controller, messages = Controller(session), []
+    session.message.connect(lambda task, message: messages.append(message))
     session.set_plate(open_plate(unnamed_folder))
     panel = RunPanel(session)
     qtbot.addWidget(panel)
-    panel.encode()
+    panel.encode.encode()
     qtbot.waitUntil(lambda: session.work(Task.ENCODE) is None)
-    assert "ch1" in said[-1]
-    assert "under Stains on the Run tab" in said[-1]
-    assert "channels=" not in said[-1], "the window has no such option"
-    assert panel.encode_button.isEnabled()
+    assert "ch1" in messages[-1]
+    assert "under Stains on the Run tab" in messages[-1]
+    assert "channels=" not in messages[-1], "the window has no such option"
+    assert panel.encode.encode_button.isEnabled()
     controller.close()
 
 
@@ -93,24 +96,24 @@ def test_problems_of_the_plate_are_listed(plate_folder, session, tmp_path, qtbot
     panel = RunPanel(session)
     qtbot.addWidget(panel)
     panel.show()
-    assert panel.failures.isVisible()
-    texts = [panel.failures.topLevelItem(i).text(1) for i in range(panel.failures.topLevelItemCount())]
+    assert panel.problems.isVisible()
+    texts = [panel.problems.topLevelItem(i).text(1) for i in range(panel.problems.topLevelItemCount())]
     assert any("RNA" in t for t in texts)
 
 
 def test_models_are_offered_with_their_licence(session, qtbot):
     panel = RunPanel(session)
     qtbot.addWidget(panel)
-    place = panel.model.findData("cellclip")
+    place = panel.encode.model.findData("cellclip")
     assert place >= 0
-    panel.model.setCurrentIndex(place)
-    assert "CC-BY-NC-ND" in panel.card.text()
-    assert panel.value().model == "cellclip"
-    assert not panel.value().accept_licence
-    panel.accept.click()
-    assert panel.value().accept_licence
-    panel.setValue(RunPlan("cellclip"))
-    assert not panel.value().accept_licence
+    panel.encode.model.setCurrentIndex(place)
+    assert "CC-BY-NC-ND" in panel.encode.card.text()
+    assert panel.encode.value().model == "cellclip"
+    assert not panel.encode.value().accept_licence
+    panel.encode.accept.click()
+    assert panel.encode.value().accept_licence
+    panel.encode.setValue(EncodeRequest("cellclip"))
+    assert not panel.encode.value().accept_licence
 
 
 def test_a_licence_accepted_before_is_not_asked_again(session, qtbot, tmp_path, monkeypatch):
@@ -120,12 +123,12 @@ def test_a_licence_accepted_before_is_not_asked_again(session, qtbot, tmp_path, 
     monkeypatch.setenv("NAPARI_CELLCLIP_CACHE", str(tmp_path))
     panel = RunPanel(session)
     qtbot.addWidget(panel)
-    panel.model.setCurrentIndex(panel.model.findData("cellclip"))
-    assert not panel.accept.isHidden()
+    panel.encode.model.setCurrentIndex(panel.encode.model.findData("cellclip"))
+    assert not panel.encode.accept.isHidden()
     accept(known_cards()["cellclip"])
-    panel.model.setCurrentIndex(panel.model.findData("demo"))
-    panel.model.setCurrentIndex(panel.model.findData("cellclip"))
-    assert panel.accept.isHidden()
+    panel.encode.model.setCurrentIndex(panel.encode.model.findData("demo"))
+    panel.encode.model.setCurrentIndex(panel.encode.model.findData("cellclip"))
+    assert panel.encode.accept.isHidden()
 
 
 def test_nothing_is_cut_off_beside_the_map(full_session, qtbot):

@@ -11,11 +11,12 @@ from qtpy.QtWidgets import QApplication
 
 from napari_cellclip.gui.panels.footer import Footer
 from napari_cellclip.gui.panels.header import Header
-from napari_cellclip.gui.panels.hits_panel import COLUMNS, ID_ROLE, HitsPanel
-from napari_cellclip.gui.panels.query_panel import QueryPanel
+from napari_cellclip.gui.panels.query.query_panel import QueryPanel
 from napari_cellclip.gui.panels.stain_bars import BARS_ROLE
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
-from napari_cellclip.gui.state.requests import Question, Task, Work
+from napari_cellclip.gui.panels.wells.hits_panel import COLUMNS, ID_ROLE, HitsPanel
+from napari_cellclip.gui.state.requests import AskRequest
+from napari_cellclip.gui.state.tasks import Task, Work
 from napari_cellclip.gui.work.exports import python_script
 from tests.gui.toy_screens import answer_for, contributions
 
@@ -39,6 +40,12 @@ def query(full_session, qtbot, no_widget_left):
     panel.show()
     qtbot.waitExposed(panel)
     return panel
+
+
+def choose(combo, data):
+    """Choose an item as a user does."""
+    combo.setCurrentIndex(combo.findData(data))
+    combo.activated.emit(combo.currentIndex())
 
 
 def test_best_first_and_sortable_by_a_click_on_the_header(hits, qtbot):
@@ -104,23 +111,23 @@ def test_without_controls_the_cosine_ranks_and_colours(full_session, qtbot):
     panel = HitsPanel(full_session, Thumbnails(full_session))
     qtbot.addWidget(panel)
     assert list(panel.value().index[:2]) == ["toy/E05", "toy/E06"]
-    assert full_session.coloured_by == "cosine"
+    assert full_session.colour_column == "cosine"
 
 
 def test_typing_and_enter_asks(query, qtbot):
     asked = []
-    query.session.asked.connect(asked.append)
+    query.session.requested.connect(asked.append)
     with qtbot.waitSignal(query.valueChanged):
-        query.setValue(Question(""))
+        query.setValue(AskRequest(""))
         qtbot.keyClicks(query.line, "BRD4 knockout")
-    assert query.value() == Question("BRD4 knockout")
+    assert query.value() == AskRequest("BRD4 knockout")
     qtbot.keyClick(query.line, Qt.Key.Key_Return)
-    assert asked == [Question("BRD4 knockout")]
+    assert asked == [AskRequest("BRD4 knockout")]
 
 
 def test_arrow_up_brings_back_earlier_questions(query, qtbot):
-    query.session.ask("first")
-    query.session.ask("second")
+    query.session.remember(AskRequest("first"))
+    query.session.remember(AskRequest("second"))
     for expected in ("second", "first", "first"):
         qtbot.keyClick(query.line, Qt.Key.Key_Up)
         assert query.line.text() == expected
@@ -129,16 +136,16 @@ def test_arrow_up_brings_back_earlier_questions(query, qtbot):
 
 
 def test_prompts_sent_are_shown_ticked_and_asked_again(query, qtbot):
-    assert query.sent.text() == "sent: 2 prompts"
+    assert query.sent.text() == "2 prompts sent"
     assert not query.editor.isVisible()
     qtbot.mouseClick(query.sent, Qt.MouseButton.LeftButton)
     assert query.editor.isVisible()
-    assert [p.text for p in query.prompts.value()] == ["prompt one", "prompt two"]
+    assert [p.text for p in query.editor.value()] == ["prompt one", "prompt two"]
     asked = []
-    query.session.asked.connect(asked.append)
-    query.prompts.item(1, 0).setCheckState(Qt.CheckState.Unchecked)
+    query.session.requested.connect(asked.append)
+    query.editor.table.item(1, 0).setCheckState(Qt.CheckState.Unchecked)
     query.line.setText("a title")
-    qtbot.mouseClick(query.again, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(query.editor.button, Qt.MouseButton.LeftButton)
     (question,) = asked
     assert question.text == "a title"
     assert [(p.text, p.on) for p in question.prompts] == [("prompt one", True), ("prompt two", False)]
@@ -146,55 +153,60 @@ def test_prompts_sent_are_shown_ticked_and_asked_again(query, qtbot):
 
 def test_options_of_wording_go_with_the_question(query, qtbot):
     asked = []
-    query.session.asked.connect(asked.append)
-    query.use_platemap.setChecked(False)
-    query.combine.setCurrentIndex(query.combine.findData("max"))
+    query.session.requested.connect(asked.append)
+    query.editor.use_platemap.setChecked(False)
+    query.editor.combine.setCurrentIndex(query.editor.combine.findData("max"))
     query.line.setText("HDAC inhibitor")
     qtbot.mouseClick(query.button, Qt.MouseButton.LeftButton)
-    assert asked == [Question("HDAC inhibitor", combine="max", use_platemap=False)]
+    assert asked == [AskRequest("HDAC inhibitor", combine="max", use_platemap=False)]
 
 
 def test_notes_and_no_confident_match_in_those_words(query):
     assert query.notes.text() == "A note."
     assert "Significance not tested" in query.verdict.text()
-    assert not query.lit_by.isEnabled()
-    assert not query.threshold.isHidden()
+    assert query.highlight.mode.currentData() == "score", "without a verdict the score decides"
+    assert not query.highlight.mode.model().item(0).isEnabled()
+    assert not query.highlight.threshold.isHidden()
     query.session.answer = answer_for(query.session.screen, {"toy/C06": 9.0}, match=False)
     assert "No confident match" in query.verdict.text()
-    assert query.session.matching == [], "nothing is in colour"
-    assert query.threshold.isHidden()
-    assert query.verdict.toolTip() == "kind: toy\nn: 99"
+    assert query.session.highlighted_wells == [], "nothing is in colour"
+    assert query.highlight.threshold.isHidden()
+    assert query.verdict.toolTip() == "No confident match\nkind: toy\nn: 99"
 
 
 def test_a_match_colours_what_matches_and_a_stricter_rate_asks_again(query, qtbot):
     session = query.session
-    session.ask("tubulin inhibitor")
+    session.remember(AskRequest("tubulin inhibitor"))
     session.answer = answer_for(session.screen, {"toy/C06": 9.0, "toy/D04": 5.0, "toy/E07": 2.0}, match=True)
-    assert session.matching == ["toy/C06", "toy/D04"]
+    assert session.highlighted_wells == ["toy/C06", "toy/D04"]
     asked = []
-    session.asked.connect(asked.append)
-    query.rate.setValue(0.1)
+    session.requested.connect(asked.append)
+    query.fdr.spin.setValue(0.1)
     assert session.view.fdr == pytest.approx(0.001)
     assert [q.text for q in asked] == ["tubulin inhibitor"]
-    query.lit_by.setCurrentIndex(query.lit_by.findData("score"))
+    choose(query.highlight.mode, "score")
     session.look(threshold=1.5)
-    assert session.matching == ["toy/C06", "toy/D04", "toy/E07"]
-    assert not query.threshold.isHidden()
+    assert session.highlighted_wells == ["toy/C06", "toy/D04", "toy/E07"]
+    assert not query.highlight.threshold.isHidden()
+    choose(query.highlight.mode, "all")
+    assert len(session.highlighted_wells) == 11
+    assert query.highlight.threshold.isHidden()
 
 
 def test_wells_are_asked_for_by_example(query, qtbot):
     session, asked = query.session, []
-    session.asked.connect(asked.append)
+    session.requested.connect(asked.append)
+    session.requested.connect(session.remember)  # as the controller does
     session.selection.replace([])
-    assert not query.like.isEnabled()
+    assert not query.example.like.isEnabled()
     session.selection.replace(["toy/D04", "toy/C06"])
-    query.like.trigger()
+    query.example.like.trigger()
     assert asked[-1].like == ("toy/C06", "toy/D04")
     assert query.line.text() == "wells like C06, D04"
-    assert not query.unlike.isEnabled()
+    assert not query.example.unlike.isEnabled()
     session.selection.replace(["toy/E07"])
-    assert query.unlike.isEnabled()
-    query.unlike.trigger()
+    assert query.example.unlike.isEnabled()
+    query.example.unlike.trigger()
     assert (asked[-1].like, asked[-1].but_not) == (("toy/C06", "toy/D04"), ("toy/E07",))
     qtbot.mouseClick(query.button, Qt.MouseButton.LeftButton)
     assert asked[-1].like == ("toy/C06", "toy/D04"), (
@@ -221,9 +233,9 @@ def test_hits_show_q_replicates_and_bars(full_session, qtbot):
 
 
 def test_script_of_an_example_or_chosen_prompts(full_session):
-    full_session.ask_like(["toy/C06"], ["toy/E07"])
+    full_session.remember(AskRequest.by_example(["toy/C06"], ["toy/E07"]))
     assert "like(screen, ['toy/C06'], ['toy/E07'], fdr=0.05)" in python_script(full_session)
-    full_session.ask("mine", full_session.answer.sent, combine="max")
+    full_session.remember(AskRequest("mine", full_session.answer.sent, combine="max"))
     script = python_script(full_session)
     compile(script, "script", "exec")
     assert "Prompt('prompt two', 0.5)" in script
@@ -231,10 +243,10 @@ def test_script_of_an_example_or_chosen_prompts(full_session):
 
 
 def test_threshold_both_ways(query):
-    query.threshold.setValue(7.5)
+    query.highlight.threshold.setValue(7.5)
     assert query.session.view.threshold == 7.5
     query.session.look(threshold=2.0)
-    assert query.threshold.value() == 2.0
+    assert query.highlight.threshold.value() == 2.0
 
 
 def test_button_comes_back_after_asking(query):
@@ -247,8 +259,7 @@ def test_button_comes_back_after_asking(query):
 def test_footer_counts_selects_and_copies(full_session, qtbot, monkeypatch):
     footer = Footer(full_session)
     qtbot.addWidget(footer)
-    assert "<b>2 wells</b> score" in footer.count.text()
-    assert "no verdict" in footer.count.text()
+    assert footer.count.text() == "2 wells with score ≥ 4.5"
     qtbot.mouseClick(footer.select, Qt.MouseButton.LeftButton)
     assert full_session.selection.ids == {"toy/C06", "toy/D04"}
     assert "2 selected" in footer.count.text()
@@ -257,15 +268,15 @@ def test_footer_counts_selects_and_copies(full_session, qtbot, monkeypatch):
 
 
 def test_footer_says_where_it_wrote_and_why_not(full_session, qtbot, tmp_path):
-    footer, said = Footer(full_session), []
+    footer, messages = Footer(full_session), []
     qtbot.addWidget(footer)
-    full_session.said.connect(lambda task, message: said.append(message))
+    full_session.message.connect(lambda task, message: messages.append(message))
     footer.save(tmp_path / "hits.csv")
     footer.save(tmp_path / "nowhere" / "hits.csv")
     footer.save(tmp_path / "hits.doc")
-    assert "Written" in said[0]
-    assert "nowhere" in said[1]
-    assert "choose a name" in said[2]
+    assert "Saved" in messages[0]
+    assert "nowhere" in messages[1]
+    assert "choose a name" in messages[2]
 
 
 def test_header_badges_simulations_and_gives_the_licence(full_session, qtbot):
@@ -278,7 +289,7 @@ def test_header_badges_simulations_and_gives_the_licence(full_session, qtbot):
     assert header.badge.text() == "simulated model"
     screen = full_session.screen
     real = dataclasses.replace(screen)
-    real.card = type(screen.card)(**{**vars(screen.card), "simulated": False})
+    real.card = screen.card.model_copy(update={"simulated": False})
     full_session.set_screen(real)
     assert not header.badge.isVisible()
 
@@ -287,7 +298,7 @@ def test_header_shows_one_sentence_until_it_is_closed(full_session, qtbot):
     header = Header(full_session)
     qtbot.addWidget(header)
     header.show()
-    full_session.said.emit(Task.OPEN, "That folder is empty: choose another.")
+    full_session.message.emit(Task.OPEN, "That folder is empty: choose another.")
     assert header.bar.isVisible()
     qtbot.mouseClick(header.dismiss, Qt.MouseButton.LeftButton)
     assert not header.bar.isVisible()
@@ -299,7 +310,7 @@ def test_header_keeps_what_went_wrong_when_the_work_ends(full_session, qtbot):
     header.show()
     full_session.set_work(Task.OPEN, Work("Opening x"))
     assert header.message.text() == "Opening x …"
-    full_session.said.emit(Task.OPEN, "x holds no plate.")
+    full_session.message.emit(Task.OPEN, "x holds no plate.")
     full_session.set_work(Task.OPEN, None)
     assert header.bar.isVisible()
     assert header.message.text() == "x holds no plate."
@@ -309,7 +320,7 @@ def test_header_keeps_what_went_wrong_when_the_work_ends(full_session, qtbot):
 
 
 def test_a_second_query_line_shows_what_was_asked(full_session, qtbot):
-    full_session.ask("tubulin")
+    full_session.remember(AskRequest("tubulin"))
     panel = QueryPanel(full_session)
     qtbot.addWidget(panel)
     assert panel.line.text() == "tubulin"

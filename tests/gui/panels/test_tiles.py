@@ -12,10 +12,10 @@ from qtpy.QtCore import Qt
 from napari_cellclip.explore.explanation.match_heat_map import FieldExplanation, MatchHeatMap
 from napari_cellclip.explore.explanation.tile_scores import TileScores
 from napari_cellclip.gui.canvas.heat_layer import HeatLayer
-from napari_cellclip.gui.panels.tiles_panel import TILE_ROLE, TilesPanel, attention_table
-from napari_cellclip.gui.state.requests import Task
+from napari_cellclip.gui.panels.explain.heat_map_panel import TILE_ROLE, HeatMapPanel, attention_table
+from napari_cellclip.gui.state.field_match import FieldMatch
+from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.controller import Controller
-from napari_cellclip.gui.work.explanations import Where
 from napari_cellclip.screen import Progress
 from napari_cellclip.screen.storage.previews import composite
 from napari_cellclip.screen.tiles.tiles import FieldTiles
@@ -31,7 +31,7 @@ def tiles_of(site, shades, size=8):
     return FieldTiles(site, None, positions, features, picture)
 
 
-def where_in(site="toy/C06/1", scores=(0.5, 4.0, -1.0)):
+def heat_map_of(site="toy/C06/1", scores=(0.5, 4.0, -1.0)):
     field = tiles_of(site, (40, 120, 200))
     values = np.array(scores)
     explained = FieldExplanation(
@@ -43,12 +43,12 @@ def where_in(site="toy/C06/1", scores=(0.5, 4.0, -1.0)):
     attention = pd.DataFrame(
         [[0.25] * 5, [0.75] * 5], index=pd.Index(sites), columns=[str(s) for s in STAINS]
     )
-    return Where(site, explained, attention)
+    return FieldMatch(site, explained, attention)
 
 
 @pytest.fixture
 def panel(qtbot, full_session):
-    panel = TilesPanel(full_session)
+    panel = HeatMapPanel(full_session)
     qtbot.addWidget(panel)
     panel.resize(500, 600)
     panel.show()
@@ -61,8 +61,8 @@ def numbers(strip):
 
 def test_strips_rank_the_tiles(panel):
     panel.session.show("toy/C06")
-    panel.session.where = where_in()
-    assert panel.value() is panel.session.where
+    panel.session.heat_map = heat_map_of()
+    assert panel.value() is panel.session.heat_map
     assert numbers(panel.most)[0] == 1
     assert numbers(panel.least)[0] == 2
     assert sorted({*numbers(panel.most), *numbers(panel.least)}) == [0, 1, 2]
@@ -73,7 +73,7 @@ def test_strips_rank_the_tiles(panel):
 
 def test_control_tiles_are_those_most_like_the_chosen_one(panel):
     panel.session.show("toy/C06")
-    panel.session.where = where_in()
+    panel.session.heat_map = heat_map_of()
     first = panel.controls.item(0).text()
     assert first == "C04 · 1", "tile 1 of the field has the features of tile 1 of that control"
     panel.least.setCurrentRow(0)
@@ -85,11 +85,11 @@ def test_control_tiles_are_those_most_like_the_chosen_one(panel):
 
 
 def test_weights_of_fields_are_told_by_stain():
-    text = attention_table(where_in())
+    text = attention_table(heat_map_of())
     assert "<b>site 1</b>" in text
     assert "<b>site 2</b>" not in text
     assert text.count("75%") == 5
-    assert attention_table(Where("toy/C06/1", where_in().field, None)) == ""
+    assert attention_table(FieldMatch("toy/C06/1", heat_map_of().field, None)) == ""
 
 
 def test_nothing_can_be_asked_before_a_field_is_shown(panel):
@@ -98,7 +98,7 @@ def test_nothing_can_be_asked_before_a_field_is_shown(panel):
     assert panel.button.isEnabled()
     panel.session.answer = None
     assert not panel.button.isEnabled()
-    assert panel.state.text() == "Ask something first."
+    assert panel.state.text() == "Run a query first."
 
 
 def test_button_asks_for_the_field_on_the_canvas(panel, qtbot, monkeypatch):
@@ -107,22 +107,22 @@ def test_button_asks_for_the_field_on_the_canvas(panel, qtbot, monkeypatch):
     def steps(screen, plate, site, direction):
         asked.append((plate, site, direction))
         yield Progress(1, 2, "encoding tiles", stage="explanation")
-        return where_in(site).field
+        return heat_map_of(site).field
 
     monkeypatch.setattr("napari_cellclip.explore.explanation.match_heat_map.iter_explain_field", steps)
     monkeypatch.setattr(
         "napari_cellclip.explore.explanation.field_attention.field_attention",
-        lambda screen, well: where_in().attention,
+        lambda screen, well: heat_map_of().attention,
     )
     controller = Controller(panel.session)
     panel.session.show("toy/C06")
     qtbot.mouseClick(panel.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: panel.session.where is not None)
+    qtbot.waitUntil(lambda: panel.session.heat_map is not None)
     qtbot.waitUntil(lambda: panel.session.work(Task.TILES) is None)
     assert asked == [(panel.session.plate, "toy/C06/1", panel.session.answer.direction)]
-    assert panel.session.where.site == "toy/C06/1"
+    assert panel.session.heat_map.site == "toy/C06/1"
     panel.session.answer = answer_for(panel.session.screen, {"toy/D04": 5.0})
-    assert panel.session.where is None
+    assert panel.session.heat_map is None
     assert not panel.found.isVisible()
     controller.close()
 
@@ -132,7 +132,7 @@ def test_heat_lies_over_its_field_and_goes_with_it(make_napari_viewer, full_sess
     full_session.plate.__dict__["pixel_size"] = 0.5
     heat = HeatLayer(full_session, viewer)
     full_session.show("toy/C06")
-    full_session.where = where_in()
+    full_session.heat_map = heat_map_of()
     layer = heat.layer
     assert layer is not None
     # A field of 8 x 24 pixels of half a micrometre: cells of 8 x 8, the first centre at pixel 3.5.
@@ -141,7 +141,7 @@ def test_heat_lies_over_its_field_and_goes_with_it(make_napari_viewer, full_sess
     extent = layer.extent.world
     np.testing.assert_allclose(extent, [[1.75, 1.75], [1.75, 9.75]])
     assert tuple(layer.contrast_limits) == (-1, 4)
-    full_session.where = where_in(scores=(1.0, 2.0, 3.0))
+    full_session.heat_map = heat_map_of(scores=(1.0, 2.0, 3.0))
     assert heat.layer is layer, "drawn anew in the same layer"
     assert tuple(layer.contrast_limits) == (1, 3)
     full_session.show("toy/D04")
@@ -154,11 +154,11 @@ def test_a_field_without_tiles_is_drawn_dark(make_napari_viewer, full_session):
     viewer = make_napari_viewer()
     heat = HeatLayer(full_session, viewer)
     full_session.show("toy/C06")
-    where = where_in()
+    where = heat_map_of()
     empty = SimpleNamespace(
         scores=where.field.scores,
         heat_map=MatchHeatMap(np.full((1, 3), np.nan, np.float32), (8, 24)),
         controls=(),
     )
-    full_session.where = Where(where.site, empty, None)
+    full_session.heat_map = FieldMatch(where.site, empty, None)
     assert np.isfinite(heat.layer.data).all()

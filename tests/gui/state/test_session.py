@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from napari_cellclip.gui.state.requests import Question
+from napari_cellclip.gui.state.requests import AskRequest
 from napari_cellclip.gui.state.session import Session, session_of
+from napari_cellclip.gui.work.controller import Controller
 from napari_cellclip.gui.work.exports import export, hit_list, python_script
 from napari_cellclip.vocabulary import ScreenError
 from tests.gui.toy_screens import FakeScreen, answer_for, projection_for
@@ -38,15 +39,15 @@ def test_one_session_per_viewer_that_dies_with_it():
 
 
 def test_matching_follows_the_threshold(full_session):
-    assert full_session.matching == ["toy/C06", "toy/D04"]
+    assert full_session.highlighted_wells == ["toy/C06", "toy/D04"]
     full_session.look(threshold=0.5)
-    assert full_session.matching == ["toy/C06", "toy/D04", "toy/E07"]
+    assert full_session.highlighted_wells == ["toy/C06", "toy/D04", "toy/E07"]
 
 
 def test_threshold_follows_the_answer_until_the_user_sets_it(full_session):
     full_session.answer = answer_for(full_session.screen, {"toy/C06": 30.0, "toy/D04": 16.0, "toy/E07": 14.0})
     assert full_session.view.threshold == 15.0
-    assert full_session.matching == ["toy/C06", "toy/D04"]
+    assert full_session.highlighted_wells == ["toy/C06", "toy/D04"]
     full_session.answer = answer_for(full_session.screen, {"toy/C06": 4.0})
     assert full_session.view.threshold == 3.0, "never below what controls do"
     full_session.look(threshold=5.5)
@@ -74,12 +75,12 @@ def test_walk_over_sites_and_wells(full_session):
 
 
 def test_showing_a_well_without_pixels_says_what_to_do(plate):
-    session, said = Session(), []
-    session.said.connect(lambda task, message: said.append(message))
+    session, messages = Session(), []
+    session.message.connect(lambda task, message: messages.append(message))
     session.set_screen(FakeScreen.of(plate))
     session.show("toy/C04")
     assert session.shown is None
-    assert "drop its plate folder" in said[0]
+    assert "drop its plate folder" in messages[0]
 
 
 def test_another_plate_forgets_screen_answer_and_selection(full_session, plate_folder):
@@ -97,7 +98,7 @@ def test_another_plate_forgets_screen_answer_and_selection(full_session, plate_f
 def test_the_same_plate_keeps_its_screen(full_session, plate, platemap):
     full_session.set_plate(plate, platemap)
     assert full_session.screen is not None
-    assert full_session.matching == ["toy/C06", "toy/D04"]
+    assert full_session.highlighted_wells == ["toy/C06", "toy/D04"]
 
 
 def test_a_new_plate_map_renames_without_touching_scores(full_session, platemap):
@@ -108,16 +109,15 @@ def test_a_new_plate_map_renames_without_touching_scores(full_session, platemap)
 
 
 def test_asking_remembers_each_question_once(session):
-    asked = []
-    session.asked.connect(asked.append)
-    for text in ("a", "b", " a "):
-        session.ask(text)
-    assert [q.text for q in session.questions] == ["b", "a"]
-    assert asked[-1] == Question("a")
+    for text in ("a", "b", "a"):
+        session.remember(AskRequest(text))
+    assert [query.text for query in session.history] == ["b", "a"]
 
 
-def test_an_empty_question_clears_the_answer(full_session):
-    full_session.ask("  ")
+def test_an_empty_query_clears_the_answer(full_session, qapp):
+    controller = Controller(full_session)
+    full_session.request(AskRequest("  "))
+    controller.close()
     assert full_session.answer is None
     assert full_session.wells["score"].isna().all()
 
@@ -170,6 +170,6 @@ def test_script_gives_the_same_hits(full_session, monkeypatch):
     monkeypatch.setattr(napari_cellclip, "ask", ask, raising=False)
     names: dict = {}
     exec(script, names)
-    assert list(names["answer"].top(2).index) == full_session.matching
+    assert list(names["answer"].top(2).index) == full_session.highlighted_wells
     assert asked == {"text": "tubulin inhibitor", "fdr": 0.05}
     assert list(names["selected"].index) == ["toy/C04"]

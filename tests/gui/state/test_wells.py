@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from napari_cellclip.gui.palette import RAMPS, UNKNOWN, ColourScale, ramp
+from napari_cellclip.gui.palette import UNKNOWN, ColourScale, ramp
 from napari_cellclip.gui.state.wells import COLUMNS, edge_medians, grid_of, shape_of, well_table
 from tests.gui.toy_screens import FakeScreen, answer_for
 
@@ -70,13 +70,12 @@ def test_what_matches_is_coloured_and_the_rest_grey():
     chroma = rgb.max(axis=1).astype(int) - rgb.min(axis=1)
     assert list(chroma[:2]) == [0, 0]
     assert (chroma[2:4] > 20).all()
-    assert tuple(rgb[3]) == tuple(ramp("viridis")[255])
+    assert tuple(rgb[3]) == tuple(ramp()[255])
     assert tuple(rgb[4]) == UNKNOWN
 
 
-@pytest.mark.parametrize("name", RAMPS)
-def test_ramps_rise_in_lightness(name):
-    lightness = ramp(name) @ np.array([0.2126, 0.7152, 0.0722])
+def test_the_ramp_rises_in_lightness():
+    lightness = ramp() @ np.array([0.2126, 0.7152, 0.0722])
     assert (np.diff(lightness[::16]) > 0).all()
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from types import SimpleNamespace
 
 import pytest
 
-from napari_cellclip.gui.state.requests import RunPlan, Task
-from napari_cellclip.gui.work.controller import Controller, is_plate_map, open_any
+from napari_cellclip.gui.state.requests import AskRequest, EncodeRequest, OpenRequest
+from napari_cellclip.gui.state.tasks import Task
+from napari_cellclip.gui.work.controller import Controller
+from napari_cellclip.gui.work.opening import find_at, is_plate_map
 from napari_cellclip.gui.work.workers import Latest, sentence
+from napari_cellclip.screen import Progress
 from napari_cellclip.vocabulary import CellClipError, PlateError
 from tests.gui.toy_screens import FakeScreen, answer_for, projection_for
 
@@ -58,26 +60,26 @@ def test_a_function_tells_how_far_it_is_until_it_is_overtaken(qtbot):
         finally:
             ended.set()
 
-    line.start_telling(work, heard.append, lambda _: heard.append("done"))
+    line.start_reporting(work, heard.append, lambda _: heard.append("done"))
     qtbot.waitUntil(lambda: len(heard) > 3)
     line.cancel()
     qtbot.waitUntil(ended.is_set)
     qtbot.wait(30)
     assert heard == list(range(len(heard)))
-    line.start_telling(lambda tell: tell("word"), heard.append, lambda _: heard.append("done"))
+    line.start_reporting(lambda tell: tell("word"), heard.append, lambda _: heard.append("done"))
     qtbot.waitUntil(lambda: heard[-1] == "done")
     assert heard[-2] == "word"
 
 
 def test_errors_become_one_sentence_and_the_end_is_always_told(qtbot):
-    line, said, ends = Latest(), [], []
+    line, messages, ends = Latest(), [], []
 
     def fail():
         raise PlateError("plate x has no images: choose another folder")
 
-    line.start(fail, lambda _: said.append("done"), said.append, lambda: ends.append(1))
+    line.start(fail, lambda _: messages.append("done"), messages.append, lambda: ends.append(1))
     qtbot.waitUntil(lambda: bool(ends))
-    assert said == ["plate x has no images: choose another folder"]
+    assert messages == ["plate x has no images: choose another folder"]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,7 @@ def test_a_stream_can_be_stopped_between_steps(qtbot):
         finally:
             closed.set()
 
-    line.stream(steps, seen.append, lambda: seen.append("done"))
+    line.stream(steps, seen.append, lambda _: seen.append("done"))
     qtbot.waitUntil(lambda: len(seen) > 3)
     line.cancel()
     count = len(seen)
@@ -116,15 +118,15 @@ def test_a_stream_can_be_stopped_between_steps(qtbot):
 
 
 def test_a_stream_tells_its_failure(qtbot):
-    line, said = Latest(), []
+    line, messages = Latest(), []
 
     def steps():
         yield 1
         raise PlateError("half way")
 
-    line.stream(steps, lambda _: None, lambda: said.append("done"), said.append)
-    qtbot.waitUntil(lambda: bool(said))
-    assert said == ["half way"]
+    line.stream(steps, lambda _: None, lambda _: messages.append("done"), messages.append)
+    qtbot.waitUntil(lambda: bool(messages))
+    assert messages == ["half way"]
 
 
 def test_asking_writes_the_answer(controller, qtbot, monkeypatch):
@@ -133,10 +135,10 @@ def test_asking_writes_the_answer(controller, qtbot, monkeypatch):
         "napari_cellclip.explore.ask",
         lambda screen, text, **_: answer_for(screen, {"toy/E05": 30.0}, text),
     )
-    session.ask("golgi disruptor")
+    session.request(AskRequest("golgi disruptor"))
     idle(qtbot, session)
     assert session.answer.query == "golgi disruptor"
-    assert session.matching == ["toy/E05"]
+    assert session.highlighted_wells == ["toy/E05"]
 
 
 def test_only_the_newest_question_is_answered(controller, qtbot, monkeypatch):
@@ -148,8 +150,8 @@ def test_only_the_newest_question_is_answered(controller, qtbot, monkeypatch):
         return answer_for(screen, {}, text)
 
     monkeypatch.setattr("napari_cellclip.explore.ask", ask)
-    session.ask("slow")
-    session.ask("quick")
+    session.request(AskRequest("slow"))
+    session.request(AskRequest("quick"))
     idle(qtbot, session)
     gate.set()
     qtbot.wait(80)
@@ -157,10 +159,10 @@ def test_only_the_newest_question_is_answered(controller, qtbot, monkeypatch):
 
 
 def test_asking_before_encoding_says_so(session, qtbot):
-    controller, said = Controller(session), []
-    session.said.connect(lambda task, message: said.append(message))
-    session.ask("anything")
-    assert "press Encode" in said[0]
+    controller, messages = Controller(session), []
+    session.message.connect(lambda task, message: messages.append(message))
+    session.request(AskRequest("anything"))
+    assert "press Encode" in messages[0]
     controller.close()
 
 
@@ -176,7 +178,7 @@ def test_a_new_screen_gets_pca_then_umap(session, plate, qtbot, monkeypatch):
 
 def test_opening_a_folder_finds_plate_and_plate_map(session, plate_folder, qtbot):
     controller = Controller(session)
-    session.open(plate_folder)
+    session.request(OpenRequest(plate_folder))
     idle(qtbot, session)
     assert len(session.plate.wells) == 11
     assert len(session.platemap) == 12
@@ -184,27 +186,27 @@ def test_opening_a_folder_finds_plate_and_plate_map(session, plate_folder, qtbot
 
 
 def test_opening_nonsense_is_one_sentence(session, tmp_path, qtbot):
-    controller, said = Controller(session), []
-    session.said.connect(lambda task, message: said.append(message))
-    session.open(tmp_path)
+    controller, messages = Controller(session), []
+    session.message.connect(lambda task, message: messages.append(message))
+    session.request(OpenRequest(tmp_path))
     idle(qtbot, session)
     assert session.plate is None
-    assert "empty" in said[0]
+    assert "empty" in messages[0]
     controller.close()
 
 
 def test_a_dropped_plate_map_is_read_and_checked(full_session, plate, tmp_path, qtbot):
-    controller, said = Controller(full_session), []
-    full_session.said.connect(lambda task, message: said.append(message))
+    controller, messages = Controller(full_session), []
+    full_session.message.connect(lambda task, message: messages.append(message))
     path = tmp_path / "mine.csv"
     path.write_text("well,treatment\nC04,taxol\nP24,nowhere\n")
     assert is_plate_map(path)
-    full_session.open(path)
+    full_session.request(OpenRequest(path))
     idle(qtbot, full_session)
     assert full_session.wells.loc["toy/C04", "treatment"] == "taxol"
     assert full_session.screen is not None
-    assert said
-    assert said[0].startswith("mine.csv")
+    assert messages
+    assert messages[0].startswith("mine.csv")
     controller.close()
 
 
@@ -212,7 +214,7 @@ def test_a_plate_map_without_a_plate_is_refused(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("well,treatment\nC04,taxol\n")
     with pytest.raises(CellClipError, match="Open the plate first"):
-        open_any(path, None)
+        find_at(path, None)
 
 
 @pytest.fixture
@@ -223,9 +225,7 @@ def slow_encoding(monkeypatch, plate):
     def iter_encode(plate, platemap, model, out, *, shard_sites):
         for i in range(len(done), 200):
             done.append(i)
-            yield SimpleNamespace(
-                done=i + 1, total=200, message="encoding", failures=1, well=None, stage="fields"
-            )
+            yield Progress(i + 1, 200, "encoding", failures=1)
             threading.Event().wait(0.002)
 
     monkeypatch.setattr("napari_cellclip.screen.iter_encode", iter_encode)
@@ -237,40 +237,40 @@ def slow_encoding(monkeypatch, plate):
 
 
 def test_encode_cancel_resume(session, plate, platemap, qtbot, tmp_path, slow_encoding):
-    from napari_cellclip.gui.panels.run_panel import RunPanel
+    from napari_cellclip.gui.panels.run.run_panel import RunPanel
 
-    controller, said = Controller(session), []
-    session.said.connect(lambda task, message: said.append(message))
+    controller, messages = Controller(session), []
+    session.message.connect(lambda task, message: messages.append(message))
     session.set_plate(plate, platemap)
     panel = RunPanel(session)
     qtbot.addWidget(panel)
     panel.show()
-    panel.setValue(RunPlan("demo", tmp_path / "out"))
-    assert panel.value().out == tmp_path / "out"
-    panel.encode_button.click()
+    panel.encode.setValue(EncodeRequest("demo", tmp_path / "out"))
+    assert panel.encode.value().out == tmp_path / "out"
+    panel.encode.encode_button.click()
     qtbot.waitUntil(lambda: session.work(Task.ENCODE) is not None and session.work(Task.ENCODE).done > 5)
-    assert not panel.encode_button.isEnabled()
-    assert panel.progress.isVisible()
-    assert "1 site(s)" in panel.state.text()
-    panel.cancel_button.click()
-    assert panel.encode_button.isEnabled()
-    assert panel.encode_button.text() == "Resume"
-    assert not panel.progress.isVisible()
-    assert "Resume goes on from there" in said[-1]
+    assert not panel.encode.encode_button.isEnabled()
+    assert panel.encode.progress.isVisible()
+    assert "1 site could not" in panel.encode.state.text()
+    panel.encode.cancel_button.click()
+    assert panel.encode.encode_button.isEnabled()
+    assert panel.encode.encode_button.text() == "Resume"
+    assert not panel.encode.progress.isVisible()
+    assert "Resume goes on from there" in messages[-1]
     qtbot.wait(50)
     kept = len(slow_encoding)
     assert kept < 200
-    panel.encode_button.click()
+    panel.encode.encode_button.click()
     qtbot.waitUntil(lambda: session.screen is not None, timeout=8000)
     idle(qtbot, session)
     assert slow_encoding == list(range(200)), "nothing was done twice"
-    assert panel.encode_button.isEnabled()
-    assert panel.encode_button.text() == "Encode", "there is nothing left to resume"
+    assert panel.encode.encode_button.isEnabled()
+    assert panel.encode.encode_button.text() == "Encode", "there is nothing left to resume"
     controller.close()
 
 
 def test_a_refused_encoding_is_told_and_the_button_comes_back(session, plate, qtbot, monkeypatch):
-    from napari_cellclip.gui.panels.run_panel import RunPanel
+    from napari_cellclip.gui.panels.run.run_panel import RunPanel
 
     def refuse(name, **options):
         raise CellClipError("the weights are not here: download them first")
@@ -280,10 +280,10 @@ def test_a_refused_encoding_is_told_and_the_button_comes_back(session, plate, qt
     session.set_plate(plate)
     panel = RunPanel(session)
     qtbot.addWidget(panel)
-    panel.encode_button.click()
+    panel.encode.encode_button.click()
     idle(qtbot, session)
-    assert panel.state.text() == "the weights are not here: download them first"
-    assert panel.encode_button.isEnabled()
+    assert panel.encode.state.text() == "the weights are not here: download them first"
+    assert panel.encode.encode_button.isEnabled()
     controller.close()
 
 
@@ -294,14 +294,14 @@ def test_a_plate_opened_during_a_run_stays_open(
 
     from napari_cellclip.plates import open_plate
 
-    controller, said = Controller(session), []
-    session.said.connect(lambda task, message: said.append(message))
+    controller, messages = Controller(session), []
+    session.message.connect(lambda task, message: messages.append(message))
     session.set_plate(plate, platemap)
-    session.encode(RunPlan("demo", tmp_path / "out"))
+    session.request(EncodeRequest("demo", tmp_path / "out"))
     other = open_plate(copytree(plate_folder, tmp_path / "other"))
     session.set_plate(other)
     idle(qtbot, session)
     assert session.plate is other
     assert session.screen is None
-    assert "toy is encoded meanwhile" in said[-1]
+    assert "toy has been encoded" in messages[-1]
     controller.close()

@@ -1,4 +1,4 @@
-"""Which stain speaks for a well: exact Shapley values as bars and numbers."""
+"""Stain contributions of wells: exact Shapley values as bars and numbers."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.stain_bars import BARS_ROLE, StainBarDelegate
-from napari_cellclip.gui.state.requests import Task, Work
+from napari_cellclip.gui.state.requests import CancelRequest, ExplainRequest
 from napari_cellclip.gui.state.session import Session
+from napari_cellclip.gui.state.tasks import Task, Work
 from napari_cellclip.gui.state.wells import counted
 from napari_cellclip.vocabulary import STAINS
 
@@ -32,10 +34,9 @@ MOST_WELLS = 24
 
 WELL, TREATMENT, BARS, FIRST_STAIN = range(4)
 HELP = (
-    "What each stain adds to the score: how much of it is lost, on average over all orders, when the\n"
-    "stain is taken away by putting the mean of the plate's negative controls in its place (exact Shapley\n"
-    "values).\n"
-    "The five numbers add up to the well's score less that of an average control."
+    "What each stain adds to the score: the loss, averaged over all orders, when the stain is replaced by\n"
+    "the mean of the plate's negative controls (exact Shapley values).\n"
+    "The five numbers add up to the well's score minus that of an average control."
 )
 
 
@@ -53,16 +54,16 @@ class ContributionsPanel(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
-        self.heading = QLabel("<b>Which stain</b>")
+        self.heading = QLabel("<b>Stain contributions</b>")
         self.heading.setToolTip(HELP)
         self.state = QLabel()
         self.state.setWordWrap(True)
         self.button = QPushButton("Explain selected")
-        self.button.setToolTip("Find out what each stain adds to the scores of the selected wells")
+        self.button.setToolTip("Compute what each stain adds to the scores of the selected wells")
         self.table = QTableWidget(0, FIRST_STAIN + len(STAINS))
         self.table.setHorizontalHeaderLabels(["Well", "Treatment", "Stains", *(str(s) for s in STAINS)])
         self.table.setItemDelegateForColumn(BARS, StainBarDelegate(self.table))
-        self.table.setAccessibleName("What each stain adds")
+        self.table.setAccessibleName("Stain contributions")
         self.table.setToolTip(HELP)
         self.table.verticalHeader().hide()
         self.table.setShowGrid(False)
@@ -88,20 +89,20 @@ class ContributionsPanel(QWidget):
 
         self.button.clicked.connect(self._clicked)
         self.table.cellDoubleClicked.connect(self._opened)
-        session.contributions_changed.connect(self.refresh)
-        session.answer_changed.connect(self._say)
-        session.selection.changed.connect(self._selected)
-        session.work_changed.connect(self._work_changed)
+        listen(self, session.contributions_changed, self.refresh)
+        listen(self, session.answer_changed, self._show_state)
+        listen(self, session.selection.changed, self._selected)
+        listen(self, session.work_changed, self._work_changed)
         self.refresh()
 
     def value(self) -> StainContributions | None:
         """What is shown."""
         return self.session.contributions
 
-    def asked_wells(self) -> list[str]:
+    def wells_to_explain(self) -> list[str]:
         """The wells the button would explain: those selected, else the best ones; at most `MOST_WELLS`."""
         session = self.session
-        ids = session.selection.ids or set(session.matching[:8])
+        ids = session.selection.ids or set(session.highlighted_wells[:8])
         scores = session.wells["score"].reindex(sorted(ids)).sort_values(ascending=False)
         return [str(i) for i in scores.index[:MOST_WELLS]]
 
@@ -132,35 +133,35 @@ class ContributionsPanel(QWidget):
                     number = QTableWidgetItem(f"{value:+.{digits}f}")
                     number.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                     self.table.setItem(row, column, number)
-        self._say()
+        self._show_state()
         self.valueChanged.emit(found)
 
-    def _say(self) -> None:
+    def _show_state(self) -> None:
         session, found = self.session, self.session.contributions
         working = session.work(Task.EXPLAIN) is not None
         self.button.setText("Cancel" if working else "Explain selected")
         self.button.setEnabled(working or session.answer is not None)
         if session.answer is None:
-            self.state.setText("Ask something first.")
+            self.state.setText("Run a query first.")
         elif found is None and not working:
             self.state.setText("Select wells, then press Explain selected.")
         elif found is not None:
             self.state.setText(" ".join([counted(len(found.cosine), "well"), *found.notes]))
 
     def _selected(self, _ids: object) -> None:
-        self._say()
+        self._show_state()
 
     def _clicked(self) -> None:
         if self.session.work(Task.EXPLAIN) is not None:
-            self.session.stop(Task.EXPLAIN)
+            self.session.request(CancelRequest(Task.EXPLAIN))
         else:
-            self.session.explain(self.asked_wells())
+            self.session.request(ExplainRequest(tuple(self.wells_to_explain())))
 
     def _opened(self, row: int, _column: int) -> None:
         self.session.show(self.table.item(row, WELL).data(Qt.ItemDataRole.UserRole))
 
     def _work_changed(self, task: str, work: Work | None) -> None:
         if task == Task.EXPLAIN:
-            self._say()
+            self._show_state()
             if work is not None:
                 self.state.setText(f"{work.message} … {work.done} of {work.total}" if work.total else "…")

@@ -1,4 +1,4 @@
-"""Where a field matches: the heat map on the canvas, its most and least matching tiles, control tiles."""
+"""The match heat map of a field: its best and worst matching tiles, and control tiles beside them."""
 
 from __future__ import annotations
 
@@ -19,20 +19,22 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_cellclip.gui.state.requests import Task, Work
+from napari_cellclip.gui.panels.listen import listen
+from napari_cellclip.gui.state.requests import CancelRequest, HeatMapRequest
 from napari_cellclip.gui.state.session import Session
+from napari_cellclip.gui.state.tasks import Task, Work
 from napari_cellclip.vocabulary import split_id
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_cellclip.gui.work.explanations import Where
+    from napari_cellclip.gui.state.field_match import FieldMatch
 
 PICTURE = 56
 TILE_ROLE = Qt.ItemDataRole.UserRole
 HELP = (
-    "Every tile of the field on the canvas is scored as if it were the whole well, and compared with\n"
-    "tiles of negative controls. Bright on the heat layer: looks more like what was asked."
+    "Each tile of the field on the canvas is scored as if it were a whole well, and compared with tiles of\n"
+    "negative controls. Bright on the heat map: a closer match to the query."
 )
 
 
@@ -70,8 +72,8 @@ def tile_pixmap(stains: NDArray[np.uint8]) -> QPixmap:
     )
 
 
-class TilesPanel(QWidget):
-    """Asks where the field on the canvas matches and shows the tiles that say so.
+class HeatMapPanel(QWidget):
+    """Asks for the heat map of the field on the canvas and shows its tiles.
 
     Parameters
     ----------
@@ -84,19 +86,19 @@ class TilesPanel(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
-        heading = QLabel("<b>Where</b>")
+        heading = QLabel("<b>Match heat map</b>")
         heading.setToolTip(HELP)
         self.state = QLabel()
         self.state.setWordWrap(True)
-        self.button = QPushButton("Heat map")
+        self.button = QPushButton("Show heat map")
         self.button.setToolTip(HELP)
         self.most, self.least = TileStrip("Most matching tiles"), TileStrip("Least matching tiles")
-        self.controls = TileStrip("Nearest control tiles")
+        self.controls = TileStrip("Most similar control tiles")
         self.most_title, self.least_title = QLabel("Most matching"), QLabel("Least matching")
-        self.controls_title = QLabel("Most alike in the negative controls, at equal contrast")
+        self.controls_title = QLabel("Most similar in the negative controls (same contrast)")
         self.attention = QLabel()
         self.attention.setTextFormat(Qt.TextFormat.RichText)
-        self.attention.setToolTip("How much the well's embedding listens to each of its fields, by stain")
+        self.attention.setToolTip("How much each field of the well weighs in its embedding, by stain")
         first = QHBoxLayout()
         first.addWidget(heading)
         first.addStretch(1)
@@ -126,47 +128,47 @@ class TilesPanel(QWidget):
         self.button.clicked.connect(self._clicked)
         self.most.currentItemChanged.connect(self._chosen)
         self.least.currentItemChanged.connect(self._chosen)
-        session.where_changed.connect(self.refresh)
-        session.shown_changed.connect(self._shown_changed)
-        session.answer_changed.connect(self._say)
-        session.work_changed.connect(self._work_changed)
+        listen(self, session.heat_map_changed, self.refresh)
+        listen(self, session.shown_changed, self._shown_changed)
+        listen(self, session.answer_changed, self._show_state)
+        listen(self, session.work_changed, self._work_changed)
         self.refresh()
 
-    def value(self) -> Where | None:
+    def value(self) -> FieldMatch | None:
         """What is shown."""
-        return self.session.where
+        return self.session.heat_map
 
     def refresh(self) -> None:
         """Show the tiles of the field that was explained last."""
-        where = self.session.where
+        found = self.session.heat_map
         for strip in (self.most, self.least, self.controls):
             strip.blockSignals(True)
             strip.clear()
             strip.blockSignals(False)
-        self.found.setVisible(where is not None)
-        if where is not None:
-            scores = where.field.scores
+        self.found.setVisible(found is not None)
+        if found is not None:
+            scores = found.field.scores
             for strip, tiles in ((self.most, scores.most()), (self.least, scores.least())):
                 for tile in tiles:
                     row, column, _ = scores.tiles.positions[tile].tolist()
                     what = f"score {scores.shown[tile]:.2f} at row {row}, column {column}"
                     strip.put(scores.tiles.crop(tile), f"{scores.shown[tile]:.1f}", what, tile)
             self._compare(scores.most(1)[0])
-            self.attention.setText(attention_table(where))
+            self.attention.setText(attention_table(found))
             self.attention.setVisible(bool(self.attention.text()))
-        self._say()
-        self.valueChanged.emit(where)
+        self._show_state()
+        self.valueChanged.emit(found)
 
     def _compare(self, tile: int) -> None:
         """Show the control tiles that look most like a tile."""
         from napari_cellclip.explore.explanation.tile_scores import nearest_control_tiles
 
-        where = self.session.where
+        found = self.session.heat_map
         self.controls.clear()
-        if where is None:
+        if found is None:
             return
-        scores = where.field.scores
-        for control in nearest_control_tiles(scores.tiles, tile, where.field.controls):
+        scores = found.field.scores
+        for control in nearest_control_tiles(scores.tiles, tile, found.field.controls):
             _, well, site = split_id(control.site)
             what = f"cosine of the features {control.similarity:.3f}"
             self.controls.put(control.crop, f"{well} · {site}", what)
@@ -175,21 +177,21 @@ class TilesPanel(QWidget):
         if item is not None and item.data(TILE_ROLE) is not None:
             self._compare(int(item.data(TILE_ROLE)))
 
-    def _say(self) -> None:
+    def _show_state(self) -> None:
         session = self.session
         working = session.work(Task.TILES) is not None
-        self.button.setText("Cancel" if working else "Heat map")
+        self.button.setText("Cancel" if working else "Show heat map")
         self.button.setEnabled(working or (session.answer is not None and session.shown is not None))
         if working:
             return
         if session.answer is None:
-            text = "Ask something first."
+            text = "Run a query first."
         elif session.shown is None:
-            text = "Double-click a well, then press Heat map."
-        elif session.where is None:
-            text = f"Heat map shows where {self._place(session.shown)} matches."
+            text = "Double-click a well, then press Show heat map."
+        elif session.heat_map is None:
+            text = f"Show heat map marks the parts of {self._place(session.shown)} that match."
         else:
-            text = " ".join([f"{self._place(session.where.site)}.", *session.where.field.scores.notes])
+            text = " ".join([f"{self._place(session.heat_map.site)}.", *session.heat_map.field.scores.notes])
         self.state.setText(text)
 
     @staticmethod
@@ -199,31 +201,31 @@ class TilesPanel(QWidget):
 
     def _clicked(self) -> None:
         if self.session.work(Task.TILES) is not None:
-            self.session.stop(Task.TILES)
-        else:
-            self.session.find_where()
+            self.session.request(CancelRequest(Task.TILES))
+        elif self.session.shown is not None:
+            self.session.request(HeatMapRequest(self.session.shown))
 
     def _shown_changed(self, _site: str) -> None:
-        self._say()
+        self._show_state()
 
     def _work_changed(self, task: str, work: Work | None) -> None:
         if task == Task.TILES:
-            self._say()
+            self._show_state()
             if work is not None:
                 count = f" {work.done} of {work.total}" if work.total else ""
                 self.state.setText(f"{work.message} …{count}")
 
 
-def attention_table(where: Where) -> str:
+def attention_table(heat_map: FieldMatch) -> str:
     """Weights of the well's fields as a small table, the field on the canvas in bold; empty for one field."""
-    weights = where.attention
+    weights = heat_map.attention
     if weights is None or len(weights) < 2:
         return ""
     head = "".join(f"<th align='right'>&nbsp;{stain}</th>" for stain in weights.columns)
     rows = []
     for site, values in zip(weights.index, weights.to_numpy(float), strict=True):
         name = f"site {split_id(str(site))[2]}"
-        name = f"<b>{name}</b>" if site == where.site else name
+        name = f"<b>{name}</b>" if site == heat_map.site else name
         cells = "".join(f"<td align='right'>&nbsp;{value:.0%}</td>" for value in values)
         rows.append(f"<tr><td>{name}</td>{cells}</tr>")
-    return f"<table><tr><th align='left'>Weight of fields</th>{head}</tr>{''.join(rows)}</table>"
+    return f"<table><tr><th align='left'>Field weights</th>{head}</tr>{''.join(rows)}</table>"

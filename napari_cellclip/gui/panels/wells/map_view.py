@@ -1,4 +1,4 @@
-"""A scatter of points by id with a lasso; density instead of points where there are too many."""
+"""A scatter of points by id with a lasso; density instead of points beyond a number."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from qtpy.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from qtpy.QtWidgets import QToolTip, QWidget
 from scipy.spatial import cKDTree
 from skimage.measure import points_in_poly
+from superqt.utils import qthrottled
 
-from napari_cellclip.gui.panels.plate_view import mode_of
 from napari_cellclip.gui.panels.theme import SHOWN, tones
+from napari_cellclip.gui.panels.wells.plate_view import mode_of
 from napari_cellclip.gui.state.selection import Mode
 
 POINTS_AT_MOST = 20_000
@@ -110,7 +111,7 @@ class MapView(GraphicsLayoutWidget):
     tooltip : callable
         Rich text for an id.
     help_text : str
-        Shown where there is no point.
+        Tooltip beside the points.
     """
 
     picked = Signal(object, str)
@@ -134,7 +135,9 @@ class MapView(GraphicsLayoutWidget):
             self.box.addItem(item)
         self._names: list[tuple[float, float, str]] = []
         self._labels: list[TextItem] = []
-        self.box.sigRangeChanged.connect(self._place_labels)
+        # Every step of the wheel or of a drag moves the range: names are placed anew at most every 50 ms.
+        self._place_labels_soon = qthrottled(self._place_labels, timeout=50, parent=self)
+        self.box.sigRangeChanged.connect(self._place_labels_soon)
         self.box.lassoed.connect(self._lassoed)
         self.box.clicked.connect(self._clicked)
         self.box.double_clicked.connect(self._double_clicked)
@@ -210,7 +213,7 @@ class MapView(GraphicsLayoutWidget):
         self.rings.setData(x=self.xy[place, 0], y=self.xy[place, 1], pen=pens, brush=None)
 
     def set_names(self, names: list[tuple[float, float, str]]) -> None:
-        """Write names at places of the map, the first ones where there is not room for all."""
+        """Write names at places of the map, the first ones if not all fit."""
         self._names = names
         for label in self._labels:
             self.box.removeItem(label)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
 from napari.utils import Colormap
 
-from napari_cellclip.gui.canvas.canvas_map import MapLayers
 from napari_cellclip.gui.canvas.heat_layer import HeatLayer
-from napari_cellclip.gui.state.requests import Task, Work
-from napari_cellclip.gui.state.session import Session
-from napari_cellclip.gui.work.workers import Latest
+from napari_cellclip.gui.canvas.map_picture import MapPicture
+from napari_cellclip.gui.state.requests import MapPictureRequest, Request
+from napari_cellclip.gui.state.tasks import Task
+from napari_cellclip.gui.work.jobs import Jobs
 from napari_cellclip.screen.engines.contrast import Contrast, measure_contrast
 from napari_cellclip.vocabulary import STAINS, CellClipError, Stain
 
@@ -56,23 +57,24 @@ class Canvas:
 
     Parameters
     ----------
-    session : Session
-        Says which site is shown.
+    jobs : Jobs
+        Reads fields in threads; its session says which site is shown.
     viewer : napari.Viewer or napari.components.ViewerModel
         Held weakly: sessions and canvases die with their viewer.
     """
 
-    def __init__(self, session: Session, viewer: Any) -> None:
-        self.session = session
+    def __init__(self, jobs: Jobs, viewer: Any) -> None:
+        self.session, self._jobs = jobs.session, jobs
         self._viewer = ref(viewer)
-        self._line = Latest()
         self._contrast: dict[str, Contrast] = {}
         self._keys_bound = False
-        self.map = MapLayers(session, viewer)
-        self.heat = HeatLayer(session, viewer)
-        session.shown_changed.connect(self.on_shown)
-        session.plate_changed.connect(self.on_plate_changed)
-        session.canvas_map_wished.connect(self.on_map_wished)
+        self.map = MapPicture(jobs, viewer)
+        self.heat = HeatLayer(jobs.session, viewer)
+        self.handlers: dict[type[Request], Callable[[Jobs, Any], None]] = {
+            MapPictureRequest: self.on_map_requested
+        }
+        self.session.shown_changed.connect(self.on_shown)
+        self.session.plate_changed.connect(self.on_plate_changed)
 
     @property
     def viewer(self) -> Any:
@@ -88,53 +90,46 @@ class Canvas:
                 return layer
         return None
 
-    def close(self) -> None:
-        """Drop what is loading."""
-        self._line.cancel()
-        self.map.cancel()
-
     def on_shown(self, site_id: str) -> None:
         """Read a site in a thread and draw it; a site asked for meanwhile takes its place."""
         plate = self.session.plate
         if plate is None or self.viewer is None:
             return
-        site = plate.site(site_id)
-        screen = self.session.screen
-        if plate.name not in self._contrast and screen is not None and plate.name in screen.plates:
-            self._contrast[plate.name] = screen.contrast(plate.name)
+        site, screen = plate.site(site_id), self.session.screen
         known = self._contrast.get(plate.name)
-        self.map.cancel()
-        self._say(site)
+        self._jobs.cancel(Task.MAP_PICTURE)
+        self._label(site)
+
+        def contrast_of_plate() -> Contrast:
+            if known is not None:
+                return known
+            if screen is not None and plate.name in screen.plates:
+                return screen.contrast(plate.name)
+            return measure_contrast(plate)
 
         def read() -> tuple[np.ndarray, Contrast]:
             if not site.stains:
                 raise CellClipError(
-                    f"The stains of plate {plate.name} are not known: say which is which on the Run tab."
+                    f"The stains of plate {plate.name} are not known: assign them on the Run tab."
                 )
-            return site.read(site.stains), known if known is not None else measure_contrast(plate)
+            return site.read(site.stains), contrast_of_plate()
 
         def done(result: tuple[np.ndarray, Contrast]) -> None:
             pixels, contrast = result
             self._contrast[plate.name] = contrast
             self._draw(plate, site, pixels, contrast)
 
-        self.session.set_work(Task.FIELD, Work(f"Reading {site.well}"))
-        self._line.start(
-            read,
-            done,
-            lambda message: self.session.said.emit(Task.FIELD, message),
-            lambda: self.session.set_work(Task.FIELD, None),
-        )
+        self._jobs.run(Task.FIELD, read, done, f"Reading {site.well}")
 
     def on_plate_changed(self) -> None:
-        """Forget the contrast of a plate whose mapping may have changed."""
-        self._line.cancel()
+        """Forget the contrast, since the mapping may have changed, and drop a field that is being read."""
+        self._jobs.cancel(Task.FIELD)
         self._contrast = {}
 
-    def on_map_wished(self) -> None:
+    def on_map_requested(self, _jobs: Jobs, _request: MapPictureRequest) -> None:
         """Lay the map on the canvas and put the stains away."""
         if self.viewer is not None:
-            self._line.cancel()
+            self._jobs.cancel(Task.FIELD)
             self.map.show(then=self._put_stains_away)
 
     def _put_stains_away(self) -> None:
@@ -171,7 +166,7 @@ class Canvas:
             viewer.fit_to_view(layers=[x for s in STAINS if (x := self.layer(s)) is not None])
         self._bind_keys()
 
-    def _say(self, site: Site) -> None:
+    def _label(self, site: Site) -> None:
         """Write well, site and treatment into the corner of the canvas."""
         table = self.session.wells
         label = f"{site.well} · site {site.number}"

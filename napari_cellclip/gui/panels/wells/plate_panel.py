@@ -1,4 +1,4 @@
-"""The Plate tab: the wells coloured by what was asked."""
+"""The Plate tab: the wells in their places, coloured by score."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from qtpy.QtGui import QImage, QPainter, QPixmap
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_cellclip.gui.palette import ColourScale
-from napari_cellclip.gui.panels.plate_view import PlateView, WellMark
+from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
+from napari_cellclip.gui.panels.wells.plate_view import PlateView, WellMark
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.wells import edge_medians, grid_of, shape_of
 
 COLOURINGS = {"score": "Score", "cosine": "Cosine"}
-LEGEND = "− negative   + positive   ▨ no image"
+LEGEND = "− negative   + positive control   ▨ no image"
 
 
 class ColourBar(QWidget):
@@ -69,15 +70,15 @@ class PlatePanel(QWidget):
         self.view = PlateView(thumbnails.tooltip)
         self.bar = ColourBar()
         self.plates = QComboBox()
-        self.plates.setToolTip("Which plate of the screen")
+        self.plates.setToolTip("Plate of the screen to show")
         self.colouring = QComboBox()
-        self.colouring.setToolTip("What the colour of a well means")
+        self.colouring.setToolTip("What the colour of a well shows")
         for key, title in COLOURINGS.items():
             self.colouring.addItem(title, key)
         self.legend = QLabel(LEGEND)
         self.legend.setToolTip(
-            "Wells that match are in colour, the others grey.\n"
-            "Squares at the edge are medians of rows and columns.\n"
+            "Highlighted wells are in colour, the others grey.\n"
+            "The squares along the edges are row and column medians.\n"
             "Drag selects (Shift adds, Alt takes away, Ctrl intersects); double-click opens a well."
         )
         below = QHBoxLayout()
@@ -96,10 +97,10 @@ class PlatePanel(QWidget):
         self.view.opened.connect(session.show)
         self.colouring.currentIndexChanged.connect(self._colouring_chosen)
         self.plates.currentTextChanged.connect(self._plate_chosen)
-        session.wells_changed.connect(self.refresh)
-        session.view_changed.connect(self._view_changed)
-        session.selection.changed.connect(self._selection_changed)
-        session.shown_changed.connect(self._shown_changed)
+        listen(self, session.wells_changed, self.refresh)
+        listen(self, session.view_changed, self._view_changed)
+        listen(self, session.selection.changed, self._selection_changed)
+        listen(self, session.shown_changed, self._shown_changed)
         self.refresh()
 
     def value(self) -> frozenset[str]:
@@ -116,15 +117,16 @@ class PlatePanel(QWidget):
         here = table[table["plate"] == name] if name is not None else table
         plate = session.plate if session.plate is not None and session.plate.name == name else None
         shape = shape_of(here, plate)
-        column = session.coloured_by
+        column = session.colour_column
         values = here[column].to_numpy(float) if len(here) else np.zeros(0)
-        lit = session.lit(here) if view.grey_rest and column == "score" and len(here) else None
-        threshold = view.threshold if lit is not None and not session.judged else None
+        by_score = column == "score"
+        bright = session.highlighted(here) if by_score and len(here) else None
+        threshold = session.threshold_in_force if bright is not None else None
         # The scale spans all plates, so that plates can be compared.
         everything = table[column].to_numpy(float) if len(table) else values
-        scale = ColourScale.spanning(everything, threshold, view.ramp, tones(self).dark)
+        scale = ColourScale.spanning(everything, threshold, tones(self).dark)
         scored = np.isfinite(values)
-        colours = scale.colours(values, lit)
+        colours = scale.colours(values, bright)
         marks = [
             WellMark(
                 str(identifier),
@@ -140,7 +142,7 @@ class PlatePanel(QWidget):
         self.view.set_wells(marks, shape)
         if scored.any():
             rows, columns = edge_medians(grid_of(here, shape, column))
-            median_scale = ColourScale.spanning(np.r_[rows, columns], None, view.ramp, scale.dark)
+            median_scale = ColourScale.spanning(np.r_[rows, columns], None, scale.dark)
             self.view.set_medians(median_scale.colours(rows), median_scale.colours(columns))
         else:
             self.view.set_medians(None, None)

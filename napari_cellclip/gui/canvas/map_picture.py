@@ -11,9 +11,8 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from napari_cellclip.gui.palette import ColourScale
-from napari_cellclip.gui.state.requests import Task, Work
-from napari_cellclip.gui.state.session import Session
-from napari_cellclip.gui.work.workers import Latest
+from napari_cellclip.gui.state.tasks import Task
+from napari_cellclip.gui.work.jobs import Jobs
 from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:
@@ -87,21 +86,28 @@ def fitted(image: np.ndarray, side: int) -> np.ndarray:
     return image[rows][:, columns]
 
 
-class MapLayers:
+class MapPicture:
     """Two layers of a viewer: ``map`` (thumbnails) and ``wells`` (points whose features are the well table).
 
     The selection of the points and of the session follow each other, by id.
+
+    Parameters
+    ----------
+    jobs : Jobs
+        Makes the picture in a thread; its session says what is drawn.
+    viewer : napari.Viewer or napari.components.ViewerModel
+        Held weakly.
     """
 
-    def __init__(self, session: Session, viewer: Any) -> None:
-        self.session = session
+    def __init__(self, jobs: Jobs, viewer: Any) -> None:
+        self.session, self._jobs = jobs.session, jobs
+        session = jobs.session
         self._viewer = ref(viewer)
         self._echo = False
         self._points: Points | None = None
         self._image: Image | None = None
         self._ids: list[str] = []
         self._projection: Projection | None = None
-        self._line = Latest()
         session.selection.changed.connect(self.on_selection)
         session.wells_changed.connect(self.refresh)
         session.maps_changed.connect(self.on_maps_changed)
@@ -131,7 +137,7 @@ class MapLayers:
         viewer, screen = self._viewer(), self.session.screen
         projection = self.session.maps.get(self.session.view.map_method)
         if viewer is None or screen is None or projection is None:
-            self.session.said.emit(Task.MAP, "There is no map yet: encode a plate first.")
+            self.session.message.emit(Task.MAP, "There is no map yet: encode a plate first.")
             return
         self._ids, self._projection = [str(i) for i in projection.ids], projection
         xy = np.asarray(projection.xy, float)
@@ -146,12 +152,11 @@ class MapLayers:
                 self._draw(picture, centres)
                 then()
 
-        self.session.set_work(Task.FIELD, Work("Laying the wells on the canvas"))
-        self._line.start(
+        self._jobs.run(
+            Task.MAP_PICTURE,
             lambda: mosaic(screen, ids, centres[upwards], size),
             done,
-            lambda message: self.session.said.emit(Task.MAP, message),
-            lambda: self.session.set_work(Task.FIELD, None),
+            "Laying the wells on the canvas",
         )
 
     def _draw(self, picture: np.ndarray, centres: np.ndarray) -> None:
@@ -186,12 +191,6 @@ class MapLayers:
         self.points.mode = "select"
         viewer.fit_to_view(layers=[self.image])
 
-    def cancel(self) -> None:
-        """Drop a picture that is being made."""
-        if self._line.running:
-            self._line.cancel()
-            self.session.set_work(Task.FIELD, None)
-
     def hide(self) -> bool:
         """Put both layers away; returns whether they were to be seen."""
         seen = False
@@ -221,12 +220,10 @@ class MapLayers:
         table = self.session.wells.reindex(self._ids)
         # A fresh table is assigned: napari tells others of features only then.
         points.features = pd.DataFrame({"id": self._ids, **{c: table[c].to_numpy() for c in table.columns}})
-        view = self.session.view
         scores = table["score"].to_numpy(float)
-        lit = self.session.lit(table) if view.grey_rest else None
-        threshold = view.threshold if lit is not None and not self.session.judged else None
-        scale = ColourScale.spanning(scores, threshold, view.ramp)
-        points.border_color = np.c_[scale.colours(scores, lit) / 255, np.ones(len(table))]
+        scale = ColourScale.spanning(scores, self.session.threshold_in_force)
+        bright = self.session.highlighted(table)
+        points.border_color = np.c_[scale.colours(scores, bright) / 255, np.ones(len(table))]
         self.on_selection(self.session.selection.ids)
 
     def on_view(self, _view: object) -> None:

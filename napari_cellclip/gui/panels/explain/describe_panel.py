@@ -1,4 +1,4 @@
-"""The Describe tab: which words fit the selected wells, every treatment, the clusters of the map."""
+"""The Describe tab: which terms fit the selected wells, each treatment, the clusters of the map."""
 
 from __future__ import annotations
 
@@ -23,9 +23,18 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_cellclip.gui.panels.explain.terms_file import read_terms
+from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.theme import tones
-from napari_cellclip.gui.state.requests import Task, Work
+from napari_cellclip.gui.state.requests import (
+    AnnotateRequest,
+    AskRequest,
+    DescribeRequest,
+    NameClustersRequest,
+    Terms,
+)
 from napari_cellclip.gui.state.session import Session
+from napari_cellclip.gui.state.tasks import Task, Work
 from napari_cellclip.gui.state.wells import counted
 from napari_cellclip.gui.work.workers import sentence
 from napari_cellclip.vocabulary import CellClipError
@@ -33,36 +42,21 @@ from napari_cellclip.vocabulary import CellClipError
 if TYPE_CHECKING:
     from napari_cellclip.explore.describe import Description
 
-MOST_TERMS = 50
-OWN = "own list …"
-FEW_TERMS = 5000
-"""Most terms that a list of one's own may hold."""
-
-
-def read_terms(path: Path) -> tuple[str, ...]:
-    """Terms of a text file, one a line; empty lines and those that begin with # are left out.
-
-    Raises
-    ------
-    CellClipError
-        If it is no text, holds no term, or too many.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CellClipError(
-            f"{path.name} cannot be read as text: save it as UTF-8, one term a line"
-        ) from error
-    terms = tuple(
-        dict.fromkeys(t for line in lines if (t := " ".join(line.split())) and not t.startswith("#"))
-    )
-    if not 0 < len(terms) <= FEW_TERMS:
-        raise CellClipError(f"{path.name} holds {len(terms)} terms: give 1 to {FEW_TERMS}, one a line")
-    return terms
+MOST_ROWS = 50
+HEADINGS = {
+    "term": "Term",
+    "best": "Best term",
+    "treatment": "Treatment",
+    "dose": "Dose",
+    "n_wells": "n",
+    "score": "Score",
+}
+OWN = "own list"
+"""Item of the terms combo that stands for a text file of the user."""
 
 
 class DescribePanel(QWidget):
-    """Asks for words and shows them.
+    """Asks which terms fit wells and shows them.
 
     Parameters
     ----------
@@ -77,25 +71,28 @@ class DescribePanel(QWidget):
         self.session = session
         self._shown: Description | pd.DataFrame | None = None
         self._own: tuple[str, ...] = ()
-        self.vocabulary = QComboBox()
-        self.vocabulary.addItems(["mechanisms", "compounds", "genes", OWN])
-        self.vocabulary.setToolTip(
-            "The words to choose from; a list of your own is a text file, one term a line"
-        )
+        self.terms = QComboBox()
+        for title, key in (("Mechanisms", "mechanisms"), ("Compounds", "compounds"), ("Genes", "genes")):
+            self.terms.addItem(title, key)
+        self.terms.addItem("Own list …", OWN)
+        self.terms.setToolTip("The terms to choose from; a list of your own is a text file, one term a line")
         self.button = QPushButton("Describe selected")
-        self.button.setToolTip("Rank the words by how well they fit the selected wells, judged together")
-        self.all_button = QPushButton("All treatments")
-        self.all_button.setToolTip("The best word of every treatment and dose, with its confidence")
+        self.button.setToolTip("Rank the terms by how well they fit the selected wells as a group")
+        self.all_button = QPushButton("Describe all")
+        self.all_button.setToolTip("Find the best term for each treatment and dose, with its q-value")
         self.name = QPushButton("Name clusters")
         self.name.setCheckable(True)
-        self.name.setToolTip("Write on the map which words fit each of its clusters; silent where none does")
+        self.name.setToolTip(
+            "Label each cluster of the map with the term that fits it.\n"
+            "Clusters without a significant term stay unlabelled."
+        )
         self.save = QPushButton("Save …")
-        self.save.setToolTip("Write this table as CSV")
+        self.save.setToolTip("Save this table as CSV")
         self.state = QLabel()
         self.state.setTextFormat(Qt.TextFormat.RichText)
         self.state.setWordWrap(True)
         self.table = QTableWidget()
-        self.table.setAccessibleName("Words")
+        self.table.setAccessibleName("Terms")
         self.table.verticalHeader().hide()
         self.table.setShowGrid(False)
         self.table.setWordWrap(False)
@@ -103,7 +100,7 @@ class DescribePanel(QWidget):
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.horizontalHeader().setHighlightSections(False)
         first, second = QHBoxLayout(), QHBoxLayout()
-        for widget in (self.vocabulary, self.button, self.all_button):
+        for widget in (self.terms, self.button, self.all_button):
             first.addWidget(widget)
         first.addStretch(1)
         second.addWidget(self.state, 1)
@@ -116,23 +113,23 @@ class DescribePanel(QWidget):
         layout.addLayout(second)
         layout.addWidget(self.table, 1)
 
-        self.vocabulary.activated.connect(self._vocabulary_chosen)
+        self.terms.activated.connect(self._terms_chosen)
         self.button.clicked.connect(self._describe)
-        self.all_button.clicked.connect(lambda: session.annotate(self.words()))
+        self.all_button.clicked.connect(self._annotate)
         self.name.toggled.connect(self._name_toggled)
         self.save.clicked.connect(self._choose_file)
         self.table.itemSelectionChanged.connect(self._row_chosen)
-        self.table.cellDoubleClicked.connect(self._asked)
-        session.described.connect(self.setValue)
-        session.screen_changed.connect(self._screen_changed)
-        session.clusters_changed.connect(self._clusters_changed)
-        session.selection.changed.connect(self._selected)
-        session.work_changed.connect(self._work_changed)
+        self.table.cellDoubleClicked.connect(self._ask_term)
+        listen(self, session.described, self.setValue)
+        listen(self, session.screen_changed, self._screen_changed)
+        listen(self, session.clusters_changed, self._clusters_changed)
+        listen(self, session.selection.changed, self._selected)
+        listen(self, session.work_changed, self._work_changed)
         self._screen_changed()
 
-    def words(self) -> str | tuple[str, ...]:
-        """The vocabulary chosen: its name, or terms of the user's own."""
-        return self._own if self.vocabulary.currentText() == OWN else self.vocabulary.currentText()
+    def chosen_terms(self) -> Terms:
+        """The list of terms chosen: its name, or the terms of the user's own list."""
+        return self._own if self.terms.currentData() == OWN else str(self.terms.currentData())
 
     def value(self) -> Description | pd.DataFrame | None:
         """What is shown: a description of wells, or a table of all treatments."""
@@ -148,21 +145,21 @@ class DescribePanel(QWidget):
             columns = ["treatment", "dose", "n_wells", "term", "best", "q"]
             self._fill(table[columns], tuple(table["term"] != ""))
         else:
-            table = shown.table.head(MOST_TERMS)
+            table = shown.table.head(MOST_ROWS)
             self._fill(table[["term", "score", "q"]], tuple((table["q"] <= shown.fdr).to_numpy(bool)))
         self.save.setEnabled(shown is not None)
-        self._say()
+        self._show_state()
         self.valueChanged.emit(shown)
 
-    def _say(self) -> None:
+    def _show_state(self) -> None:
         shown = self._shown
         if isinstance(shown, pd.DataFrame):
             named = int((shown["term"] != "").sum())
-            text = f"<b>A word stands out for {named} of {counted(len(shown), 'treatment')}</b>"
+            text = f"<b>A term is significant for {named} of {counted(len(shown), 'treatment')}</b>"
         elif shown is not None:
             text = " ".join([f"<b>{escape(shown.verdict)}</b>", *map(escape, shown.notes)])
         elif self.session.screen is not None and not len(self.session.selection):
-            text = "Select wells, by a lasso on the map for example."
+            text = "Select wells first, for example with the lasso on the map."
         else:
             text = ""
         self.state.setText(text)
@@ -171,7 +168,7 @@ class DescribePanel(QWidget):
         self.table.clear()
         self.table.setRowCount(len(table))
         self.table.setColumnCount(len(table.columns))
-        self.table.setHorizontalHeaderLabels([str(name).replace("n_wells", "n") for name in table.columns])
+        self.table.setHorizontalHeaderLabels([HEADINGS.get(str(name), str(name)) for name in table.columns])
         grey = tones(self).between(0.55)
         for row, (index, values) in enumerate(zip(table.index, table.to_numpy(object), strict=True)):
             for column, value in enumerate(values):
@@ -192,29 +189,29 @@ class DescribePanel(QWidget):
                 header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
 
     def write(self, path: Path) -> None:
-        """Write what is shown as CSV; a failure is told in one sentence."""
+        """Write what is shown as CSV; a failure becomes one sentence."""
         if self._shown is None:
             return
         table = self._shown if isinstance(self._shown, pd.DataFrame) else self._shown.table
         try:
             table.to_csv(path, index=isinstance(self._shown, pd.DataFrame))
         except OSError as error:
-            self.session.said.emit(Task.DESCRIBE, sentence(error))
+            self.session.message.emit(Task.DESCRIBE, sentence(error))
         else:
-            self.session.said.emit(Task.DESCRIBE, f"Written: {path}")
+            self.session.message.emit(Task.DESCRIBE, f"Saved: {path}")
 
     def load(self, path: Path) -> None:
-        """Take the vocabulary from a text file; a failure is told in one sentence."""
+        """Take the terms from a text file; a failure becomes one sentence."""
         try:
             self._own = read_terms(path)
         except CellClipError as error:
-            self.session.said.emit(Task.DESCRIBE, sentence(error))
-            self.vocabulary.setCurrentIndex(0)
+            self.session.message.emit(Task.DESCRIBE, sentence(error))
+            self.terms.setCurrentIndex(0)
         else:
             self.state.setText(escape(f"{counted(len(self._own), 'term')} of {path.name}"))
 
-    def _vocabulary_chosen(self, _index: int) -> None:
-        if self.vocabulary.currentText() != OWN:
+    def _terms_chosen(self, _index: int) -> None:
+        if self.terms.currentData() != OWN:
             return
         name, _ = QFileDialog.getOpenFileName(
             self, "Terms, one a line", "", "Text (*.txt *.csv *.tsv);;All (*)"
@@ -222,19 +219,23 @@ class DescribePanel(QWidget):
         if name:
             self.load(Path(name))
         else:
-            self.vocabulary.setCurrentIndex(0)
+            self.terms.setCurrentIndex(0)
 
     def _choose_file(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(self, "Save", "words.csv", "Table (*.csv)")
+        name, _ = QFileDialog.getSaveFileName(self, "Save", "terms.csv", "Table (*.csv)")
         if name:
             self.write(Path(name))
 
     def _describe(self) -> None:
-        self.session.describe(sorted(self.session.selection.ids), self.words())
+        wells = tuple(sorted(self.session.selection.ids))
+        self.session.request(DescribeRequest(wells, self.chosen_terms()))
+
+    def _annotate(self) -> None:
+        self.session.request(AnnotateRequest(self.chosen_terms()))
 
     def _name_toggled(self, on: bool) -> None:
         if on:
-            self.session.name_clusters(self.words())
+            self.session.request(NameClustersRequest(self.chosen_terms()))
         else:
             self.session.clusters = ()
 
@@ -252,10 +253,10 @@ class DescribePanel(QWidget):
             if wells:
                 self.session.selection.replace(wells)
 
-    def _asked(self, row: int, _column: int) -> None:
-        """Ask a word that is double-clicked."""
+    def _ask_term(self, row: int, _column: int) -> None:
+        """Ask for a term that is double-clicked."""
         if self._shown is not None and not isinstance(self._shown, pd.DataFrame):
-            self.session.ask(self.table.item(row, 0).text())
+            self.session.request(AskRequest(self.table.item(row, 0).text()))
 
     def _screen_changed(self) -> None:
         self.setValue(None)
@@ -272,7 +273,7 @@ class DescribePanel(QWidget):
         self.all_button.setEnabled(there)
         self.name.setEnabled(there)
         if self.session.work(Task.DESCRIBE) is None:
-            self._say()
+            self._show_state()
 
     def _work_changed(self, task: str, work: Work | None) -> None:
         if task != Task.DESCRIBE:
@@ -287,6 +288,6 @@ class DescribePanel(QWidget):
 
     def keyPressEvent(self, event: Any) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.table.currentRow() >= 0:
-            self._asked(self.table.currentRow(), 0)
+            self._ask_term(self.table.currentRow(), 0)
             return
         super().keyPressEvent(event)

@@ -1,4 +1,4 @@
-"""The Explain tab: which stain speaks for a well, and where in its field."""
+"""The Explain tab: stain contributions of wells, and the match heat map of a field."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QScrollArea, QSplitter, QVBoxLayout, QWidget
 
-from napari_cellclip.gui.panels.contributions_panel import ContributionsPanel
-from napari_cellclip.gui.panels.tiles_panel import TilesPanel
+from napari_cellclip.gui.panels.explain.contributions_panel import ContributionsPanel
+from napari_cellclip.gui.panels.explain.heat_map_panel import HeatMapPanel
 from napari_cellclip.gui.state.session import Session
 
 WIDE_LETTERS = 80
@@ -16,7 +16,7 @@ WIDE_LETTERS = 80
 
 
 class ExplainPanel(QWidget):
-    """Stain contributions and tiles, side by side where there is room.
+    """Stain contributions and match heat map, side by side if the tab is wide.
 
     Parameters
     ----------
@@ -27,11 +27,11 @@ class ExplainPanel(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.contributions = ContributionsPanel(session)
-        self.tiles = TilesPanel(session)
+        self.heat_map = HeatMapPanel(session)
         scrolled = QScrollArea()
         scrolled.setWidgetResizable(True)
         scrolled.setFrameShape(QScrollArea.Shape.NoFrame)
-        scrolled.setWidget(self.tiles)
+        scrolled.setWidget(self.heat_map)
         self.split = QSplitter(Qt.Orientation.Vertical)
         self.split.setChildrenCollapsible(False)
         self.split.addWidget(self.contributions)
@@ -48,5 +48,5 @@ class ExplainPanel(QWidget):
         wanted = Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical
         if wanted != self.split.orientation():
             self.split.setOrientation(wanted)
-            room = self.width() if wide else self.height()
-            self.split.setSizes([room * 48 // 100, room * 52 // 100])
+            length = self.width() if wide else self.height()
+            self.split.setSizes([length * 48 // 100, length * 52 // 100])

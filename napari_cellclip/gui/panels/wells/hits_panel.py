@@ -17,6 +17,7 @@ from qtpy.QtCore import (
 )
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QVBoxLayout, QWidget
 
+from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.stain_bars import BARS_ROLE, StainBarDelegate
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
@@ -37,10 +38,10 @@ COLUMNS = (
 )
 NUMBERS = {"score": "{:.2f}", "q": "{:.2g}", "replicates": "{:.0f}", "cosine": "{:.3f}"}
 HEADER_TIPS = {
-    "score": "Robust z of the cosine against the plate's negative controls",
-    "q": "False-discovery rate at which the well's treatment and dose match",
-    "replicates": "Wells of the same treatment and dose, judged together",
-    "stains": "What each stain adds to the score (press Explain)",
+    "score": "Robust z-score of the cosine against the plate's negative controls",
+    "q": "q-value: FDR at which the treatment at this dose is significant",
+    "replicates": "Wells of the same treatment and dose, tested together",
+    "stains": "What each stain adds to the score (Explain tab)",
 }
 SORT_ROLE = Qt.ItemDataRole.UserRole
 ID_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -128,7 +129,7 @@ class WellModel(QAbstractTableModel):
 
     def _find_grey(self) -> None:
         answered = np.isfinite(self._table["score"].to_numpy(float))
-        self._grey = answered & ~self._session.lit(self._table)
+        self._grey = answered & ~self._session.highlighted(self._table)
 
 
 class HitsPanel(QWidget):
@@ -177,10 +178,10 @@ class HitsPanel(QWidget):
         self.table.selectionModel().selectionChanged.connect(self._table_selected)
         self.table.doubleClicked.connect(self._opened)
         self.table.activated.connect(self._opened)
-        session.wells_changed.connect(self.refresh)
-        session.view_changed.connect(self._view_changed)
-        session.contributions_changed.connect(self._explained)
-        session.selection.changed.connect(self._selection_changed)
+        listen(self, session.wells_changed, self.refresh)
+        listen(self, session.view_changed, self._view_changed)
+        listen(self, session.contributions_changed, self._explained)
+        listen(self, session.selection.changed, self._selection_changed)
         self.refresh()
 
     def value(self) -> pd.DataFrame:

@@ -9,11 +9,13 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from napari_cellclip.gui.palette import ColourScale
-from napari_cellclip.gui.panels.map_view import MapView
+from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
-from napari_cellclip.gui.state.requests import Task, Work
+from napari_cellclip.gui.panels.wells.map_view import MapView
+from napari_cellclip.gui.state.requests import MapPictureRequest, MapRequest
 from napari_cellclip.gui.state.session import Session
+from napari_cellclip.gui.state.tasks import Task, Work
 
 METHODS = {"umap": "UMAP", "pca": "PCA"}
 HELP = (
@@ -42,13 +44,13 @@ class MapPanel(QWidget):
         self.method = QComboBox()
         for key, title in METHODS.items():
             self.method.addItem(title, key)
-        self.method.setToolTip("How the map is made; both are seeded and kept with the screen")
+        self.method.setToolTip("Method of the map; both are seeded and stored with the screen")
         self.pan = QToolButton()
-        self.pan.setText("Move")
+        self.pan.setText("Pan")
         self.pan.setCheckable(True)
-        self.pan.setToolTip("Let dragging move the map instead of drawing a lasso")
+        self.pan.setToolTip("Drag moves the map instead of drawing a lasso")
         self.to_canvas = QPushButton("Show on canvas")
-        self.to_canvas.setToolTip("Lay every well's thumbnail at its place on the map")
+        self.to_canvas.setToolTip("Show the map on the canvas, each well as its thumbnail")
         self.state = QLabel()
         self.state.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.state.setWordWrap(True)
@@ -67,16 +69,16 @@ class MapPanel(QWidget):
 
         self.method.currentIndexChanged.connect(self._method_chosen)
         self.pan.toggled.connect(self._pan_toggled)
-        self.to_canvas.clicked.connect(session.show_map_on_canvas)
+        self.to_canvas.clicked.connect(self._show_on_canvas)
         self.view.picked.connect(self._picked)
         self.view.opened.connect(session.show)
-        session.maps_changed.connect(self.refresh)
-        session.clusters_changed.connect(self._name_clusters)
-        session.wells_changed.connect(self.recolour)
-        session.view_changed.connect(self._view_changed)
-        session.selection.changed.connect(self._rings)
-        session.shown_changed.connect(self._rings)
-        session.work_changed.connect(self._work_changed)
+        listen(self, session.maps_changed, self.refresh)
+        listen(self, session.clusters_changed, self._name_clusters)
+        listen(self, session.wells_changed, self.recolour)
+        listen(self, session.view_changed, self._view_changed)
+        listen(self, session.selection.changed, self._rings)
+        listen(self, session.shown_changed, self._rings)
+        listen(self, session.work_changed, self._work_changed)
         self.refresh()
 
     def value(self) -> frozenset[str]:
@@ -91,7 +93,7 @@ class MapPanel(QWidget):
         else:
             self.view.set_points([str(i) for i in projection.ids], projection.xy)
         self.to_canvas.setEnabled(projection is not None)
-        self._say()
+        self._show_state()
         self.recolour()
 
     def _name_clusters(self) -> None:
@@ -99,19 +101,20 @@ class MapPanel(QWidget):
         self.view.set_names(named)
 
     def recolour(self) -> None:
-        """Colour the points by what was asked."""
-        view = self.session.view
-        table = self.session.wells.reindex(self.view.ids)
-        column = self.session.coloured_by
+        """Colour the points by score, or by what was chosen."""
+        session = self.session
+        table = session.wells.reindex(self.view.ids)
+        column = session.colour_column
         values = table[column].to_numpy(float)
-        lit = self.session.lit(table) if view.grey_rest and column == "score" else None
-        threshold = view.threshold if lit is not None and not self.session.judged else None
+        by_score = column == "score"
+        bright = session.highlighted(table) if by_score else None
         tone = tones(self)
-        scale = ColourScale.spanning(values, threshold, view.ramp, tone.dark)
-        rgb = scale.colours(values, lit)
+        threshold = session.threshold_in_force if by_score else None
+        scale = ColourScale.spanning(values, threshold, tone.dark)
+        rgb = scale.colours(values, bright)
         unscored = ~np.isfinite(values)
         rgb[unscored] = tone.between(0.45).getRgb()[:3]
-        self.view.set_colours(rgb, lit & ~unscored if lit is not None else ~unscored)
+        self.view.set_colours(rgb, bright & ~unscored if bright is not None else ~unscored)
         self._rings()
 
     def changeEvent(self, event: Any) -> None:
@@ -129,8 +132,11 @@ class MapPanel(QWidget):
         method = self.method.currentData()
         self.session.look(map_method=method)
         if method not in self.session.maps.by_method:
-            self.session.make_map(method)
+            self.session.request(MapRequest(method))
         self.refresh()
+
+    def _show_on_canvas(self) -> None:
+        self.session.request(MapPictureRequest())
 
     def _pan_toggled(self, on: bool) -> None:
         self.view.box.panning = on
@@ -146,15 +152,15 @@ class MapPanel(QWidget):
 
     def _work_changed(self, task: str, _work: Work | None) -> None:
         if task == Task.MAP:
-            self._say()
+            self._show_state()
 
-    def _say(self) -> None:
+    def _show_state(self) -> None:
         work = self.session.work(Task.MAP)
         projection = self.session.maps.get(self.session.view.map_method)
         if work is not None:
             text = work.message + " …"
         elif projection is None:
-            text = "The map appears when a plate is encoded (Run tab)."
+            text = "The map appears once a plate is encoded (Run tab)."
         else:
             text = ""
         self.state.setText(text)

@@ -1,4 +1,4 @@
-"""The prompts of a question: shown with where they came from, ticked off, reworded, weighted."""
+"""The prompts of a query: shown with where they came from, ticked off, reworded, weighted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PromptTable(QTableWidget):
         super().__init__(0, 3, parent)
         self._prompts: list[Prompt] = []
         self._filling = False
-        self.setHorizontalHeaderLabels(["Prompt sent", "Weight", "From"])
+        self.setHorizontalHeaderLabels(["Prompt", "Weight", "Source"])
         self.setAccessibleName("Prompts")
         self.verticalHeader().hide()
         self.setShowGrid(False)
@@ -41,8 +41,8 @@ class PromptTable(QTableWidget):
         header.setSectionResizeMode(WEIGHT, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(SOURCE, QHeaderView.ResizeMode.ResizeToContents)
         self.setToolTip(
-            "Tick prompts off, double-click to change words or weight, write your own in the last row.\n"
-            "Their embeddings are averaged; a negative weight takes away."
+            "Untick a prompt to leave it out, double-click to edit it, type your own in the last row.\n"
+            "The embeddings are averaged by weight; a negative weight subtracts."
         )
         self.itemChanged.connect(self._changed)
 

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QVBoxLay
 from napari_cellclip.plates import Plate
 from napari_cellclip.vocabulary import STAINS, Stain
 
-NONE = "— not there —"
+NONE = "— none —"
 
 
 class StainTable(QWidget):
@@ -69,7 +69,7 @@ class StainTable(QWidget):
                 combo.addItem(channel, channel)
             combo.setCurrentIndex(max(0, combo.findData(str(mapping.channels.get(stain, "")))))
             combo.blockSignals(False)
-            self.sources[stain].setText(mapping.sources.get(stain, "not found in the files"))
+            self.sources[stain].setText(mapping.sources.get(stain, "Not found in the files"))
         self.button.setEnabled(False)
 
     def _changed(self) -> None:

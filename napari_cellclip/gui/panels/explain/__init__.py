@@ -1,0 +1,1 @@
+"""The Explain and Describe tabs: why wells match, and which terms fit them."""

@@ -1,0 +1,1 @@
+"""The query: its text, prompts, verdict, and which wells are highlighted."""

@@ -1,0 +1,1 @@
+"""The Run tab: from a folder to an encoded screen."""

@@ -1,0 +1,47 @@
+"""What could not be read or encoded, each with its reason."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import QTreeWidget, QTreeWidgetItem, QWidget
+
+from napari_cellclip.gui.panels.listen import listen
+from napari_cellclip.gui.state.session import Session
+
+LISTED = 200
+
+
+class ProblemList(QTreeWidget):
+    """Problems of the plate and failures of the screen; hidden while there is none.
+
+    Parameters
+    ----------
+    session : Session
+        Read only.
+    """
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.setHeaderLabels(["Image", "Problem"])
+        self.setRootIsDecorated(False)
+        self.setMinimumHeight(self.fontMetrics().lineSpacing() * 5)
+        listen(self, session.plate_changed, self.refresh)
+        listen(self, session.screen_changed, self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """List the problems of what is open now."""
+        rows: list[tuple[str, str]] = []
+        if self._session.plate is not None:
+            rows += [(p.subject, p.what) for p in self._session.plate.problems]
+        if self._session.screen is not None:
+            failed = self._session.screen.failures
+            rows += list(zip(failed["Metadata_Site_id"], failed["Metadata_Failure"], strict=True))
+        self.clear()
+        for image, problem in rows[:LISTED]:
+            item = QTreeWidgetItem([image, problem])
+            item.setToolTip(1, problem)
+            self.addTopLevelItem(item)
+        if len(rows) > LISTED:
+            self.addTopLevelItem(QTreeWidgetItem(["…", f"and {len(rows) - LISTED} more"]))
+        self.setVisible(bool(rows))

@@ -1,0 +1,1 @@
+"""Views of wells: plate, map and table of hits."""

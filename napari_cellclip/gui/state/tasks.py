@@ -1,0 +1,31 @@
+"""The kinds of long work of a viewer, and how far each is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Task(StrEnum):
+    """The kinds of work that take time; of each kind only the newest request counts."""
+
+    OPEN = "open"
+    SAMPLE = "sample"
+    ENCODE = "encode"
+    ASK = "ask"
+    MAP = "map"
+    FIELD = "field"
+    MAP_PICTURE = "map picture"
+    EXPLAIN = "explain"
+    TILES = "tiles"
+    DESCRIBE = "describe"
+
+
+@dataclass(frozen=True)
+class Work:
+    """How far a piece of work is; ``total`` is 0 where that is not known."""
+
+    message: str = ""
+    done: int = 0
+    total: int = 0
+    failures: int = 0

@@ -1,0 +1,107 @@
+"""Runs the work of one session in threads and keeps the session informed: the plumbing of every handler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from napari_cellclip.gui.state.tasks import Task, Work
+from napari_cellclip.gui.work.workers import Latest
+
+if TYPE_CHECKING:
+    from napari_cellclip.gui.state.session import Session
+    from napari_cellclip.screen import Progress
+
+T = TypeVar("T")
+
+
+class Counted(Protocol):
+    """Progress of any kind: units finished, and units in all."""
+
+    @property
+    def done(self) -> int: ...
+
+    @property
+    def total(self) -> int: ...
+
+
+class Jobs:
+    """The background work of a session, of each task only the newest request.
+
+    While a task runs, :meth:`Session.work` says how far it is; a failure becomes the session's message.
+
+    Parameters
+    ----------
+    session : Session
+        Told of progress and failures; results go to the ``done`` of each call, in the main thread.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._lines = {task: Latest() for task in Task}
+
+    def running(self, task: Task) -> bool:
+        """Whether a task is at work."""
+        return self._lines[task].running
+
+    def cancel(self, task: Task) -> Work | None:
+        """Drop a task and what it was going to give; returns how far it was."""
+        work = self.session.work(task)
+        self._lines[task].cancel()
+        if work is not None:
+            self.session.set_work(task, None)
+        return work
+
+    def close(self) -> None:
+        """Drop all work."""
+        for task in Task:
+            self.cancel(task)
+
+    def abandon(self) -> None:
+        """Drop all work without telling the session: safe in any thread, for a viewer that is gone."""
+        for line in self._lines.values():
+            line.cancel()
+
+    def run(self, task: Task, work: Callable[[], T], done: Callable[[T], object], title: str) -> None:
+        """Run a function in a thread."""
+        self.session.set_work(task, Work(title))
+        self._lines[task].start(work, done, self._failed(task), self._finished(task), title)
+
+    def run_reporting(
+        self,
+        task: Task,
+        work: Callable[[Callable[[Counted], None]], T],
+        done: Callable[[T], object],
+        title: str,
+    ) -> None:
+        """Run a function that reports its progress through a callback."""
+
+        def step(progress: Counted) -> None:
+            self.session.set_work(task, Work(title, progress.done, progress.total))
+
+        self.session.set_work(task, Work(title))
+        self._lines[task].start_reporting(work, step, done, self._failed(task), self._finished(task), title)
+
+    def stream(
+        self,
+        task: Task,
+        work: Callable[[], Generator[Progress, None, T]],
+        done: Callable[[T], object],
+        title: str,
+        first: str | None = None,
+    ) -> None:
+        """Run a generator that yields progress and returns a result; ``first`` is shown until it yields."""
+
+        def step(progress: Progress) -> None:
+            self.session.set_work(
+                task, Work(progress.message, progress.done, progress.total, progress.failures)
+            )
+
+        self.session.set_work(task, Work(first or title))
+        self._lines[task].stream(work, step, done, self._failed(task), self._finished(task), title)
+
+    def _failed(self, task: Task) -> Callable[[str], Any]:
+        return lambda message: self.session.message.emit(task, message)
+
+    def _finished(self, task: Task) -> Callable[[], Any]:
+        return lambda: self.session.set_work(task, None)
