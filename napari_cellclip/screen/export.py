@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from napari_cellclip.screen.storage.parquet import write_table
+from napari_cellclip.vocabulary import ScreenError
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -64,9 +65,18 @@ def as_anndata(wells: pd.DataFrame, embeddings: NDArray[np.float32], uns: Mappin
     -------
     AnnData
         float32 (embedded wells, E).
-    """
-    from anndata import AnnData
 
+    Raises
+    ------
+    ScreenError
+        If anndata is not installed.
+    """
+    try:
+        from anndata import AnnData
+    except ModuleNotFoundError as error:
+        raise ScreenError(
+            'AnnData needs anndata: pip install "napari-cellclip[hdf5]", or export a Parquet file'
+        ) from error
     there = np.isfinite(embeddings).all(axis=1)
     obs = wells.loc[there].copy()
     obs.index = obs.index.astype(str)

@@ -131,6 +131,12 @@ def test_anndata_holds_embedded_wells(screen) -> None:
     assert data.uns["cellclip"]["wells_without_embedding"].tolist() == ["P1/B01"]
 
 
+def test_without_anndata_a_sentence_says_what_to_install(screen, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "anndata", None)
+    with pytest.raises(ScreenError, match=r"napari-cellclip\[hdf5\]"):
+        screen.to_anndata()
+
+
 def test_anndata_survives_its_file(screen, tmp_path) -> None:
     import anndata
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -116,6 +115,10 @@ def _split(table: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, NDArray[np.fl
 
 
 def _read_hdf5(path: Path) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+    try:
+        import h5py
+    except ModuleNotFoundError as error:
+        raise CellClipError(f'{path.name} needs h5py: pip install "napari-cellclip[hdf5]"') from error
     try:
         with h5py.File(path, "r") as file:
             key = next((name for name in ("well_id", "names") if name in file), None)

@@ -87,7 +87,8 @@ def import_published_features(
     Raises
     ------
     ScreenError
-        If the file is damaged or no such file, its ids are of no known form, or it does not fit the model.
+        If the file is damaged or no such file, its ids are of no known form, it does not fit the model, or
+        h5py is not installed.
 
     Examples
     --------
@@ -158,7 +159,12 @@ def _headless(width: int, encoder: str, order: tuple[Stain, ...]) -> tuple[Model
 
 @contextmanager
 def _opened(file: Path) -> Iterator[h5py.File]:
-    import h5py
+    try:
+        import h5py
+    except ModuleNotFoundError as error:
+        raise ScreenError(
+            'feature files of the published code need h5py: pip install "napari-cellclip[hdf5]"'
+        ) from error
 
     try:
         with h5py.File(file, "r") as data:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from pathlib import Path
 
 import h5py
@@ -121,6 +122,13 @@ def test_hdf5_that_does_not_fit(tmp_path: Path) -> None:
             file["embeddings"], file[key] = np.ones((2, 3)), content
         with pytest.raises(CellClipError, match=words):
             read_embeddings(path)
+
+
+def test_hdf5_without_h5py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "e.h5").touch()
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(CellClipError, match=r"napari-cellclip\[hdf5\]"):
+        read_embeddings(tmp_path / "e.h5")
 
 
 def test_what_cannot_be_joined_or_pooled(tmp_path: Path, plates_frame: pd.DataFrame) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import h5py
@@ -288,6 +289,13 @@ def test_rows_that_cannot_be_used_are_told(tmp_path):
 def test_files_that_do_not_fit_are_refused(tmp_path, shape, ids, message):
     file = write_features(tmp_path / "f.h5", np.ones(shape, np.float32), ids)
     with pytest.raises(ScreenError, match=message):
+        import_published_features(file, tmp_path / "s")
+
+
+def test_without_h5py_a_sentence_says_what_to_install(tmp_path, monkeypatch):
+    file = write_features(tmp_path / "f.h5", np.ones((1, 5, D), np.float32), ["P-A01-1"])
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(ScreenError, match=r"napari-cellclip\[hdf5\]"):
         import_published_features(file, tmp_path / "s")
 
 
