@@ -7,9 +7,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from difflib import SequenceMatcher
 
-from napari_cellclip.explore.wording.phrases import Phrase, corrector, plain, read_phrase, stem, words_of
+from rapidfuzz import fuzz, process
+
+from napari_cellclip.explore.wording.phrases import Phrase, plain, read_phrase, words_of
+from napari_cellclip.explore.wording.spelling import corrector, stem
 from napari_cellclip.explore.wording.word_families import SHARED_WORDS
 from napari_cellclip.vocabulary import Kind
 from napari_cellclip.vocabulary.annotations import OWN_TABLE, Effect
@@ -27,8 +29,8 @@ KNOWN, COVERED, COVERED_ALONE = 0.52, 0.5, 0.8
 """Shares for a mechanism to be thought of at all: of the query that its phrases know, and of its nearest
 phrase that the query says; the last is for queries of a single concept."""
 
-_CLOSE = 0.88
-"""Likeness of two names (``difflib``) from which one may be a misspelling of the other."""
+_CLOSE = 88.0
+"""Likeness of two names (0..100, ``fuzz.ratio``) from which one may be a misspelling of the other."""
 
 
 @dataclass(frozen=True)
@@ -177,16 +179,14 @@ class NameIndex:
         key = name_key(name)
         if not 6 <= len(key) <= 40 or not key.isascii():
             return []
-        matcher = SequenceMatcher(b=key, autojunk=False)
-        best, found = _CLOSE, ""
-        for other in self._initials.get(key[:1], ()):
-            # Codes such as GSK-343 and GSK-543 are names of different compounds.
-            if abs(len(other) - len(key)) > 2 or len(other) < 6 or _digits(other) != _digits(key):
-                continue
-            matcher.set_seq1(other)
-            if matcher.real_quick_ratio() > best and matcher.quick_ratio() > best and matcher.ratio() > best:
-                best, found = matcher.ratio(), other
-        return self.treatments[found] if found else []
+        # Codes such as GSK-343 and GSK-543 are names of different compounds.
+        near = [
+            other
+            for other in self._initials.get(key[:1], ())
+            if len(other) >= 6 and abs(len(other) - len(key)) <= 2 and _digits(other) == _digits(key)
+        ]
+        found = process.extractOne(key, near, scorer=fuzz.ratio, score_cutoff=_CLOSE)
+        return self.treatments[found[0]] if found else []
 
     def mechanisms_named(self, text: str) -> list[NamedMechanism]:
         """Mechanisms that are called exactly so, in upper or lower case."""

@@ -12,9 +12,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from functools import lru_cache
 
+from napari_cellclip.explore.wording.spelling import stem
 from napari_cellclip.explore.wording.word_families import (
     ACTING,
     EMPTY,
@@ -37,13 +36,6 @@ _GREEK = {
     "ω": "omega",
 }
 _ROMAN = {"ii": "2", "iii": "3", "iv": "4", "i": "1", "v": "5"}
-_ENDINGS = """
-    isation ization ations ation ating ator ated ative ate ions ion ising izing iser izer ised ized ise ize
-    ists ist ism ings ing ers er ors or ed ive ity able ous ic al ial e y
-"""
-_SUFFIXES = tuple(_ENDINGS.split())
-_SHORTEST, _NEAR = 5, 0.84
-"""Letters from which a word may be misspelt, and likeness (``difflib``) from which it is."""
 
 MOST_WORDS = 60
 """Words of a phrase that are looked at."""
@@ -81,32 +73,6 @@ def words_of(text: str) -> list[str]:
     """Words and numbers of a text; letters and digits part, Roman numbers become Arabic."""
     words = re.findall(r"[^\W\d_]+|\d+", plain(text))[:MOST_WORDS]
     return [_ROMAN.get(word, word) for word in words]
-
-
-@lru_cache(maxsize=50_000)
-def stem(word: str) -> str:
-    """Word without the endings that do not change what it speaks of, British and American alike.
-
-    Examples
-    --------
-    >>> stem("stabilising") == stem("stabilizers"), stem("proteasomal") == stem("proteasome")
-    (True, True)
-    """
-    word = word.replace("ae", "e").replace("oe", "e").replace("ph", "f") if len(word) > 4 else word
-    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        word = word[:-1] if not word.endswith("ies") else word[:-3] + "y"
-    elif len(word) > 4 and word.endswith("ied"):
-        word = word[:-3] + "y"
-    if word.endswith("ogue"):
-        word = word[:-2]
-    for _ in range(2):
-        for suffix in _SUFFIXES:
-            if word.endswith(suffix) and len(word) - len(suffix) >= 3:
-                word = word[: -len(suffix)]
-                break
-    if len(word) > 4 and word[-1] == word[-2]:
-        word = word[:-1]
-    return word
 
 
 _EMPTY = {stem(word) for word in EMPTY} | EMPTY
@@ -185,26 +151,6 @@ def is_known(word: str) -> bool:
         or word in _SHORT
         or bool(_SENSES.find(word) or _FAMILIES.find(word))
     )
-
-
-def corrector(known: Iterable[str]) -> Callable[[str], str]:
-    """Return a function that takes a misspelt word to the nearest of `known`, where one is near."""
-    lexicon = {word.rstrip("-") for words in (*SAME.values(), LESS, MORE) for word in words}
-    candidates: dict[str, list[str]] = {}
-    for word in sorted({*known, *lexicon}):
-        if len(word) >= _SHORTEST:
-            candidates.setdefault(word[0], []).append(word)
-    beginnings = {word[:-1] for words in (*SAME.values(), LESS, MORE) for word in words if word.endswith("-")}
-    stems = {stem(word) for words in candidates.values() for word in words if word not in beginnings}
-
-    @lru_cache(maxsize=4096)
-    def correct(word: str) -> str:
-        if stem(word) in stems or not _SHORTEST <= len(word) <= 30:
-            return word
-        near = [c for c in candidates.get(word[0], ()) if abs(len(c) - len(word)) <= 2]
-        return (get_close_matches(word, near, n=1, cutoff=_NEAR) or [word])[0]
-
-    return correct
 
 
 def _joined(stems: list[str]) -> list[str]:

@@ -8,21 +8,22 @@ the tables of :mod:`napari_cellclip.vocabulary`. A word stands for all its forms
 from __future__ import annotations
 
 LESS = (
-    "inhibit", "inhibitory", "block", "antagonise", "suppress", "prevent", "stop", "impair", "abolish",
-    "abrogate", "disrupt", "interfere", "inactivate", "halt", "reduce", "reduction", "decrease", "diminish",
-    "lower", "deplete", "depletion", "loss", "lose", "lack", "destroy", "destruction", "dismantle",
-    "fragment", "disperse", "dispersal", "collapse", "dissipate", "dissolve", "destabil-", "depolym-",
-    "disassembl-", "disorgani-", "poison", "toxin", "against", "anti", "displace", "sever", "silence",
-    "attenuate", "hinder", "unfold", "misfold", "deacetyl-", "demethyl-", "hypomethyl-", "hypoacetyl-",
-    "neutralise", "quench", "eliminate", "negative", "without",
+    "inhibit", "inhibitory", "block", "blocker", "antagon-", "suppress", "prevent", "stop", "impair",
+    "abolish", "abrogate", "disrupt", "interfere", "inactivate", "halt", "reduce", "reduction",
+    "decrease", "diminish", "lower", "deplete", "depletion", "loss", "lose", "lack", "destroy",
+    "destruction", "dismantle", "fragment", "disperse", "dispersal", "collapse", "dissipate", "dissolve",
+    "destabil-", "depolym-", "disassembl-", "disorgani-", "poison", "toxin", "against", "anti",
+    "displace", "sever", "silence", "attenuate", "hinder", "unfold", "misfold", "deacetyl-", "demethyl-",
+    "hypomethyl-", "hypoacetyl-", "neutralise", "quench", "eliminate", "negative", "without",
 )  # fmt: skip
 """Less of it: these turn the sense of a phrase round."""
 
 MORE = (
-    "activate", "agonist", "induce", "induction", "stimulate", "enhance", "promote", "increase", "elevate",
-    "raise", "trigger", "cause", "open", "potentiate", "stabil-", "polymerise", "polymer", "assembl-",
-    "form", "formation", "bundle", "accumulate", "mimetic", "mimic", "generate", "upregulate",
-    "hyperacetyl-", "hypermethyl-", "provoke", "evoke", "elicit", "positive", "boost", "augment",
+    "activate", "agonist", "agonism", "induce", "induction", "stimulate", "enhance", "promote",
+    "increase", "elevate", "raise", "trigger", "cause", "open", "opener", "potentiate", "stabil-",
+    "polymerise", "polymer", "assembl-", "form", "formation", "bundle", "accumulate", "mimetic", "mimic",
+    "generate", "upregulate", "hyperacetyl-", "hypermethyl-", "provoke", "evoke", "elicit", "positive",
+    "boost", "augment",
 )  # fmt: skip
 """More of it. Words for making a polymer stand here: an *inhibitor of tubulin assembly* leaves less of it."""
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_cellclip.explore.wording.phrases import corrector, read_phrase, stem, words_of
+from napari_cellclip.explore.wording.phrases import read_phrase, words_of
+from napari_cellclip.explore.wording.spelling import corrector, stem
 
 
 @pytest.mark.parametrize(
