@@ -189,7 +189,7 @@ def test_arrays_held_for_the_next_stain_are_bounded_in_bytes(tmp_path, monkeypat
     monkeypatch.setattr(np.lib.format, "read_array", lambda *a, **k: opened.append(1) or read_array(*a, **k))
     images = write_bray(tmp_path / "24277", "24277-A01-1", "24277-A01-2", "24277-A02-1")
     plate = open_plate(tmp_path / "24277")
-    npz.read_array.cache_clear()
+    npz.read_array.cache.clear()
     for site in plate.sites:
         site.read()  # five stains of one array
     assert len(opened) == len(images)
