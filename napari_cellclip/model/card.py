@@ -121,8 +121,6 @@ class ModelCard(_Frozen):
         How the stains become one: the paper's CrossChannelFormer, or one of its ablations.
     text_tower : {"bert", "fingerprint"}
         What reads prompts: a BERT, or (a baseline) a perceptron on the Morgan fingerprint of the structure.
-    instance : {"field"}
-        What an instance of a bag is: the mean over a field's crops.
     prompts : PromptTemplates
         Wordings the text tower was trained on.
     embed_dim : int
@@ -154,7 +152,6 @@ class ModelCard(_Frozen):
     pooling: Literal["attention", "mean", "median", "none"] = "attention"
     image_tower: Literal["channel_former", "concatenation", "mean"] = "channel_former"
     text_tower: Literal["bert", "fingerprint"] = "bert"
-    instance: Literal["field"] = "field"
     prompts: PromptTemplates = PromptTemplates()
     embed_dim: int = Field(ge=1)
     heads: int = Field(default=8, ge=1)
@@ -163,6 +160,14 @@ class ModelCard(_Frozen):
     limits: str = ""
     training: dict[str, Any] = {}
     scores: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _older(cls, content: Any) -> Any:
+        """Drop what older cards say: ``"instance": "field"``, the only value there was."""
+        if isinstance(content, dict) and content.get("instance") == "field":
+            return {key: value for key, value in content.items() if key != "instance"}
+        return content
 
     @model_validator(mode="after")
     def _slots(self) -> ModelCard:
@@ -208,7 +213,7 @@ class ModelCard(_Frozen):
                 "fields": self.encoder_hash,
                 "weights": _identity(self.weights, self.name),
                 "pooling": self.pooling,
-                "instance": self.instance,
+                "instance": "field",  # a field of older cards: here so that hashes stay what they were
                 "heads": self.heads,
                 "embed_dim": self.embed_dim,
                 # Of ablations only, so that hashes of older cards stay what they were.

@@ -1,8 +1,7 @@
-"""A loaded model: pixels to features, features to wells, words to the same space."""
+"""Use a loaded model: pixels to features, features of fields to wells, texts to the same space."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from threading import Lock
@@ -10,6 +9,7 @@ from typing import cast
 
 import numpy as np
 import torch
+from cachetools import LRUCache
 from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
@@ -23,6 +23,7 @@ from napari_cellclip.model.network.tokenizer import WordPieceTokenizer
 from napari_cellclip.vocabulary import STAINS, ModelError
 
 TEXTS_REMEMBERED = 4096
+"""Embeddings of texts a model keeps, those used last."""
 
 
 def resolve_device(name: str = "auto") -> torch.device:
@@ -91,7 +92,7 @@ class Model:
         self.batch_size = batch_size
         self.origin = origin or card.name
         self._encoder = encoder
-        self._texts: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._texts: LRUCache[str, NDArray[np.float32]] = LRUCache(TEXTS_REMEMBERED)
         self._lock = Lock()
         self.to(device)
 
@@ -317,11 +318,7 @@ class Model:
                 embedded = self.cellclip.encode_text(**tokens).float().cpu().numpy()
             known.update(zip(batch, embedded, strict=True))
         with self._lock:
-            for text in dict.fromkeys(texts):
-                self._texts[text] = known[text]
-                self._texts.move_to_end(text)
-            while len(self._texts) > TEXTS_REMEMBERED:
-                self._texts.popitem(last=False)
+            self._texts.update({text: known[text] for text in texts})
         return (
             np.stack([known[text] for text in texts])
             if texts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -74,8 +75,18 @@ def test_hashes_stay_what_they_were(tiny_card):
     """Screens name the model they were made with by them: a new field of the card must not orphan screens."""
     published = known_cards()["cellclip"]
     assert (published.encoder_hash, published.card_hash) == ("4fc1f2e9abfb4fb8", "70b6a389d8900396")
+    bundled = known_cards()["demo"]
+    assert (bundled.encoder_hash, bundled.card_hash) == ("81c7e7240b2c6a4e", "d933ef271cf0fb4b")
+    assert tiny_card.card_hash == "0bb2dd8d31c5e7ff"
     finer = changed(tiny_card.encoder, stem=2)
     assert changed(tiny_card, encoder=finer).encoder_hash != tiny_card.encoder_hash
+
+
+def test_cards_that_still_say_what_an_instance_is_are_read(tiny_card):
+    older = json.loads(tiny_card.to_json()) | {"instance": "field"}
+    assert ModelCard.from_json(json.dumps(older)) == tiny_card
+    with pytest.raises(ModelError, match="instance"):
+        ModelCard.from_json(json.dumps(older | {"instance": "crop"}))
 
 
 def test_where_a_file_lies_does_not_matter_once_its_bytes_are_known(tiny_card):

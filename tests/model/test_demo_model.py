@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from cachetools import LRUCache
 
 from napari_cellclip.model import IntensityScaling, IntensityStats, Model, Tiling, resolve_device
 from napari_cellclip.model.encoders.intensity import scale_field
@@ -136,7 +137,7 @@ def test_texts_are_remembered(model, monkeypatch):
 
 
 def test_memory_of_texts_is_bounded(model, monkeypatch):
-    monkeypatch.setattr("napari_cellclip.model.model.TEXTS_REMEMBERED", 3)
+    monkeypatch.setattr(model, "_texts", LRUCache(3))
     out = model.embed_texts([f"text {i}" for i in range(7)])
     assert out.shape == (7, 8)
     assert len(model._texts) == 3

@@ -75,7 +75,7 @@ def hub_file(file: FileCard) -> tuple[Path, FileCard]:
     """Path of a hub file, from the hub's cache on this computer or fetched; its bytes are not compared yet.
 
     A branch such as ``main`` is looked up once: the commit found is noted in the cache folder, and every
-    later call means that commit. A fetch that was cut off goes on where it ended.
+    later call means that commit.
 
     Parameters
     ----------

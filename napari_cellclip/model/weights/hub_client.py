@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 from napari_cellclip.model.card import FileCard
@@ -51,57 +50,39 @@ def stated_licence(repo: str) -> str:
 
 
 def fetch(file: FileCard) -> Path:
-    """Put a file into the hub's cache, going on with what an earlier try left.
+    """Fetch a file into the hub's cache and compare its bytes with the hash that the hub stated.
+
+    A connection that breaks is taken up where it broke, a few times. After that, or when the program was
+    ended, the file is fetched from its first byte: the hub's client keeps no part of it since its version 2.
 
     Raises
     ------
     ModelError
         If it cannot be fetched, or arrives as other bytes than the hub said.
     """
-    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
-    from huggingface_hub.file_download import http_get, repo_folder_name
-    from huggingface_hub.utils import WeakFileLock, build_hf_headers
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
     try:
-        url = hf_hub_url(file.repo, file.file, revision=file.revision or None)
-        told = get_hf_file_metadata(url)
-        etag = told.etag or ""
-        if SHA256.fullmatch(etag) or COMMIT.fullmatch(etag):  # nothing else becomes a file name
-            # The client itself starts from the first byte after an interruption (since its version 2).
-            folder = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=file.repo, repo_type="model")
-            blob, part = folder / "blobs" / etag, folder / "blobs" / f"{etag}.part"
-            blob.parent.mkdir(parents=True, exist_ok=True)
-            with WeakFileLock(f"{part}.lock"):
-                if not blob.exists():
-                    with open(part, "ab") as sink:
-                        done = sink.tell()
-                        http_get(
-                            url,
-                            sink,
-                            resume_size=done,
-                            headers=build_hf_headers(),
-                            expected_size=told.size,
-                            displayed_filename=f"{file.repo}/{file.file}",
-                        )
-                    _require_etag(part, etag, file)
-                    os.replace(part, blob)
-        return Path(hf_hub_download(file.repo, file.file, revision=file.revision or None))
-    except ModelError:
-        raise
+        told = get_hf_file_metadata(hf_hub_url(file.repo, file.file, revision=file.revision or None))
+        path = Path(hf_hub_download(file.repo, file.file, revision=file.revision or None))
     except Exception as error:  # lost connection, offline mode, full disk: each client has its own kinds
         raise _unreachable(file, error) from error
-
-
-def _require_etag(part: Path, etag: str, file: FileCard) -> None:
-    """Compare fetched bytes with the hub's own hash: SHA-256 of large files, git's of small ones."""
-    if SHA256.fullmatch(etag):
-        found = sha256(part)
-    else:
-        content = part.read_bytes()
-        found = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
-    if found != etag:
-        part.unlink()
+    if told.etag and not _has_etag(path, told.etag):
+        path.resolve().unlink()  # in the cache, so that the next try fetches it again
+        path.unlink(missing_ok=True)
         raise ModelError(f"{file.file} of {file.repo} arrived damaged: fetch it again")
+    return path
+
+
+def _has_etag(path: Path, etag: str) -> bool:
+    """Whether a file's bytes have the hub's own hash: SHA-256 of large files, git's of small ones."""
+    if SHA256.fullmatch(etag):
+        return sha256(path) == etag
+    if COMMIT.fullmatch(etag):
+        content = path.read_bytes()
+        git = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
+        return git.hexdigest() == etag
+    return True  # not a hash: there is nothing to compare with
 
 
 def _unreachable(file: FileCard, error: Exception) -> ModelError:
@@ -113,7 +94,7 @@ def _unreachable(file: FileCard, error: Exception) -> ModelError:
         return AbsentError(f"{file.repo} has no file {file.file} at {file.revision or 'main'}")
     offline = isinstance(error, OfflineModeIsEnabled) or "offline mode" in str(error).lower()
     why = "HF_HUB_OFFLINE is set" if offline else type(error).__name__
-    do = "unset it" if offline else "check the connection and try again, what has arrived is kept"
+    do = "unset it" if offline else "check the connection and try again (what was fetched whole is kept)"
     kind = AbsentError if offline else ModelError
     return kind(
         f"{file.file} of {file.repo} could not be fetched ({why}): {do}, or give the path of files fetched "

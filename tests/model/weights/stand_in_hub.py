@@ -28,7 +28,9 @@ class StandInHub:
     licences : dict
         What a repository's page states.
     cut_after : int or None
-        Bytes after which a transfer breaks off; the hub is down from then on.
+        Bytes after which a transfer breaks off.
+    down_after_cut : bool
+        Whether the hub is down from then on.
     down : bool
         Whether connections are closed without an answer.
     lie_about : set
@@ -41,6 +43,7 @@ class StandInHub:
     heads: dict[str, str] = field(default_factory=dict)
     licences: dict[str, str] = field(default_factory=dict)
     cut_after: int | None = None
+    down_after_cut: bool = True
     down: bool = False
     lie_about: set[tuple[str, str]] = field(default_factory=set)
     asked: list[tuple[str, str, str]] = field(default_factory=list)
@@ -124,7 +127,7 @@ def serving(hub: StandInHub) -> Iterator[StandInHub]:
             if hub.cut_after is not None and len(content) > hub.cut_after:
                 self.wfile.write(content[: hub.cut_after])
                 self.wfile.flush()
-                hub.down, hub.cut_after = True, None
+                hub.down, hub.cut_after = hub.down_after_cut, None
                 self.close_connection = True
                 return
             self.wfile.write(content)

@@ -165,26 +165,44 @@ def test_main_means_the_commit_of_the_first_fetch(hub, small_published, make_cel
     assert load_model("cellclip", revision=COMMITS[WEIGHTS], device="cpu").card == first
 
 
-def test_a_fetch_that_was_cut_off_goes_on(hub, empty_caches, monkeypatch):
+@pytest.fixture
+def large(hub, monkeypatch) -> FileCard:
+    """A file that breaks off after two thirds of it."""
     from huggingface_hub import constants
 
-    content = bytes(np.random.default_rng(0).integers(0, 256, 300_000, dtype=np.uint8))
-    hub.files[WEIGHTS, "large.bin"] = content
+    hub.files[WEIGHTS, "large.bin"] = bytes(
+        np.random.default_rng(0).integers(0, 256, 300_000, dtype=np.uint8)
+    )
     monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 50_000)
     hub.cut_after = 200_000
-    file = FileCard(repo=WEIGHTS, file="large.bin", revision="main")
-    with pytest.raises(ModelError, match="what has arrived is kept"):
-        hub_file(file)
+    return FileCard(repo=WEIGHTS, file="large.bin", revision="main")
+
+
+def fetched_from(hub) -> list[int]:
+    """First byte of each request for a file's content."""
+    ranges = [wanted for method, _, wanted in hub.asked if method == "GET"]
+    return [int(wanted.removeprefix("bytes=").split("-")[0]) if wanted else 0 for wanted in ranges]
+
+
+def test_a_connection_that_breaks_is_taken_up_where_it_broke(hub, large, empty_caches):
+    hub.down_after_cut = False
+    path, found = hub_file(large)
+    assert path.read_bytes() == hub.files[WEIGHTS, "large.bin"]
+    assert path.is_relative_to(empty_caches)
+    first, second = fetched_from(hub)
+    assert (first, 0 < second <= 200_000) == (0, True)
+    assert verify(path, found).sha256 == hub.etag(path.read_bytes())
+
+
+def test_a_fetch_that_failed_leaves_nothing_and_works_later(hub, large, empty_caches):
+    with pytest.raises(ModelError, match=r"could not be fetched .*check the connection and try again"):
+        hub_file(large)
+    assert not [path for path in empty_caches.rglob("*") if path.is_file() and path.stat().st_size > 1000]
     hub.down = False
     hub.asked.clear()
-    path, found = hub_file(file)
-    assert path.read_bytes() == content
-    assert path.is_relative_to(empty_caches)
-    (began,) = [wanted for method, _, wanted in hub.asked if method == "GET"]
-    assert began.startswith("bytes=")
-    assert 0 < int(began.removeprefix("bytes=").rstrip("-")) <= 200_000
-    assert not list(empty_caches.rglob("*.part"))
-    assert verify(path, found).sha256 == hub.etag(content)
+    path, _ = hub_file(large)
+    assert path.read_bytes() == hub.files[WEIGHTS, "large.bin"]
+    assert fetched_from(hub) == [0]
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer_config.json"])
