@@ -11,10 +11,12 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_cellclip.explore import Answer, annotate_all, ask, describe, like
+    from napari_cellclip.explore import Answer, ask, like
+    from napari_cellclip.explore.describe import annotate_all, describe
     from napari_cellclip.model import load_model
     from napari_cellclip.plates import Plate, PlateMap, open_plate
-    from napari_cellclip.screen import Screen, encode, import_profiles, iter_encode
+    from napari_cellclip.screen import Screen, import_profiles
+    from napari_cellclip.screen.encode import encode, iter_encode
     from napari_cellclip.vocabulary import CellClipError, Perturbation, Stain
 
 try:
