@@ -161,6 +161,8 @@ def explanation(
     plates: int = 5,
     partial_plates: int = 2,
     seed: int = FIRST_SEED,
+    sites: int = 2,
+    mechanisms: Sequence[Mechanism] = MECHANISMS,
     report: Callable[[str], None] = lambda _: None,
 ) -> tuple[dict[str, Any], pd.DataFrame, Figure]:
     """Run the whole protocol, with the model and with random weights.
@@ -177,6 +179,10 @@ def explanation(
         Plates of partly responding fields for *where*; random weights see the first of them only.
     seed : int
         Of the first plate of either kind.
+    sites : int
+        Fields of a well of the screening plates.
+    mechanisms : sequence of Mechanism
+        Of the partly responding fields.
     report : callable
         Told what is being done.
 
@@ -189,11 +195,11 @@ def explanation(
     tables = []
     for judged, who in ((model, "model"), (random, "random weights")):
         for number in range(seed, seed + plates):
-            for blind in blind_plates(folder, judged, [number]):
+            for blind in blind_plates(folder, judged, [number], sites=sites):
                 tables.append(leading_stains(blind, judged).assign(part="stain", weights=who))
             report(f"{who}: stains of plate {number}")
         for number in range(seed, seed + (partial_plates if judged is model else 1)):
-            heat = heat_of_responding(partial_plate(folder, judged, number), judged)
+            heat = heat_of_responding(partial_plate(folder, judged, number, mechanisms=mechanisms), judged)
             tables.append(heat.assign(part="place", weights=who))
             report(f"{who}: heat maps of plate {number}")
     table = pd.concat(tables)
@@ -287,6 +293,10 @@ def main(
     first: Annotated[
         int, typer.Option(help="Seed of the first plate; training uses seeds below 10000.")
     ] = FIRST_SEED,
+    sites: Annotated[int, typer.Option(min=1, help="Fields of a well of the screening plates.")] = 2,
+    mechanisms: Annotated[
+        int, typer.Option(min=1, help="Mechanisms of the partly responding fields; fewer for a trial.")
+    ] = len(MECHANISMS),
     work: WorkOption = None,
     seed: SeedOption = 0,
     update_card: UpdateCardOption = None,
@@ -307,6 +317,8 @@ def main(
             plates=plates,
             partial_plates=partial_plates,
             seed=first,
+            sites=sites,
+            mechanisms=MECHANISMS[:mechanisms],
             report=progress,
         )
     conclude(out, "explanation", *result, update_card=update_card)

@@ -66,6 +66,8 @@ def evaluate(
     plates: int = 5,
     seed: int = 90_001,
     expand: bool = True,
+    wells: int = 96,
+    sites: int = 2,
     report: Callable[[str], None] = lambda _: None,
 ) -> dict[str, object]:
     """Ask all phrasings of all plates.
@@ -80,6 +82,8 @@ def evaluate(
         Number of plates and seed of the first.
     expand : bool
         Whether texts are recognised and expanded; else they are sent as they are typed.
+    wells, sites : int
+        Of a plate, and fields of a well.
     report : callable
         Told what is being done.
 
@@ -95,7 +99,8 @@ def evaluate(
     texts += [(s, key, text) for s in SETS for key, some in read_phrasings(s).items() for text in some]
     worded = [question(model, text, expand=expand) for *_, text in texts]
     same, right = np.zeros(len(texts), int), np.zeros(len(texts), int)
-    for done, plate in enumerate(blind_plates(folder, model, range(seed, seed + plates)), start=1):
+    seeds = range(seed, seed + plates)
+    for done, plate in enumerate(blind_plates(folder, model, seeds, wells=wells, sites=sites), start=1):
         report(f"plate {done} of {plates}")
         answers = [best_mechanism(plate, model, wording) for wording in worded]
         named = {key: answer for (s, key, _), answer in zip(texts, answers, strict=True) if s == "name"}
@@ -152,6 +157,8 @@ def main(
     expand: Annotated[
         bool, typer.Option(help="Recognise and expand the texts; otherwise send them as typed.")
     ] = True,
+    wells: Annotated[int, typer.Option(help="Wells of a plate.")] = 96,
+    sites: Annotated[int, typer.Option(min=1, help="Fields of a well.")] = 2,
     work: WorkOption = None,
     update_card: UpdateCardOption = None,
 ) -> None:
@@ -164,7 +171,14 @@ def main(
     """
     with tempfile.TemporaryDirectory() as scratch:
         result = evaluate(
-            work or Path(scratch), load_model(model), plates=plates, seed=seed, expand=expand, report=progress
+            work or Path(scratch),
+            load_model(model),
+            plates=plates,
+            seed=seed,
+            expand=expand,
+            wells=wells,
+            sites=sites,
+            report=progress,
         )
     summary, table, figure = report_of(result)
     conclude(out, "phrasings", summary, table, figure, update_card=update_card)

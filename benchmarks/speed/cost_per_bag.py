@@ -4,7 +4,7 @@ Image tower of width 1536 with 12 blocks, BERT-base, random weights; forward and
 optimiser (its cost is that of a step, whatever the batch). Both sides of each ratio are timed in one run,
 in small chunks, so that it fits 24 GB. What is only counted and not run says so: FLOPs are counted by torch's
 FlopCounterMode on tensors without content. Times are CPU time of one thread, so that other work on the
-machine does not enter the ratios. ``python -m benchmarks.speed.cost_per_bag [--bags 8] [--texts 4]``
+machine does not enter the ratios. ``python -m benchmarks.speed.cost_per_bag --help``
 """
 
 from __future__ import annotations
@@ -153,10 +153,11 @@ def main() -> None:
     parser.add_argument("--bags", type=int, default=8)
     parser.add_argument("--texts", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--blocks", type=int, default=12, help="of both towers; 12 as published")
     given = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    model = CellCLIP(CellCLIPConfig()).train()
+    model = CellCLIP(CellCLIPConfig(layers=given.blocks, text_layers=given.blocks)).train()
     # As many samples in a chunk with pooling as without: the weights are read once for each chunk.
     many = torch.randn(given.bags * FIELDS, FIELDS, STAINS, model.config.width)
     bags = many[: given.bags]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.accuracy import explanation as room
+from benchmarks.accuracy import explanation as study
 from benchmarks.accuracy.explanation import (
     ONE_STAIN,
     area,
@@ -39,7 +39,7 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def untaught(model):
+def random(model):
     return random_weights(model)
 
 
@@ -63,21 +63,21 @@ def test_one_stain_mechanisms_are_those_the_simulator_changes_in_one_stain() -> 
     assert all(stains_changed(m.key) == m.stains for m in ONE_STAIN)
 
 
-def test_the_changed_stain_leads_and_random_weights_fail(one_stain_plate, model, untaught, folder) -> None:
+def test_the_changed_stain_leads_and_random_weights_fail(one_stain_plate, model, random, folder) -> None:
     found = {}
-    for judged in (model, untaught):
+    for judged in (model, random):
         plate = encode_blind(one_stain_plate, judged, folder / judged.card.name)
         found[judged] = leading_stains(plate, judged)
         assert set(found[judged]["mechanism"]) == KEYS
         assert not set(plate.screen.wells["Metadata_mechanism"]) - {""}
     assert found[model]["right"].mean() >= 0.8
-    assert found[untaught]["right"].mean() < 0.6
+    assert found[random]["right"].mean() < 0.6
     names = [str(stain) for stain in STAINS]
     leading = found[model][names].to_numpy().argmax(axis=1)
     assert [names[i] for i in leading] == found[model]["leading"].tolist()
 
 
-def test_heat_maps_find_responding_places_and_random_weights_fail(model, untaught, folder) -> None:
+def test_heat_maps_find_responding_places_and_random_weights_fail(model, random, folder) -> None:
     chosen = [mechanism("golgi_disruptor")]
     options = {"mechanisms": chosen, "arrangements": ("side",), "controls": 2, "size": 320}
     plate = partial_plate(folder, model, 94_001, **options)
@@ -85,7 +85,7 @@ def test_heat_maps_find_responding_places_and_random_weights_fail(model, untaugh
     assert table["mechanism"].tolist() == [m.key for m in chosen]
     assert (table["responding"] > 3).all()
     assert table["auc"].mean() >= 0.85
-    same = heat_of_responding(partial_plate(folder, untaught, 94_001, **options), untaught)
+    same = heat_of_responding(partial_plate(folder, random, 94_001, **options), random)
     assert same["responding"].tolist() == table["responding"].tolist()
     assert same["auc"].mean() < 0.75
     truth = plate.truth(str(table.index[0]))
@@ -94,27 +94,27 @@ def test_heat_maps_find_responding_places_and_random_weights_fail(model, untaugh
 
 
 @pytest.mark.slow
-def test_heat_maps_find_responding_places_of_many_mechanisms(model, untaught, folder) -> None:
+def test_heat_maps_find_responding_places_of_many_mechanisms(model, random, folder) -> None:
     options = {"mechanisms": MECHANISMS[::3], "arrangements": ("side",), "controls": 4}
     areas = {
         judged: heat_of_responding(partial_plate(folder, judged, 94_002, **options), judged)["auc"]
-        for judged in (model, untaught)
+        for judged in (model, random)
     }
     assert areas[model].mean() >= 0.85
-    assert areas[untaught].mean() < 0.7
+    assert areas[random].mean() < 0.7
 
 
-def test_random_weights_are_another_model_of_the_same_sizes(model, untaught) -> None:
-    assert untaught.card.card_hash != model.card.card_hash
-    assert untaught.card.encoder_hash != model.card.encoder_hash
-    shapes = [{k: v.shape for k, v in m.cellclip.state_dict().items()} for m in (model, untaught)]
+def test_random_weights_are_another_model_of_the_same_sizes(model, random) -> None:
+    assert random.card.card_hash != model.card.card_hash
+    assert random.card.encoder_hash != model.card.encoder_hash
+    shapes = [{k: v.shape for k, v in m.cellclip.state_dict().items()} for m in (model, random)]
     assert shapes[0] == shapes[1]
     texts = ["U2OS cells treated with compound: nocodazole"]
-    assert not np.allclose(model.embed_texts(texts), untaught.embed_texts(texts))
-    np.testing.assert_array_equal(untaught.embed_texts(texts), random_weights(model).embed_texts(texts))
-    assert not np.allclose(untaught.embed_texts(texts), random_weights(model, 1).embed_texts(texts))
+    assert not np.allclose(model.embed_texts(texts), random.embed_texts(texts))
+    np.testing.assert_array_equal(random.embed_texts(texts), random_weights(model).embed_texts(texts))
+    assert not np.allclose(random.embed_texts(texts), random_weights(model, 1).embed_texts(texts))
     crops = np.random.default_rng(0).random((2, 5, 64, 64), np.float32)
-    assert not np.allclose(model.encode_crops(crops), untaught.encode_crops(crops))
+    assert not np.allclose(model.encode_crops(crops), random.encode_crops(crops))
 
 
 def test_blocks_respond_by_the_majority_of_their_cells_pixels() -> None:
@@ -141,7 +141,7 @@ def test_heat_is_read_at_every_pixel() -> None:
     np.testing.assert_array_equal(heat_at_pixels(found), values.repeat(2, 0).repeat(3, 1))
 
 
-def test_the_whole_protocol_is_reported(monkeypatch, tmp_path, model, untaught) -> None:
+def test_the_whole_protocol_is_reported(monkeypatch, tmp_path, model, random) -> None:
     """Summary, table and picture of made-up wells and fields, through the writer of all protocols."""
     names = [str(stain) for stain in STAINS]
 
@@ -168,13 +168,13 @@ def test_the_whole_protocol_is_reported(monkeypatch, tmp_path, model, untaught) 
         }  # fmt: skip
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("id")
 
-    monkeypatch.setattr(room, "blind_plates", lambda folder, judged, seeds: [f"blind-{seeds[0]}"])
-    monkeypatch.setattr(room, "partial_plate", lambda folder, judged, seed: f"partial-{seed}")
-    monkeypatch.setattr(room, "leading_stains", wells)
-    monkeypatch.setattr(room, "heat_of_responding", heats)
-    said: list[str] = []
-    result = room.explanation(tmp_path, model, untaught, plates=2, seed=7, report=said.append)
-    assert len(said) == 2 * 2 + 2 + 1
+    monkeypatch.setattr(study, "blind_plates", lambda folder, judged, seeds, **_: [f"blind-{seeds[0]}"])
+    monkeypatch.setattr(study, "partial_plate", lambda folder, judged, seed, **_: f"partial-{seed}")
+    monkeypatch.setattr(study, "leading_stains", wells)
+    monkeypatch.setattr(study, "heat_of_responding", heats)
+    told: list[str] = []
+    result = study.explanation(tmp_path, model, random, plates=2, seed=7, report=told.append)
+    assert len(told) == 2 * 2 + 2 + 1
     report = write_report(tmp_path / "out", "explanation", *result)
     summary = json.loads(report.figures.read_text())
     figures = summary["figures"]

@@ -1,0 +1,71 @@
+"""Every benchmark runs to its end at a tiny size; what its figures mean there is nobody's business."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.test_commands import BENCHMARKS
+from tests.profile_tables import made_table, write_annotations
+
+SPEED = {
+    "benchmarks.speed.bag_loader": ("--wells", "384", "--steps", "2"),
+    "benchmarks.speed.cost_per_bag": ("--bags", "1", "--texts", "2", "--repeats", "1", "--blocks", "1"),
+    "benchmarks.speed.explore_maps_and_queries": ("--wells", "300", "--million", "2000", "--dim", "32"),
+    "benchmarks.speed.screen_streaming": ("--wells", "2", "--size", "128"),
+}
+SIMULATED = {
+    "benchmarks.accuracy.explanation": (
+        *("--plates", "1", "--partial-plates", "1", "--sites", "1", "--mechanisms", "1"),
+    ),
+    "benchmarks.accuracy.phrasings": ("--plates", "1", "--wells", "24", "--sites", "1"),
+}
+PROFILES = {
+    "benchmarks.accuracy.cpjump1": ("--steps", "2", "--folds", "2", "--seeds", "1"),
+    "benchmarks.accuracy.query_profiles": ("--steps", "2", "--folds", "2"),
+}
+
+
+def start(module: str, *words: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a benchmark as ``python -m`` does."""
+    monkeypatch.setattr(sys, "argv", [module, *map(str, words)])
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    with contextlib.suppress(SystemExit):  # typer leaves with 0; a refusal is an exception of its own
+        runpy.run_module(module, run_name="__main__")
+
+
+def test_none_is_left_out() -> None:
+    assert {*SPEED, *SIMULATED, *PROFILES} == set(BENCHMARKS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", sorted(SPEED))
+def test_speed(module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    start(module, *SPEED[module], monkeypatch=monkeypatch)
+    assert "ratio" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", sorted(SIMULATED))
+def test_accuracy_on_simulated_plates(module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start(module, *SIMULATED[module], "--out", tmp_path, monkeypatch=monkeypatch)
+    (written,) = tmp_path.glob("*.json")
+    assert json.loads(written.read_text())["figures"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", sorted(PROFILES))
+def test_accuracy_on_profiles(module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [tmp_path / "P1.csv", tmp_path / "P2.csv"]
+    for file in files:
+        made_table(file.stem).to_csv(file, index=False)
+    notes = write_annotations(tmp_path / "notes.tsv")
+    out = tmp_path / "out"
+    start(module, *files, "--annotations", notes, *PROFILES[module], "--out", out, monkeypatch=monkeypatch)
+    (written,) = out.glob("*.json")
+    assert json.loads(written.read_text())["figures"]
