@@ -41,7 +41,7 @@ def import_profiles(
     brightfield: Annotated[
         bool, typer.Option("--brightfield", help="Keep features of transmitted light, which is no stain.")
     ] = False,
-    reference: Annotated[
+    standardise_on: Annotated[
         str, typer.Option(help="Wells a plate is standardised on: its negative 'controls', or 'all'.")
     ] = "controls",
     as_json: JsonOption = False,
@@ -56,8 +56,10 @@ def import_profiles(
     from napari_cellclip.screen.imports.profiles import import_profiles as run
     from napari_cellclip.screen.imports.profiles import import_report
 
-    if reference not in ("controls", "all"):
-        raise typer.BadParameter("wells to standardise on are 'controls' or 'all'", param_hint="--reference")
+    if standardise_on not in ("controls", "all"):
+        raise typer.BadParameter(
+            "wells to standardise on are 'controls' or 'all'", param_hint="--standardise-on"
+        )
     screen = run(
         tables,
         out,
@@ -65,7 +67,7 @@ def import_profiles(
         cell_line=cell_line,
         shared=shared,
         brightfield=brightfield,
-        reference=reference,  # type: ignore[arg-type]
+        standardise_on=standardise_on,  # type: ignore[arg-type]
     )
     found = import_report(screen)
     print(json.dumps(found, indent=1) if as_json else describe(found))
@@ -81,7 +83,7 @@ def describe(found: Mapping[str, Any]) -> str:
         f"rows of a well: {rows}; padded with zeros to {found['width']}, {counts['padding']} in all",
     ]
     for plate, said in found["plates"].items():
-        lines.append(f"{plate}: {said['wells']} wells, standardised on {said['reference wells']}")
+        lines.append(f"{plate}: {said['wells']} wells, standardised on {said['standardised on']}")
         for what in ("constant", "with gaps filled"):
             if names := said[what]:
                 some = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")

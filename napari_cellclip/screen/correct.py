@@ -1,4 +1,4 @@
-"""Batch correction of well embeddings, fitted on negative controls.
+"""Correct batch effects in well embeddings, fitted on negative controls.
 
 Corrected embeddings answer questions between images. A text vector may meet them only after the same
 transform, which :meth:`CorrectedEmbeddings.transform` applies where the method is affine; the others refuse.
@@ -78,7 +78,7 @@ class CorrectedEmbeddings:
         Raises
         ------
         ScreenError
-            If the method is not linear, the plate is not said or was not fitted.
+            If the method is not linear, the plate is not given or was not fitted.
         """
         if not self.linear:
             raise ScreenError(
@@ -262,8 +262,8 @@ def _principal(rows: Vectors) -> Step:
         raise ScreenError("the negative controls do not differ at all: there is nothing to correct by")
     fitted = PCA(svd_solver="full").fit(rows)
     spread = fitted.explained_variance_
-    kept = int((spread > spread[0] * len(rows) * np.finfo(np.float64).eps).sum())
-    return lambda vectors: cast(Vectors, fitted.transform(vectors)[:, :kept])
+    count = int((spread > spread[0] * len(rows) * np.finfo(np.float64).eps).sum())
+    return lambda vectors: cast(Vectors, fitted.transform(vectors)[:, :count])
 
 
 def _inverse_root(rows: Vectors) -> Step:

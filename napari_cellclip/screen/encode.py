@@ -1,4 +1,4 @@
-"""From a plate and a model to a screen on disk: streamed, restartable, never stopped by one bad image."""
+"""Encode a plate into a screen on disk: streamed, restartable, never stopped by one bad image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run tells while it works."""
+"""Report the progress of long work: what its generators yield, and how to run them to the end."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Progress:
     failures : int
         Sites that could not be used so far.
     stage : {"intensity", "fields", "wells", "encoder", "training", "explanation"}
-        Measuring the plate's intensities, encoding sites, embedding wells; teaching a channel encoder,
-        training a head; saying why wells match.
+        Measuring the plate's intensities, encoding sites, embedding wells; training a channel
+        encoder, training a head; explaining why wells match.
     """
 
     done: int

@@ -1,4 +1,4 @@
-"""A screen: the wells of encoded plates, read from a folder without torch or pixels."""
+"""Read a screen: the wells of encoded plates, from a folder, without torch or pixels."""
 
 from __future__ import annotations
 
@@ -357,14 +357,14 @@ class Screen:
         Wells without an embedding are named in ``uns["cellclip"]["wells_without_embedding"]``.
         """
         plates = {name: plate.model_dump(mode="json") for name, plate in self.plates.items()}
-        told = {
+        about = {
             "model": str(self.card.name),
             "card": self.card.model_dump_json(),
             "card_hash": self.card_hash,
             "plates": json.dumps(plates),
             "failures": self.failures.astype(str),
         }
-        return as_anndata(self.wells, self.embeddings, told)
+        return as_anndata(self.wells, self.embeddings, about)
 
     def to_parquet(self, path: str | Path) -> Path:
         """Write a row per embedded well with ``Metadata_*`` and ``CellCLIP_*`` columns, as pycytominer has

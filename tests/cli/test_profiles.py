@@ -74,6 +74,6 @@ def test_report_as_json_and_what_was_done_to_a_plate(tmp_path: Path) -> None:
     assert json.loads(as_json.stdout)["features"]["several stains"] == 2
 
 
-@pytest.mark.parametrize("words", [("--reference", "some")])
+@pytest.mark.parametrize("words", [("--standardise-on", "some")])
 def test_words_that_are_no_choice(tables: list[Path], tmp_path: Path, words: tuple[str, ...]) -> None:
     assert call("import-profiles", *tables, "--out", tmp_path / "s", *words).exit_code == 2

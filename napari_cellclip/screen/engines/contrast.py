@@ -70,6 +70,6 @@ def measure_contrast(plate: Plate, sites: int = GLANCE_SITES) -> Contrast:
 
 
 def thinned(pixels: NDArray[Any]) -> NDArray[Any]:
-    """Take evenly spaced pixels, shape (stains, n): enough for percentiles, where fields fill memory."""
+    """Take evenly spaced pixels, shape (stains, n): enough for percentiles, where whole fields are large."""
     flat = pixels.reshape(len(pixels), -1)
     return np.ascontiguousarray(flat[:, :: max(1, flat.shape[1] // SAMPLED_PIXELS)])

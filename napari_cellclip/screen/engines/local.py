@@ -1,4 +1,4 @@
-"""Encoding the sites of one plate, shard by shard."""
+"""Encode the sites of one plate, shard by shard."""
 
 from __future__ import annotations
 
@@ -159,5 +159,5 @@ class PlateEncoding:
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch ran out of device memory; told by name, for this room works without importing torch."""
+    """Whether torch ran out of device memory; recognised by name, so that nothing here imports torch."""
     return type(error).__name__ == "OutOfMemoryError" or "out of memory" in str(error).lower()

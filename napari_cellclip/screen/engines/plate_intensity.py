@@ -1,4 +1,4 @@
-"""The intensities of a plate, measured once on a seeded part of its sites before anything is encoded."""
+"""Measure the intensities of a plate, once, on a seeded part of its sites, before anything is encoded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SITES = 48
 """Sites measured: enough that a handful of odd wells cannot move a median."""
 SEED = 0
 MAX_REASONS = 5
-"""Kinds of reasons told one by one where no site can be read."""
+"""Kinds of reasons listed one by one when no site can be read."""
 
 # What differs between two files that are damaged alike: paths, file names, numbers.
 _PARTICULARS = re.compile(r"\S*[/\\]\S*|\S+\.\w+|\d+")
@@ -84,15 +84,14 @@ def measure_plate(
             if done == total:
                 break
     if not done:
-        raise ScreenError(
-            f"nothing of plate {plate.name} can be encoded: no site can be read ({_told(plate, reasons)})"
-        )
+        why = _reasons_by_kind(plate, reasons)
+        raise ScreenError(f"nothing of plate {plate.name} can be encoded: no site can be read ({why})")
     stats = IntensityStats.measure(iter(kept), scaling) if kept else None
     return stats, meter.contrast()
 
 
-def _told(plate: Plate, reasons: Mapping[str, str]) -> str:
-    """Reasons by kind, the kind that comes first on the plate first."""
+def _reasons_by_kind(plate: Plate, reasons: Mapping[str, str]) -> str:
+    """List reasons by kind, the kind that comes first on the plate first."""
     kinds: dict[str, list[str]] = {}
     for site in plate.sites:
         if site.id in reasons:
@@ -100,8 +99,8 @@ def _told(plate: Plate, reasons: Mapping[str, str]) -> str:
             kinds.setdefault(_PARTICULARS.sub("#", reason), []).append(f"{site.id}: {reason}")
     if not kinds:
         return "it has no sites"
-    parts = [f"{len(told)} of {len(reasons)} like {told[0]}" for told in kinds.values()]
+    parts = [f"{len(alike)} of {len(reasons)} like {alike[0]}" for alike in kinds.values()]
     if more := parts[MAX_REASONS:]:
-        rest = sum(len(told) for told in list(kinds.values())[MAX_REASONS:])
+        rest = sum(len(alike) for alike in list(kinds.values())[MAX_REASONS:])
         parts = [*parts[:MAX_REASONS], f"{rest} for {len(more)} other reasons"]
     return "; ".join(parts)

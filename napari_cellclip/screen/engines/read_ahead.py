@@ -1,4 +1,4 @@
-"""Reading pixels in threads while the model works on those already read."""
+"""Read pixels in threads while the model works on those already read."""
 
 from __future__ import annotations
 

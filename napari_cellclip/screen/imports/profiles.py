@@ -41,7 +41,7 @@ def import_profiles(
     cell_line: str = "",
     shared: bool = False,
     brightfield: bool = False,
-    reference: Literal["controls", "all"] = "controls",
+    standardise_on: Literal["controls", "all"] = "controls",
 ) -> Screen:
     """Import CellProfiler profiles (pycytominer's tables) as a screen.
 
@@ -69,7 +69,7 @@ def import_profiles(
         Use what all tables share, where their features differ.
     brightfield : bool
         Keep features of transmitted light, which is no stain.
-    reference : {"controls", "all"}
+    standardise_on : {"controls", "all"}
         Wells of a plate that its values are compared with.
 
     Returns
@@ -98,22 +98,22 @@ def import_profiles(
     report["rows"] = {str(stain): len(groups.of_stain[stain]) for stain in STAINS}
     plates: list[MeasuredPlate] = []
     for file, (name, table) in zip(files, tables, strict=True):
-        told = table if annotations is None else annotated(table, annotations)
-        for plate, rows in plates_of(name, told):
+        labelled = table if annotations is None else annotated(table, annotations)
+        for plate, rows in plates_of(name, labelled):
             labels = labels_of(rows, cell_line=cell_line)
-            among = controls_of(rows, labels) if reference == "controls" else np.ones(len(rows), bool)
+            among = controls_of(rows, labels) if standardise_on == "controls" else np.ones(len(rows), bool)
             values = rows[list(groups.names)].to_numpy(np.float64)
             found = standardise(values, among, groups.names, plate)
             plates.append(_measured(plate, rows, labels, found, groups, file))
             report["plates"][plate] = {
                 "wells": len(labels),
-                "reference wells": int(among.sum()),
+                "standardised on": int(among.sum()),
                 "constant": list(found.constant),
                 "with gaps filled": list(found.filled),
                 "clipped values": found.clipped,
                 "empty wells": int(found.empty.sum()),
             }
-    text = groups.to_json(standardised=f"robust z on {reference} of the plate, clipped to {CLIP:g}")
+    text = groups.to_json(standardised=f"robust z on {standardise_on} of the plate, clipped to {CLIP:g}")
     card = profile_card(groups, text)
     screen = write_features(out, card, plates)
     write_whole(screen.path / card.encoder.weights.file, text.encode())

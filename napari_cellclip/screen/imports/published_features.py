@@ -40,7 +40,7 @@ _IDS = ("well_id", "names")
 
 @dataclass(frozen=True)
 class _Row:
-    """Where one row of the file belongs; no site where it is the bag of a whole well."""
+    """The well and site of one row of the file; no site if it is the bag of a whole well."""
 
     index: int
     plate: str
@@ -107,16 +107,16 @@ def import_published_features(
         else:
             card, feature_list = _headless(width, encoder, stain_order)
         order = [stain_order.index(stain) for stain in card.stain_order]
-        told = (
+        by_well = (
             None if captions is None else captions_of_wells(read_captions(captions), plate=plate or file.stem)
         )
-        if told is not None and not any(f"{row.plate}/{row.well}" in told.index for row in rows):
+        if by_well is not None and not any(f"{row.plate}/{row.well}" in by_well.index for row in rows):
             raise ScreenError(f"none of the captions is of a well of {file}: is it another data set's table?")
         by_plate: dict[str, list[_Row]] = {}
         for row in rows:
             by_plate.setdefault(row.plate, []).append(row)
         for name, of_plate in by_plate.items():  # one at a time: a whole data set fills no small memory
-            measured = _measured(name, of_plate, stored, order, told, file, with_means=model is None)
+            measured = _measured(name, of_plate, stored, order, by_well, file, with_means=model is None)
             screen = write_features(out, card, [measured], origin=model.origin if model is not None else "")
     if model is not None:
         return screen.derive_wells(model)

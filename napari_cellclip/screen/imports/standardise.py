@@ -1,4 +1,4 @@
-"""Profiles in units of the negative controls' spread."""
+"""Standardise profiles: values in units of the negative controls' spread."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ MAD_TO_SD = 1.4826
 """Median absolute deviation to standard deviation, for normally distributed values."""
 
 FEWEST = 3
-"""Wells below which no spread can be told."""
+"""Wells below which no spread can be estimated."""
 
 CLIP = 10.0
-"""Largest distance from the controls, in their robust standard deviations, that is told from larger ones."""
+"""Largest distance from the controls, in their robust standard deviations; larger ones are clipped to it."""
 
 MOST_MISSING = 0.05
 """Share of a plate's wells in which a feature may be missing."""
@@ -34,7 +34,7 @@ class Standardised:
     values : ndarray of float32 (n, F)
         Finite, within ``±CLIP``.
     constant : tuple of str
-        Features that do not vary among the reference wells: 0 in every well.
+        Features that do not vary among the wells standardised on: 0 in every well.
     filled : tuple of str
         Features with gaps, which were filled with the controls' median (0).
     empty : ndarray of bool (n,)
@@ -51,19 +51,19 @@ class Standardised:
 
 
 def standardise(
-    values: NDArray[np.floating], reference: NDArray[np.bool_], names: Sequence[str], plate: str
+    values: NDArray[np.floating], standardise_on: NDArray[np.bool_], names: Sequence[str], plate: str
 ) -> Standardised:
-    """Robust z of every feature of a plate: distance from the reference wells' median in 1.4826 MAD.
+    """Compute the robust z of every feature of a plate: distance from the controls' median in 1.4826 MAD.
 
     Features keep their places, so that plates of one feature set fit each other: one that is constant among
-    the reference wells becomes 0, as there is no unit to measure it in.
+    the wells it is measured on becomes 0, as there is no unit to measure it in.
 
     Parameters
     ----------
     values : ndarray (n, F)
         As the table has them; gaps are NaN or infinite.
-    reference : ndarray of bool (n,)
-        The plate's negative controls.
+    standardise_on : ndarray of bool (n,)
+        Wells whose median and spread are the units: the plate's negative controls, or all.
     names : sequence of str
         Of the features.
     plate : str
@@ -72,8 +72,8 @@ def standardise(
     Raises
     ------
     ScreenError
-        If fewer than three reference wells have numbers, or features are missing in more than 5 % of the
-        wells.
+        If fewer than three wells to standardise on have numbers, or features are missing in more than 5 % of
+        the wells.
     """
     exact = np.asarray(values, np.float64)
     gaps = ~np.isfinite(exact)
@@ -87,12 +87,12 @@ def standardise(
             f" its wells ({some}): drop them from the table first, e.g. with pycytominer's feature_select"
             " (drop_na_columns)"
         )
-    known = reference & ~empty
+    known = standardise_on & ~empty
     if known.sum() < FEWEST:
         raise ScreenError(
             f"plate {plate} has {int(known.sum())} negative controls with numbers, {FEWEST} are needed to"
             " standardise it: name them in a control_type column (negcon), or standardise on all wells"
-            " (reference='all', on the command line --reference all)"
+            " (standardise_on='all', on the command line --standardise-on all)"
         )
     measured = np.where(gaps, np.nan, exact)
     median = np.nanmedian(measured[known], axis=0)

@@ -1,4 +1,4 @@
-"""Where tiles lie on a field."""
+"""Choose how a field is cut into tiles."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 MOST_TILES = 200
 """A heat map of more tiles of the card's size than this takes longer than it tells more; of smaller tiles
-that a model learnt from it may have more, of as many pixels together."""
+that a model was trained on it may have more, of as many pixels together."""
 MOST_SMALL = 8 * MOST_TILES
 """Most tiles of any size."""
 TILE_SIZES = "tile_sizes"
-"""Key of a card's ``training`` for the sides of tiles that the model learnt from beside those of the card."""
+"""Key of a card's ``training``: sides of the tiles that the model was trained on beside those of the card."""
 SIDE_BY_SIDE = 3
 """Tiles that must fit side by side for a map to tell one place from another."""
 
@@ -50,26 +50,26 @@ class TileGrid:
 
 
 def heat_grid(card: ModelCard, shape: tuple[int, int]) -> TileGrid:
-    """Choose the grid of a heat map: overlapping tiles, the smallest the model learnt from and time allows.
+    """Choose the grid of a heat map: overlapping tiles, the smallest it was trained on and time allows.
 
-    Where it learnt from tiles of one size only, and fewer than three fit side by side, they are cut half as
+    If it was trained on tiles of one size only, and fewer than three fit side by side, they are cut half as
     wide, for then a map would tell no place from another. The head has not seen such tiles.
 
     Parameters
     ----------
     card : ModelCard
-        Says what a tile is, and by ``training["tile_sizes"]`` which others the model learnt from.
+        Says what a tile is, and by ``training["tile_sizes"]`` which others the model was trained on.
     shape : tuple of int
         Height and width of the field, pixels.
     """
-    own, learnt = card.tiling.size, learnt_sizes(card)
-    sizes = [size for size in learnt if SIDE_BY_SIDE * size <= min(shape)]
+    own, trained = card.tiling.size, trained_sizes(card)
+    sizes = [size for size in trained if SIDE_BY_SIDE * size <= min(shape)]
     if not sizes:
-        few = len(learnt) > 1 and 2 * learnt[0] <= min(shape)
-        sizes = [learnt[0] if few else max(4, learnt[0] // 2)]
+        few = len(trained) > 1 and 2 * trained[0] <= min(shape)
+        sizes = [trained[0] if few else max(4, trained[0] // 2)]
     for size in sizes:
-        # Small tiles cost less each; those that were not learnt from are no reason to draw more of them.
-        most = min(MOST_TILES * own**2 // size**2, MOST_SMALL) if size in learnt else MOST_TILES
+        # Small tiles cost less each; those it was not trained on are no reason to draw more of them.
+        most = min(MOST_TILES * own**2 // size**2, MOST_SMALL) if size in trained else MOST_TILES
         for stride in (max(1, size // 4), size // 2, size):
             count = math.prod(-(-max(0, extent - size) // stride) + 1 for extent in shape)
             if count <= most:
@@ -77,8 +77,9 @@ def heat_grid(card: ModelCard, shape: tuple[int, int]) -> TileGrid:
     return TileGrid(sizes[-1], sizes[-1])
 
 
-def learnt_sizes(card: ModelCard) -> list[int]:
-    """Sides of the tiles that a model learnt from, pixels, smallest first."""
-    told = card.training.get(TILE_SIZES)
-    others = [size for size in told if isinstance(size, int) and size >= 4] if isinstance(told, list) else []
+def trained_sizes(card: ModelCard) -> list[int]:
+    """List the sides of the tiles that a model was trained on, pixels, smallest first."""
+    listed = card.training.get(TILE_SIZES)
+    given = listed if isinstance(listed, list) else []
+    others = [size for size in given if isinstance(size, int) and size >= 4]
     return sorted({card.tiling.size, *others})

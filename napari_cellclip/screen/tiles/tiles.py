@@ -1,4 +1,4 @@
-"""Tiles of one field, encoded on demand: those whose mean a screen stores, or a finer grid."""
+"""Encode the tiles of one field on demand: those whose mean a screen stores, or a finer grid."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_cellclip.screen.progress import Progress, as_part, finished
 from napari_cellclip.screen.storage.plan import read_plan
 from napari_cellclip.screen.storage.previews import shrink
-from napari_cellclip.screen.tiles.tile_grid import TileGrid, learnt_sizes
+from napari_cellclip.screen.tiles.tile_grid import TileGrid, trained_sizes
 from napari_cellclip.vocabulary import STAINS, PlateError, ScreenError, split_id
 
 if TYPE_CHECKING:
@@ -280,11 +280,11 @@ def _windows(
 
 
 def _notes(screen: Screen, site: str, state: str, grid: TileGrid | None) -> Iterator[str]:
-    learnt = learnt_sizes(screen.card)
-    if grid is not None and grid.size not in learnt:
-        known = ", ".join(map(str, learnt))
+    sizes = trained_sizes(screen.card)
+    if grid is not None and grid.size not in sizes:
+        known = ", ".join(map(str, sizes))
         yield (
-            f"Tiles are {grid.size} pixels wide, the model learnt from tiles of {known}: "
+            f"Tiles are {grid.size} pixels wide, the model was trained on tiles of {known}: "
             "compare their scores with each other, not with those of wells."
         )
     if read_plan(screen.path, split_id(site)[0]).at[site, "Metadata_files"] != state:

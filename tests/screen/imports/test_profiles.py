@@ -183,7 +183,7 @@ def test_a_plate_without_controls_is_refused_unless_told_otherwise(tmp_path: Pat
     path = written(tmp_path, made_table(controls=2))
     with pytest.raises(ScreenError, match="plate P1 has 2 negative controls"):
         import_profiles(path, tmp_path / "screen")
-    screen = import_profiles(path, tmp_path / "screen", reference="all")
+    screen = import_profiles(path, tmp_path / "screen", standardise_on="all")
     assert np.isfinite(screen.embeddings).all()
 
 
@@ -238,7 +238,7 @@ def test_annotations_that_share_no_identifier(tmp_path: Path) -> None:
 def test_standardise_moves_with_offset_and_unit() -> None:
     """Robust z is the same whatever unit and zero a feature is measured in."""
     values = np.random.default_rng(0).normal(size=(20, 3))
-    reference = np.arange(20) < 8
-    plain = standardise(values, reference, ["a", "b", "c"], "P").values
-    moved = standardise(values * [2.0, 1e3, 1e-3] + [5.0, -7e3, 0.1], reference, ["a", "b", "c"], "P").values
+    controls = np.arange(20) < 8
+    plain = standardise(values, controls, ["a", "b", "c"], "P").values
+    moved = standardise(values * [2.0, 1e3, 1e-3] + [5.0, -7e3, 0.1], controls, ["a", "b", "c"], "P").values
     np.testing.assert_allclose(moved, plain, rtol=1e-4, atol=1e-5)

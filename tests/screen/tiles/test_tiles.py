@@ -25,7 +25,7 @@ from napari_cellclip.plates import PlateMap
 from napari_cellclip.screen import encode
 from napari_cellclip.screen.progress import Progress, as_part, finished
 from napari_cellclip.screen.tiles import tiles
-from napari_cellclip.screen.tiles.tile_grid import MOST_TILES, TileGrid, heat_grid, learnt_sizes
+from napari_cellclip.screen.tiles.tile_grid import MOST_TILES, TileGrid, heat_grid, trained_sizes
 from napari_cellclip.screen.tiles.tiles import field_tiles, iter_control_tiles, iter_field_tiles
 from napari_cellclip.vocabulary import STAINS, Control, Kind, Perturbation, ScreenError
 
@@ -94,7 +94,7 @@ def test_a_tile_is_the_encoding_of_the_pixels_it_names(encoded) -> None:
         np.testing.assert_allclose(features, model.encode_crops(crop[None].copy())[0], rtol=1e-4, atol=1e-5)
         covered[row : row + size, column : column + size] = True
     assert covered.all()
-    assert any("20 pixels wide, the model learnt from tiles of 16" in note for note in found.notes)
+    assert any("20 pixels wide, the model was trained on tiles of 16" in note for note in found.notes)
 
 
 def test_pictures_are_at_the_contrast_of_the_plate(encoded) -> None:
@@ -248,14 +248,14 @@ def test_the_grid_of_a_heat_map_suits_field_and_card(extent, size) -> None:
 def test_a_heat_map_uses_the_smallest_tiles_the_model_learnt_from(extent, size, stride) -> None:
     made = small_model(tiling=Tiling(size=256)).card
     card = made.model_copy(update={"training": {"tile_sizes": [128, 64, "8", -3, None]}})
-    assert learnt_sizes(card) == [64, 128, 256]
+    assert trained_sizes(card) == [64, 128, 256]
     assert heat_grid(card, extent) == TileGrid(size, stride)
 
 
 def test_sizes_that_a_damaged_card_tells_are_passed_over() -> None:
     made = small_model(tiling=Tiling(size=256)).card
     for told in ("64", 64, None, {"64": 1}):
-        assert learnt_sizes(made.model_copy(update={"training": {"tile_sizes": told}})) == [256]
+        assert trained_sizes(made.model_copy(update={"training": {"tile_sizes": told}})) == [256]
 
 
 def test_parts_of_a_run_count_in_percent_and_close_with_it() -> None:
