@@ -35,15 +35,15 @@ LOOKED_AT = 2000
 _NAME = re.compile(
     r"(?P<well>[A-Z]{1,2}\d{1,2})(?:ROI(?P<roi>\d{1,6}))?_(?P<step>-?\d{1,4})_(?P<index>\d{1,4})_"
     r"(?P<image>\d{1,6})(?:Z(?P<plane>\d{1,6}))?_(?P<channel>.{1,200})_(?P<read>\d{3,6})\.tiff?",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 _COMPUTED = re.compile(r"\w+\[(.*)\]")
 _WAVELENGTHS = re.compile(r"\s*(\d{3}),\s?(\d{3})$")
 
 
 @dataclass(frozen=True, slots=True)
-class _Image:
-    """One file with what its name says."""
+class Gen5Image:
+    """One file and the parts of its name; channel without what Gen5 computed, ``roi`` 0 for none."""
 
     file: Path
     well: str
@@ -57,6 +57,7 @@ class _Image:
 
     @property
     def site(self) -> int | str:
+        """Number of the site in its well, with the region of interest where there is one."""
         return f"ROI{self.roi}-{self.number}" if self.roi else self.number
 
 
@@ -87,7 +88,7 @@ def read(path: Path, options: Options) -> Acquisition:
     """
     files, refused = files_under(path)
     problems = [Problem(f.name, "is a link out of the plate's folder and was left alone") for f in refused]
-    images, strange = _parsed(f for f in files if is_tiff(f.name))
+    images, strange = parse_names(f for f in files if is_tiff(f.name))
     if strange:
         some = ", ".join(f.name for f in strange[:3]) + (", …" if len(strange) > 3 else "")
         what = f"{len(strange)} images are not named as Gen5 names them and are left out: {some}"
@@ -109,7 +110,7 @@ def read(path: Path, options: Options) -> Acquisition:
     )
 
 
-def _parsed(files: Iterable[Path]) -> tuple[list[_Image], list[Path]]:
+def parse_names(files: Iterable[Path]) -> tuple[list[Gen5Image], list[Path]]:
     """Read the names of files, and list those of which that is not possible."""
     images, strange = [], []
     for file in files:
@@ -126,7 +127,7 @@ def _parsed(files: Iterable[Path]) -> tuple[list[_Image], list[Path]]:
         while computed := _COMPUTED.fullmatch(channel):
             channel = computed[1]
         images.append(
-            _Image(
+            Gen5Image(
                 file,
                 well,
                 numbers["roi"],
@@ -141,7 +142,7 @@ def _parsed(files: Iterable[Path]) -> tuple[list[_Image], list[Path]]:
     return images, strange
 
 
-def _of_one_plate(images: list[_Image], root: Path, wanted: str | None) -> tuple[list[_Image], str]:
+def _of_one_plate(images: list[Gen5Image], root: Path, wanted: str | None) -> tuple[list[Gen5Image], str]:
     """Refuse folders that hold the same file names, as those of several plates do, unless one is chosen."""
     name = clean_name(wanted) if wanted else plate_name(root)
     if wanted:
@@ -158,7 +159,7 @@ def _of_one_plate(images: list[_Image], root: Path, wanted: str | None) -> tuple
     return images, name
 
 
-def _of_one_read(images: list[_Image]) -> tuple[list[_Image], list[Problem]]:
+def _of_one_read(images: list[Gen5Image]) -> tuple[list[Gen5Image], list[Problem]]:
     """Leave out later time points, computed images beside originals, and steps that repeat a channel."""
     problems = []
     first = min((image.read for image in images), default=0)
@@ -181,7 +182,7 @@ def _of_one_read(images: list[_Image]) -> tuple[list[_Image], list[Problem]]:
     return images, problems
 
 
-def _channels(images: list[_Image]) -> tuple[list[Channel], dict[tuple[str, int], str]]:
+def _channels(images: list[Gen5Image]) -> tuple[list[Channel], dict[tuple[str, int], str]]:
     """Make the channels, in the order of steps and numbers, and the unique name of each name and number."""
     seen = sorted({(i.step, i.index, i.channel) for i in images})
     names = [name for _, _, name in seen]
@@ -204,7 +205,7 @@ def _channels(images: list[_Image]) -> tuple[list[Channel], dict[tuple[str, int]
     return channels, channel_of
 
 
-def _fields(images: list[_Image], channel_of: dict[tuple[str, int], str]) -> list[Field]:
+def _fields(images: list[Gen5Image], channel_of: dict[tuple[str, int], str]) -> list[Field]:
     sites: dict[tuple[str, int | str], dict[str, dict[int, list[Path]]]] = defaultdict(
         lambda: defaultdict(lambda: defaultdict(list))
     )

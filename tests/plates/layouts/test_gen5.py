@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
 
 from napari_cellclip.plates import detect_layout, open_plate
-from napari_cellclip.vocabulary import PlateError, Stain
+from napari_cellclip.plates.layouts import gen5
+from napari_cellclip.vocabulary import PlateError, Stain, well_name
 from tests.plates.made_plates import image
 
 CHANNELS = {
@@ -120,3 +125,27 @@ def test_other_images_and_wells_that_do_not_exist_are_named(folder):
 def test_a_doubled_file_is_told(folder):
     tifffile.imwrite(folder / "D6_01_1_1_DAPI 377,447_001.tiff", image(1))
     assert "more than one file" in open_plate(folder).site("P1/D06/1").problem
+
+
+@given(
+    row=st.integers(0, 31),
+    column=st.integers(0, 47),
+    step=st.integers(-3, 99),
+    site=st.integers(1, 9999),
+    channel=st.sampled_from(
+        [name for name, _ in CHANNELS.values()] + ["Bright Field", "Confocal DAPI", "a_b"]
+    ),
+)
+def test_names_are_taken_apart_as_they_were_put_together(row, column, step, site, channel):
+    well = well_name(row, column)
+    name = f"{well}_{step:02d}_7_{site}_{channel}_001.tif"
+    (found,), strange = gen5.parse_names([Path(name)])
+    assert strange == []
+    assert (found.well, found.step, found.index, found.site) == (well, step, 7, site)
+    assert (found.channel, found.read) == (channel, 1)
+
+
+@given(st.text(max_size=60))
+def test_any_other_name_is_left_out(text):
+    images, strange = gen5.parse_names([Path(text)])
+    assert len(images) + len(strange) == 1
