@@ -136,9 +136,10 @@ def new(
 
     Example: napari-cellclip models new --encoder facebook/dinov2-small --out my-model
     """
-    from napari_cellclip.model.new_models import encoder_source, new_model
+    from napari_cellclip.model.new_models import new_model
+    from napari_cellclip.model.weights.published_files import published_files
 
-    source = encoder_source(encoder, revision=revision)
+    source = published_files(encoder, revision=revision)
     if source.repo:
         ask_licence(source.as_card(), accept_licence)
     made = new_model(

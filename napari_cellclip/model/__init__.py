@@ -9,12 +9,13 @@ from napari_cellclip.model.triton_mesa import isolate_triton_from_mesa
 
 if TYPE_CHECKING:
     from napari_cellclip.model.card import EncoderCard, FileCard, ModelCard
+    from napari_cellclip.model.device import resolve_device
     from napari_cellclip.model.encoders.channel_encoders import ChannelEncoder
     from napari_cellclip.model.encoders.intensity import IntensityScaling, IntensityStats
     from napari_cellclip.model.encoders.small_encoder import SmallEncoder
     from napari_cellclip.model.encoders.tiling import Tiling
     from napari_cellclip.model.losses import LOSSES, clip_loss, contrastive, cwcl_loss, needs_bias
-    from napari_cellclip.model.model import Model, resolve_device
+    from napari_cellclip.model.model import Model
     from napari_cellclip.model.network.cellclip import CellCLIP, CellCLIPConfig
     from napari_cellclip.model.network.tokenizer import WordPieceTokenizer
     from napari_cellclip.model.new_models import new_model
@@ -44,7 +45,7 @@ _FILE_OF = {
     "load_model": "weights.model_folders",
     "needs_bias": "losses",
     "new_model": "new_models",
-    "resolve_device": "model",
+    "resolve_device": "device",
     "save_model": "weights.model_folders",
 }
 

@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 
 from napari_cellclip.model.card import ModelCard
+from napari_cellclip.model.device import resolve_device
 from napari_cellclip.model.encoders.intensity import IntensityStats, scale_field
 from napari_cellclip.model.network.cellclip import CellCLIP
 from napari_cellclip.model.network.fingerprint_tokenizer import FingerprintTokenizer
@@ -24,34 +25,6 @@ from napari_cellclip.vocabulary import STAINS, ModelError
 
 TEXTS_REMEMBERED = 4096
 """Embeddings of texts a model keeps, those used last."""
-
-
-def resolve_device(name: str = "auto") -> torch.device:
-    """The torch device a name means.
-
-    Parameters
-    ----------
-    name : str
-        ``"auto"`` takes a GPU (CUDA, then Apple's) where there is one, else the CPU; or any torch device.
-
-    Raises
-    ------
-    ModelError
-        If the device does not exist on this computer.
-    """
-    has_mps = torch.backends.mps.is_available()
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ModelError(f"{name!r} is not a device: use auto, cpu, cuda or mps") from error
-    absent = (device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()) or (
-        device.type == "mps" and not has_mps
-    )
-    if absent:
-        raise ModelError(f"this computer has no device {name!r}: use auto or cpu")
-    return device
 
 
 class Model:

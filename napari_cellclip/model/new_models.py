@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from napari_cellclip.model.card import EncoderCard, FileCard, ModelCard
+from napari_cellclip.model.card import EncoderCard, ModelCard
 from napari_cellclip.model.encoders.channel_encoders import encoder_and_crop, load_encoder
 from napari_cellclip.model.encoders.intensity import IntensityScaling
 from napari_cellclip.model.encoders.tiling import Tiling
-from napari_cellclip.model.encoders.transformers_encoder import quiet_transformers
+from napari_cellclip.model.network.bert import Bert
 from napari_cellclip.model.network.cellclip import CellCLIP, CellCLIPConfig
 from napari_cellclip.model.network.tokenizer import WordPieceTokenizer
 from napari_cellclip.model.registry import demo_folder
-from napari_cellclip.model.weights.hub import hub_file, require_licence, verify
-from napari_cellclip.model.weights.hub_client import AbsentError, stated_licence
-from napari_cellclip.model.weights.hub_notes import pin
+from napari_cellclip.model.weights.bert_folder import read_bert
+from napari_cellclip.model.weights.hub import require_licence
+from napari_cellclip.model.weights.hub_client import AbsentError
 from napari_cellclip.model.weights.model_folders import save_model
+from napari_cellclip.model.weights.published_files import PublishedFiles, published_files
 from napari_cellclip.model.weights.weight_files import NAMES
 from napari_cellclip.vocabulary import STAINS, ModelError, Stain
 
@@ -36,94 +35,8 @@ SMALL_TEXT = {
 """Sizes of the small text tower, 4 million parameters with the bundled vocabulary."""
 
 
-@dataclass(frozen=True)
-class EncoderSource:
-    """Where a channel encoder (or a BERT) comes from.
-
-    Attributes
-    ----------
-    name : str
-        Repository or folder, as it was asked for.
-    repo, revision : str
-        Repository on the hub, and its commit, tag or branch; empty for a folder.
-    folder : Path or None
-        The folder, for files that are here.
-    licence : str
-        As the repository's page states it.
-    """
-
-    name: str
-    repo: str = ""
-    revision: str = ""
-    folder: Path | None = None
-    licence: str = ""
-
-    def as_card(self) -> ModelCard:
-        """A card to show and accept the licence of the repository by."""
-        return ModelCard(
-            name=self.name,
-            title=self.name,
-            licence=self.licence,
-            licence_text=f"{self.name} comes from https://huggingface.co/{self.repo}, whose page states its "
-            f"licence ({self.licence}): read it there. Nothing of it comes with this program."
-            if self.repo
-            else "",
-            encoder=EncoderCard(kind="vit", name=self.name, dim=1, weights=self._file("model.safetensors")),
-            embed_dim=1,
-        )
-
-    def files(self, *names: str) -> tuple[Path, FileCard]:
-        """Path and verified card of the first of these files that there is.
-
-        Raises
-        ------
-        ModelError
-            If there is none of them.
-        """
-        for name in names:
-            if self.folder is not None:
-                if (self.folder / name).is_file():
-                    return self.folder / name, FileCard(file=name)
-                continue
-            asked = self._file(name)
-            try:
-                path, found = hub_file(asked)
-            except AbsentError:
-                continue
-            verified = verify(path, found)
-            pin(asked, verified)
-            return path, verified
-        raise AbsentError(f"{self.name} has no {' or '.join(names)}: name another repository or folder")
-
-    def _file(self, name: str) -> FileCard:
-        return FileCard(repo=self.repo, file=name, revision=self.revision)
-
-
-def encoder_source(name: str | Path, *, revision: str = "main") -> EncoderSource:
-    """What a name means: a folder with the files of a repository, or a repository on the hub.
-
-    The hub is asked for the licence; where it cannot be asked, its page is referred to.
-
-    Raises
-    ------
-    ModelError
-        If it is neither.
-    """
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return EncoderSource(str(name), folder=folder)
-    text = str(name)
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", text):
-        raise ModelError(
-            f"{text!r} is neither a folder nor a repository on the hub, such as facebook/dinov2-small"
-        )
-    return EncoderSource(
-        text, repo=text, revision=revision, licence=stated_licence(text) or "stated on its page"
-    )
-
-
 def new_model(
-    encoder: EncoderSource | str | Path,
+    encoder: PublishedFiles | str | Path,
     out: str | Path,
     *,
     text: str | Path = "small",
@@ -142,7 +55,7 @@ def new_model(
 
     Parameters
     ----------
-    encoder : EncoderSource, str or Path
+    encoder : PublishedFiles, str or Path
         A repository such as ``"facebook/dinov2-small"``, ``"facebook/dino-vits8"``,
         ``"openai/clip-vit-base-patch32"``, ``"google/siglip-base-patch16-224"`` or
         ``"timm/resnet50.a1_in1k"``, or a folder with its files.
@@ -182,16 +95,16 @@ def new_model(
     folder = Path(out).expanduser()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ModelError(f"{folder} is in use: name a new folder for the model")
-    source = encoder if isinstance(encoder, EncoderSource) else encoder_source(encoder)
+    source = encoder if isinstance(encoder, PublishedFiles) else published_files(encoder)
     require_licence(source.as_card(), accept_licence=accept_licence)
     card, crop, path = _encoder_files(source)
     network: nn.Module | None = None
     if not source.repo:
         network = load_encoder(card, path, size=crop)
-    words, sizes, bert = _text_tower(text, accept_licence)
+    bert, words, sizes = _text_tower(text, accept_licence, seed)
     cellclip = _untrained(card.dim, layers, embed_dim, len(words), sizes, len(stain_order), seed)
     if bert is not None:
-        cellclip.text.load_state_dict(bert)
+        cellclip.text.load_state_dict(bert.state_dict())
     stated = f"{source.name}: {source.licence}" if source.repo else ""
     return save_model(
         folder,
@@ -217,13 +130,13 @@ def new_model(
     )
 
 
-def _encoder_files(source: EncoderSource) -> tuple[EncoderCard, int, Path]:
+def _encoder_files(source: PublishedFiles) -> tuple[EncoderCard, int, Path]:
     """Card, crop size and files of a channel encoder; those of the hub fetched and compared."""
-    config, _ = source.files("config.json")
+    config, _ = source.first_of("config.json")
     with suppress(AbsentError):  # the family's usual colours and crop then
-        source.files("preprocessor_config.json")
+        source.first_of("preprocessor_config.json")
     card, crop = encoder_and_crop(config.parent)
-    path, weights = source.files(*NAMES)
+    path, weights = source.first_of(*NAMES)
     named = {"name": source.name} if card.kind != "timm" else {}
     if not source.repo:
         return card.model_copy(update=named), crop, path.parent
@@ -231,48 +144,25 @@ def _encoder_files(source: EncoderSource) -> tuple[EncoderCard, int, Path]:
 
 
 def _text_tower(
-    text: str | Path, accept_licence: bool
-) -> tuple[WordPieceTokenizer, dict[str, int], dict[str, torch.Tensor] | None]:
-    """Tokenizer, sizes and, for a BERT, weights of a text tower."""
+    text: str | Path, accept_licence: bool, seed: int
+) -> tuple[Bert | None, WordPieceTokenizer, dict[str, Any]]:
+    """Pretrained BERT (none for the small tower), tokenizer and the ``text_*`` fields of the model."""
     if str(text) == "small":
-        return WordPieceTokenizer.from_folder(demo_folder(), max_length=256), dict(SMALL_TEXT), None
-    from transformers import BertConfig, BertModel
-
-    source = encoder_source(text)
+        return None, WordPieceTokenizer.from_folder(demo_folder(), max_length=256), dict(SMALL_TEXT)
+    source = published_files(text)
     require_licence(source.as_card(), accept_licence=accept_licence)
-    place = source.files("config.json")[0].parent
-    source.files("vocab.txt", "tokenizer.json")
+    folder = source.first_of("config.json")[0].parent
+    source.first_of("vocab.txt", "tokenizer.json")
     with suppress(AbsentError):  # cased then, as the first BERT's were
-        source.files("tokenizer_config.json")
-    source.files("model.safetensors", "pytorch_model.bin")
-    try:
-        config = BertConfig.from_pretrained(str(place), local_files_only=True)
-        with quiet_transformers():
-            loaded: Any = BertModel.from_pretrained(
-                str(place), local_files_only=True, trust_remote_code=False, output_loading_info=True
-            )
-    except Exception as error:  # transformers lets the kinds of all its readers through
-        raise ModelError(f"the BERT of {source.name} cannot be loaded: {error}") from error
-    network, report = loaded
-    if config.model_type != "bert" or config.hidden_act != "gelu":
-        raise ModelError(f"{source.name} is no BERT with exact GELU, which the text tower has: name another")
-    if missing := sorted(report["missing_keys"]):
-        raise ModelError(f"the BERT of {source.name} lacks {len(missing)} weights, such as {missing[0]}")
-    sizes = {
-        "text_vocabulary": config.vocab_size,
-        "text_width": config.hidden_size,
-        "text_layers": config.num_hidden_layers,
-        "text_heads": config.num_attention_heads,
-        "text_intermediate": config.intermediate_size,
-        "text_positions": config.max_position_embeddings,
-        "text_token_types": config.type_vocab_size,
-    }
-    words = WordPieceTokenizer.from_folder(place, max_length=config.max_position_embeddings)
-    return words, sizes, dict(network.state_dict())
+        source.first_of("tokenizer_config.json")
+    source.first_of("model.safetensors", "pytorch_model.bin")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)  # of a pooler, where the files have none
+        return read_bert(folder)
 
 
 def _untrained(
-    width: int, layers: int, embed_dim: int, vocabulary: int, sizes: dict[str, int], stains: int, seed: int
+    width: int, layers: int, embed_dim: int, vocabulary: int, sizes: dict[str, Any], stains: int, seed: int
 ) -> CellCLIP:
     heads = next(n for n in (8, 6, 4, 3, 2, 1) if width % n == 0)
     settings: dict[str, Any] = {"text_vocabulary": vocabulary, **sizes}

@@ -15,10 +15,10 @@ from napari_cellclip.model import CellCLIP, CellCLIPConfig, Model, ModelCard, Wo
 from napari_cellclip.model.encoders.channel_encoders import load_encoder
 from napari_cellclip.model.losses import needs_bias
 from napari_cellclip.model.network.fingerprint_tokenizer import FingerprintTokenizer
+from napari_cellclip.model.weights.bert_folder import read_bert
 from napari_cellclip.screen import Screen
 from napari_cellclip.training.config import RunConfig
 from napari_cellclip.training.config_sections import ModelConfig
-from napari_cellclip.training.loop.bert_folders import bert_folder
 from napari_cellclip.vocabulary import CellClipError
 
 Words = WordPieceTokenizer | FingerprintTokenizer
@@ -182,7 +182,7 @@ def _vocabulary(
 def _donor(name: str) -> tuple[nn.Module, Words, dict[str, Any]]:
     """A text tower to take over, its tokenizer and its sizes."""
     if (Path(name) / "config.json").is_file():
-        return bert_folder(Path(name))
+        return read_bert(Path(name))
     model = load_model(name, device="cpu")
     sizes = {key: value for key, value in vars(model.cellclip.config).items() if key.startswith("text_")}
     return model.cellclip.text, model.tokenizer, sizes

@@ -22,20 +22,6 @@ WEIGHTS, DINO, BERT = "suinleelab/CellCLIP", "facebook/dinov2-giant", "google-be
 COMMITS = {WEIGHTS: "a" * 40, DINO: "b" * 40, BERT: "c" * 40}
 
 
-@pytest.fixture(scope="module")
-def dinov2(tmp_path_factory):
-    import torch
-    from transformers import Dinov2Config, Dinov2Model
-
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("files") / "dinov2-tiny"
-    config = Dinov2Config(
-        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=56, patch_size=14
-    )
-    Dinov2Model(config).save_pretrained(folder)
-    return folder
-
-
 @pytest.fixture
 def small_published(monkeypatch):
     """The published card at the size of a toy, so that a toy is what its names lead to."""

@@ -1,4 +1,4 @@
-"""A BERT from a folder in the hub's layout, to begin with instead of random weights."""
+"""Read a pretrained BERT, to begin with instead of random weights."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
-from napari_cellclip.model import WordPieceTokenizer
 from napari_cellclip.model.network.bert import CONSTANT_TABLES, Bert
+from napari_cellclip.model.network.tokenizer import WordPieceTokenizer
 from napari_cellclip.model.weights.weight_files import find_weight_file, read_weights
-from napari_cellclip.vocabulary import CellClipError
+from napari_cellclip.vocabulary import ModelError
 
 _SIZES = {
     "vocabulary": "vocab_size",
@@ -24,8 +22,8 @@ _SIZES = {
 }
 
 
-def bert_folder(folder: Path) -> tuple[nn.Module, WordPieceTokenizer, dict[str, Any]]:
-    """Read a BERT, its tokenizer and its sizes.
+def read_bert(folder: Path) -> tuple[Bert, WordPieceTokenizer, dict[str, Any]]:
+    """Read a BERT, its tokenizer and its sizes from a folder in the hub's layout.
 
     Parameters
     ----------
@@ -40,17 +38,19 @@ def bert_folder(folder: Path) -> tuple[nn.Module, WordPieceTokenizer, dict[str, 
 
     Raises
     ------
-    CellClipError
+    ModelError
         If the folder holds no BERT.
     """
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        kind = config.get("model_type", "bert")
+        kind, activation = config.get("model_type", "bert"), config.get("hidden_act", "gelu")
         sizes = {ours: int(config[theirs]) for ours, theirs in _SIZES.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CellClipError(f"{folder / 'config.json'} does not describe a BERT: {error}") from error
+        raise ModelError(f"{folder / 'config.json'} does not describe a BERT: {error}") from error
     if kind != "bert":
-        raise CellClipError(f"{folder} holds a {kind!r}, a BERT is needed")
+        raise ModelError(f"{folder} holds a {kind!r}, a BERT is needed")
+    if activation != "gelu":
+        raise ModelError(f"the BERT in {folder} has the activation {activation!r}: one with gelu is needed")
     tower = Bert(**sizes)
     found = {
         name.removeprefix("bert.")
@@ -62,10 +62,10 @@ def bert_folder(folder: Path) -> tuple[nn.Module, WordPieceTokenizer, dict[str, 
     ours = {name: value for name, value in found.items() if name in wanted}
     missing = set(wanted) - set(ours) - CONSTANT_TABLES
     if lacking := sorted(name for name in missing if not name.startswith("pooler.")):
-        raise CellClipError(f"the weights in {folder} are not those of a BERT: {lacking[0]} is missing")
+        raise ModelError(f"the weights in {folder} are not those of a BERT: {lacking[0]} is missing")
     try:
         tower.load_state_dict(ours, strict=False)
     except RuntimeError as error:
-        raise CellClipError(f"the weights in {folder} do not fit its config.json") from error
+        raise ModelError(f"the weights in {folder} do not fit its config.json") from error
     words = WordPieceTokenizer.from_folder(folder, max_length=sizes["positions"])
     return tower, words, {f"text_{name}": value for name, value in sizes.items()} | {"text_tower": "bert"}
