@@ -22,7 +22,7 @@ ALT = Qt.KeyboardModifier.AltModifier
 
 
 @pytest.fixture
-def panel(full_session, qtbot, no_widget_left):
+def panel(full_session, qtbot):
     panel = MapPanel(full_session, Thumbnails(full_session))
     qtbot.addWidget(panel)
     panel.resize(500, 460)

@@ -27,7 +27,7 @@ def pixels(widget) -> np.ndarray:
 
 
 @pytest.fixture
-def panel(full_session, qtbot, no_widget_left):
+def panel(full_session, qtbot):
     panel = PlatePanel(full_session, Thumbnails(full_session))
     qtbot.addWidget(panel)
     panel.resize(620, 460)

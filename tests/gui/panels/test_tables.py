@@ -24,7 +24,7 @@ KEYS = [key for _, key in COLUMNS]
 
 
 @pytest.fixture
-def hits(full_session, qtbot, no_widget_left):
+def hits(full_session, qtbot):
     panel = HitsPanel(full_session, Thumbnails(full_session))
     qtbot.addWidget(panel)
     panel.resize(600, 400)
@@ -34,7 +34,7 @@ def hits(full_session, qtbot, no_widget_left):
 
 
 @pytest.fixture
-def query(full_session, qtbot, no_widget_left):
+def query(full_session, qtbot):
     panel = QueryPanel(full_session)
     qtbot.addWidget(panel)
     panel.show()
