@@ -1,0 +1,1 @@
+"""Reference treatments: wells whose identity is known, and what else looks like them."""

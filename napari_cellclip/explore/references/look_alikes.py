@@ -1,0 +1,290 @@
+"""Compare the treatments of a screen with reference treatments, and those with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from napari_cellclip.explore.calibration.blocks import Blocks, block_means
+from napari_cellclip.explore.references.profiles import WellProfiles
+from napari_cellclip.explore.references.reference_set import SEPARATOR, ReferenceSet, shared_features
+from napari_cellclip.explore.references.sphering import Sphering
+from napari_cellclip.explore.references.votes import (
+    STRUCTURE_WEIGHT,
+    best_of_groups,
+    mean_vote,
+    soft_votes,
+    structure_likeness,
+    unit_rows,
+)
+from napari_cellclip.explore.wording.library import name_key
+from napari_cellclip.vocabulary import Kind
+from napari_cellclip.vocabulary.identity import canonical_structure
+
+SMALLEST = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Votes:
+    """Votes of reference treatments for rows of queries.
+
+    Attributes
+    ----------
+    likeness : ndarray of float64 (q, G)
+        Cosine of the sphered profiles with the likest dose of each reference.
+    allowed : ndarray of bool (q, G)
+        Whether a reference may vote: not for itself under any name, nor for a treatment whose wells all lie at
+        its own position, since positions carry effects of their own.
+    profiles : ndarray of float64 (q, G)
+        Soft votes by likeness of the profiles.
+    structures : ndarray of float64 (q, G) or None
+        Soft votes by likeness of the structures; NaN rows where a query has none. ``None`` without RDKit.
+    """
+
+    likeness: NDArray[np.float64]
+    allowed: NDArray[np.bool_]
+    profiles: NDArray[np.float64]
+    structures: NDArray[np.float64] | None
+
+    def looks(self, members: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Log mean vote of the members by profiles, (q,); 0 is what random votes give."""
+        return self._log(self.profiles, members, self.allowed)
+
+    def built(self, members: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Log mean vote of the members by structures, (q,); NaN where a structure is missing."""
+        if self.structures is None:
+            return np.full(len(self.profiles), np.nan)
+        return self._log(self.structures, members, self.allowed & np.isfinite(self.structures))
+
+    def both(self, members: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Profiles and structures fused, (q,); NaN where either is missing."""
+        return self.looks(members) + STRUCTURE_WEIGHT * self.built(members)
+
+    @staticmethod
+    def _log(
+        votes: NDArray[np.float64], members: NDArray[np.bool_], allowed: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        mean = mean_vote(votes, members, allowed)
+        return np.asarray(np.log(np.maximum(mean * np.maximum(allowed.sum(axis=1), 1), SMALLEST)), np.float64)
+
+
+class LookAlikes:
+    """Likeness of every treatment of a screen to every reference treatment; depends on no question.
+
+    Parameters
+    ----------
+    wells : WellProfiles
+        Of the screen that is asked.
+    references : ReferenceSet
+        Of the same space. Features that one of the two lacks are left out.
+    seed : int
+        Of the sphering, where controls are thinned.
+
+    Attributes
+    ----------
+    blocks : Blocks
+        Treatments and doses of the screen; rows are of `wells`.
+    names : tuple of str (G,)
+        Reference treatments, doses together.
+    rows : DataFrame
+        The reference rows in use, with ``group``: which reference treatment a row is a dose of.
+    mechanisms : dict of str to ndarray of bool (G,)
+        References of each mechanism.
+    queries : Votes
+        For the blocks.
+    own : Votes
+        For the reference rows themselves, each without its own treatment (leave one compound out).
+    features : tuple of str
+        What was compared.
+
+    Raises
+    ------
+    CellClipError
+        If the spaces differ or too few features are shared.
+    """
+
+    def __init__(self, wells: WellProfiles, references: ReferenceSet, *, seed: int = 0) -> None:
+        shared = shared_features(
+            [("the references", references.space, references.features), ("the screen", wells.space, wells.features)]
+        )
+        self.features = shared
+        column = {name: i for i, name in enumerate(wells.features)}
+        centred = wells.centred[:, [column[name] for name in shared]]
+        used = references.restricted(shared).subset(references.active)
+        self.sphering = Sphering.fit(np.concatenate([centred[wells.controls], used.controls]), seed=seed)
+        self.unit_wells = self.sphering(centred)
+        self.blocks = Blocks.of(wells.wells, wells.plates)
+        self.wells = wells
+        table = used.treatments.copy()
+        blocks = self.blocks
+        firsts = wells.wells.iloc[blocks.rows[blocks.starts[:-1]]].to_dict("records")
+        asked = [_as_treatment(row) for row in firsts]
+        unstructured = names_without_structure([*asked, *table.to_dict("records")])
+        keys = [treatment_keys(row, unstructured) for row in table.to_dict("records")]
+        group = same_treatment(keys)
+        table["group"] = group
+        n = int(group.max(initial=-1)) + 1
+        first = np.unique(group, return_index=True)[1]
+        self.rows = table
+        self.names = tuple(table["name"].to_numpy(object)[first])
+        self._group_keys: list[set[str]] = [set() for _ in range(n)]
+        for number, found in zip(group, keys, strict=True):
+            self._group_keys[number] |= set(found)
+        self.annotated_mechanisms = tuple(_union(table["mechanism"], group, n))
+        self.annotated_genes = tuple(_union(table["genes"], group, n))
+        self.kinds = tuple(table["kind"].to_numpy(object)[first])
+        self.mechanisms = _members(self.annotated_mechanisms)
+        self.genes = _members(self.annotated_genes)
+        self.smiles = tuple(table["smiles"].to_numpy(object)[first])
+        self._profiles = unit_rows(self.sphering(used.profiles))
+        means = (
+            block_means(self.unit_wells, blocks.rows, blocks.starts) if len(blocks) else self.unit_wells[:0]
+        )
+        self.points = unit_rows(means)
+        self.block_keys = [treatment_keys(row, unstructured) for row in asked]
+        positions = wells.positions
+        places = [
+            frozenset(positions[blocks.rows[a:b]])
+            for a, b in zip(blocks.starts[:-1], blocks.starts[1:], strict=True)
+        ]
+        self.queries = self._votes(self.points, self.block_keys, places, [str(row["smiles"]) for row in asked])
+        own_places = [frozenset(str(text).split(SEPARATOR)) for text in table["positions"]]
+        self.own = self._votes(self._profiles, keys, own_places, [str(s) for s in table["smiles"]])
+
+    def __len__(self) -> int:
+        """Number of reference treatments."""
+        return len(self.names)
+
+    def members(self, names: Sequence[str]) -> NDArray[np.bool_]:
+        """Mark reference treatments by name, bool (G,)."""
+        wanted = set(names)
+        return np.array([name in wanted for name in self.names], bool)
+
+    def well_scores(self, members: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Log mean vote of the members for each single well, by profiles, (n,)."""
+        groups = self.rows["group"].to_numpy(np.intp)
+        out = np.empty(len(self.unit_wells))
+        same = np.zeros((len(out), len(self)), bool)
+        for block, (a, b) in enumerate(zip(self.blocks.starts[:-1], self.blocks.starts[1:], strict=True)):
+            same[self.blocks.rows[a:b]] = ~self.queries.allowed[block]
+        step = max(1, (1 << 22) // max(len(groups), 1))
+        for start in range(0, len(out), step):
+            part = slice(start, start + step)
+            likeness = best_of_groups(unit_rows(self.unit_wells[part]) @ self._profiles.T, groups, len(self))
+            allowed = ~same[part]
+            votes = soft_votes(np.where(allowed, likeness, -np.inf))
+            out[part] = Votes(likeness, allowed, votes, None).looks(members)
+        return out
+
+    def _votes(
+        self,
+        unit: NDArray[np.float64],
+        keys: Sequence[tuple[str, ...]],
+        places: Sequence[frozenset[str]],
+        smiles: Sequence[str],
+    ) -> Votes:
+        groups = self.rows["group"].to_numpy(np.intp)
+        n = len(self)
+        likeness = unit @ self._profiles.T if len(unit) else np.zeros((0, len(groups)))
+        row_places = [frozenset(str(text).split(SEPARATOR)) for text in self.rows["positions"]]
+        by_place: dict[frozenset[str], list[int]] = {}
+        for i, place in enumerate(row_places):
+            if len(place) == 1 and place != {""}:
+                by_place.setdefault(place, []).append(i)
+        for q, place in enumerate(places):
+            if len(place) == 1 and place in by_place:
+                likeness[q, by_place[place]] = -np.inf
+        best = best_of_groups(likeness, groups, n)
+        allowed = np.isfinite(best)
+        holder: dict[str, list[int]] = {}
+        for number, found in enumerate(self._group_keys):
+            for key in found:
+                holder.setdefault(key, []).append(number)
+        for q, own in enumerate(keys):
+            for key in own:
+                allowed[q, holder.get(key, [])] = False
+        profiles = soft_votes(np.where(allowed, best, -np.inf))
+        built = structure_likeness(smiles, self.smiles)
+        structures = None
+        if built is not None:
+            known = allowed & np.isfinite(built)
+            structures = np.where(known, soft_votes(np.where(known, built, -np.inf)), np.nan)
+        return Votes(best, allowed, profiles, structures)
+
+
+def treatment_keys(
+    row: Mapping[str, object], unstructured: frozenset[str] = frozenset()
+) -> tuple[str, ...]:
+    """List what a reference row is known by: its name, structure, first block of the InChIKey, or gene.
+
+    Two rows that share one of them are the same treatment, under whatever name or salt. Where one of them has
+    no structure, names are compared without salts and marks of handedness.
+
+    Parameters
+    ----------
+    row : mapping
+        ``name``, ``kind``, ``smiles``, ``inchikey``, ``genes``.
+    unstructured : frozenset of str
+        Names of treatments without a structure (:func:`names_without_structure`).
+    """
+    name = str(row.get("name") or "")
+    kind = str(row.get("kind") or Kind.COMPOUND)
+    if kind in (Kind.CRISPR, Kind.ORF):
+        genes = [gene.strip().upper() for gene in str(row.get("genes") or "").split(SEPARATOR)]
+        found = tuple(f"{kind} {gene}" for gene in genes if gene)
+        return found or ((f"{kind} {name.upper()}",) if name else ())
+    smiles, inchikey = str(row.get("smiles") or ""), str(row.get("inchikey") or "")
+    keys = [f"name {' '.join(name.casefold().split())}"] if name.strip() else []
+    if (key := name_key(name)) in unstructured:
+        keys.append(f"bare name {key}")
+    if smiles:
+        keys.append(f"structure {canonical_structure(smiles)}")
+    if len(inchikey.split("-", 1)[0]) == 14:
+        keys.append(f"inchikey {inchikey.split('-', 1)[0].upper()}")
+    return tuple(keys)
+
+
+def names_without_structure(rows: Sequence[Mapping[str, object]]) -> frozenset[str]:
+    """List the bare names of treatments that have neither SMILES nor InChIKey."""
+    return frozenset(
+        name_key(str(row["name"])) for row in rows if not (row.get("smiles") or row.get("inchikey"))
+    ) - {""}
+
+
+def same_treatment(keys: Sequence[Sequence[str]]) -> NDArray[np.intp]:
+    """Number groups of rows that share a key, directly or through others; by first appearance."""
+    parent = list(range(len(keys)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    holder: dict[str, int] = {}
+    for i, found in enumerate(keys):
+        for key in found:
+            parent[root(i)] = root(holder.setdefault(key, i))
+    numbers: dict[int, int] = {}
+    return np.array([numbers.setdefault(root(i), len(numbers)) for i in range(len(keys))], np.intp)
+
+
+def _as_treatment(row: Mapping[str, object]) -> dict[str, object]:
+    names = {"treatment": "name", "kind": "kind", "smiles": "smiles", "InChIKey": "inchikey", "genes": "genes"}
+    return {new: row.get(f"Metadata_{old}") or "" for old, new in names.items()}
+
+
+def _union(column: pd.Series, group: NDArray[np.intp], n: int) -> list[frozenset[str]]:
+    out: list[set[str]] = [set() for _ in range(n)]
+    for number, text in zip(group, column, strict=True):
+        out[number] |= {part.strip() for part in str(text).split(SEPARATOR) if part.strip()}
+    return [frozenset(found) for found in out]
+
+
+def _members(annotations: Sequence[frozenset[str]]) -> dict[str, NDArray[np.bool_]]:
+    every = sorted(set().union(*annotations)) if annotations else []
+    return {name: np.array([name in found for found in annotations], bool) for name in every}

@@ -1,0 +1,142 @@
+"""Test whether a mechanism can be recognised: do its reference treatments find each other?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from napari_cellclip.explore.references.look_alikes import LookAlikes
+
+PERMUTATIONS = 999
+"""Random sets of references; the smallest p is 1 in 1,000."""
+
+OPEN = 0.05
+"""p up to which a mechanism counts as recognisable."""
+
+FEWEST = 2
+"""References that a mechanism must have to be recognised at all."""
+
+
+@dataclass(frozen=True)
+class Recognisable:
+    """How well the references of a mechanism find each other, each compound left out in turn.
+
+    Attributes
+    ----------
+    references : int
+        Compounds or genes that carry it.
+    precision : float
+        Average precision of ranking all annotated references by the mean vote of the others of the set; NaN
+        for fewer than two.
+    chance : float
+        Mean of the same over random sets of references of that size.
+    p : float
+        Share of random sets at least as good, itself counted; 1 for fewer than two references.
+    """
+
+    references: int
+    precision: float
+    chance: float
+    p: float
+
+    @property
+    def open(self) -> bool:
+        """Whether a match for it can be significant."""
+        return self.references >= FEWEST and self.p <= OPEN
+
+
+def recognisable(
+    look_alikes: LookAlikes, members: NDArray[np.bool_], *, structures: bool = False, seed: int = 0
+) -> Recognisable:
+    """Test one set of references against random sets of the same size.
+
+    Parameters
+    ----------
+    look_alikes : LookAlikes
+    members : ndarray of bool (G,)
+        References that carry what is asked.
+    structures : bool
+        Also test by structures; the gate itself is of profiles alone, since it is the assay that is asked.
+    seed : int
+        Of the random sets.
+
+    Returns
+    -------
+    Recognisable
+    """
+    size = int(members.sum())
+    if size < FEWEST:
+        return Recognisable(size, float("nan"), float("nan"), 1.0)
+    votes, candidates = group_votes(look_alikes)
+    if not candidates[members].all():
+        candidates = candidates | members
+    pool = np.flatnonzero(candidates)
+    votes = votes[np.ix_(pool, pool)]
+    inside = members[pool]
+    observed = float(set_precisions(votes, inside[None])[0])
+    rng = np.random.default_rng([seed, 14, size])
+    drawn = np.zeros((PERMUTATIONS, len(pool)), bool)
+    for row in drawn:
+        row[rng.choice(len(pool), size, replace=False)] = True
+    null = set_precisions(votes, drawn)
+    p = (1 + np.count_nonzero(null >= observed - 1e-12)) / (1 + PERMUTATIONS)
+    return Recognisable(size, observed, float(null.mean()), float(p))
+
+
+def group_votes(look_alikes: LookAlikes, *, structures: bool = False) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Average the votes for the doses of each reference treatment: (G, G), and which are annotated (G,)."""
+    groups = look_alikes.rows["group"].to_numpy(np.intp)
+    n = len(look_alikes)
+    total = np.zeros((n, n))
+    votes = look_alikes.own.structures if structures else look_alikes.own.profiles
+    assert votes is not None
+    np.add.at(total, groups, np.nan_to_num(votes))
+    total /= np.bincount(groups, minlength=n)[:, None]
+    annotated = np.array(
+        [
+            bool(mechanisms or genes)
+            for mechanisms, genes in zip(
+                look_alikes.annotated_mechanisms, look_alikes.annotated_genes, strict=True
+            )
+        ]
+    )
+    return total, annotated
+
+
+def table_of_mechanisms(look_alikes: LookAlikes, *, least: int = FEWEST, seed: int = 0) -> pd.DataFrame:
+    """Test every mechanism of the references: what can this assay see?
+
+    Returns
+    -------
+    DataFrame
+        Indexed by mechanism, best first: ``references``, ``precision``, ``chance``, ``p``, ``recognisable``
+        and the ``names`` of the references. No correction over mechanisms is made: p says it of each alone.
+    """
+    rows = []
+    for name, members in look_alikes.mechanisms.items():
+        if members.sum() < least:
+            continue
+        found = recognisable(look_alikes, members, seed=seed)
+        names = ", ".join(np.array(look_alikes.names, object)[members])
+        rows.append(
+            (name, found.references, found.precision, found.chance, found.p, found.open, names)
+        )
+    columns = ["mechanism", "references", "precision", "chance", "p", "recognisable", "names"]
+    table = pd.DataFrame(rows, columns=columns).set_index("mechanism")
+    return table.sort_values(["p", "precision"], ascending=[True, False], kind="stable")
+
+
+def set_precisions(votes: NDArray[np.float64], sets: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Compute the average precision of finding each set's members by the mean vote of its others, (S,)."""
+    member = sets.astype(np.float64)
+    total = member @ votes.T  # (S, G): the vote of a reference for itself is 0
+    others = member.sum(axis=1, keepdims=True) - member
+    score = total / np.maximum(others, 1)
+    order = np.argsort(-score, axis=1, kind="stable")
+    hit = np.take_along_axis(sets, order, axis=1)
+    rank = np.arange(1, sets.shape[1] + 1)
+    precision = np.cumsum(hit, axis=1) / rank
+    return np.asarray((precision * hit).sum(axis=1) / hit.sum(axis=1), np.float64)
