@@ -20,6 +20,9 @@ from napari_cellclip.explore.maps.label_placement import place_labels
 from napari_cellclip.explore.maps.projection import Projection, pca_map
 from napari_cellclip.explore.maps.umap_projection import umap_map
 from napari_cellclip.explore.query import ask, like
+from napari_cellclip.explore.references.building import build_references, recognisable_mechanisms
+from napari_cellclip.explore.references.files import read_references, write_references
+from napari_cellclip.explore.references.reference_set import ReferenceSet, ReferenceSource
 
 __all__ = [
     "Answer",
@@ -29,11 +32,14 @@ __all__ = [
     "MatchHeatMap",
     "NamedCluster",
     "Projection",
+    "ReferenceSet",
+    "ReferenceSource",
     "StainContributions",
     "TileScores",
     "Verdict",
     "annotate_all",
     "ask",
+    "build_references",
     "describe",
     "field_attention",
     "iter_explain_field",
@@ -43,6 +49,9 @@ __all__ = [
     "nearest_control_tiles",
     "pca_map",
     "place_labels",
+    "read_references",
+    "recognisable_mechanisms",
     "stain_contributions",
     "umap_map",
+    "write_references",
 ]

@@ -15,7 +15,14 @@ from napari_cellclip.explore.calibration.verdict import Verdict, answer_sentence
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_cellclip.explore.references.evidence import ReferenceEvidence
     from napari_cellclip.explore.wording.wording import Prompt
+
+LOOK_ALIKE_COLUMNS = (
+    *("looks_like", "built_like", "probability", "precision", "precision_low", "precision_high"),
+    *("precision_n", "agreement", "nearest", "rivals", "words_score", "words_p"),
+)
+"""Further columns of an answer by look-alikes; the last two where words take part too."""
 
 TREATMENT_COLUMNS = ("treatment", "dose", "n_wells", "n_plates", "score", "p", "q", "smallest_p", "active")
 
@@ -64,6 +71,17 @@ class Answer:
         What limits the answer, in sentences.
     model : str
         Name of the model card.
+    evidence : str
+        What scores rest on: ``words``, ``look-alikes``, ``both`` or ``example wells``.
+    evidence_reason : str
+        Why that was used.
+    references : ReferenceEvidence or None
+        The reference treatments of an answer by look-alikes. `treatments_table` then has more columns:
+        ``looks_like`` and ``built_like`` (standard scores of likeness by profile and by structure),
+        ``probability`` that a treatment shares what is asked, how often labelled treatments of about that
+        probability did (``precision`` with ``precision_low``, ``precision_high`` and ``precision_n``),
+        replicate ``agreement``, the ``nearest`` references, and ``rivals``: references of other mechanisms
+        that are about as near.
     treatments : Series
         What the plate map says, by well id; shown beside the scores, never used for them.
 
@@ -87,6 +105,9 @@ class Answer:
     null: dict[str, Any] = field(default_factory=dict, repr=False)
     sent: tuple[Prompt, ...] = field(default=(), repr=False)
     direction: NDArray[np.float32] | None = field(default=None, repr=False)
+    evidence: str = "words"
+    evidence_reason: str = ""
+    references: ReferenceEvidence | None = field(default=None, repr=False)
 
     def top(self, n: int) -> pd.DataFrame:
         """Return the `n` best wells, best first."""
@@ -122,12 +143,19 @@ class Answer:
             "verdict": self.verdict,
             "fdr": self.fdr,
             "q": _number(table["q"].min()) if len(table) else None,
+            "evidence": self.evidence,
+            "evidence_reason": self.evidence_reason,
+            "references": self.references.to_json() if self.references is not None else None,
             "prompts": list(self.prompts),
             "source": self.source,
             "treatments": [
                 {
                     "wells": str(wells).split(JOIN),
-                    **{name: _plain(row[name]) for name in TREATMENT_COLUMNS if name in table},
+                    **{
+                        name: _plain(row[name])
+                        for name in (*TREATMENT_COLUMNS, *LOOK_ALIKE_COLUMNS)
+                        if name in table
+                    },
                 }
                 for wells, row in zip(table.index, table.to_dict("records"), strict=True)
             ],

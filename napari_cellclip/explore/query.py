@@ -14,6 +14,11 @@ from napari_cellclip.explore.asked_screen import cell_line_of, own_model, requir
 from napari_cellclip.explore.calibration.findings import Findings, find
 from napari_cellclip.explore.calibration.query_scores import QueryPart
 from napari_cellclip.explore.calibration.screen_calibration import calibration_of
+from napari_cellclip.explore.references.choice import Evidence, decide, decide_on_prompts
+from napari_cellclip.explore.references.evidence import ReferenceEvidence, find_look_alikes
+from napari_cellclip.explore.references.fusion import fuse
+from napari_cellclip.explore.references.reference_set import ReferenceSet
+from napari_cellclip.explore.references.referenced_screen import ReferencedScreen
 from napari_cellclip.explore.wording.direction import direction, summed
 from napari_cellclip.explore.wording.filters import Filters
 from napari_cellclip.explore.wording.model_vocabulary import ModelVocabulary
@@ -40,17 +45,23 @@ def ask(
     prompts: Sequence[str | Prompt] | None = None,
     combine: Combine = "mean",
     use_platemap: bool = True,
+    evidence: Evidence = "auto",
+    references: ReferenceSet | None = None,
+    structures: bool = True,
+    ticked_off: Sequence[str] = (),
     model: Model | None = None,
     top: int | None = None,
     seed: int = 0,
 ) -> Answer:
     """Rank the wells of a screen by how well they fit a text, and say whether any of them matches it.
 
-    The text is worded as the model was trained (:func:`napari_cellclip.explore.wording.reader.read_text`),
-    embedded, and compared with every well. Scores are standardised by the negative controls of the same
-    plate; replicate wells of a treatment and dose are tested together
-    (:mod:`napari_cellclip.explore.calibration.calibration`). Names of treatments say which wells are
-    replicates and decide no score.
+    Evidence is of two kinds. *Words*: the text is worded as the model was trained
+    (:func:`napari_cellclip.explore.wording.reader.read_text`), embedded, and compared with every well. Scores
+    are standardised by the negative controls of the same plate; replicate wells of a treatment and dose are
+    tested together (:mod:`napari_cellclip.explore.calibration.calibration`). Names of treatments say which
+    wells are replicates and decide no score. *Look-alikes*: the text names reference treatments, whose
+    identity is known from this plate map or from other screens, and wells are scored by their likeness to
+    them (:mod:`napari_cellclip.explore.references`); no treatment is scored with the help of its own label.
 
     Parameters
     ----------
@@ -67,7 +78,17 @@ def ask(
         Whether the prompts of a term are averaged on the unit sphere, or a well's best cosine counts.
     use_platemap : bool
         Whether a mechanism may be worded with compounds that the plate map lists under it. Answers then rest
-        on its labels, and the notes say so.
+        on its labels, and the notes say so. For look-alikes: whether its labelled treatments are references.
+    evidence : {"auto", "words", "look-alikes", "both"}
+        Auto: look-alikes where references carry what is asked and the model was not trained on simulated
+        cells; words where the text tower is known to find mechanisms of labelled treatments; both where both
+        hold. The answer says which was used, and why.
+    references : ReferenceSet, optional
+        Reference treatments of other screens, beside those of this plate map.
+    structures : bool
+        Whether likeness of chemical structures is part of the look-alikes' score, where both sides have one.
+    ticked_off : sequence of str
+        Names of reference treatments that are left out.
     model : Model, optional
         The screen's own, if it is loaded already; else it is loaded now.
     top : int, optional
@@ -92,6 +113,56 @@ def ask(
     """
     if not 0 < fdr < 1:
         raise CellClipError(f"a false-discovery rate of {fdr} cannot be accepted: give one between 0 and 1")
+    if prompts is not None:
+        kind, reason = decide_on_prompts(screen, evidence)
+        beside = None
+    else:
+        kind, reason, beside = decide(
+            screen,
+            text,
+            evidence,
+            references=references,
+            use_platemap=use_platemap,
+            structures=structures,
+            seed=seed,
+        )
+    words = looks = None
+    if kind in ("words", "both"):
+        words = _by_words(
+            screen,
+            text,
+            fdr=fdr,
+            prompts=prompts,
+            combine=combine,
+            use_platemap=use_platemap,
+            model=model,
+            reason=reason,
+            seed=seed,
+        )
+    if kind in ("look-alikes", "both"):
+        assert beside is not None
+        looks = _by_look_alikes(
+            screen, text, beside, fdr=fdr, ticked_off=ticked_off, reason=reason, seed=seed
+        )
+    if words is not None and looks is not None:
+        answer = fuse(words, looks, reason=reason)
+    else:
+        answer = looks if looks is not None else words  # type: ignore[assignment]  # one of them was made
+    return answer if top is None else replace(answer, scores=answer.scores.iloc[:top])
+
+
+def _by_words(
+    screen: Screen,
+    text: str,
+    *,
+    fdr: float,
+    prompts: Sequence[str | Prompt] | None,
+    combine: Combine,
+    use_platemap: bool,
+    model: Model | None,
+    reason: str,
+    seed: int,
+) -> Answer:
     if screen.card.text_tower == "fingerprint":
         raise CellClipError(
             f"the model {screen.card.name!r} reads structures and no words, as a baseline: ask a"
@@ -136,7 +207,6 @@ def ask(
         fdr=fdr,
         filters=filters,
         out_of_vocabulary=[q.wording.text for q in questions if not q.wording.in_vocabulary],
-        top=top,
     )
     return _answer(
         screen,
@@ -149,6 +219,42 @@ def ask(
         notes=notes,
         fdr=fdr,
     )
+
+
+def _by_look_alikes(
+    screen: Screen,
+    text: str,
+    beside: ReferencedScreen,
+    *,
+    fdr: float,
+    ticked_off: Sequence[str],
+    reason: str,
+    seed: int,
+) -> Answer:
+    terms, filters = parse(text)
+    findings, found = find_look_alikes(
+        screen, beside, terms, fdr=fdr, filters=filters, ticked_off=ticked_off, seed=seed
+    )
+    return _answer(
+        screen,
+        findings,
+        query=text,
+        source="reference treatments",
+        direction=_direction_of(screen, found),
+        fdr=fdr,
+        evidence="look-alikes",
+        evidence_reason=reason,
+        references=found,
+    )
+
+
+def _direction_of(screen: Screen, found: ReferenceEvidence) -> NDArray[np.float32] | None:
+    """Mean embedding of the reference treatments that are wells of this screen, for explanations."""
+    if not screen.has_head:
+        return None
+    there = np.isfinite(screen.norms) & (screen.norms > 0)
+    wells = screen.wells["Metadata_treatment"].isin(set(found.members["name"])).to_numpy(bool) & there
+    return summed(screen.embeddings[wells]) if wells.any() else None
 
 
 def like(
@@ -215,6 +321,7 @@ def like(
         source="example wells",
         direction=part.vectors[0],
         fdr=fdr,
+        evidence="example wells",
     )
 
 
@@ -224,8 +331,11 @@ def _answer(
     *,
     query: str,
     source: str,
-    direction: NDArray[np.float32],
+    direction: NDArray[np.float32] | None,
     fdr: float,
+    evidence: str = "words",
+    evidence_reason: str = "",
+    references: ReferenceEvidence | None = None,
     prompts: tuple[str, ...] = (),
     sent: tuple[Prompt, ...] = (),
     notes: tuple[str, ...] = (),
@@ -244,6 +354,9 @@ def _answer(
         null=findings.null,
         sent=sent,
         direction=direction,
+        evidence=evidence,
+        evidence_reason=evidence_reason,
+        references=references,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,7 +38,7 @@ def replicate_agreement(
     plates : ndarray of int (n,)
     controls : ndarray of bool (n,)
     rows, starts : ndarray of int
-        Wells of the blocks in compressed rows.
+        Wells of the replicate groups in compressed rows.
     positions : ndarray of str (n,)
         Place of each well on its plate, such as ``B03``.
     seed : int
@@ -56,7 +58,7 @@ def replicate_agreement(
     nulls: dict[tuple[object, ...], NDArray[np.float64]] = {}
     n = len(starts) - 1
     agreement, p = np.full(n, np.nan), np.full(n, np.nan)
-    for i, (start, stop) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
+    for i, (start, stop) in enumerate(pairwise(starts)):
         own = rows[start:stop]
         size = len(own)
         if size > 1:

@@ -9,7 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from napari_cellclip.explore.calibration.blocks import Blocks, block_means
+from napari_cellclip.explore.calibration.replicates import ReplicateGroups, group_means
+from napari_cellclip.explore.references.identity import (
+    names_without_structure,
+    same_treatment,
+    treatment_keys,
+)
 from napari_cellclip.explore.references.profiles import WellProfiles
 from napari_cellclip.explore.references.reference_set import SEPARATOR, ReferenceSet, shared_features
 from napari_cellclip.explore.references.sphering import Sphering
@@ -21,9 +26,6 @@ from napari_cellclip.explore.references.votes import (
     structure_likeness,
     unit_rows,
 )
-from napari_cellclip.explore.wording.library import name_key
-from napari_cellclip.vocabulary import Kind
-from napari_cellclip.vocabulary.identity import canonical_structure
 
 SMALLEST = 1e-12
 
@@ -37,8 +39,8 @@ class Votes:
     likeness : ndarray of float64 (q, G)
         Cosine of the sphered profiles with the likest dose of each reference.
     allowed : ndarray of bool (q, G)
-        Whether a reference may vote: not for itself under any name, nor for a treatment whose wells all lie at
-        its own position, since positions carry effects of their own.
+        Whether a reference may vote: not for itself under any name, nor for a treatment whose wells all lie
+        at its own position, since positions carry effects of their own.
     profiles : ndarray of float64 (q, G)
         Soft votes by likeness of the profiles.
     structures : ndarray of float64 (q, G) or None
@@ -86,7 +88,7 @@ class LookAlikes:
 
     Attributes
     ----------
-    blocks : Blocks
+    replicates : ReplicateGroups
         Treatments and doses of the screen; rows are of `wells`.
     names : tuple of str (G,)
         Reference treatments, doses together.
@@ -95,7 +97,7 @@ class LookAlikes:
     mechanisms : dict of str to ndarray of bool (G,)
         References of each mechanism.
     queries : Votes
-        For the blocks.
+        For the replicates.
     own : Votes
         For the reference rows themselves, each without its own treatment (leave one compound out).
     features : tuple of str
@@ -109,21 +111,24 @@ class LookAlikes:
 
     def __init__(self, wells: WellProfiles, references: ReferenceSet, *, seed: int = 0) -> None:
         shared = shared_features(
-            [("the references", references.space, references.features), ("the screen", wells.space, wells.features)]
+            [
+                ("the references", references.space, references.features),
+                ("the screen", wells.space, wells.features),
+            ]
         )
         self.features = shared
         column = {name: i for i, name in enumerate(wells.features)}
         centred = wells.centred[:, [column[name] for name in shared]]
         used = references.restricted(shared).subset(references.active)
         self.sphering = Sphering.fit(np.concatenate([centred[wells.controls], used.controls]), seed=seed)
-        self.unit_wells = self.sphering(centred)
-        self.blocks = Blocks.of(wells.wells, wells.plates)
+        self.sphered = self.sphering(centred)
+        self.replicates = ReplicateGroups.of(wells.wells, wells.plates)
         self.wells = wells
         table = used.treatments.copy()
-        blocks = self.blocks
-        firsts = wells.wells.iloc[blocks.rows[blocks.starts[:-1]]].to_dict("records")
-        asked = [_as_treatment(row) for row in firsts]
-        unstructured = names_without_structure([*asked, *table.to_dict("records")])
+        replicates = self.replicates
+        firsts = wells.wells.iloc[replicates.rows[replicates.starts[:-1]]].to_dict("records")
+        treated = [_as_treatment(row) for row in firsts]
+        unstructured = names_without_structure([*treated, *table.to_dict("records")])
         keys = [treatment_keys(row, unstructured) for row in table.to_dict("records")]
         group = same_treatment(keys)
         table["group"] = group
@@ -142,16 +147,20 @@ class LookAlikes:
         self.smiles = tuple(table["smiles"].to_numpy(object)[first])
         self._profiles = unit_rows(self.sphering(used.profiles))
         means = (
-            block_means(self.unit_wells, blocks.rows, blocks.starts) if len(blocks) else self.unit_wells[:0]
+            group_means(self.sphered, replicates.rows, replicates.starts)
+            if len(replicates)
+            else self.sphered[:0]
         )
         self.points = unit_rows(means)
-        self.block_keys = [treatment_keys(row, unstructured) for row in asked]
+        self.treatment_keys = [treatment_keys(row, unstructured) for row in treated]
         positions = wells.positions
         places = [
-            frozenset(positions[blocks.rows[a:b]])
-            for a, b in zip(blocks.starts[:-1], blocks.starts[1:], strict=True)
+            frozenset(positions[replicates.rows[a:b]])
+            for a, b in zip(replicates.starts[:-1], replicates.starts[1:], strict=True)
         ]
-        self.queries = self._votes(self.points, self.block_keys, places, [str(row["smiles"]) for row in asked])
+        self.queries = self._votes(
+            self.points, self.treatment_keys, places, [str(row["smiles"]) for row in treated]
+        )
         own_places = [frozenset(str(text).split(SEPARATOR)) for text in table["positions"]]
         self.own = self._votes(self._profiles, keys, own_places, [str(s) for s in table["smiles"]])
 
@@ -167,18 +176,34 @@ class LookAlikes:
     def well_scores(self, members: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Log mean vote of the members for each single well, by profiles, (n,)."""
         groups = self.rows["group"].to_numpy(np.intp)
-        out = np.empty(len(self.unit_wells))
+        out = np.empty(len(self.sphered))
         same = np.zeros((len(out), len(self)), bool)
-        for block, (a, b) in enumerate(zip(self.blocks.starts[:-1], self.blocks.starts[1:], strict=True)):
-            same[self.blocks.rows[a:b]] = ~self.queries.allowed[block]
+        for block, (a, b) in enumerate(
+            zip(self.replicates.starts[:-1], self.replicates.starts[1:], strict=True)
+        ):
+            same[self.replicates.rows[a:b]] = ~self.queries.allowed[block]
         step = max(1, (1 << 22) // max(len(groups), 1))
         for start in range(0, len(out), step):
             part = slice(start, start + step)
-            likeness = best_of_groups(unit_rows(self.unit_wells[part]) @ self._profiles.T, groups, len(self))
+            likeness = best_of_groups(unit_rows(self.sphered[part]) @ self._profiles.T, groups, len(self))
             allowed = ~same[part]
             votes = soft_votes(np.where(allowed, likeness, -np.inf))
             out[part] = Votes(likeness, allowed, votes, None).looks(members)
         return out
+
+    def nearest_likeness(self, members: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Cosine of each well with the likest member that is not its own treatment, (n,); NaN without one."""
+        inside = members[self.rows["group"].to_numpy(np.intp)]
+        if not inside.any():
+            return np.full(len(self.sphered), np.nan)
+        groups = self.rows["group"].to_numpy(np.intp)[inside]
+        likeness = unit_rows(self.sphered) @ self._profiles[inside].T
+        if len(self.replicates):
+            own = ~self.queries.allowed[self.replicates.of_row]
+            rows = self.replicates.rows
+            likeness[rows] = np.where(own[:, groups], -np.inf, likeness[rows])
+        best = likeness.max(axis=1)
+        return np.where(np.isfinite(best), best, np.nan)
 
     def _votes(
         self,
@@ -216,65 +241,14 @@ class LookAlikes:
         return Votes(best, allowed, profiles, structures)
 
 
-def treatment_keys(
-    row: Mapping[str, object], unstructured: frozenset[str] = frozenset()
-) -> tuple[str, ...]:
-    """List what a reference row is known by: its name, structure, first block of the InChIKey, or gene.
-
-    Two rows that share one of them are the same treatment, under whatever name or salt. Where one of them has
-    no structure, names are compared without salts and marks of handedness.
-
-    Parameters
-    ----------
-    row : mapping
-        ``name``, ``kind``, ``smiles``, ``inchikey``, ``genes``.
-    unstructured : frozenset of str
-        Names of treatments without a structure (:func:`names_without_structure`).
-    """
-    name = str(row.get("name") or "")
-    kind = str(row.get("kind") or Kind.COMPOUND)
-    if kind in (Kind.CRISPR, Kind.ORF):
-        genes = [gene.strip().upper() for gene in str(row.get("genes") or "").split(SEPARATOR)]
-        found = tuple(f"{kind} {gene}" for gene in genes if gene)
-        return found or ((f"{kind} {name.upper()}",) if name else ())
-    smiles, inchikey = str(row.get("smiles") or ""), str(row.get("inchikey") or "")
-    keys = [f"name {' '.join(name.casefold().split())}"] if name.strip() else []
-    if (key := name_key(name)) in unstructured:
-        keys.append(f"bare name {key}")
-    if smiles:
-        keys.append(f"structure {canonical_structure(smiles)}")
-    if len(inchikey.split("-", 1)[0]) == 14:
-        keys.append(f"inchikey {inchikey.split('-', 1)[0].upper()}")
-    return tuple(keys)
-
-
-def names_without_structure(rows: Sequence[Mapping[str, object]]) -> frozenset[str]:
-    """List the bare names of treatments that have neither SMILES nor InChIKey."""
-    return frozenset(
-        name_key(str(row["name"])) for row in rows if not (row.get("smiles") or row.get("inchikey"))
-    ) - {""}
-
-
-def same_treatment(keys: Sequence[Sequence[str]]) -> NDArray[np.intp]:
-    """Number groups of rows that share a key, directly or through others; by first appearance."""
-    parent = list(range(len(keys)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    holder: dict[str, int] = {}
-    for i, found in enumerate(keys):
-        for key in found:
-            parent[root(i)] = root(holder.setdefault(key, i))
-    numbers: dict[int, int] = {}
-    return np.array([numbers.setdefault(root(i), len(numbers)) for i in range(len(keys))], np.intp)
-
-
 def _as_treatment(row: Mapping[str, object]) -> dict[str, object]:
-    names = {"treatment": "name", "kind": "kind", "smiles": "smiles", "InChIKey": "inchikey", "genes": "genes"}
+    names = {
+        "treatment": "name",
+        "kind": "kind",
+        "smiles": "smiles",
+        "InChIKey": "inchikey",
+        "genes": "genes",
+    }
     return {new: row.get(f"Metadata_{old}") or "" for old, new in names.items()}
 
 

@@ -48,18 +48,14 @@ class Recognisable:
         return self.references >= FEWEST and self.p <= OPEN
 
 
-def recognisable(
-    look_alikes: LookAlikes, members: NDArray[np.bool_], *, structures: bool = False, seed: int = 0
-) -> Recognisable:
-    """Test one set of references against random sets of the same size.
+def recognisable(look_alikes: LookAlikes, members: NDArray[np.bool_], *, seed: int = 0) -> Recognisable:
+    """Test one set of references against random sets of the same size, by profiles alone.
 
     Parameters
     ----------
     look_alikes : LookAlikes
     members : ndarray of bool (G,)
         References that carry what is asked.
-    structures : bool
-        Also test by structures; the gate itself is of profiles alone, since it is the assay that is asked.
     seed : int
         Of the random sets.
 
@@ -86,7 +82,9 @@ def recognisable(
     return Recognisable(size, observed, float(null.mean()), float(p))
 
 
-def group_votes(look_alikes: LookAlikes, *, structures: bool = False) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def group_votes(
+    look_alikes: LookAlikes, *, structures: bool = False
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Average the votes for the doses of each reference treatment: (G, G), and which are annotated (G,)."""
     groups = look_alikes.rows["group"].to_numpy(np.intp)
     n = len(look_alikes)
@@ -121,9 +119,7 @@ def table_of_mechanisms(look_alikes: LookAlikes, *, least: int = FEWEST, seed: i
             continue
         found = recognisable(look_alikes, members, seed=seed)
         names = ", ".join(np.array(look_alikes.names, object)[members])
-        rows.append(
-            (name, found.references, found.precision, found.chance, found.p, found.open, names)
-        )
+        rows.append((name, found.references, found.precision, found.chance, found.p, found.open, names))
     columns = ["mechanism", "references", "precision", "chance", "p", "recognisable", "names"]
     table = pd.DataFrame(rows, columns=columns).set_index("mechanism")
     return table.sort_values(["p", "precision"], ascending=[True, False], kind="stable")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from napari_cellclip.explore.calibration.blocks import Blocks, block_means
+from napari_cellclip.explore.calibration.replicates import ReplicateGroups, group_means
 from napari_cellclip.explore.references.agreement import replicate_agreement
 from napari_cellclip.explore.references.profiles import WellProfiles
 from napari_cellclip.explore.references.sphering import MOST_CONTROLS, Sphering
@@ -120,21 +120,27 @@ class ReferenceSet:
         CellClipError
             If the plate map names no treatment.
         """
-        blocks = Blocks.of(wells.wells, wells.plates)
+        replicates = ReplicateGroups.of(wells.wells, wells.plates)
         centred = wells.centred
-        table = _treatments(wells, blocks, source)
+        table = _treatments(wells, replicates, source)
         known = table["name"] != ""
         if known_only:
             known &= (table["mechanism"] != "") | (table["genes"] != "")
         if not known.any():
             raise CellClipError(
-                f"the plate map of {source.name} names no treatment with a mechanism or target: add the columns"
-                " treatment and mechanism (or genes), or an annotation table"
+                f"the plate map of {source.name} names no treatment with a mechanism or target: add the"
+                " columns treatment and mechanism (or genes), or an annotation table"
             )
         controls = centred[wells.controls]
         sphered = Sphering.fit(controls, seed=seed)(centred)
         agreement, p = replicate_agreement(
-            sphered, wells.plates, wells.controls, blocks.rows, blocks.starts, wells.positions, seed=seed
+            sphered,
+            wells.plates,
+            wells.controls,
+            replicates.rows,
+            replicates.starts,
+            wells.positions,
+            seed=seed,
         )
         table["agreement"], table["agreement_p"] = agreement, p
         if len(controls) > MOST_CONTROLS:
@@ -143,7 +149,7 @@ class ReferenceSet:
         keep = known.to_numpy()
         return cls(
             table[keep].reset_index(drop=True),
-            block_means(centred, blocks.rows, blocks.starts)[keep].astype(np.float32),
+            group_means(centred, replicates.rows, replicates.starts)[keep].astype(np.float32),
             controls.astype(np.float32),
             wells.features,
             wells.space,
@@ -217,8 +223,8 @@ def shared_features(parts: Sequence[tuple[str, str, tuple[str, ...]]]) -> tuple[
     for other, other_space, other_features in parts[1:]:
         if other_space != space:
             raise CellClipError(
-                f"{other} has {_said(other_space)} and {name} has {_said(space)}: reference treatments must be"
-                " measured as the wells are; encode both with the same model"
+                f"{other} has {_words(other_space)} and {name} has {_words(space)}: reference treatments must"
+                " be measured as the wells are; encode both with the same model"
             )
         common &= set(other_features)
     if len(common) < min(FEWEST_SHARED, len(features)):
@@ -229,12 +235,12 @@ def shared_features(parts: Sequence[tuple[str, str, tuple[str, ...]]]) -> tuple[
     return tuple(feature for feature in features if feature in common)
 
 
-def _said(space: str) -> str:
+def _words(space: str) -> str:
     return f"features of the {space}" if space.startswith("encoder") else space
 
 
-def _treatments(wells: WellProfiles, blocks: Blocks, source: ReferenceSource) -> pd.DataFrame:
-    first = wells.wells.iloc[blocks.rows[blocks.starts[:-1]]]
+def _treatments(wells: WellProfiles, replicates: ReplicateGroups, source: ReferenceSource) -> pd.DataFrame:
+    first = wells.wells.iloc[replicates.rows[replicates.starts[:-1]]]
 
     def column(name: str) -> list[str]:
         if name not in first:
@@ -250,18 +256,18 @@ def _treatments(wells: WellProfiles, blocks: Blocks, source: ReferenceSource) ->
             "inchikey": column("Metadata_InChIKey"),
             "mechanism": column("Metadata_mechanism"),
             "genes": column("Metadata_genes"),
-            "dose": blocks.table["dose"].to_numpy(float),
+            "dose": replicates.table["dose"].to_numpy(float),
             "cell_line": [text or source.cell_line for text in column("Metadata_cell_line")],
             "source": source.name,
-            "wells": blocks.table["n_wells"].to_numpy(int),
-            "plates": blocks.table["n_plates"].to_numpy(int),
-            "positions": _positions(wells, blocks),
+            "wells": replicates.table["n_wells"].to_numpy(int),
+            "plates": replicates.table["n_plates"].to_numpy(int),
+            "positions": _positions(wells, replicates),
         }
     )
 
 
-def _positions(wells: WellProfiles, blocks: Blocks) -> list[str]:
+def _positions(wells: WellProfiles, replicates: ReplicateGroups) -> list[str]:
     """Distinct positions of each block's wells, such as ``B03|C07``."""
     at = wells.positions
-    ends = zip(blocks.starts[:-1], blocks.starts[1:], strict=True)
-    return [SEPARATOR.join(sorted(set(at[blocks.rows[start:stop]]))) for start, stop in ends]
+    ends = zip(replicates.starts[:-1], replicates.starts[1:], strict=True)
+    return [SEPARATOR.join(sorted(set(at[replicates.rows[start:stop]]))) for start, stop in ends]

@@ -17,7 +17,9 @@ MOST_CONTROLS = 3000
 
 @dataclass(frozen=True, eq=False)
 class Sphering:
-    """ZCA-cor whitening with a shrunken spectrum (Kessy, Lewin and Strimmer 2018, doi:10.1080/00031305.2016.1277159).
+    """ZCA-cor whitening with a shrunken spectrum.
+
+    Kessy, Lewin and Strimmer 2018, doi:10.1080/00031305.2016.1277159.
 
     Attributes
     ----------
@@ -37,9 +39,7 @@ class Sphering:
     rest: float
 
     @classmethod
-    def fit(
-        cls, controls: NDArray[np.floating], *, shrinkage: float = SHRINKAGE, seed: int = 0
-    ) -> Sphering:
+    def fit(cls, controls: NDArray[np.floating], *, shrinkage: float = SHRINKAGE, seed: int = 0) -> Sphering:
         """Fit on control wells.
 
         Parameters

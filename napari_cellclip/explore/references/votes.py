@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,9 @@ def unit_rows(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
     return exact / np.where(length > 0, length, 1)
 
 
-def best_of_groups(likeness: NDArray[np.floating], groups: NDArray[np.integer], n: int) -> NDArray[np.float64]:
+def best_of_groups(
+    likeness: NDArray[np.floating], groups: NDArray[np.integer], n: int
+) -> NDArray[np.float64]:
     """Take the largest likeness (q, R) over the rows of each group: (q, n); -inf for a group without rows."""
     out = np.full((len(likeness), n), -np.inf)
     for row, group in enumerate(groups):
@@ -69,9 +72,7 @@ def mean_vote(
     return np.divide(total, n, out=np.full(len(votes), np.nan), where=n > 0)
 
 
-def structure_likeness(
-    queries: Sequence[str], references: Sequence[str]
-) -> NDArray[np.float64] | None:
+def structure_likeness(queries: Sequence[str], references: Sequence[str]) -> NDArray[np.float64] | None:
     """Compute Tanimoto similarities of structures by Morgan counts (ECFP4, radius 2).
 
     Parameters
@@ -92,8 +93,8 @@ def structure_likeness(
         return None
     maker = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=FINGERPRINT_BITS)
 
-    def prints(texts: Sequence[str]) -> list[object | None]:
-        found: list[object | None] = []
+    def prints(texts: Sequence[str]) -> list[Any]:
+        found: list[Any] = []
         for text in texts:
             molecule = Chem.MolFromSmiles(text) if text else None
             found.append(maker.GetCountFingerprint(molecule) if molecule is not None else None)

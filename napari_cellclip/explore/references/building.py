@@ -1,0 +1,75 @@
+"""Build reference sets from screens, and list what their assay can recognise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from napari_cellclip.explore.references.profiles import profiles_of
+from napari_cellclip.explore.references.recognisable import FEWEST, table_of_mechanisms
+from napari_cellclip.explore.references.reference_set import ReferenceSet, ReferenceSource, joined
+from napari_cellclip.explore.references.referenced_screen import referenced
+
+if TYPE_CHECKING:
+    from napari_cellclip.screen import Screen
+
+
+def build_references(
+    screens: Sequence[Screen], *, sources: Sequence[ReferenceSource] | None = None, seed: int = 0
+) -> ReferenceSet:
+    """Build one reference set from the labelled treatments of screens.
+
+    Parameters
+    ----------
+    screens : sequence of Screen
+        Of one channel encoder, or all of CellProfiler profiles, whose shared features are used.
+    sources : sequence of ReferenceSource, optional
+        What to call each, with licence and attribution; by the screen's name if not given.
+    seed : int
+        Of the test of replicate agreement.
+
+    Raises
+    ------
+    CellClipError
+        If a screen names no treatment with a mechanism or target, or they share too few features.
+    """
+    named = sources or [ReferenceSource(screen.name) for screen in screens]
+    return joined(
+        [
+            ReferenceSet.of_wells(profiles_of(screen), source, seed=seed)
+            for screen, source in zip(screens, named, strict=True)
+        ]
+    )
+
+
+def recognisable_mechanisms(
+    screen: Screen,
+    references: ReferenceSet | None = None,
+    *,
+    use_platemap: bool = True,
+    least: int = FEWEST,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Test which mechanisms a screen's assay can recognise: do their reference treatments find each other?
+
+    Parameters
+    ----------
+    screen : Screen
+    references : ReferenceSet, optional
+        Of other screens.
+    use_platemap : bool
+        Whether the screen's own labelled treatments are references.
+    least : int
+        References that a mechanism must have to be listed.
+    seed : int
+        Of the permutations.
+
+    Returns
+    -------
+    DataFrame
+        See :func:`napari_cellclip.explore.references.recognisable.table_of_mechanisms`.
+    """
+    beside = referenced(screen, references, use_platemap=use_platemap, seed=seed)
+    return table_of_mechanisms(beside.look_alikes, least=least, seed=seed)

@@ -1,0 +1,71 @@
+"""Fuse the evidence of words and of look-alikes into one answer, both kept apart in its table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from napari_cellclip.explore.answer import Answer
+from napari_cellclip.explore.calibration.findings import best_first
+from napari_cellclip.explore.calibration.q_values import benjamini_hochberg
+from napari_cellclip.explore.calibration.verdict import Verdict
+
+AGREE = 0.05
+"""p up to which each kind of evidence speaks for a treatment."""
+
+
+def fuse(words: Answer, looks: Answer, *, reason: str) -> Answer:
+    """Join two answers to one question: scores averaged, the smaller p doubled (Bonferroni).
+
+    A treatment matches where the joint q is accepted and the references resemble each other, or where words
+    alone say so; how far the two agree is said in a note.
+
+    Parameters
+    ----------
+    words, looks : Answer
+        Of the same screen, question and accepted rate.
+    reason : str
+        Why both are used.
+    """
+    table = looks.treatments_table.copy()
+    other = words.treatments_table.reindex(table.index)
+    table["words_score"], table["words_p"] = other["score"], other["p"]
+    p = np.minimum(2 * np.fmin(table["p"].to_numpy(float), table["words_p"].to_numpy(float)), 1.0)
+    score = np.nanmean(
+        np.stack([table["score"].to_numpy(float), table["words_score"].to_numpy(float)]), axis=0
+    )
+    table = table.assign(score=score, p=p, q=benjamini_hochberg(p))
+    table["smallest_p"] = 2 * np.fmin(table["smallest_p"], other["smallest_p"])
+    order = np.lexsort((-np.nan_to_num(score, nan=-np.inf), np.nan_to_num(p, nan=2.0)))
+    table = table.iloc[order]
+    outcome = Verdict.of(table["q"].to_numpy(float), words.fdr)
+    if outcome is Verdict.SIGNIFICANT and words.match is not True and looks.match is not True:
+        outcome = Verdict.NOT_SIGNIFICANT
+    agree = int(((looks.treatments_table["p"] <= AGREE) & (other["p"] <= AGREE)).sum())
+    note = f"Words and look-alikes agree on {agree} treatments (both p ≤ {AGREE:g})."
+    return replace(
+        words,
+        scores=_wells(words.scores, looks.scores, table),
+        notes=(note, *words.notes, *(n for n in looks.notes if n not in words.notes)),
+        outcome=outcome,
+        treatments_table=table,
+        null={"words": words.null, "look_alikes": looks.null, "kind": "both", "seed": looks.null["seed"]},
+        evidence="both",
+        evidence_reason=reason,
+        references=looks.references,
+    )
+
+
+def _wells(words: pd.DataFrame, looks: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Average the scores of wells; q is that of their treatment."""
+    ids = words.index.intersection(looks.index)
+    one, two = words.loc[ids], looks.loc[ids]
+    score = (one["score"].to_numpy(float) + two["score"].to_numpy(float)) / 2
+    q = pd.Series(np.nan, index=ids)
+    for wells, value in zip(table.index, table["q"], strict=True):
+        q.loc[q.index.intersection(str(wells).split("|"))] = value
+    order = best_first(score, one["cosine"].to_numpy(float))
+    made = one.assign(score=score, z=score, q=q).iloc[order]
+    return made.assign(rank=np.arange(1, len(made) + 1))
