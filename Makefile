@@ -5,8 +5,14 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# Two processes, a file at a time, so that what a file builds is built once; two threads in each would only wait for
+# one another.
+WORKERS ?= 2
+SPREAD  := -n $(WORKERS) --dist loadfile
+PYTEST  := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test demo-model notebooks lint types contracts manifest clean
+.PHONY: help demo test test-slow test-all test-floors bench demo-model notebooks lint types contracts manifest wheel clean
 
 help:  ## show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -16,9 +22,25 @@ demo: $(VENV)/all.installed  ## build all that is needed and open the program (w
 	@if .ci/system.sh has-display; then $(BIN)/napari-cellclip demo; \
 	 else $(BIN)/napari-cellclip demo --screenshot demo.png && echo "no screen here: the window is in demo.png"; fi
 
-test: $(VENV)/test.installed  ## build all that is needed and run every test (ARGS="-k plates" for some)
+test: $(VENV)/test.installed  ## build all that is needed and run the fast tests (ARGS="tests/plates -k phenix" for some)
 	@.ci/system.sh window
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(SPREAD) -m "not slow" $(ARGS)
+
+test-slow: $(VENV)/test.installed  ## the tests that make test leaves out
+	@.ci/system.sh window
+	$(PYTEST) -m slow $(ARGS)
+
+test-all: $(VENV)/test.installed  ## every test, one after the other
+	@.ci/system.sh window
+	$(PYTEST) $(ARGS)
+
+test-floors: $(VENV)-floors/test.installed  ## the fast tests with the oldest versions that pyproject.toml allows
+	@.ci/system.sh window
+	OMP_NUM_THREADS=1 $(VENV)-floors/bin/python -m pytest $(SPREAD) -m "not slow" $(ARGS)
+
+bench: $(VENV)/test.installed  ## run every timing of benchmarks/speed (what they mean: docs/benchmarks.md)
+	@for file in benchmarks/speed/[a-z]*.py; do \
+	  name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m benchmarks.speed.$$name || exit 1; done
 
 demo-model: $(VENV)/all.installed  ## train the bundled model again from its recipe (under an hour on 2 cores)
 	$(BIN)/python -m napari_cellclip.training.demo
@@ -33,14 +55,17 @@ lint: $(VENV)/test.installed  ## style of the code
 types: $(VENV)/test.installed  ## types of the core
 	$(BIN)/mypy
 
-contracts: $(VENV)/test.installed  ## which room may import which
+contracts: $(VENV)/test.installed  ## which subpackage may import which
 	$(BIN)/lint-imports
 
 manifest: $(VENV)/test.installed  ## the napari manifest
 	$(BIN)/npe2 validate napari_cellclip/napari.yaml
 
+wheel: $(VENV)/test.installed  ## wheel and sdist, in dist/
+	$(BIN)/python -m build
+
 clean:  ## remove what was built here
-	rm -rf $(VENV) build dist demo.png .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(VENV)-floors build dist demo.png .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(BIN)/python:
 	@.ci/system.sh python $(PYTHON)
@@ -51,4 +76,11 @@ $(BIN)/python:
 $(VENV)/%.installed: pyproject.toml | $(BIN)/python
 	@echo "installing napari-cellclip[$*] and what it needs (several minutes the first time)"
 	@$(PIP) -e '.[$*]'
+	@touch $@
+
+$(VENV)-floors/test.installed: pyproject.toml | $(BIN)/python
+	@echo "installing napari-cellclip[test] at its floors (several minutes)"
+	@$(PIP) uv
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)-floors
+	@$(BIN)/uv pip install --quiet --python $(VENV)-floors/bin/python --resolution lowest-direct -e '.[test]'
 	@touch $@

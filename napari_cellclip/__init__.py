@@ -24,7 +24,7 @@ try:
 except PackageNotFoundError:  # a source tree that was never installed
     __version__ = "0+unknown"
 
-_ROOM_OF = {
+_SUBPACKAGE_OF = {
     "Answer": "explore",
     "annotate_all": "explore",
     "ask": "explore",
@@ -65,8 +65,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ROOM_OF:
-        return getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
+    if name in _SUBPACKAGE_OF:
+        return getattr(import_module(f"{__name__}.{_SUBPACKAGE_OF[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -238,8 +238,8 @@ class ModelCard(_Frozen):
             return cls.model_validate_json(text)
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the text"
-            raise ModelError(f"the model card cannot be used: {where}: {first['msg']}") from error
+            field = ".".join(str(part) for part in first["loc"]) or "the text"
+            raise ModelError(f"the model card cannot be used: {field}: {first['msg']}") from error
 
 
 def _identity(file: FileCard, name: str) -> list[str]:

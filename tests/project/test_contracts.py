@@ -1,4 +1,4 @@
-"""Which room may import which, and what a plain import may cost."""
+"""Which subpackage may import which, and what a plain import may cost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = ("plates", "model", "screen", "explore", "simulation", "training", "evaluation")
+SUBPACKAGES = ("plates", "model", "screen", "explore", "simulation", "training", "evaluation")
 HEAVY = ("torch", "transformers", "timm", "napari", "qtpy", "PyQt6", "PySide6", "pyqtgraph", "magicgui")
 
 BLOCK_QT = """
@@ -32,7 +32,7 @@ def run(code: str, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def test_rooms_keep_to_their_imports(repository: Path) -> None:
+def test_subpackages_keep_to_their_imports(repository: Path) -> None:
     done = subprocess.run(
         [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
         cwd=repository,
@@ -65,7 +65,7 @@ def test_import_loads_neither_torch_nor_qt_nor_napari(module: str) -> None:
 
 
 def test_public_names_are_all_there() -> None:
-    """Every lazy name of the package resolves, so that the table of rooms cannot go stale."""
+    """Every lazy name of the package resolves, so that the table cannot go stale."""
     code = (
         "import napari_cellclip as n\n"
         "for name in n.__all__: assert getattr(n, name) is not None, name\n"
@@ -74,8 +74,8 @@ def test_public_names_are_all_there() -> None:
     assert int(run(code)) >= 10
 
 
-def test_rooms_import_where_no_qt_is_installed() -> None:
-    imports = "\n".join(f"import napari_cellclip.{room}" for room in ROOMS)
+def test_subpackages_import_where_no_qt_is_installed() -> None:
+    imports = "\n".join(f"import napari_cellclip.{name}" for name in SUBPACKAGES)
     assert run(f"{BLOCK_QT}{imports}\nprint('ok')") == "ok"
 
 
@@ -83,28 +83,3 @@ def test_the_block_would_be_noticed() -> None:
     """The interpreter used above really has no Qt: otherwise the test before this one proves nothing."""
     code = BLOCK_QT + "\ntry:\n    import qtpy\nexcept ModuleNotFoundError:\n    print('blocked')"
     assert run(code) == "blocked"
-
-
-@pytest.mark.slow
-def test_whole_path_works_where_no_qt_is_installed(tmp_path: Path) -> None:
-    """Simulate, open, encode, map and ask in an interpreter without Qt."""
-    code = (
-        BLOCK_QT
-        + """
-from pathlib import Path
-import napari_cellclip as n
-from napari_cellclip.explore import pca_map
-from napari_cellclip.plates import find_platemap
-from napari_cellclip.simulation import simulate_plate
-
-if __name__ == "__main__":
-    out = Path(sys.argv[1])
-    folder = simulate_plate(out / "plate", wells=6, sites=1, seed=5, size=(96, 96), workers=1)
-    plate = n.open_plate(folder)
-    platemap = n.PlateMap.read(find_platemap(folder))
-    screen = n.encode(plate, platemap, n.load_model("demo", device="cpu"), out / "screen", workers=0)
-    answer = n.ask(screen, "tubulin inhibitor")
-    print(len(plate.wells), len(answer.scores), len(pca_map(screen).ids))
-"""
-    )
-    assert run(code, str(tmp_path)) == "6 6 6"

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import tarfile
-import tomllib
 import zipfile
 from collections.abc import Iterator
 from email import message_from_bytes
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from npe2 import PluginManifest
+from packaging.version import Version
 
 
 @pytest.fixture(scope="module")
@@ -66,26 +66,77 @@ def test_wheel_names_entry_points_and_licence(wheel: zipfile.ZipFile) -> None:
     assert "BSD 3-Clause License" in wheel.read(f"{info}/licenses/LICENSE").decode()
 
 
-def test_base_dependencies_bring_no_qt_binding(repository: Path) -> None:
-    project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
-    base = " ".join(project["dependencies"]).lower()
-    assert "pyqt6" not in base
-    assert "pyside" not in base
-    assert "napari[" not in base
-    assert any(line.startswith("PyQt6") for line in project["optional-dependencies"]["qt"])
+def test_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
+    """No tests, no benchmarks, no notebooks: a second top folder would be a package of its own in everybody's environment."""
+    tops = {name.split("/")[0] for name in wheel.namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"napari_cellclip"}
+
+
+def test_version_comes_from_git_and_reaches_wheel_and_sdist(
+    distributions: tuple[Path, Path], wheel: zipfile.ZipFile, sdist: tarfile.TarFile
+) -> None:
+    info = next(name.split("/")[0] for name in wheel.namelist() if ".dist-info/" in name)
+    in_wheel = message_from_bytes(wheel.read(f"{info}/METADATA"))["Version"]
+    top = sdist.getnames()[0].split("/")[0]
+    record = sdist.extractfile(f"{top}/PKG-INFO")
+    assert record is not None
+    assert message_from_bytes(record.read())["Version"] == in_wheel
+    assert Version(in_wheel) > Version("0.1.0.dev0"), "the fallback of an archive without history"
+
+
+@pytest.mark.slow
+def test_version_of_an_sdist_survives_without_git(
+    distributions: tuple[Path, Path], tmp_path: Path, sdist: tarfile.TarFile
+) -> None:
+    sdist.extractall(tmp_path, filter="data")
+    (folder,) = tmp_path.iterdir()
+    assert version_of(folder) == distributions[1].name.removeprefix("napari_cellclip-").removesuffix(
+        ".tar.gz"
+    )
+
+
+@pytest.mark.parametrize(("tag", "version"), [(None, "0.1.0.dev1"), ("v0.3.0", "0.3.0")])
+def test_version_of_a_checkout(repository: Path, tmp_path: Path, tag: str | None, version: str) -> None:
+    """A tag is the version; a checkout without tags counts its commits."""
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        (tmp_path / name).write_bytes((repository / name).read_bytes())
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
+    commands = [["init", "-q"], ["add", "."], ["commit", "-qm", "first"]] + ([["tag", tag]] if tag else [])
+    for words in commands:
+        subprocess.run([*git, *words], cwd=tmp_path, check=True)
+    assert version_of(tmp_path).split("+")[0] == version
+
+
+def test_version_of_an_archive_without_history(repository: Path, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_bytes((repository / "pyproject.toml").read_bytes())
+    assert version_of(tmp_path) == "0.1.0.dev0"
+
+
+def version_of(folder: Path) -> str:
+    """What hatch says the version of a source tree is."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hatchling", "version"],
+        cwd=folder,
+        env={**os.environ, "GIT_CEILING_DIRECTORIES": str(folder.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.strip()
 
 
 def test_wheel_stays_small(distributions: tuple[Path, Path]) -> None:
     assert distributions[0].stat().st_size < 25e6, "20 MB of weights and little else"
 
 
-def test_sdist_has_the_manifest_where_its_link_points(sdist: tarfile.TarFile) -> None:
+def test_sdist_has_both_manifests(sdist: tarfile.TarFile) -> None:
     top = sdist.getnames()[0].split("/")[0]
-    linked = sdist.extractfile(f"{top}/napari.yaml")
+    outside = sdist.extractfile(f"{top}/napari.yaml")
     inside = sdist.extractfile(f"{top}/napari_cellclip/napari.yaml")
-    assert linked is not None
+    assert outside is not None
     assert inside is not None
-    assert linked.read() == inside.read()
+    assert outside.read() == inside.read()
 
 
 def test_manifest_is_valid(repository: Path) -> None:
@@ -99,10 +150,11 @@ def test_manifest_is_valid(repository: Path) -> None:
     assert manifest.contributions.sample_data
 
 
-def test_top_level_manifest_is_a_link(repository: Path) -> None:
-    link = repository / "napari.yaml"
-    assert link.is_symlink()
-    assert os.readlink(link) == "napari_cellclip/napari.yaml"
+def test_both_manifests_are_equal(repository: Path) -> None:
+    """The one at the top is for people and a file of its own: links do not survive a checkout on Windows."""
+    outside, inside = repository / "napari.yaml", repository / "napari_cellclip" / "napari.yaml"
+    assert not outside.is_symlink()
+    assert outside.read_bytes() == inside.read_bytes(), "cp napari_cellclip/napari.yaml napari.yaml"
 
 
 def test_only_known_things_at_the_top(repository: Path) -> None:
@@ -113,6 +165,6 @@ def test_only_known_things_at_the_top(repository: Path) -> None:
         pytest.skip("not a git checkout: an sdist has no tree to list")
     shown = {name for name in done.stdout.split() if not name.startswith(".")}
     assert shown <= {
-        "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "benchmarks", "docs", "napari.yaml",
+        "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "benchmarks", "docs", "napari.yaml",
         "napari_cellclip", "notebooks", "pyproject.toml", "sample_data", "tests",
     }  # fmt: skip

@@ -93,9 +93,9 @@ def features_of(tables: Sequence[tuple[str, pd.DataFrame]], *, shared: bool = Fa
         others = {name for name in table.columns if is_feature(name)}
         lacking, more = [n for n in names if n not in others], sorted(others - set(names))
         if (lacking or more) and not shared:
-            missing, where = (lacking, other_name) if lacking else (more, first_name)
+            missing, incomplete = (lacking, other_name) if lacking else (more, first_name)
             raise ScreenError(
-                f"{other_name} has {len(others)} features and {first_name} {len(names)}: {where} lacks"
+                f"{other_name} has {len(others)} features and {first_name} {len(names)}: {incomplete} lacks"
                 f" {len(missing)} ({missing[0]}, …); import one feature set at a time, or only what they"
                 " share (shared=True, on the command line --shared)"
             )

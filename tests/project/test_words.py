@@ -1,0 +1,141 @@
+"""Plain words of the field: what this project once called things in a language of its own stays out."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.project.source_tree import modules
+
+# Word -> what to write. In names and in prose.
+INSTEAD = {
+    "wish": "request",
+    "wishes": "requests",
+    "wished": "requested",
+    "lit": "highlighted",
+    "judged": "tested, scored",
+    "rooms": "subpackages",
+    "house": "project",
+    "taught": "trained on, in the model's vocabulary",
+    "familiar": "in the model's vocabulary",
+    "familiarity": "vocabulary check",
+}
+# In names only: good English in a sentence, no name for a thing.
+NAMES = INSTEAD | {
+    "said": "message",
+    "where": "heat_map, place, rows",
+    "judge": "test, score",
+    "room": "subpackage, space",
+}
+
+# What is still to be renamed, by the beginning of its path. Empty when all is done: add nothing here.
+PENDING = (
+    "napari_cellclip/cli/",
+    "napari_cellclip/evaluation/",
+    "napari_cellclip/explore/",
+    "napari_cellclip/gui/",
+    "napari_cellclip/training/",
+    "docs/calibration.md",
+    "docs/demo_model.md",
+    "docs/evaluation.md",
+    "docs/words.md",
+    "notebooks/",
+)
+
+
+def parts(name: str) -> list[str]:
+    """The words of a name: ``ask_wished`` and ``AskWished`` give the same."""
+    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
+
+
+def names_given(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Names that code defines: classes, functions, arguments, variables and attributes that are set."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, node.lineno
+        elif isinstance(node, ast.arg):
+            yield node.arg, node.lineno
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id, node.lineno
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr, node.lineno
+
+
+def prose(text: str, words: dict[str, str]) -> list[str]:
+    return [word for word in re.findall(r"[a-z]+", text.lower()) if word in words]
+
+
+def docstrings(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield ast.get_docstring(node) or ""
+
+
+def window_texts(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Constants with a space in them: what the window may show."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value.strip():
+            yield node.value, node.lineno
+
+
+def pages(repository: Path) -> list[Path]:
+    return [*sorted(repository.glob("*.md")), *sorted((repository / "docs").glob("*.md"))]
+
+
+def of_package(repository: Path) -> list[str]:
+    """Every finding in the code, as ``file:line word``."""
+    found = []
+    for module in modules(repository).values():
+        file = module.file.relative_to(repository).as_posix()
+        for name, line in names_given(module.tree):
+            for word in parts(name):
+                if word in NAMES:
+                    found.append(f"{file}:{line} the name {name!r}: {NAMES[word]}")
+        for text in docstrings(module.tree):
+            found += [f"{file} a docstring says {word!r}: {INSTEAD[word]}" for word in prose(text, INSTEAD)]
+        if module.subpackage in ("gui", "cli", "explore"):
+            for text, line in window_texts(module.tree):
+                found += [f"{file}:{line} a text says {w!r}: {INSTEAD[w]}" for w in prose(text, INSTEAD)]
+    return sorted(set(found))
+
+
+def is_pending(finding: str) -> bool:
+    return finding.startswith(PENDING)
+
+
+def test_code_uses_plain_words(repository: Path) -> None:
+    assert [finding for finding in of_package(repository) if not is_pending(finding)] == []
+
+
+def test_pages_use_plain_words(repository: Path) -> None:
+    found = []
+    for page in pages(repository):
+        name = page.relative_to(repository).as_posix()
+        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+            found += [f"{name}:{number} {word!r}: {INSTEAD[word]}" for word in prose(line, INSTEAD)]
+    assert [finding for finding in found if not is_pending(finding)] == []
+
+
+def test_notebooks_use_plain_words(repository: Path) -> None:
+    found = []
+    for notebook in sorted((repository / "notebooks").glob("*.ipynb")):
+        for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+            found += [
+                f"notebooks/{notebook.name} {word!r}" for word in prose("".join(cell["source"]), INSTEAD)
+            ]
+    assert [finding for finding in found if not is_pending(finding)] == []
+
+
+@pytest.mark.parametrize("name", ["ask_wished", "AskWished", "_ROOM_OF", "lit", "isFamiliar", "where_found"])
+def test_names_are_taken_apart(name: str) -> None:
+    assert set(parts(name)) & set(NAMES)
+
+
+@pytest.mark.parametrize("name", ["split", "literature", "warehouse", "mushroom", "somewhere"])
+def test_parts_of_other_words_are_left_alone(name: str) -> None:
+    assert not set(parts(name)) & set(NAMES)
