@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import pandas as pd
 import typer
+from numpy.typing import NDArray
 
 from benchmarks.accuracy.profiles.compounds import compounds_of, mechanisms_of
 from benchmarks.accuracy.profiles.heads import HeadSettings, fit_head
@@ -82,13 +83,12 @@ def query_profiles(
             ("recall, mechanisms present", questions[questions["right"] > 0], "recall"),
             ("match, mechanisms absent", questions[questions["right"] == 0], "match"),
         ):
-            found = bootstrap(
-                rows[column].to_numpy(float),
-                rows["asked"],
-                {"mean": lambda x: float(np.mean(x))},
-                draws=draws,
-            )
-            figures[f"{name}, at {rate:.0%}"] = {**found["mean"], "n": len(rows)}
+            key = f"{name}, at {rate:.0%}"
+            if not len(rows):  # as where every mechanism is in every pool
+                figures[key] = None
+                continue
+            found = bootstrap(rows[column].to_numpy(float), rows["asked"], {"mean": _mean}, draws=draws)
+            figures[key] = {**found["mean"], "n": len(rows)}
         figures[f"treatments said to match, at {rate:.0%}"] = int(questions["said"].sum())
         figures[f"of these wrong, at {rate:.0%}"] = int(questions["wrong"].sum())
     summary = {
@@ -107,6 +107,10 @@ def query_profiles(
         "mechanisms": table.set_index("mechanism").to_dict(orient="index"),
     }
     return summary, table, _picture(curve)
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(np.mean(values))
 
 
 def iter_asked(

@@ -108,7 +108,7 @@ class ModelConfig(Section):
     device: str = "auto"
     """auto, cpu, cuda or mps. Several processes each get their own."""
     pooling: Literal["attention", "mean", "median", "none"] | None = None
-    """From scratch only, as all that follows. What is left out is as in the start model."""
+    """From scratch or on profiles only, as all that follows. What is left out is as in the start model."""
     image_tower: Literal["channel_former", "concatenation", "mean"] | None = None
     """How stains become one vector."""
     text_tower: Literal["bert", "fingerprint"] | None = None
@@ -131,12 +131,6 @@ class ModelConfig(Section):
     """Build a new vocabulary of at most so many word pieces from the training captions."""
     text_from: str = ""
     """Model (name or folder) or BERT (folder) whose text tower and vocabulary are taken over."""
-
-    @model_validator(mode="after")
-    def _only_from_scratch(self) -> ModelConfig:
-        if not self.from_scratch and (given := self.shape):
-            raise ValueError(f"{', '.join(given)} can only be chosen with from_scratch = true")
-        return self
 
     @property
     def shape(self) -> dict[str, Any]:
@@ -201,7 +195,7 @@ class ValidationConfig(Section):
     every: Count = 1
     """Epochs between validations."""
     patience: Steps = 10
-    """Stop after so many validations without a better one; 0: never."""
+    """Stop after so many validations without a better one, counted after the warm-up; 0: never."""
 
 
 class LogConfig(Section):

@@ -67,7 +67,6 @@ def test_any_settings_survive_the_file(text: str, epochs: int, rate: float, scal
             {"captions": {"full": 0, "name": 0, "smiles": 0, "mechanism": 0, "genes": 0}},
             "at least one wording",
         ),
-        ({"model": {"layers": 2}}, "layers can only be chosen with from_scratch"),
         ({"data": {"screens": "one"}}, "data.screens"),
     ],
 )

@@ -258,7 +258,8 @@ _MICROMOLAR = {"um": 1.0, "nm": 1e-3, "mm": 1e3, "m": 1e6, "pm": 1e-6}
 
 def _unit_of(column: str) -> str:
     word = _word(column)
-    if word.endswith(("mmolesperliter", "dosemm", "concentrationmm", "concmm")) and not word.startswith("u"):
+    # mmoles_per_liter of LINCS is the stock's (mg_per_ml over the mass); wells got a thousandth, 10 is 10 µM.
+    if word.endswith(("dosemm", "concentrationmm", "concmm")) and not word.startswith("u"):
         return "mM"
     return "nM" if word.endswith("nm") else "uM"
 

@@ -87,7 +87,8 @@ def iter_fit(
         settings, wells and captions.
     validation : sequence of Bag
         Wells to validate on, each under its first caption. With them the weights of the best validation are
-        what is left in the network. What it starts from is validated too, as row 0 of the log.
+        what is left in the network, those of the warm-up not counted. What it starts from is validated
+        too, as row 0 of the log.
     validating : ValidationConfig, optional
         Which score, how often, and for how long to wait for a better one.
     log : Path, optional
@@ -144,12 +145,15 @@ def iter_fit(
             step=found.step if found is not None else 0,
         )
 
+        # On few wells the warm-up lasts many epochs: what scores best there is hardly trained.
+        warming = min(-(-config.warmup // batches.steps), config.epochs - 1)
+
         def validate(epoch: int) -> dict[str, float]:
             """Figures of the weights as they are; the main process's, so that all decide alike."""
             mine = score(network, validation, text.embed) if processes.main else None
             judged = processes.agree(mine)
             assert judged is not None
-            if epoch:  # the start is logged for comparison; who trains wants what was trained
+            if epoch > warming:  # the start and the warm-up are logged for comparison, not kept
                 best.see(network, epoch, judged.score(validating.score))
             return {f"validation_{name}": judged.score(name) for name in judged.text_to_image}
 

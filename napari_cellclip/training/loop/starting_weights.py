@@ -102,11 +102,16 @@ def starting_point(
     Raises
     ------
     CellClipError
-        If sizes do not fit each other.
+        If sizes do not fit each other, or are given for a head that is trained further.
     """
     card = base.card if base is not None else screens[0].card
     bias = needs_bias(run.training.loss)
     if base is not None and not run.model.from_scratch:
+        if given := run.model.shape:
+            raise CellClipError(
+                f"{', '.join(given)} under [model] can only be chosen with from_scratch = true: training"
+                f" goes on from {base.card.name}, which has its own"
+            )
         return Start(card, _with_bias(base.cellclip, bias), base.tokenizer, _encoder(base), fresh=False)
     network, words = _fresh(run, base, card, corpus, bias)
     encoder = _encoder(base) if base is not None else load_encoder(card.encoder, screens[0].path)

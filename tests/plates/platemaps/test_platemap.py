@@ -171,8 +171,8 @@ def test_reporter_genes_are_negative_controls_of_genetic_plates_only(tmp_path):
         ("Dose (µM)", "2.5", 2.5),
         ("concentration_uM", "1e-1", 0.1),
         ("dose_nM", "250", 0.25),
-        ("mmoles_per_liter", "0.01", 10.0),
-        ("Metadata_mmoles_per_liter", "3.33", 3330.0),
+        ("mmoles_per_liter", "10", 10.0),
+        ("Metadata_mmoles_per_liter", "3.33", 3.33),
         ("dose", "10 nM", 0.01),
         ("dose", "10 µM", 10.0),
         ("dose", "2 mM", 2000.0),
@@ -219,12 +219,12 @@ def test_jump_map_joined_on_broad_sample(tmp_path):
 def test_lincs_map(tmp_path):
     text = (
         "plate_map_name\twell_position\tbroad_sample\tmg_per_ml\tmmoles_per_liter\tsolvent\n"
-        "C-7161-01\tA01\t\t\t\tDMSO\nC-7161-01\tA07\tBRD-K18250272-003-03-7\t3.1\t0.0033\tDMSO\n"
+        "C-7161-01\tA01\t\t\t\tDMSO\nC-7161-01\tA07\tBRD-K18250272-003-03-7\t1.04\t3.33\tDMSO\n"
     )
     platemap = PlateMap.read(write(tmp_path, text, "C-7161-01.txt"))
     assert platemap.get("A01").is_negative_control
     treated = platemap.get("A07")
-    assert (treated.kind, treated.dose) == (Kind.COMPOUND, pytest.approx(3.3))
+    assert (treated.kind, treated.dose) == (Kind.COMPOUND, pytest.approx(3.33))
     assert treated.control is None
 
 

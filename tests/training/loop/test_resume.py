@@ -51,7 +51,7 @@ def test_a_finished_run_is_not_trained_further(tmp_path: Path) -> None:
 
 def test_patience_counts_over_an_interruption(tmp_path: Path) -> None:
     """With a rate of nothing no epoch is better than the first."""
-    config = replace(CONFIG, epochs=9, rate=1e-12)
+    config = replace(CONFIG, epochs=9, rate=1e-12, warmup=0)
     options = {
         "checkpoint": tmp_path / "checkpoint.pt",
         "validation": toy_bags(8, seed=5),

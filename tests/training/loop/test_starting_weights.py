@@ -255,3 +255,16 @@ def test_what_is_no_bert(profiles: Screen, bert_files: Path, file: str, content:
     (bert_files / file).write_text(content)
     with pytest.raises(CellClipError, match=says):
         begin(profiles, settings(model={"from_scratch": True, "text_from": str(bert_files)}))
+
+
+def test_a_head_that_is_trained_further_has_its_own_shape(tiny_screen: Screen) -> None:
+    with pytest.raises(CellClipError, match=r"layers under .* can only be chosen with from_scratch"):
+        begin(tiny_screen, settings(model={"layers": 2}))
+
+
+def test_profiles_always_start_from_scratch_and_need_not_say_so(profiles: Screen) -> None:
+    """Refused until now: ``text_from`` asked for ``from_scratch``, though profiles have no head to go on from."""
+    start = begin(profiles, settings(model={"text_from": "demo", "width": 16}))
+    assert start.fresh
+    assert start.network.config.width == 16
+    assert len(start.words) == len(load_model("demo", device="cpu").tokenizer)
