@@ -57,4 +57,4 @@ def query_null(
         )
         null = measure_query_null(wells, loaded, data)
     store_query_null(model, null, loaded)
-    print(f"{model}: null of {null.pairs} pairs of mechanism and treatment, smallest p {null.smallest:.2g}")
+    print(f"{model}: null of {null.pairs} pairs of mechanism and treatment, smallest p {null.smallest_p:.2g}")
