@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_cellclip.screen.progress import Progress
 from napari_cellclip.screen.storage.compatibility import record_with_card
+from napari_cellclip.screen.storage.lock import WriteLock
 from napari_cellclip.screen.storage.plan import read_plan
 from napari_cellclip.screen.storage.screen_json import ScreenRecord
 from napari_cellclip.screen.storage.shards import Shards
@@ -50,11 +51,17 @@ def iter_derive(folder: Path, model: Model) -> Generator[Progress, None, ScreenR
     ScreenError
         If the features are not of this model's channel encoder.
     """
-    record = record_with_card(folder, model.card, model.origin)
-    for plate in record.plates:
-        yield from iter_embed_wells(folder, plate, model)
-    record.write(folder)
-    return record
+    record_with_card(folder, model.card, model.origin)
+    lock = WriteLock(folder)
+    yield from lock.wait()
+    try:
+        record = record_with_card(folder, model.card, model.origin)
+        for plate in record.plates:
+            yield from iter_embed_wells(folder, plate, model)
+        record.write(folder)
+        return record
+    finally:
+        lock.release()
 
 
 def iter_embed_wells(folder: Path, plate: str, model: Model) -> Iterator[Progress]:

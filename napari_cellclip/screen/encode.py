@@ -16,6 +16,7 @@ from napari_cellclip.screen.screen import Screen
 from napari_cellclip.screen.storage.compatibility import record_with_card, require_same_plate
 from napari_cellclip.screen.storage.encoded_fields import write_failures
 from napari_cellclip.screen.storage.labels import label_table, merged, read_labels, write_labels
+from napari_cellclip.screen.storage.lock import WriteLock
 from napari_cellclip.screen.storage.plan import make_plan, read_plan, write_plan
 from napari_cellclip.screen.storage.previews import Previews
 from napari_cellclip.screen.storage.screen_json import PlateRecord
@@ -42,7 +43,8 @@ def iter_encode(
     """Encode a plate into a screen folder; run it again to go on where it stopped.
 
     May be closed after any step: what was reported as done is on disk. A second plate is added to the folder
-    of the first. Sites that cannot be used are listed in the screen's failures and do not end the run.
+    of the first; if both are encoded at once, one run waits for the other. Sites that cannot be used are
+    listed in the screen's failures and do not end the run.
 
     Parameters
     ----------
@@ -77,13 +79,33 @@ def iter_encode(
         If the plate lacks a stain or its stains are not known.
     ScreenError
         If `out` holds something else: the message says which of data, weights, preprocessing or version
-        changed.
+        changed. If another run of this process writes into it.
     """
     if shard_sites < 1 or workers < 0:
         raise ScreenError("shard_sites must be at least 1 and workers at least 0")
     plate.require_stains(STAINS)
     folder = Path(out)
     loaded = _loaded(model, device)
+    record_with_card(folder, loaded.card, loaded.origin)  # refuses what is no screen before it makes a folder
+    lock = WriteLock(folder)
+    yield from lock.wait()
+    try:
+        yield from _iter_encode(plate, platemap, loaded, folder, shard_sites, workers, previews, retry_failed)
+    finally:
+        lock.release()
+
+
+def _iter_encode(
+    plate: Plate,
+    platemap: PlateMap | None,
+    loaded: Model,
+    folder: Path,
+    shard_sites: int,
+    workers: int,
+    previews: bool,
+    retry_failed: bool,
+) -> Generator[Progress, None, None]:
+    """Encode into a folder that is locked; parameters as :func:`iter_encode`."""
     record = record_with_card(folder, loaded.card, loaded.origin)
     shards = Shards(folder, loaded.card.encoder_hash, plate.name)
     begun = record.plates.get(plate.name)

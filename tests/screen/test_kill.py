@@ -94,4 +94,4 @@ def test_disk_that_fills_up_at_any_file_leaves_nothing_half_written(
         pq.read_table(path, partitioning=None)
     screen = encode(make_plate(), None, make_model(), tmp_path / "s", shard_sites=4)
     assert (screen.embeddings == whole.embeddings).all()
-    assert not [p for p in (tmp_path / "s").rglob(".*") if p.is_file()]
+    assert not [p for p in (tmp_path / "s").rglob(".*") if p.is_file() and p.name != ".lock"]

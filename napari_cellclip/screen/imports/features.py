@@ -16,6 +16,7 @@ from napari_cellclip.screen.screen import Screen
 from napari_cellclip.screen.storage.compatibility import record_with_card
 from napari_cellclip.screen.storage.encoded_fields import write_failures
 from napari_cellclip.screen.storage.labels import label_table, merged, read_labels, write_labels
+from napari_cellclip.screen.storage.lock import WriteLock
 from napari_cellclip.screen.storage.plan import PlannedSite, plan_table, write_plan
 from napari_cellclip.screen.storage.screen_json import PlateRecord
 from napari_cellclip.screen.storage.shards import Shards, SiteResult
@@ -92,7 +93,7 @@ def write_features(
     ------
     ScreenError
         If shapes do not fit the card, site ids do not exist or come twice, a plate is there already, or the
-        folder is of another encoder.
+        folder is of another encoder, or a run is writing into it.
 
     Examples
     --------
@@ -101,7 +102,15 @@ def write_features(
     (1, 5, 8)
     """
     folder = Path(out)
-    record = record_with_card(folder, card, origin or card.name)
+    record_with_card(folder, card, origin or card.name)
+    with WriteLock(folder).now():
+        _write(folder, card, plates, origin or card.name)
+    return Screen.open(folder)
+
+
+def _write(folder: Path, card: ModelCard, plates: Sequence[MeasuredPlate], origin: str) -> None:
+    """Write features into a folder that is locked; parameters as :func:`write_features`."""
+    record = record_with_card(folder, card, origin)
     plans = {}
     for plate in plates:
         if plate.name in record.plates or plate.name in plans:
@@ -125,7 +134,6 @@ def write_features(
     write_labels(folder, labels)
     record.write(folder)
     write_failures(folder, record)
-    return Screen.open(folder)
 
 
 def _plan(plate: MeasuredPlate, card: ModelCard) -> pd.DataFrame:

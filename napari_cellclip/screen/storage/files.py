@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 from urllib.parse import quote
 
 import pyarrow as pa
+
+TEMPORARY = ".tmp"
+"""Suffix of a file that is not whole yet, or that a killed run has left."""
 
 
 def folder_name(plate: str) -> str:
@@ -18,15 +22,19 @@ def folder_name(plate: str) -> str:
 def write_whole(path: Path, content: bytes | pa.Buffer) -> None:
     """Write a file so that it is there entirely or not at all, whatever happens meanwhile.
 
-    The temporary name is fixed, so that what a killed run left behind is overwritten by the next one.
+    The temporary name is unique, so that two processes never write into one file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    with open(temporary, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY}")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     if os.name == "posix":  # the rename itself is on disk only when the folder is
         folder = os.open(path.parent, os.O_RDONLY)
         try:
