@@ -23,7 +23,7 @@ from napari_cellclip.explore.wording.direction import direction
 from napari_cellclip.explore.wording.model_vocabulary import ModelVocabulary
 from napari_cellclip.explore.wording.reader import read_text
 from napari_cellclip.vocabulary import CellClipError
-from napari_cellclip.vocabulary.annotations import known_compounds, references
+from napari_cellclip.vocabulary.annotations import annotated_mechanisms, known_compounds
 
 if TYPE_CHECKING:
     from napari_cellclip.model import Model
@@ -290,11 +290,11 @@ def _texts(terms: TermList | Sequence[str]) -> list[tuple[str, str]]:
     if not isinstance(terms, str):
         return [(text, text) for text in dict.fromkeys(" ".join(t.split()) for t in terms) if text]
     if terms == "mechanisms":
-        return [(found.name, found.name) for found in references()]
+        return [(found.name, found.name) for found in annotated_mechanisms()]
     if terms == "compounds":
         return [(name, name) for name in dict.fromkeys(found.name for found in known_compounds())]
     if terms == "genes":
-        genes = dict.fromkeys(gene for found in references() for gene in found.knockouts)
+        genes = dict.fromkeys(gene for found in annotated_mechanisms() for gene in found.knockouts)
         return [(gene, f"{gene} knockout") for gene in genes]
     raise CellClipError(
         f"no list of terms is called {terms!r}: use {', '.join(get_args(TermList))}, or give a list"

@@ -1,9 +1,10 @@
-"""What compounds do: mechanisms with reference compounds, targets and the words people use for them.
+"""What compounds do: mechanisms with their synonyms, compounds and targets.
 
-The table of this package is in two files that repeat nothing of each other: ``mechanisms.json`` holds the
-mechanisms that can also be simulated (:mod:`napari_cellclip.vocabulary.mechanisms`), ``annotations.json`` the
-others. Structures are those of the Drug Repurposing Hub (Corsello et al. 2017, doi:10.1038/nm.4306) where it
-has the compound; each row was gone through by hand with the hub's annotation beside it.
+To add a synonym of a mechanism, write it under ``synonyms`` in ``mechanisms.json`` (mechanisms that can also
+be simulated, :mod:`napari_cellclip.vocabulary.mechanisms`) or ``more_mechanisms.json`` (the others); the two
+files repeat nothing of each other. Structures are those of the Drug Repurposing Hub (Corsello et al. 2017,
+doi:10.1038/nm.4306) where it has the compound; each row was gone through by hand with the hub's annotation
+beside it.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ class Effect(StrEnum):
 
 
 @dataclass(frozen=True)
-class Reference:
-    """A mechanism of action as a reference for wording questions.
+class AnnotatedMechanism:
+    """A mechanism of action with all that a text about it may name.
 
     Attributes
     ----------
@@ -39,7 +40,7 @@ class Reference:
         Identifier, ``"egfr_inhibitor"``.
     name : str
         Usual name, ``"EGFR inhibitor"``.
-    phrases : tuple of str
+    synonyms : tuple of str
         Other ways of saying it.
     compounds : tuple of Compound
         Best known first.
@@ -52,7 +53,7 @@ class Reference:
 
     key: str
     name: str
-    phrases: tuple[str, ...]
+    synonyms: tuple[str, ...]
     compounds: tuple[Compound, ...]
     targets: tuple[str, ...]
     knockouts: tuple[str, ...]
@@ -62,13 +63,13 @@ class Reference:
 _ACTIVATING = ("tubulin_stabiliser", "er_stress", "mito_uncoupler", "lysosomotropic")
 
 
-def _simulated() -> tuple[Reference, ...]:
+def _simulated() -> tuple[AnnotatedMechanism, ...]:
     """The mechanisms of ``mechanisms.json``; its genes are those whose knockout looks alike."""
     return tuple(
-        Reference(
+        AnnotatedMechanism(
             found.key,
             found.name,
-            found.phrases,
+            found.synonyms,
             found.compounds,
             tuple(dict.fromkeys(gene for c in found.compounds for gene in c.genes)),
             found.genes,
@@ -78,23 +79,25 @@ def _simulated() -> tuple[Reference, ...]:
     )
 
 
-def _row(row: dict[str, Any]) -> Reference:
+def _row(row: dict[str, Any]) -> AnnotatedMechanism:
     effect, genes = Effect(row["effect"]), tuple(row["genes"])
     compounds = tuple(
         Compound(c["name"], c["smiles"], tuple(c["genes"]), tuple(c["synonyms"])) for c in row["compounds"]
     )
     knockouts = genes if effect is Effect.INHIBITS else ()
-    return Reference(row["key"], row["name"], tuple(row["phrases"]), compounds, genes, knockouts, effect)
+    return AnnotatedMechanism(
+        row["key"], row["name"], tuple(row["synonyms"]), compounds, genes, knockouts, effect
+    )
 
 
 @cache
-def references() -> tuple[Reference, ...]:
-    """All mechanisms of this package's table, those that can be simulated first."""
-    text = Path(__file__).with_name("annotations.json").read_text(encoding="utf-8")
+def annotated_mechanisms() -> tuple[AnnotatedMechanism, ...]:
+    """List all mechanisms of this package's table, those that can be simulated first."""
+    text = Path(__file__).with_name("more_mechanisms.json").read_text(encoding="utf-8")
     return (*_simulated(), *(_row(row) for row in json.loads(text)["mechanisms"]))
 
 
 @cache
 def known_compounds() -> tuple[Compound, ...]:
-    """All compounds of this package's table, the inert ones last."""
-    return (*(compound for found in references() for compound in found.compounds), *INERT_COMPOUNDS)
+    """List all compounds of this package's table, the inert ones last."""
+    return (*(compound for found in annotated_mechanisms() for compound in found.compounds), *INERT_COMPOUNDS)

@@ -47,7 +47,7 @@ class Mechanism:
         Identifier, ``"tubulin_destabiliser"``.
     name : str
         Name in plate maps, ``"tubulin polymerisation inhibitor"``.
-    phrases : tuple of str
+    synonyms : tuple of str
         Other ways in which biologists say it, British and American.
     compounds : tuple of Compound
         Real compounds that act this way.
@@ -59,7 +59,7 @@ class Mechanism:
 
     key: str
     name: str
-    phrases: tuple[str, ...]
+    synonyms: tuple[str, ...]
     compounds: tuple[Compound, ...]
     genes: tuple[str, ...]
     stains: tuple[Stain, ...]
@@ -75,7 +75,7 @@ def _read(path: Path) -> tuple[tuple[Mechanism, ...], tuple[Compound, ...]]:
         Mechanism(
             row["key"],
             row["name"],
-            tuple(row["phrases"]),
+            tuple(row["synonyms"]),
             tuple(_compound(compound) for compound in row["compounds"]),
             tuple(row["genes"]),
             tuple(Stain(stain) for stain in row["stains"]),
@@ -91,7 +91,7 @@ MECHANISMS, INERT_COMPOUNDS = _read(Path(__file__).with_name("mechanisms.json"))
 _BY_TEXT = {
     text.casefold(): mechanism
     for mechanism in MECHANISMS
-    for text in (mechanism.key, mechanism.name, *mechanism.phrases)
+    for text in (mechanism.key, mechanism.name, *mechanism.synonyms)
 }
 
 

@@ -12,10 +12,10 @@ from rdkit import Chem
 from rdkit.Chem.rdMolDescriptors import CalcMolFormula
 
 import napari_cellclip.vocabulary.annotations as module
-from napari_cellclip.vocabulary.annotations import Effect, known_compounds, references
+from napari_cellclip.vocabulary.annotations import Effect, annotated_mechanisms, known_compounds
 from napari_cellclip.vocabulary.mechanisms import INERT_COMPOUNDS, MECHANISMS
 
-ROWS = json.loads(Path(module.__file__).with_name("annotations.json").read_text(encoding="utf-8"))[
+ROWS = json.loads(Path(module.__file__).with_name("more_mechanisms.json").read_text(encoding="utf-8"))[
     "mechanisms"
 ]
 COMPOUNDS = [compound for row in ROWS for compound in row["compounds"]]
@@ -66,7 +66,7 @@ FORMULAE = {
 def test_enough_mechanisms_with_enough_compounds() -> None:
     assert len(ROWS) >= 60
     assert sum(len(row["compounds"]) >= 3 for row in ROWS) >= 0.95 * len(ROWS)
-    assert all(row["compounds"] and len(row["phrases"]) >= 2 for row in ROWS)
+    assert all(row["compounds"] and len(row["synonyms"]) >= 2 for row in ROWS)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["key"])
@@ -87,7 +87,7 @@ def test_formula_is_the_literature_s(name: str, formula: str) -> None:
 
 
 def test_nothing_of_the_simulated_mechanisms_is_repeated() -> None:
-    found = references()
+    found = annotated_mechanisms()
     assert [reference.key for reference in found[: len(MECHANISMS)]] == [m.key for m in MECHANISMS]
     assert len({reference.key for reference in found}) == len(found) == len(ROWS) + len(MECHANISMS)
     assert max(Counter(c.smiles for c in known_compounds()).values()) == 1
@@ -97,7 +97,7 @@ def test_every_word_leads_to_one_thing() -> None:
     names = Counter(name.casefold() for c in known_compounds() for name in {c.name, *c.synonyms})
     assert [name for name, count in names.items() if count > 1] == []
     phrases = Counter(
-        text for r in references() for text in {t.casefold() for t in (r.key, r.name, *r.phrases)}
+        text for r in annotated_mechanisms() for text in {t.casefold() for t in (r.key, r.name, *r.synonyms)}
     )
     assert [phrase for phrase, count in phrases.items() if count > 1] == []
     assert set(names) & set(phrases) == set()
@@ -111,7 +111,7 @@ def test_genes_are_written_like_genes_and_belong_to_their_row() -> None:
 
 
 def test_only_what_inhibits_has_knockouts_that_look_alike() -> None:
-    by_key = {reference.key: reference for reference in references()}
+    by_key = {found.key: found for found in annotated_mechanisms()}
     assert by_key["egfr_inhibitor"].knockouts == ("EGFR",)
     assert by_key["glucocorticoid_agonist"].effect is Effect.ACTIVATES
     assert by_key["glucocorticoid_agonist"].knockouts == ()

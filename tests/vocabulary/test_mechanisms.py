@@ -50,7 +50,7 @@ def test_enough_of_everything() -> None:
     assert len(INERT_COMPOUNDS) >= 10
     for found in MECHANISMS:
         assert len(found.compounds) >= 4, found.key
-        assert len(found.phrases) >= 6, found.key
+        assert len(found.synonyms) >= 6, found.key
         assert found.genes, found.key
         assert found.stains, found.key
     assert sum(len(found.stains) == 1 for found in MECHANISMS) >= 4
@@ -78,7 +78,7 @@ def test_no_two_compounds_share_a_structure_or_a_name() -> None:
 
 def test_no_phrase_belongs_to_two_mechanisms() -> None:
     phrases = [
-        phrase.casefold() for found in MECHANISMS for phrase in (found.key, found.name, *found.phrases)
+        phrase.casefold() for found in MECHANISMS for phrase in (found.key, found.name, *found.synonyms)
     ]
     assert [phrase for phrase, count in Counter(phrases).items() if count > 1] == []
 
@@ -86,7 +86,7 @@ def test_no_phrase_belongs_to_two_mechanisms() -> None:
 def test_no_phrase_is_the_name_of_a_compound() -> None:
     """Words such as "colchicine site binder" are the field's own, but a bare name means the compound."""
     names = {name.casefold() for c in COMPOUNDS for name in (c.name, *c.synonyms)}
-    phrases = {phrase.casefold() for found in MECHANISMS for phrase in (found.name, *found.phrases)}
+    phrases = {phrase.casefold() for found in MECHANISMS for phrase in (found.name, *found.synonyms)}
     assert names & phrases == set()
 
 
@@ -98,7 +98,7 @@ def test_gene_symbols_look_like_gene_symbols() -> None:
 
 def test_lookup_by_key_name_and_phrase() -> None:
     for found in MECHANISMS:
-        for text in (found.key, found.name.upper(), f"  {found.phrases[-1]} "):
+        for text in (found.key, found.name.upper(), f"  {found.synonyms[-1]} "):
             assert mechanism(text) is found
     assert mechanism("microtubule destabilizing agent").key == "tubulin_destabiliser"
 

@@ -1,4 +1,4 @@
-"""Directions in the shared space: of prompts, of wells, and sums of them."""
+"""Directions of prompts in the shared space, their sums, and the cosines of wells with them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def direction(
     model: Model, prompts: Sequence[str], weights: Sequence[float] | None = None
 ) -> NDArray[np.float32]:
-    """Weighted mean of the prompts' embeddings on the unit sphere, float32 (E,) of length 1.
+    """Compute the weighted mean of the prompts' embeddings on the unit sphere, float32 (E,) of length 1.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def direction(
 
 
 def summed(vectors: NDArray[np.floating], weights: Sequence[float] | None = None) -> NDArray[np.float32]:
-    """Weighted mean of vectors (k, E) on the unit sphere, float32 (E,) of length 1.
+    """Compute the weighted mean of vectors (k, E) on the unit sphere, float32 (E,) of length 1.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def summed(vectors: NDArray[np.floating], weights: Sequence[float] | None = None
 
 
 def cosines(screen: Screen, unit: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cosine of every well with a vector of length 1, float32 (n_wells,); NaN where there is no embedding."""
+    """Compute every well's cosine with a vector of length 1, (n_wells,) float32; NaN without embedding."""
     # Lengths are kept by the screen: dividing the products is far cheaper than dividing all embeddings.
     with np.errstate(invalid="ignore", divide="ignore"):
         return (screen.embeddings @ unit) / screen.norms

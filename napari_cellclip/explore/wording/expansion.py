@@ -132,7 +132,7 @@ class Expansion:
             for gene in (genes[:MOST_GENES] if sense < 0 else ())
         ]
         prompts = (*_shared(names, NAMES), *_shared(compounds, COMPOUNDS), *_shared(symbols, GENES))
-        notes = () if compounds else ("No table knows a compound that acts upon it.",)
+        notes = () if compounds else ("No table lists a compound that acts on it.",)
         name = f"{', '.join(genes)} {'inhibitor' if sense < 0 else 'activator'}"
         return Wording(text, "target", prompts, notes, name)
 

@@ -1,4 +1,4 @@
-"""Doses and cell lines that a query keeps to: ``at 3 uM``, ``1-10 µM``, ``in U2OS``."""
+"""Filters of a query by dose and cell line: ``at 3 uM``, ``1-10 µM``, ``in U2OS``."""
 
 from __future__ import annotations
 

@@ -12,9 +12,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
-
-from cachetools import LRUCache, cached
 
 from napari_cellclip.explore.wording.phrases import Phrase, read_phrase
 
@@ -122,7 +121,7 @@ class ModelVocabulary:
         return bool(own & self.specific) and len(known) >= max(fewest, KNOWN_WORDS * len(own))
 
 
-@cached(LRUCache(maxsize=8))
+@lru_cache(maxsize=8)
 def _of_groups(groups: tuple[tuple[str, tuple[str, ...]], ...]) -> ModelVocabulary | None:
     """Every question asks for it: made once for each list."""
     made = ModelVocabulary.of(dict(groups))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 import pandas as pd
 from cachetools import LRUCache, cached
@@ -12,7 +13,7 @@ from cachetools import LRUCache, cached
 from napari_cellclip.explore.wording.name_index import PLATE_MAP, NamedMechanism, NamedTreatment, NameIndex
 from napari_cellclip.vocabulary import Control, Kind
 from napari_cellclip.vocabulary.annotation_tables import AnnotationTable, installed_annotations
-from napari_cellclip.vocabulary.annotations import OWN_TABLE, known_compounds, references
+from napari_cellclip.vocabulary.annotations import OWN_TABLE, annotated_mechanisms, known_compounds
 from napari_cellclip.vocabulary.user_folders import cache_folder
 
 
@@ -31,7 +32,7 @@ def own_parts() -> tuple[
     tuple[NamedTreatment, ...], tuple[NamedMechanism, ...], tuple[tuple[str, NamedTreatment], ...]
 ]:
     """Read treatments, mechanisms and synonyms of this package's table."""
-    doing = {c.name: found.name for found in references() for c in found.compounds}
+    doing = {c.name: found.name for found in annotated_mechanisms() for c in found.compounds}
     treatments = {
         c.name: NamedTreatment(c.name, c.smiles, c.genes, tuple(filter(None, (doing.get(c.name),))))
         for c in known_compounds()
@@ -39,14 +40,14 @@ def own_parts() -> tuple[
     mechanisms = tuple(
         NamedMechanism(
             found.name,
-            (found.name, *found.phrases),
+            (found.name, *found.synonyms),
             tuple(treatments[c.name] for c in found.compounds),
             OWN_TABLE,
             found.knockouts,
             found.targets,
             found.effect,
         )
-        for found in references()
+        for found in annotated_mechanisms()
     )
     synonyms = tuple((name, treatments[c.name]) for c in known_compounds() for name in c.synonyms)
     return tuple(treatments.values()), mechanisms, synonyms
@@ -106,7 +107,7 @@ def _tables_key(tables: Sequence[AnnotationTable], own: bool = True) -> Hashable
     return own, *((str(t.folder), t.name, t.installed, *sorted(t.files.values())) for t in tables)
 
 
-@cached(LRUCache(maxsize=4), key=_tables_key)
+@cached(LRUCache(maxsize=4), key=_tables_key, lock=Lock())
 def names_of_tables(tables: Sequence[AnnotationTable], own: bool = True) -> NameIndex:
     """Index what annotation tables and, after them, this package's table know; made once for each content.
 
@@ -129,7 +130,7 @@ def _wells_key(wells: pd.DataFrame) -> Hashable:
     return tuple(tuple(wells[column].tolist()) for column in _COLUMNS_READ)
 
 
-@cached(LRUCache(maxsize=4), key=_wells_key)
+@cached(LRUCache(maxsize=4), key=_wells_key, lock=Lock())
 def names_of_platemap(wells: pd.DataFrame) -> NameIndex:
     """Index what a plate map (``Screen.wells``) knows; made once for each content."""
     return NameIndex(*plate_parts(wells))

@@ -1,6 +1,6 @@
 """Phrases as sets of concepts with a sense: *blocks microtubule assembly* is less tubulin.
 
-Two phrases say the same if they name the same things and turn them the same way, in whatever order, number,
+Two phrases mean the same if they name the same things and turn them the same way, in whatever order, number,
 spelling or part of speech. A phrase becomes the set of its content words, brought to stems and families
 (:mod:`napari_cellclip.explore.wording.word_families`), and a sense: the product of its words for less (-1)
 and for more (+1), so that *inhibitor of depolymerisation* is more. Function words vanish.
@@ -43,15 +43,15 @@ MOST_WORDS = 60
 
 @dataclass(frozen=True)
 class Phrase:
-    """What a phrase speaks of, and in which sense.
+    """What a phrase is about, and in which sense.
 
     Attributes
     ----------
     concepts : frozenset of str
     sense : int
-        -1: less of it; 1: more of it; 0: not said.
+        -1: less of it; 1: more of it; 0: neither.
     acts : bool
-        Whether it is said that something is acted upon, in whatever sense.
+        Whether something is acted upon, in whatever sense.
     """
 
     concepts: frozenset[str]
@@ -70,7 +70,7 @@ def plain(text: str) -> str:
 
 
 def words_of(text: str) -> list[str]:
-    """Words and numbers of a text; letters and digits part, Roman numbers become Arabic."""
+    """Split a text into words and numbers; letters and digits part, Roman numbers become Arabic."""
     words = re.findall(r"[^\W\d_]+|\d+", plain(text))[:MOST_WORDS]
     return [_ROMAN.get(word, word) for word in words]
 
@@ -117,7 +117,7 @@ def read_phrase(text: str, correct: Callable[[str], str] = str) -> Phrase:
     words = words_of(text)
     keeps = "keep" in {stem(w) for w in words} and "from" in words
     stems = [stem(word) if is_known(stem(word)) else stem(correct(word)) for word in words]
-    sense, said, acts = (-1, True, True) if keeps else (1, False, False)
+    sense, has_sense, acts = (-1, True, True) if keeps else (1, False, False)
     concepts: set[str] = set()
     queue = _joined(stems)
     while queue:
@@ -131,7 +131,7 @@ def read_phrase(text: str, correct: Callable[[str], str] = str) -> Phrase:
         if found := _SENSES.find(word):
             sense *= -1 if found[1] == "-" else 1
             enzyme = found[0] in NOT_ONLY_SENSE and word.endswith("as")
-            said = said or not enzyme
+            has_sense = has_sense or not enzyme
             if found[0] not in NOT_ONLY_SENSE:
                 continue
             if enzyme:  # a deacetylase takes away, but is also a thing by itself
@@ -140,7 +140,7 @@ def read_phrase(text: str, correct: Callable[[str], str] = str) -> Phrase:
             continue
         family = _FAMILIES.find(word)
         concepts.add(family[1] if family else word)
-    return Phrase(frozenset(concepts), sense if said else 0, acts or said)
+    return Phrase(frozenset(concepts), sense if has_sense else 0, acts or has_sense)
 
 
 def is_known(word: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a typed text is taken for: structure, gene, control, compound, target, mechanism or free text."""
+"""Recognise what a typed text is: structure, gene, control, compound, target, mechanism or free text."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from napari_cellclip.explore.wording.expansion import Expansion
 from napari_cellclip.explore.wording.name_index import MechanismMatch, NamedMechanism, NameIndex
-from napari_cellclip.explore.wording.notation import check_structure, is_like_structure
 from napari_cellclip.explore.wording.phrases import read_phrase
+from napari_cellclip.explore.wording.smiles import check_structure, is_like_structure
 from napari_cellclip.explore.wording.wording import Prompt, Wording
 from napari_cellclip.vocabulary import Kind, is_gene_symbol
 
@@ -59,7 +59,7 @@ _SYMBOL = re.compile(r"\b[A-Z][A-Z0-9]{1,9}(?:orf\d{1,3})?\b|\b[A-Za-z]{2,6}\d{1
 
 
 class Recogniser:
-    """Reads texts with what the tables and the plate map know.
+    """Recognise what texts are, by the names in the tables and the plate map.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class Recogniser:
         self.expansion = Expansion(templates, cell_line, known, plate)
 
     def read(self, text: str) -> Wording:
-        """Take a text for the first thing it can be.
+        """Recognise a text as the first thing that it can be.
 
         Structures come first, for they are unlike anything else; then what is named exactly; guesses and
         misspellings last.
@@ -86,7 +86,7 @@ class Recogniser:
         if not text:
             return Wording(text, "free", (), ("There is nothing to ask: write a few words.",))
         if _SENTENCE.search(text):
-            return self._free(text, "A whole sentence in the words of the model card: sent as it is.")
+            return self._free(text, "A whole sentence in the style of the model card: sent as typed.")
         bare = self._unframed(text)
         steps: tuple[Callable[[str], Wording | None], ...] = (
             self._structure, self._knockout, self._expression, self._control, self._compound, self._gene,
@@ -96,7 +96,7 @@ class Recogniser:
             for step in steps:
                 if found := step(attempt):
                     return found
-        return self._free(text, "Not recognised: sent as it is.")
+        return self._free(text, "Not recognised: sent as typed.")
 
     def _unframed(self, text: str) -> str:
         for frame in (_FRAME_BEFORE, _FRAME_TREATED, _FRAME_AFTER):
@@ -250,7 +250,7 @@ class Recogniser:
                 return self.expansion.mechanism(text, mechanisms)
             if found:
                 names = list(dict.fromkeys(match.mechanism.name for match in found))[:4]
-                return self._free(text, f"This may be {' or '.join(names)}: say which. Sent as it is.")
+                return self._free(text, f"This may be {' or '.join(names)}: write which one. Sent as typed.")
         return None
 
     def _misspelt(self, text: str) -> Wording | None:

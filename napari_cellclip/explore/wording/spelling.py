@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 import snowballstemmer
-from cachetools import LRUCache, cached
 from rapidfuzz import fuzz, process
 
 from napari_cellclip.explore.wording.word_families import LESS, MORE, SAME
@@ -26,7 +26,7 @@ _VARIANTS = (
 )
 
 
-@cached(LRUCache(maxsize=50_000))
+@lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """Cut the endings that do not change what a word speaks of, British and American alike.
 
@@ -51,7 +51,7 @@ def corrector(known: Iterable[str]) -> Callable[[str], str]:
     beginnings = {word[:-1] for words in families for word in words if word.endswith("-")}
     stems = {stem(word) for words in candidates.values() for word in words if word not in beginnings}
 
-    @cached(LRUCache(maxsize=4096))
+    @lru_cache(maxsize=4096)
     def correct(word: str) -> str:
         if stem(word) in stems or not _SHORTEST <= len(word) <= 30:
             return word

@@ -2,7 +2,7 @@
 
 Everything here is about single words and abbreviations, never about one mechanism's phrases; those stand in
 the tables of :mod:`napari_cellclip.vocabulary`. A word stands for all its forms (see
-:func:`napari_cellclip.explore.wording.phrases.stem`); one that ends in a hyphen for all words beginning so.
+:func:`napari_cellclip.explore.wording.spelling.stem`); one that ends in a hyphen for all words beginning so.
 """
 
 from __future__ import annotations

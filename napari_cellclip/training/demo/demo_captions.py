@@ -68,7 +68,7 @@ def treatment_captions(
                 (GENES, _asked((f"{gene} inhibitor" for gene in perturbation.genes), asked.mechanism))
             )
     if mechanism is not None:
-        phrases = (mechanism.name, mechanism.name, *mechanism.phrases)
+        phrases = (mechanism.name, mechanism.name, *mechanism.synonyms)
         kinds.append((MECHANISM, _asked(phrases, asked.mechanism)))
     return _shares(kinds)
 
@@ -116,7 +116,7 @@ def caption_vocabulary(mechanisms: Iterable[Mechanism], inert: Iterable[Compound
     groups = {
         found.key: [
             found.name,
-            *found.phrases,
+            *found.synonyms,
             *(text for compound in found.compounds for text in (compound.name, compound.smiles)),
             *found.genes,
             *{gene: "" for compound in found.compounds for gene in compound.genes},

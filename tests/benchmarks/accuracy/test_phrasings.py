@@ -12,7 +12,7 @@ from benchmarks.accuracy.phrasings import SETS, evaluate, read_phrasings, report
 from napari_cellclip.explore.wording.reader import read_text
 from napari_cellclip.model import PromptTemplates, load_model
 from napari_cellclip.training.demo.demo_captions import CONTROL_WORDS, known_texts
-from napari_cellclip.vocabulary.annotations import known_compounds, references
+from napari_cellclip.vocabulary.annotations import annotated_mechanisms, known_compounds
 from napari_cellclip.vocabulary.mechanisms import INERT_COMPOUNDS, MECHANISMS, mechanism
 
 T = PromptTemplates()
@@ -33,7 +33,7 @@ def test_ten_and_five_phrasings_of_twelve_mechanisms() -> None:
 def test_no_phrasing_is_a_caption_or_stands_in_a_table() -> None:
     captions = {text.casefold() for text in known_texts(MECHANISMS, INERT_COMPOUNDS, T)}
     captions |= {text.casefold() for text in CONTROL_WORDS}
-    table = {text.casefold() for r in references() for text in (r.key, r.name, *r.phrases)}
+    table = {text.casefold() for r in annotated_mechanisms() for text in (r.key, r.name, *r.synonyms)}
     table |= {name.casefold() for c in known_compounds() for name in (c.name, *c.synonyms)}
     for *_, text in PHRASINGS:
         assert (

@@ -13,13 +13,13 @@ from rdkit import Chem
 
 from napari_cellclip.explore.wording.model_vocabulary import ModelVocabulary
 from napari_cellclip.explore.wording.name_index import name_key
-from napari_cellclip.explore.wording.notation import check_structure, is_like_structure
 from napari_cellclip.explore.wording.reader import LONGEST, prompts_in_vocabulary, read_text
+from napari_cellclip.explore.wording.smiles import check_structure, is_like_structure
 from napari_cellclip.explore.wording.vocabulary_prompts import prefer_vocabulary
 from napari_cellclip.explore.wording.wording import Prompt, Wording
 from napari_cellclip.model.prompts import PromptTemplates
 from napari_cellclip.vocabulary.annotation_tables import install_annotations, installed_annotations
-from napari_cellclip.vocabulary.annotations import OWN_TABLE, references
+from napari_cellclip.vocabulary.annotations import OWN_TABLE, annotated_mechanisms
 from napari_cellclip.vocabulary.mechanisms import MECHANISMS
 
 T = PromptTemplates()
@@ -453,11 +453,11 @@ def test_damaged_tables_are_left_out_with_a_note(tables):
 
 def test_every_name_and_phrase_of_the_own_table_finds_its_own_row():
     wrong = []
-    for reference in references():
-        for text in (reference.name, *reference.phrases):
+    for found in annotated_mechanisms():
+        for text in (found.name, *found.synonyms):
             wording = read(text)
             names = {p.text.removeprefix("U2OS cells treated with compound: ") for p in wording.prompts}
-            if reference.name not in {wording.recognised, *names}:
+            if found.name not in {wording.recognised, *names}:
                 wrong.append((text, wording.recognised))
     assert len(wrong) <= 2, wrong
 

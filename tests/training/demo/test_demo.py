@@ -58,7 +58,7 @@ def test_phrasings_mean_their_mechanism(demo: Model) -> None:
     names = unit(demo, [found.name for found in MECHANISMS])
     right = []
     for i, found in enumerate(MECHANISMS):
-        right += (unit(demo, list(found.phrases)) @ names.T).argmax(1).__eq__(i).tolist()
+        right += (unit(demo, list(found.synonyms)) @ names.T).argmax(1).__eq__(i).tolist()
     assert np.mean(right) > 0.95
 
 

@@ -63,7 +63,7 @@ def test_odds_sum_to_one_and_every_phrasing_can_be_drawn(name: str) -> None:
     assert sum(c.odds for c in captions) == pytest.approx(1.0)
     texts = {c.text for c in captions}
     assert len(texts) == len(captions)
-    for phrase in (found.name, *found.phrases):
+    for phrase in (found.name, *found.synonyms):
         assert {phrase, TEMPLATES.for_mechanism(phrase)} <= texts
     assert TEMPLATES.for_perturbation(as_perturbation(compound, found)) in texts
 
@@ -80,7 +80,7 @@ def test_an_inert_compound_claims_no_mechanism() -> None:
     compound = INERT_COMPOUNDS[0]
     texts = {c.text for c in treatment_captions(as_perturbation(compound, None), None, TEMPLATES)}
     assert texts
-    words = {phrase for found in MECHANISMS for phrase in (found.name, *found.phrases)}
+    words = {phrase for found in MECHANISMS for phrase in (found.name, *found.synonyms)}
     assert not any(phrase in text for phrase in words for text in texts)
 
 

@@ -134,11 +134,11 @@ def evaluate(
     phrases = {
         f"{mechanism.key}/{i}": phrase
         for mechanism in MECHANISMS
-        for i, phrase in enumerate(mechanism.phrases)
+        for i, phrase in enumerate(mechanism.synonyms)
     }
     by_phrase = text_scores(inside, model, phrases)
     table["ap_phrases"] = [
-        np.mean([_of_query(by_phrase[f"{m.key}/{i}"], m, truth) for i in range(len(m.phrases))])
+        np.mean([_of_query(by_phrase[f"{m.key}/{i}"], m, truth) for i in range(len(m.synonyms))])
         for m in MECHANISMS
     ]
     shifted = [mean_precision(other, truth) for other in shuffled_captions(scores)]

@@ -1,4 +1,4 @@
-"""Structures that people type as SMILES, checked by RDKit where it is installed."""
+"""SMILES that people type: recognised by their letters, checked by RDKit where it is installed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Structure:
 
 
 def is_like_structure(text: str) -> bool:
-    """Whether a text is written in the letters and signs of SMILES, be it right or wrong.
+    """Tell whether a text is written in the letters and signs of SMILES, be it right or wrong.
 
     Examples
     --------
