@@ -67,6 +67,17 @@ class MemoryScreen:
     def card(self):
         return self.model.card
 
+    has_head = True
+    """Texts are embedded by the model."""
+
+    def require_head(self):
+        """Nothing to refuse."""
+
+    @property
+    def fields(self):
+        """No site has features: there is nothing to compare with reference treatments."""
+        return pd.DataFrame({"Metadata_Well_id": [], "Metadata_Plate": []})
+
     @property
     def well_ids(self):
         return tuple(self.wells.index)
