@@ -1,4 +1,4 @@
-"""Model cards: what a model is, how it wants its pixels and its words, and where its weights are."""
+"""Model cards: what a model is, how pixels and words are prepared for it, and where its weights are."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VOCABULARY = "vocabulary"
 """Key of a card's ``training`` for the texts a model was trained on, by the thing they name."""
 
 FEATURES_FILE = "features.json"
-"""Which measured feature stands where, in the folders of screens of profiles and of their models."""
+"""Order of measured features, in the folders of screens of profiles and of their models."""
 
 
 class _Frozen(BaseModel):
@@ -42,7 +42,7 @@ class FileCard(_Frozen):
     sha256 : str
         Of the file's bytes; empty until the file was seen.
     size : int
-        Bytes, 0 where not known; told before anything is fetched.
+        Bytes, 0 where not known; shown before anything is fetched.
     """
 
     repo: str = ""
@@ -112,7 +112,7 @@ class ModelCard(_Frozen):
     tiling : Tiling
         Which crops of a field are encoded.
     pixel_size : float or None
-        Micrometres to a pixel in training. Fields are used at their own pixels; this is told, not applied.
+        Micrometres to a pixel in training. Shown, not applied: fields are used at their own pixels.
     stain_order : tuple of Stain
         Stain of each slot.
     pooling : {"attention", "mean", "median", "none"}

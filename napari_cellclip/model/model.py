@@ -28,7 +28,7 @@ TEXTS_REMEMBERED = 4096
 
 
 class Model:
-    """A CellCLIP with all that belongs to its weights.
+    """CellCLIP with all that belongs to its weights.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Starting a model: a published channel encoder with a head that has learnt nothing yet."""
+"""Start a model: a published channel encoder with a head that has learnt nothing yet."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ ALIASES = {"cell_clip": PUBLISHED, "mil_cell_clip": PUBLISHED}
 
 
 def published_card() -> ModelCard:
-    """Card of the weights the paper's authors published (arXiv 2506.06290)."""
+    """Make the card of the weights that the paper's authors published (arXiv 2506.06290)."""
     return ModelCard(
         name=PUBLISHED,
         title="CellCLIP as published (DINOv2-giant, Bray 2017)",
@@ -73,7 +73,7 @@ def published_card() -> ModelCard:
 
 
 def model_folders() -> list[Path]:
-    """Folders in which model folders are looked for.
+    """List the folders in which model folders are looked for.
 
     Those in ``NAPARI_CELLCLIP_MODELS`` (separated as in ``PATH``), then ``models`` in the user's cache
     folder.
@@ -85,12 +85,12 @@ def model_folders() -> list[Path]:
 
 
 def demo_folder() -> Path:
-    """Folder of the model that comes with this package."""
+    """Find the folder of the model that comes with this package."""
     return Path(__file__).parent / "demo"
 
 
 def known_models() -> dict[str, tuple[ModelCard, Path | None]]:
-    """Cards by name with their folders (``None`` for the published one); own ones hide no built-in one."""
+    """List cards with their folders (``None`` for the published one); own ones hide no built-in one."""
     found: dict[str, tuple[ModelCard, Path | None]] = {PUBLISHED: (published_card(), None)}
     candidates = [demo_folder()]
     for root in model_folders():
@@ -109,12 +109,12 @@ def known_models() -> dict[str, tuple[ModelCard, Path | None]]:
 
 
 def known_cards() -> dict[str, ModelCard]:
-    """Cards of the models that can be loaded by name: published, bundled, and those in the user's folders."""
+    """List cards by name of the models that are published, bundled, or in the user's folders."""
     return {name: card for name, (card, _) in known_models().items()}
 
 
 def find_model(name_or_path: str | Path) -> tuple[ModelCard, Path | None]:
-    """The card a name or path means, and its folder (``None``: on the hub).
+    """Find the card that a name or path means, and its folder (``None``: on the hub).
 
     Raises
     ------

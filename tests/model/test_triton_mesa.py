@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from types import SimpleNamespace
+from importlib.machinery import ModuleSpec
 
 import pytest
 
@@ -22,11 +22,9 @@ def test_triton_is_loaded_apart_only_beside_another_llvm(maps, expected, monkeyp
     loaded = []
     monkeypatch.delitem(sys.modules, "triton", raising=False)
     monkeypatch.setattr(triton_mesa, "MAPS", tmp_path / "maps")
-    monkeypatch.setattr(
-        triton_mesa.importlib.util,
-        "find_spec",
-        lambda name: SimpleNamespace(submodule_search_locations=[str(tmp_path)]),
-    )
+    triton = ModuleSpec("triton", None, is_package=True)
+    triton.submodule_search_locations = [str(tmp_path)]
+    monkeypatch.setattr(triton_mesa.importlib.util, "find_spec", {"triton": triton}.get)
     monkeypatch.setattr(triton_mesa.ctypes, "CDLL", lambda path, mode: loaded.append((path, mode)))
     assert triton_mesa.isolate_triton_from_mesa() is expected
     assert bool(loaded) is expected

@@ -73,6 +73,6 @@ def encoder_card(folder: Path) -> EncoderCard:
 
 
 def encoder_and_crop(folder: Path) -> tuple[EncoderCard, int]:
-    """As `encoder_card`, and the side of the crops in pixels that it was made for."""
+    """Read off a folder what encoder it holds, and the side of the crops in pixels that it was made for."""
     timm = timm_card(folder)
     return timm if timm is not None else transformers_card(folder)

@@ -1,4 +1,4 @@
-"""Counts of the camera to the 0..1 a channel encoder sees."""
+"""Scale the camera's counts to the 0..1 that a channel encoder sees."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SAMPLE = 1 << 16
 
 
 class IntensityScaling(BaseModel):
-    """How a model wants its pixels; part of the model card.
+    """How a model needs its pixels scaled; part of the model card.
 
     Attributes
     ----------
@@ -110,7 +110,7 @@ class IntensityStats(BaseModel):
 
 
 def brightest_threshold(image: NDArray[np.generic], saturated: float = PUBLISHED_FRACTION) -> float:
-    """The smallest of an image's brightest pixels, at least one, which becomes white.
+    """Find the smallest of an image's brightest pixels, at least one, which becomes white.
 
     The published recipe takes ``round(pixels * saturated)`` of them and breaks where that is none, below
     about 17,900 pixels; then the brightest pixel alone is taken.

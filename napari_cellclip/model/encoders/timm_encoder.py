@@ -69,12 +69,12 @@ def timm_card(folder: Path) -> tuple[EncoderCard, int] | None:
         return None
     if not isinstance(config, dict) or "model_type" in config or "architecture" not in config:
         return None
-    told = config.get("pretrained_cfg") or {}
-    name, size = str(config["architecture"]), told.get("input_size") or [3, 224, 224]
+    stated = config.get("pretrained_cfg") or {}
+    name, size = str(config["architecture"]), stated.get("input_size") or [3, 224, 224]
     network = _timm_network(name)
     if network.dim is None:
         raise ModelError(f"timm's {name} gives no vector for a picture: choose another network")
-    mean, std = (tuple(told.get(key) or ()) for key in ("mean", "std"))
+    mean, std = (tuple(stated.get(key) or ()) for key in ("mean", "std"))
     colours = {"mean": mean, "std": std} if len(mean) == len(std) == 3 else {}
     return EncoderCard(kind="timm", name=name, dim=network.dim, **colours), int(size[-1])
 

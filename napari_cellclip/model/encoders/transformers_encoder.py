@@ -95,7 +95,7 @@ class TransformersEncoder(nn.Module):
 
 
 def vision_config(folder: Path) -> dict[str, Any]:
-    """The part of a repository's ``config.json`` that describes its vision network.
+    """Read the part of a repository's ``config.json`` that describes its vision network.
 
     Raises
     ------
@@ -131,8 +131,8 @@ def transformers_card(folder: Path) -> tuple[EncoderCard, int]:
     """
     config = vision_config(folder)
     family = FAMILIES[config["model_type"]]
-    told = _json(folder / "preprocessor_config.json") or {}
-    mean, std = (_triple(told.get(key), of) for key, of in zip(_KEYS, family.colours, strict=True))
+    stated = _json(folder / "preprocessor_config.json") or {}
+    mean, std = (_triple(stated.get(key), of) for key, of in zip(_KEYS, family.colours, strict=True))
     card = EncoderCard(
         kind=family.kind,
         name=folder.name,
@@ -140,7 +140,7 @@ def transformers_card(folder: Path) -> tuple[EncoderCard, int]:
         mean=mean,
         std=std,
     )
-    return card, _crop(told) or family.crop or int(config.get("image_size", 224))
+    return card, _crop(stated) or family.crop or int(config.get("image_size", 224))
 
 
 def load(card: EncoderCard, source: Path, size: int) -> TransformersEncoder:
@@ -203,13 +203,13 @@ def _require_all(report: Mapping[str, Any], family: Family, source: Path) -> Non
         raise ModelError(f"the weights in {source} do not fit its config.json ({name}): get both again")
 
 
-def _crop(told: Mapping[str, Any]) -> int | None:
+def _crop(stated: Mapping[str, Any]) -> int | None:
     """Side of the square a processor crops or resizes to."""
     for key in ("crop_size", "size"):
-        value = told.get(key)
+        value = stated.get(key)
         if isinstance(value, dict):
             value = value.get("height", value.get("shortest_edge"))
-        if isinstance(value, int) and value > 0 and (key == "size" or told.get("do_center_crop", True)):
+        if isinstance(value, int) and value > 0 and (key == "size" or stated.get("do_center_crop", True)):
             return value
     return None
 

@@ -50,7 +50,7 @@ _QUIRKS: dict[str, dict[str, Any]] = {
 
 
 def needs_bias(name: str) -> bool:
-    """Whether a loss wants the model's learnt bias (``CellCLIPConfig.bias``).
+    """Tell whether a loss needs the model's learnt bias (``CellCLIPConfig.bias``).
 
     Raises
     ------
@@ -61,7 +61,7 @@ def needs_bias(name: str) -> bool:
 
 
 def needs_pooled(name: str) -> bool:
-    """Whether a loss compares pooled features, which have to be gathered with the embeddings.
+    """Tell whether a loss compares pooled features, which have to be gathered with the embeddings.
 
     Raises
     ------

@@ -140,7 +140,7 @@ class FingerprintTokenizer:
 
 
 def structure_in(text: str) -> str:
-    """The SMILES of a prompt, as the templates mark it; empty where there is none."""
+    """Find the SMILES of a prompt, as the templates mark it; empty where there is none."""
     found = _MARKED.search(text)
     return found[1] if found else ""
 

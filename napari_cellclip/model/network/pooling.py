@@ -12,7 +12,7 @@ Pooling = Literal["attention", "mean", "median", "none"]
 
 
 def instance_mask(bags: Tensor) -> Tensor:
-    """Where a bag holds something: [B, M, C] bool, false for all-zero vectors (padding, blank stain)."""
+    """Tell instances from padding: [B, M, C] bool, false for all-zero vectors (padding, blank stain)."""
     return (bags != 0).any(dim=-1)
 
 

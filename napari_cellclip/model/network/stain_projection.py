@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class StainProjection(nn.Module):
-    """A learnt linear map for each stain, for heads on measured profiles instead of an encoder's features.
+    """Learnt linear map for each stain, for heads on measured profiles instead of an encoder's features.
 
     The stains of a profile have features of their own and unlike numbers of them; their rows are padded with
     zeros to the widest. Layer normalisation over such rows would see the padding, so it is not what comes

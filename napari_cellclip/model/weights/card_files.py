@@ -19,7 +19,7 @@ CONFIG = "config.json"
 
 
 class CardFiles:
-    """The files a model card speaks of.
+    """Find the files that a model card names: in its folder or on the hub, compared with their hashes.
 
     Parameters
     ----------
@@ -61,8 +61,8 @@ class CardFiles:
             content = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        told = content if isinstance(content, dict) else {}
-        heads, pooling = told.get("vision_heads"), told.get("pooling")
+        stated = content if isinstance(content, dict) else {}
+        heads, pooling = stated.get("vision_heads"), stated.get("pooling")
         found: dict[str, Any] = {}
         if isinstance(heads, int) and heads > 0:
             found["heads"] = heads
@@ -134,7 +134,7 @@ class CardFiles:
 
 
 def local_encoder(card: ModelCard, source: Path, *, bare: bool) -> EncoderCard:
-    """The card of local encoder files; their kind is the model's, their hash is new and not compared.
+    """Describe local encoder files by a card; their kind is the model's, their hash is new and not compared.
 
     Raises
     ------

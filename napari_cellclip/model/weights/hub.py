@@ -1,4 +1,4 @@
-"""Files of the Hugging Face hub: agreed to, fetched once, and from then on exactly those bytes."""
+"""Files of models on the Hugging Face hub: licence, fetch, pinned commits and hashes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from napari_cellclip.vocabulary import ModelError
 
 
 def hub_files(card: ModelCard) -> tuple[FileCard, ...]:
-    """Every file that loading the model takes from the hub; empty for a model that is whole in its folder."""
+    """List the files that loading the model takes from the hub; none for one that is whole in its folder."""
     files: list[FileCard] = []
     for file, beside in (
         (card.weights, "config.json"),
@@ -39,7 +39,7 @@ def hub_files(card: ModelCard) -> tuple[FileCard, ...]:
 
 
 def beside_of(file: FileCard, name: str) -> FileCard:
-    """Another file of the same repository and revision."""
+    """Name another file of the same repository and revision."""
     return FileCard(repo=file.repo, file=name, revision=file.revision)
 
 
@@ -121,7 +121,7 @@ def hub_file(file: FileCard) -> tuple[Path, FileCard]:
 
 
 def verify(path: Path, file: FileCard) -> FileCard:
-    """The file's card with the hash of its bytes, after comparing it with the one on record.
+    """Compare a file with the hash on record, and complete its card by hash and size.
 
     Raises
     ------
@@ -179,7 +179,7 @@ class Needed:
 
 
 def needed(card: ModelCard, *, ask_hub: bool = False) -> list[Needed]:
-    """The hub files of a model, with what is here already; ask the hub for the sizes of those that are not.
+    """List the hub files of a model, with what is here already; sizes of the others are asked of the hub.
 
     Where the hub cannot be asked, the sizes on the card stand.
     """
@@ -202,12 +202,12 @@ def needed(card: ModelCard, *, ask_hub: bool = False) -> list[Needed]:
 
 
 def total_size(files: Sequence[Needed]) -> int:
-    """Bytes still to fetch."""
+    """Add up the bytes still to fetch."""
     return sum(n.file.size for n in files if not n.here)
 
 
 def readable(size: int) -> str:
-    """A number of bytes as people say it.
+    """Write a number of bytes for people.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What is asked of huggingface.co: the state of a file, its bytes, a page's licence."""
+"""Requests to huggingface.co: the state of a file, its bytes, a page's licence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class AbsentError(ModelError):
 
 
 def stated_by_hub(file: FileCard) -> FileCard:
-    """What the hub says of a file: commit, size and, for large ones, SHA-256.
+    """Ask the hub for what it states of a file: commit, size and, for large ones, SHA-256.
 
     Raises
     ------
@@ -26,27 +26,27 @@ def stated_by_hub(file: FileCard) -> FileCard:
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
     try:
-        told = get_hf_file_metadata(hf_hub_url(file.repo, file.file, revision=file.revision or None))
+        stated = get_hf_file_metadata(hf_hub_url(file.repo, file.file, revision=file.revision or None))
     except Exception as error:  # the client lets the kinds of its HTTP library through
         raise _unreachable(file, error) from error
     return file.model_copy(
         update={
-            "revision": told.commit_hash or file.revision,
-            "size": told.size or file.size,
-            "sha256": told.etag if told.etag and SHA256.fullmatch(told.etag) else file.sha256,
+            "revision": stated.commit_hash or file.revision,
+            "size": stated.size or file.size,
+            "sha256": stated.etag if stated.etag and SHA256.fullmatch(stated.etag) else file.sha256,
         }
     )
 
 
 def stated_licence(repo: str) -> str:
-    """The licence that a repository's page states; empty where it states none or cannot be asked."""
+    """Ask for the licence that a repository's page states; empty where it states none or cannot be asked."""
     from huggingface_hub import HfApi
 
     try:
-        told = HfApi().model_info(repo, timeout=10).card_data
+        stated = HfApi().model_info(repo, timeout=10).card_data
     except Exception:  # offline, or gone: nothing is lost, the page itself says it
         return ""
-    return str(told.get("license") or "") if told else ""
+    return str(stated.get("license") or "") if stated else ""
 
 
 def fetch(file: FileCard) -> Path:
@@ -63,11 +63,11 @@ def fetch(file: FileCard) -> Path:
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
     try:
-        told = get_hf_file_metadata(hf_hub_url(file.repo, file.file, revision=file.revision or None))
+        stated = get_hf_file_metadata(hf_hub_url(file.repo, file.file, revision=file.revision or None))
         path = Path(hf_hub_download(file.repo, file.file, revision=file.revision or None))
     except Exception as error:  # lost connection, offline mode, full disk: each client has its own kinds
         raise _unreachable(file, error) from error
-    if told.etag and not _has_etag(path, told.etag):
+    if stated.etag and not _has_etag(path, stated.etag):
         path.resolve().unlink()  # in the cache, so that the next try fetches it again
         path.unlink(missing_ok=True)
         raise ModelError(f"{file.file} of {file.repo} arrived damaged: fetch it again")

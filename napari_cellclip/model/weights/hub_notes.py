@@ -24,7 +24,7 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def is_accepted(card: ModelCard) -> bool:
-    """Whether this licence text was accepted on this computer; a changed text asks again.
+    """Tell whether this licence text was accepted on this computer; a changed text asks again.
 
     A model that is whole in its folder asks for nothing: whoever brought it here had it from somebody.
     """

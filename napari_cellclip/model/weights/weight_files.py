@@ -1,4 +1,4 @@
-"""Files of weights: found, read without running anything that is in them, and told apart by their bytes."""
+"""Find, read and hash files of weights, without running anything that is in them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def sha256(path: Path) -> str:
 
 
 def find_weight_file(source: Path) -> Path:
-    """The file of weights that a path means: itself, or the known one in a folder.
+    """Find the file of weights that a path means: itself, or the known one in a folder.
 
     Raises
     ------

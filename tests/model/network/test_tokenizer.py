@@ -66,7 +66,7 @@ def test_padding_is_masked(tokenizer):
 @given(st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20))
 def test_no_typed_word_is_wholly_unknown(text):
     tokens = WordPieceTokenizer.build(["tubulin"], size=0).tokens(text)
-    assert "[UNK]" not in tokens or any(f"[{s}]" in text for s in ("UNK",))
+    assert "[UNK]" not in tokens or "[UNK]" in text
 
 
 def test_frequent_words_become_one_piece():
