@@ -10,6 +10,7 @@ import typer
 
 from napari_cellclip.cli.progress import follow, progress_bar
 from napari_cellclip.cli.virtual_display import virtual_display
+from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:
     from napari_cellclip.plates import Plate
@@ -40,6 +41,7 @@ def demo(
         raise typer.BadParameter(
             "the picture is written as PNG: use a name ending in .png", param_hint="--screenshot"
         )
+    require_window()
     plate, screen = demo_screen()
     if screenshot is None:
         from napari_cellclip.gui.demo import show
@@ -51,6 +53,23 @@ def demo(
 
         picture(plate, screen, query, screenshot)
     print(screenshot)
+
+
+def require_window() -> None:
+    """Make sure that napari and Qt are there, before a minute is spent on the plate.
+
+    Raises
+    ------
+    CellClipError
+        If the window cannot be imported.
+    """
+    try:
+        import napari_cellclip.gui.explorer  # noqa: F401
+    except ImportError as error:  # qtpy's error for a missing binding is one, too
+        raise CellClipError(
+            f"the window needs the gui extra ({str(error).splitlines()[0]}): "
+            "pip install 'napari-cellclip[gui]'; every other verb works without it"
+        ) from error
 
 
 def demo_screen() -> tuple[Plate, Screen]:

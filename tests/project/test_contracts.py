@@ -79,6 +79,42 @@ def test_subpackages_import_where_no_qt_is_installed() -> None:
     assert run(f"{BLOCK_QT}{imports}\nprint('ok')") == "ok"
 
 
+@pytest.mark.slow
+def test_every_module_outside_the_window_imports_where_no_qt_is_installed() -> None:
+    """Not the subpackages' faces alone: no module reaches for napari, magicgui, pyqtgraph, superqt or qtpy."""
+    code = (
+        BLOCK_QT
+        + """
+import importlib, pkgutil, napari_cellclip
+names = [m.name for m in pkgutil.walk_packages(napari_cellclip.__path__, "napari_cellclip.", onerror=lambda _: None)]
+names = [n for n in names if not n.startswith("napari_cellclip.gui") and not n.endswith("__main__")]
+for name in names:
+    importlib.import_module(name)
+print(len(names) > 100)
+"""
+    )
+    assert run(code) == "True"
+
+
+def test_demo_without_a_window_says_what_to_install(tmp_path: Path) -> None:
+    code = (
+        BLOCK_QT
+        + """
+from napari_cellclip.cli import app
+try:
+    app(["demo", "--screenshot", sys.argv[1]])
+except SystemExit as end:
+    print(end.code)
+"""
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "demo.png")], capture_output=True, text=True, check=False
+    )
+    assert "napari-cellclip[gui]" in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    assert "simulat" not in done.stderr, "nothing was begun"
+
+
 def test_the_block_would_be_noticed() -> None:
     """The interpreter used above really has no Qt: otherwise the test before this one proves nothing."""
     code = BLOCK_QT + "\ntry:\n    import qtpy\nexcept ModuleNotFoundError:\n    print('blocked')"

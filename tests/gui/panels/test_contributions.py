@@ -93,7 +93,7 @@ def test_button_explains_the_selected_wells_best_first(panel, qtbot, monkeypatch
     assert screen is panel.session.screen
     assert wells == ("toy/C06", "toy/E07")
     assert direction is panel.session.answer.direction
-    assert panel.button.text() == "Explain selected"
+    assert panel.button.text() == "Explain"
     controller.close()
 
 
@@ -133,7 +133,7 @@ def test_the_button_cancels_what_runs(panel, qtbot, monkeypatch):
     qtbot.mouseClick(panel.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(closed))
     assert panel.session.contributions is None
-    assert panel.button.text() == "Explain selected"
+    assert panel.button.text() == "Explain"
     controller.close()
 
 

@@ -58,7 +58,7 @@ class ContributionsPanel(QWidget):
         self.heading.setToolTip(HELP)
         self.state = QLabel()
         self.state.setWordWrap(True)
-        self.button = QPushButton("Explain selected")
+        self.button = QPushButton("Explain")
         self.button.setToolTip("Compute what each stain adds to the scores of the selected wells")
         self.table = QTableWidget(0, FIRST_STAIN + len(STAINS))
         self.table.setHorizontalHeaderLabels(["Well", "Treatment", "Stains", *(str(s) for s in STAINS)])
@@ -139,12 +139,12 @@ class ContributionsPanel(QWidget):
     def _show_state(self) -> None:
         session, found = self.session, self.session.contributions
         working = session.work(Task.EXPLAIN) is not None
-        self.button.setText("Cancel" if working else "Explain selected")
+        self.button.setText("Cancel" if working else "Explain")
         self.button.setEnabled(working or session.answer is not None)
         if session.answer is None:
             self.state.setText("Run a query first.")
         elif found is None and not working:
-            self.state.setText("Select wells, then press Explain selected.")
+            self.state.setText("Select wells, then press Explain.")
         elif found is not None:
             self.state.setText(" ".join([counted(len(found.cosine), "well"), *found.notes]))
 

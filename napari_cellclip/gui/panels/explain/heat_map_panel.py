@@ -90,7 +90,7 @@ class HeatMapPanel(QWidget):
         heading.setToolTip(HELP)
         self.state = QLabel()
         self.state.setWordWrap(True)
-        self.button = QPushButton("Show heat map")
+        self.button = QPushButton("Show")
         self.button.setToolTip(HELP)
         self.most, self.least = TileStrip("Most matching tiles"), TileStrip("Least matching tiles")
         self.controls = TileStrip("Most similar control tiles")
@@ -180,16 +180,16 @@ class HeatMapPanel(QWidget):
     def _show_state(self) -> None:
         session = self.session
         working = session.work(Task.TILES) is not None
-        self.button.setText("Cancel" if working else "Show heat map")
+        self.button.setText("Cancel" if working else "Show")
         self.button.setEnabled(working or (session.answer is not None and session.shown is not None))
         if working:
             return
         if session.answer is None:
             text = "Run a query first."
         elif session.shown is None:
-            text = "Double-click a well, then press Show heat map."
+            text = "Double-click a well, then press Show."
         elif session.heat_map is None:
-            text = f"Show heat map marks the parts of {self._place(session.shown)} that match."
+            text = f"Press Show to mark the parts of {self._place(session.shown)} that match."
         else:
             text = " ".join([f"{self._place(session.heat_map.site)}.", *session.heat_map.field.scores.notes])
         self.state.setText(text)
