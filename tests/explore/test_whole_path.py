@@ -61,11 +61,11 @@ def test_files_become_embeddings(screen, plate_folder, model_folder) -> None:
 
 def test_a_screen_finds_its_model_again_and_answers(screen) -> None:
     opened = Screen.open(screen.path)
-    answer = ask(opened, "tubulin inhibitor")
+    answer = ask(opened, "tubulin inhibitor", evidence="words")
     assert opened.card.prompts.for_mechanism("tubulin inhibitor") in answer.prompts
     assert sorted(answer.scores.index) == sorted(opened.well_ids)
     assert np.isfinite(answer.scores["score"]).all()
-    assert ask(opened, "tubulin inhibitor").scores.equals(answer.scores)
+    assert ask(opened, "tubulin inhibitor", evidence="words").scores.equals(answer.scores)
     assert len(pca_map(opened).ids) == 6
 
 

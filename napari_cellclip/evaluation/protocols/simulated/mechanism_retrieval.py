@@ -72,7 +72,7 @@ def text_scores(
         [
             pd.DataFrame(
                 {
-                    key: ask(p.screen, text, model=model, use_platemap=False).scores[column]
+                    key: ask(p.screen, text, evidence="words", model=model, use_platemap=False).scores[column]
                     for key, text in queries.items()
                 }
             )

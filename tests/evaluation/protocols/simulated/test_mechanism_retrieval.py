@@ -181,7 +181,7 @@ def test_permuted_treatment_labels_leave_every_score_unchanged(
     for text in (*NAMES.values(), "nocodazole", "TUBB knockout"):
         # Labels say which wells are replicates, and so enter q; they may word a question, unless that is off.
         one, two = (
-            ask(s, text, model=model, use_platemap=False).scores.drop(columns="q")
+            ask(s, text, evidence="words", model=model, use_platemap=False).scores.drop(columns="q")
             for s in (blind.screen, screen)
         )
         pd.testing.assert_frame_equal(one, two.loc[one.index])
