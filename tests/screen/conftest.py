@@ -3,93 +3,84 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from napari_cellclip.model import EncoderCard, FileCard, IntensityScaling, ModelCard, Tiling
-from napari_cellclip.vocabulary import STAINS, ModelError, PlateError, StainError, parse_well
+from napari_cellclip.plates import Plate
+from napari_cellclip.plates.acquisition import Acquisition, Channel, Field
+from napari_cellclip.vocabulary import STAINS, ModelError, PlateError, parse_well, site_id
 
 DIM, EMBED = 6, 4
 
 
-@dataclass
-class FakeStains:
-    channels: dict = field(default_factory=lambda: {s: f"ch{i}" for i, s in enumerate(STAINS)})
+CHANNELS = {stain: f"ch{i}" for i, stain in enumerate(STAINS)}
 
 
-@dataclass
-class FakeSite:
-    id: str
-    well_id: str
-    well: str
+@dataclass(frozen=True)
+class MemoryPlane:
+    """One channel of a site of a `MemoryPlate`, as a layout reader would return it."""
+
+    plate: MemoryPlate
+    site: str
     number: int
-    plate: FakePlate
-    files: tuple = ()
 
-    def file_state(self):
-        return "".join(f"{file.name}|{file.stat().st_size}" for file in self.files)
+    @property
+    def file(self) -> Path:
+        return self.plate.files.get(self.site, self.plate.path / f"{self.site.split('/')[1]}.tiff")
 
-    def read(self, stains=STAINS):
-        self.plate.reads.append(self.id)
-        if self.id in self.plate.broken:
-            raise PlateError(f"site {self.id}: {self.well}.tiff is cut off after 12 bytes: copy it again")
-        return self.plate.pixels(self.id)
+    def header(self):
+        return self.plate.size, np.dtype(np.uint16)
 
-
-@dataclass
-class FakeWell:
-    id: str
-    name: str
-    row: int
-    column: int
-    sites: tuple
-    known: bool = True
+    def read(self):
+        if self.number == 0:
+            self.plate.reads.append(self.site)
+        if self.site in self.plate.broken:
+            raise PlateError(f"{self.file.name} is cut off after 12 bytes: copy it again")
+        return self.plate.pixels(self.site)[self.number % 5]
 
 
-class FakePlate:
-    """`size` grey values per site drawn from the site's id; sites named in `broken` cannot be read."""
+class MemoryPlate(Plate):
+    """A plate of grey values drawn from the ids of its sites; sites named in `broken` cannot be read.
 
-    def __init__(self, name="P1", wells=("A01", "A02", "B01"), sites=3, size=(20, 24), broken=(), gain=1.0):
-        self.name, self.path, self.layout, self.shape, self.pixel_size = (
-            name,
-            Path("nowhere"),
-            "fake",
-            (8, 12),
-            0.6,
-        )
-        self.stains, self.size, self.gain = FakeStains(), size, gain
-        self.broken, self.reads, self.changed = set(broken), [], ""
-        self.wells = tuple(
-            FakeWell(
-                f"{name}/{w}",
-                w,
-                *parse_well(w),
-                tuple(FakeSite(f"{name}/{w}/{n}", f"{name}/{w}", w, n, self) for n in range(1, sites + 1)),
+    `reads` lists the sites that were read; `files` gives sites a file whose state is watched; `channels` maps
+    stains to ``ch0`` to ``ch5``.
+    """
+
+    def __init__(
+        self,
+        name="P1",
+        wells=("A01", "A02", "B01"),
+        sites=3,
+        size=(20, 24),
+        broken=(),
+        gain=1.0,
+        channels=CHANNELS,
+    ):
+        self.size, self.gain, self.broken = size, gain, set(broken)
+        self.reads, self.files = [], {}
+        fields = [
+            Field(
+                *parse_well(well),
+                well,
+                number,
+                {f"ch{i}": (MemoryPlane(self, site_id(name, well, number), i),) for i in range(6)},
             )
-            for w in wells
+            for well in wells
+            for number in range(1, sites + 1)
+        ]
+        found = [Channel(f"ch{i}", "memory") for i in range(6)]
+        super().__init__(
+            Acquisition(name, Path("nowhere"), "memory", (8, 12), tuple(found), tuple(fields), 0.6), channels
         )
-        self.sites = tuple(s for w in self.wells for s in w.sites)
-
-    def site(self, identifier):
-        return next(site for site in self.sites if site.id == identifier)
 
     def pixels(self, site):
         rng = np.random.default_rng(list(site.encode()))
         level = rng.integers(500, 3000, 5)[:, None, None]
         return (self.gain * (level + rng.integers(0, 400, (5, *self.size)))).astype(np.uint16)
-
-    def file_states(self):
-        return {site.id: site.file_state() for site in self.sites}
-
-    def fingerprint(self, states):
-        return f"{self.name}|{self.changed}|{len(states)}|{sorted(self.broken)}"
-
-    def require_stains(self, stains=STAINS):
-        if missing := [s for s in stains if s not in self.stains.channels]:
-            raise StainError(f"plate {self.name} lacks {', '.join(missing)}")
 
 
 class FakeModel:
@@ -149,7 +140,7 @@ def make_card():
 
 @pytest.fixture
 def make_plate():
-    return FakePlate
+    return MemoryPlate
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from napari_cellclip.screen import Screen, encode
 
 RUN = """
 import sys, time
-from tests.screen.conftest import FakeModel, FakePlate, card
+from tests.screen.conftest import FakeModel, MemoryPlate, card
 from napari_cellclip.screen import encode
 
 class Slow(FakeModel):
@@ -25,7 +25,7 @@ class Slow(FakeModel):
         return super().fields_features(fields, stats)
 
 wells = [f"{r}{c:02d}" for r in "ABCD" for c in range(1, 6)]
-encode(FakePlate(wells=wells, sites=2, broken=["P1/B02/1"]), None, Slow(card()), sys.argv[1], shard_sites=2)
+encode(MemoryPlate(wells=wells, sites=2, broken=["P1/B02/1"]), None, Slow(card()), sys.argv[1], shard_sites=2)
 """
 SHARDS = 20
 REPOSITORY = Path(__file__).parents[2]

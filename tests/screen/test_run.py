@@ -22,6 +22,7 @@ from napari_cellclip.vocabulary import (
     Stain,
     StainError,
 )
+from tests.screen.conftest import CHANNELS
 
 PLATEMAP = PlateMap.from_perturbations(
     {
@@ -244,8 +245,7 @@ def test_lack_of_memory_for_one_crop_ends_the_run_with_a_sentence(tmp_path, make
 
 
 def test_missing_stain_is_refused_before_anything_is_written(tmp_path, make_plate, make_model) -> None:
-    plate = make_plate()
-    del plate.stains.channels[Stain.ER]
+    plate = make_plate(channels={stain: name for stain, name in CHANNELS.items() if stain is not Stain.ER})
     with pytest.raises(StainError, match="ER"):
         encode(plate, None, make_model(), tmp_path / "s")
     assert not (tmp_path / "s").exists()
@@ -277,9 +277,8 @@ def test_other_data_are_refused_with_the_reason(tmp_path, make_plate, make_model
     encode(make_plate(), None, make_model(), tmp_path)
     with pytest.raises(ScreenError, match=r"data changed: 0 sites are gone and 3 are new \(P1/A01/4"):
         encode(make_plate(sites=4), None, make_model(), tmp_path)
-    plate = make_plate()
-    plate.stains.channels[Stain.DNA] = "ch9"
-    with pytest.raises(ScreenError, match=r"channels of its stains changed \(DNA: ch0 -> ch9"):
+    plate = make_plate(channels=CHANNELS | {Stain.DNA: "ch5"})
+    with pytest.raises(ScreenError, match=r"channels of its stains changed \(DNA: ch0 -> ch5"):
         encode(plate, None, make_model(), tmp_path)
 
 
@@ -287,10 +286,9 @@ def test_rewritten_file_is_refused_by_name(tmp_path, make_plate, make_model) -> 
     image = tmp_path / "image.tiff"
     image.write_bytes(b"one")
     plate = make_plate()
-    plate.sites[4].files = (image,)
+    plate.files["P1/A02/2"] = image
     encode(plate, None, make_model(), tmp_path / "s")
     image.write_bytes(b"another")
-    plate.changed = "yes"
     with pytest.raises(ScreenError, match=r"files of 1 sites are others than before \(P1/A02/2\)"):
         encode(plate, None, make_model(), tmp_path / "s")
 
@@ -299,13 +297,12 @@ def test_repaired_file_of_a_failed_site_is_accepted(tmp_path, make_plate, make_m
     image = tmp_path / "image.tiff"
     image.write_bytes(b"")
     plate = make_plate(broken=["P1/A02/2"])
-    plate.sites[4].files = (image,)
+    plate.files["P1/A02/2"] = image
     encode(plate, None, make_model(), tmp_path / "s")
     image.write_bytes(b"repaired")
     plate.broken = set()
     assert encode(plate, None, make_model(), tmp_path / "s", retry_failed=True).failures.empty
     image.write_bytes(b"changed now that it counts")
-    plate.changed = "yes"
     with pytest.raises(ScreenError, match="P1/A02/2"):
         encode(plate, None, make_model(), tmp_path / "s", retry_failed=True)
 

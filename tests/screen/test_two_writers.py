@@ -21,7 +21,7 @@ from tests.tiny import tiny_model
 
 RUN = """
 import sys, time
-from tests.screen.conftest import FakeModel, FakePlate, card
+from tests.screen.conftest import FakeModel, MemoryPlate, card
 from napari_cellclip.screen import iter_encode
 
 class Slow(FakeModel):
@@ -29,7 +29,7 @@ class Slow(FakeModel):
         time.sleep(0.1)
         return super().fields_features(fields, stats)
 
-steps = iter_encode(FakePlate(name=sys.argv[2]), None, Slow(card()), sys.argv[1], shard_sites=2)
+steps = iter_encode(MemoryPlate(name=sys.argv[2]), None, Slow(card()), sys.argv[1], shard_sites=2)
 sys.stdin.readline()  # imports take longer than this run: both begin when both can
 for step in steps:
     print(step.message, flush=True)

@@ -6,18 +6,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-import torch
 from cachetools import LRUCache
 
 from napari_cellclip.model import (
-    CellCLIP,
-    CellCLIPConfig,
-    EncoderCard,
     IntensityScaling,
     IntensityStats,
     Model,
-    ModelCard,
-    SmallEncoder,
     Tiling,
 )
 from napari_cellclip.model.encoders.intensity import scale_field
@@ -28,33 +22,24 @@ from napari_cellclip.screen.tiles import tiles
 from napari_cellclip.screen.tiles.tile_grid import MOST_TILES, TileGrid, heat_grid, trained_sizes
 from napari_cellclip.screen.tiles.tiles import field_tiles, iter_control_tiles, iter_field_tiles
 from napari_cellclip.vocabulary import STAINS, Control, Kind, Perturbation, ScreenError
+from tests.screen.conftest import CHANNELS
+from tests.tiny import tiny_card, tiny_model
 
 ORDER = tuple(reversed(STAINS))
 NEGATIVE = Perturbation(Kind.CONTROL, "DMSO", control=Control.NEGATIVE)
 CONTROLS = PlateMap.from_perturbations({"A02": NEGATIVE, "B01": NEGATIVE})
 
 
-def small_model(seed=0, kind="plate", tiling=None, batch_size=20) -> Model:
-    torch.manual_seed(seed)
-    sizes = {
-        "text_vocabulary": 20,
-        "text_width": 8,
-        "text_layers": 1,
-        "text_heads": 1,
-        "text_intermediate": 8,
-    }
-    cellclip = CellCLIP(CellCLIPConfig(width=8, embed_dim=4, layers=1, heads=2, pool_hidden=4, **sizes))
-    card = ModelCard(
+def small_model(seed=0, kind="plate", tiling=None) -> Model:
+    encoder = tiny_card().encoder.model_copy(update={"name": f"small-{seed}"})  # another for each seed
+    return tiny_model(
+        seed,
         name=f"small-{seed}",
-        encoder=EncoderCard(kind="small", name=f"small-{seed}", dim=8, widths=(4, 4), depths=(1, 1)),
-        embed_dim=4,
-        heads=2,
+        encoder=encoder,
         intensity=IntensityScaling(kind=kind),
         tiling=tiling or Tiling(size=16),
         stain_order=ORDER,
     )
-    encoder = SmallEncoder(8, (4, 4), (1, 1)).eval()
-    return Model(card, cellclip, None, encoder, device="cpu", batch_size=batch_size)
 
 
 @pytest.fixture
@@ -75,7 +60,7 @@ def test_the_mean_over_tiles_is_the_stored_feature(tmp_path, make_plate, kind, t
     screen = encode(plate, CONTROLS, model, tmp_path / "s")
     for site in ("P1/A01/1", "P1/B01/3"):
         found = field_tiles(screen, plate, site, model)
-        assert found.features.shape == (len(tiling.corners(40, 52)), 5, 8)
+        assert found.features.shape == (len(tiling.corners(40, 52)), 5, 16)
         stored = screen.features([site])[0]
         np.testing.assert_allclose(found.features.mean(axis=0), stored, atol=2e-3 * np.abs(stored).max())
         assert found.notes == ()
@@ -120,7 +105,7 @@ def test_tiles_come_in_batches_and_may_be_stopped(encoded, monkeypatch) -> None:
     screen, plate, model = encoded
     calls = []
     monkeypatch.setattr(
-        model, "encode_crops", lambda crops: calls.append(len(crops)) or np.zeros((len(crops), 5, 8))
+        model, "encode_crops", lambda crops: calls.append(len(crops)) or np.zeros((len(crops), 5, 16))
     )
     steps = iter_field_tiles(screen, plate, "P1/A01/1", model, TileGrid(8, 4))
     first = next(steps)
@@ -183,7 +168,7 @@ def test_other_pixels_are_refused(encoded, make_plate) -> None:
 def test_changed_files_are_told(encoded, tmp_path) -> None:
     screen, plate, model = encoded
     (tmp_path / "image.tiff").write_bytes(b"II*")
-    plate.site("P1/A01/1").files = (tmp_path / "image.tiff",)
+    plate.files["P1/A01/1"] = tmp_path / "image.tiff"
     assert any(
         "were changed or copied" in note for note in field_tiles(screen, plate, "P1/A01/1", model).notes
     )
@@ -197,14 +182,12 @@ def test_strangers_are_refused(encoded, make_plate, tmp_path) -> None:
         field_tiles(screen, make_plate(name="P2"), "P1/A01/1", model)
     with pytest.raises(ScreenError, match="no features of site P1/H01/1"):
         field_tiles(screen, plate, "P1/H01/1", model)
-    swapped = make_plate(size=(40, 52))
-    channels = swapped.stains.channels
-    channels[STAINS[0]], channels[STAINS[1]] = channels[STAINS[1]], channels[STAINS[0]]
+    swapped = make_plate(size=(40, 52), channels=CHANNELS | {STAINS[0]: "ch1", STAINS[1]: "ch0"})
     with pytest.raises(ScreenError, match="other channels for its stains: open it with DNA=ch0"):
         field_tiles(screen, swapped, "P1/A01/1", model)
     failed = make_plate(size=(40, 52), broken=["P1/A01/2"])
     partly = encode(failed, None, model, tmp_path / "other")
-    with pytest.raises(ScreenError, match=r"P1/A01/2: site P1/A01/2: A01\.tiff is cut off"):
+    with pytest.raises(ScreenError, match=r"P1/A01/2: site P1/A01/2, DNA: A01\.tiff is cut off"):
         field_tiles(partly, failed, "P1/A01/2", model)
 
 
