@@ -33,6 +33,7 @@ def tiny_screen_folder(plate_folder: Path, tmp_path_factory: pytest.TempPathFact
     return out
 
 
+@pytest.mark.slow
 def test_one_table_and_a_second_call_that_trains_nothing(tiny_screen_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text(SETTINGS)
     words = (

@@ -47,6 +47,7 @@ def test_nothing_is_fetched_before_a_yes(tmp_path: Path, monkeypatch: pytest.Mon
     assert "nothing to fetch" in succeed("models", "fetch", "demo").stderr
 
 
+@pytest.mark.slow
 def test_a_model_of_ones_own_from_encoder_to_question(plate_folder: Path, tmp_path: Path) -> None:
     import torch
     import transformers

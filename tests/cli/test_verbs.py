@@ -47,6 +47,7 @@ def test_info_opens_one_of_several_plates_of_a_table(tmp_path: Path) -> None:
     assert [well["id"] for well in facts["wells"]] == ["BR2/B02"]
 
 
+@pytest.mark.slow
 def test_simulate_is_deterministic_by_seed(plate_folder: Path, tmp_path: Path) -> None:
     for name, seed in (("same", 3), ("other", 4)):
         succeed("simulate", tmp_path / name, "--wells", 24, "--sites", 1, "--seed", seed, "--size", 96)
@@ -131,6 +132,7 @@ def test_ask_lists_the_best(screen_folder: Path) -> None:
     assert len(succeed("ask", screen_folder, "DNA damage").stdout.splitlines()) == len(table) + 7
 
 
+@pytest.mark.slow
 def test_train_makes_a_model_that_encodes(
     plate_folder: Path, screen_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

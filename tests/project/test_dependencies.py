@@ -23,6 +23,7 @@ OFF_THE_PATH = {
     "openpyxl": "plate maps come as Excel, dropped on a window",
     "pyqtgraph": "the window's map; 2 MB of pure Python that napari does not bring",
     "pyyaml": "training settings; huggingface-hub brings it in any case",
+    "scikit-learn": "clusters of the map and corrections; umap-learn brings it in any case",
     "timm": "channel encoders by name",
     "tqdm": "progress in terminal and notebook",
     "transformers": "DINOv2, the channel encoder of the published weights",

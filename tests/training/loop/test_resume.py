@@ -20,6 +20,7 @@ from tests.training.loop.killed_training import KILLED_AT, train
 from tests.training.toy_problem import CONFIG, losses, network, run, toy_bags
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
     """Adapters, dropped words, dropout, validation and log included."""
     whole = train(tmp_path / "whole")

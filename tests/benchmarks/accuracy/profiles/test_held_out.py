@@ -87,6 +87,7 @@ def test_the_same_seed_gives_the_same_head(screen: Screen) -> None:
     np.testing.assert_allclose(np.linalg.norm(heads[0], axis=1), 1, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_head_learns_mechanisms_it_is_told(screen: Screen) -> None:
     """Made data with two mechanisms far apart: a head that learnt anything tells them apart."""
     compounds, features = compounds_of(screen), features_of(screen)
