@@ -1,4 +1,4 @@
-"""Whether a treatment does anything at all, asked without a question."""
+"""Whether a treatment does anything at all, tested without a question."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def activity(
     rows: NDArray[np.intp],
     starts: NDArray[np.intp],
 ) -> NDArray[np.float64]:
-    """Test each block of wells against the negative controls of its plates (Hotelling's T², 1931).
+    """Test each group of wells against the negative controls of its plates (Hotelling's T², 1931).
 
     Wells are compared along the principal axes of the background prompts, as many as hold 95 % of their
     variance and as the controls allow. Means are taken plate by plate, the covariance is pooled over plates,
-    and the difference of a block's mean from its controls' is taken to be normal where nothing was done.
+    and the difference of a group's mean from its controls' is taken to be normal if nothing was done.
 
     Parameters
     ----------
@@ -37,16 +37,16 @@ def activity(
     bank : ndarray (B, E)
         Unit embeddings of the background prompts.
     rows, starts : ndarray of int
-        Wells of the blocks in compressed rows; see
+        Wells of the groups in compressed rows; see
         :class:`napari_cellclip.explore.calibration.replicates.ReplicateGroups`.
 
     Returns
     -------
     ndarray of float64 (T,)
-        The p of each block; NaN for blocks with a well on a plate without controls, and everywhere if there
+        p of each group; NaN for groups with a well on a plate without controls, and everywhere if there
         are too few.
     """
-    n_blocks = len(starts) - 1
+    n_groups = len(starts) - 1
     n_plates = int(plates.max(initial=-1)) + 1
     counts = np.bincount(plates[controls], minlength=n_plates).astype(float)
     freedom = int(counts.sum() - (counts > 0).sum())
@@ -54,8 +54,8 @@ def activity(
     _, lengths, axes = np.linalg.svd(exact - exact.mean(axis=0), full_matrices=False)
     shares = np.cumsum(lengths**2) / max(float((lengths**2).sum()), 1e-300)
     dims = min(int(np.searchsorted(shares, SHARE)) + 1, freedom // CONTROLS_AN_AXIS)
-    if dims < 1 or not n_blocks:
-        return np.full(n_blocks, np.nan)
+    if dims < 1 or not n_groups:
+        return np.full(n_groups, np.nan)
     inside = np.asarray(unit, np.float64) @ axes[:dims].T
     means = np.zeros((n_plates, dims))
     np.add.at(means, plates[controls], inside[controls])
@@ -64,14 +64,14 @@ def activity(
     own = apart[controls]
     covariance = own.T @ own / freedom
     if not np.linalg.cond(covariance) < 1e12:
-        return np.full(n_blocks, np.nan)
+        return np.full(n_groups, np.nan)
     sizes = np.diff(starts)
     mean = np.add.reduceat(apart[rows], starts[:-1], axis=0) / sizes[:, None]
     distance = np.einsum("td,de,te->t", mean, np.linalg.inv(covariance), mean)
-    # A block shares the error of its plates' control means; wells of one plate share it fully.
-    block = np.repeat(np.arange(n_blocks), sizes)
-    pairs, here = np.unique(block * n_plates + plates[rows], return_counts=True)
-    shared = np.bincount(pairs // n_plates, weights=here**2 / counts[pairs % n_plates], minlength=n_blocks)
+    # A group shares the error of its plates' control means; wells of one plate share it fully.
+    group = np.repeat(np.arange(n_groups), sizes)
+    pairs, here = np.unique(group * n_plates + plates[rows], return_counts=True)
+    shared = np.bincount(pairs // n_plates, weights=here**2 / counts[pairs % n_plates], minlength=n_groups)
     variance = 1 / sizes + shared / sizes**2
     from scipy.stats import f
 

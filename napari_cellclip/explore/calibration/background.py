@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 @cache
 def background_terms() -> dict[str, tuple[str, ...]]:
-    """Terms of the bank by kind: mechanisms, compounds, knockouts, expressed, texts."""
+    """Read the terms of the bank by kind: mechanisms, compounds, knockouts, expressed, texts."""
     table = json.loads(Path(__file__).with_name("background.json").read_text(encoding="utf-8"))
     return {kind: tuple(terms) for kind, terms in table.items()}
 
 
 def background_prompts(templates: PromptTemplates, cell_line: str = "") -> tuple[str, ...]:
-    """The bank as prompts of a model.
+    """Write the bank as prompts of a model.
 
     Parameters
     ----------
@@ -48,5 +48,5 @@ def background_prompts(templates: PromptTemplates, cell_line: str = "") -> tuple
 
 
 def background_vectors(model: Model, templates: PromptTemplates, cell_line: str = "") -> NDArray[np.float32]:
-    """Unit embeddings of the bank, float32 (B, E)."""
+    """Compute unit embeddings of the bank, float32 (B, E)."""
     return unit_rows(model.embed_texts(list(background_prompts(templates, cell_line))))

@@ -137,8 +137,8 @@ class PlateScale:
         median = np.median(cosines, axis=-2)
         own = np.log(np.maximum(_spread(cosines), NO_SPREAD)) - self.base[plate]
         chance = LOG_MAD_VARIANCE / cosines.shape[-2]
-        kept = (self.common + self.special) / max(self.common + self.special + chance, 1e-12)
-        return median, np.exp(self.base[plate] + kept * own)
+        retained = (self.common + self.special) / max(self.common + self.special + chance, 1e-12)
+        return median, np.exp(self.base[plate] + retained * own)
 
     def _moderated(self, logs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log spreads (P,) or (P, B) of questions after moderation; expected ones where there are none."""
@@ -150,8 +150,8 @@ class PlateScale:
         # Normal-normal posterior means: first what all plates share, then what is left on each.
         prior = 1 / max(self.common, 1e-12)
         shared = (weight * np.where(there, own, 0)).sum(axis=0) / (weight.sum(axis=0) + prior)
-        kept = self.special / (self.special + chance + 1e-12)
-        left = np.where(there, kept * (np.where(there, own, 0) - shared), 0.0)
+        retained = self.special / (self.special + chance + 1e-12)
+        left = np.where(there, retained * (np.where(there, own, 0) - shared), 0.0)
         return np.asarray(base + shared + left, np.float64)
 
 

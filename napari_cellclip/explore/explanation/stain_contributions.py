@@ -107,7 +107,7 @@ def iter_stain_contributions(
     asked: Asked,
     model: Model | None = None,
 ) -> Generator[Progress, None, StainContributions]:
-    """Share the match of wells among the five stains; may be closed after any well.
+    """Compute what each of the five stains adds to the match of wells; may be closed after any well.
 
     Embeddings of a well's 32 subsets are remembered, so another question about the same wells is answered at
     once.
@@ -187,12 +187,14 @@ def stain_contributions(
     *,
     standardised: bool = False,
 ) -> pd.DataFrame:
-    """What each stain adds to the cosine of wells; parameters and errors as :func:`iter_stain_contributions`.
+    """Compute what each stain adds to the cosine of wells.
+
+    Other parameters and errors as :func:`iter_stain_contributions`.
 
     Parameters
     ----------
     standardised : bool
-        In units of the score of the table of hits instead of the cosine.
+        In units of the score of the hit table instead of the cosine.
 
     Returns
     -------
@@ -208,7 +210,7 @@ def stain_contributions(
 
 
 def control_features(screen: Screen, plate: str) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-    """Mean features of a plate's negative controls, float32 (5, D), and a note where it has none.
+    """Compute mean features of a plate's negative controls, float32 (5, D), and a note where it has none.
 
     Raises
     ------
@@ -263,7 +265,7 @@ def _embed_subsets(
 
 
 def _slope(line: pd.DataFrame) -> float:
-    """Score that a cosine of 1 is worth; NaN where scores are no straight line of the cosine."""
+    """Compute the score that a cosine of 1 is worth; NaN where scores are no straight line of the cosine."""
     x, y = line["cosine"].to_numpy(float), line["score"].to_numpy(float)
     low, high = int(x.argmin()), int(x.argmax())
     if not x[high] > x[low]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_cellclip.explore.asked_screen import require_embeddings
 from napari_cellclip.explore.maps.neighbours import nearest, unit_rows
-from napari_cellclip.vocabulary import CellClipError, ScreenError
+from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:
     from napari_cellclip.screen import Screen
@@ -31,7 +32,7 @@ class Projection:
         ``"pca"`` or ``"umap"``.
     parameters : dict
         Everything the places depend on besides the embeddings.
-    reference : ndarray of float32 (n, E)
+    unit : ndarray of float32 (n, E)
         Unit embeddings of the wells, for placing others.
     """
 
@@ -39,7 +40,7 @@ class Projection:
     xy: NDArray[np.float32]
     method: str
     parameters: dict[str, Any]
-    reference: NDArray[np.float32] = field(repr=False)
+    unit: NDArray[np.float32] = field(repr=False)
 
     def place(self, embeddings: NDArray[np.floating]) -> NDArray[np.float32]:
         """Place other wells on this map: the mean place of their nearest wells on it, weighted by 1 /
@@ -63,16 +64,16 @@ class Projection:
             If the embeddings have another length, or the map is empty.
         """
         embeddings = np.atleast_2d(np.asarray(embeddings, np.float32))
-        if not len(self.xy) or embeddings.shape[1] != self.reference.shape[1]:
+        if not len(self.xy) or embeddings.shape[1] != self.unit.shape[1]:
             raise CellClipError(
                 f"embeddings of length {embeddings.shape[1]} cannot be placed on a map of {len(self.xy)} "
-                f"wells with embeddings of length {self.reference.shape[1]}"
+                f"wells with embeddings of length {self.unit.shape[1]}"
             )
         out = np.full((len(embeddings), 2), np.nan, np.float32)
         good = np.isfinite(embeddings).all(axis=1)
         if good.any():
             k = min(PLACING_NEIGHBOURS, len(self.xy))
-            indices, distances = nearest(unit_rows(embeddings[good]), self.reference, k)
+            indices, distances = nearest(unit_rows(embeddings[good]), self.unit, k)
             # 1e-3 is the rounding error of a chord between equal single-precision vectors.
             weights = 1 / np.maximum(distances.astype(np.float64), 1e-3) ** 2
             weights /= weights.sum(axis=1, keepdims=True)
@@ -81,16 +82,14 @@ class Projection:
 
 
 def mapped_wells(screen: Screen) -> tuple[tuple[str, ...], NDArray[np.float32]]:
-    """Ids and unit embeddings of the wells that have one.
+    """Select the wells that have an embedding: ids and unit embeddings.
 
     Raises
     ------
     ScreenError
         If none has.
     """
-    there = np.isfinite(screen.norms) & (screen.norms > 0)
-    if not there.any():
-        raise ScreenError(f"no well of screen {screen.name} has an embedding yet: encode it first")
+    there = require_embeddings(screen)
     ids = tuple(well for well, ok in zip(screen.well_ids, there, strict=True) if ok)
     return ids, unit_rows(screen.embeddings[there])
 
@@ -120,9 +119,11 @@ def pca_map(screen: Screen) -> Projection:
 
 
 def principal_plane(points: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[float]]:
-    """First two principal components (n, 2), signs fixed, missing axes 0; and their shares of variance."""
+    """Compute the first two principal components (n, 2) and their shares of variance; missing axes are 0."""
     centred = points - points.mean(axis=0, dtype=np.float64).astype(np.float32)
-    # E x E instead of an SVD of n x E: a million wells take as long as reading them.
+    # E x E instead of an SVD of n x E: a million wells take as long as reading them. scikit-learn's PCA by
+    # covariance does the same at the same speed, but refuses one well or one number, and rounds otherwise, so
+    # that stored UMAP maps would not repeat.
     values, vectors = np.linalg.eigh((centred.T @ centred).astype(np.float64))
     axes = vectors[:, ::-1][:, :2]
     axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])] < 0, -1.0, 1.0)

@@ -1,4 +1,4 @@
-"""UMAP of a screen: seeded, from exact neighbours, kept in the screen's folder."""
+"""UMAP of a screen: seeded, from exact neighbours, stored in the screen's folder."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from napari_cellclip.explore.maps.neighbours import nearest
 from napari_cellclip.explore.maps.projection import Projection, mapped_wells, principal_plane
+from napari_cellclip.screen.storage.parquet import read_table, write_table
 from napari_cellclip.vocabulary import ScreenError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def umap_map(screen: Screen, seed: int = 0, n_neighbors: int = 15, min_dist: flo
     """Map wells by UMAP of their unit embeddings (McInnes et al. 2018, arXiv 1802.03426).
 
     Neighbours are exact, the layout starts from the two principal components (Kobak and Linderman 2021,
-    doi:10.1038/s41587-020-00809-z) and is seeded, so the same screen gives the same map. It is kept under
+    doi:10.1038/s41587-020-00809-z) and is seeded, so the same screen gives the same map. It is stored under
     ``maps/`` of the screen and read back while embeddings and parameters are the same. With fewer than 8
     wells the principal components themselves are returned, and `method` says so.
 
@@ -73,15 +74,15 @@ def umap_map(screen: Screen, seed: int = 0, n_neighbors: int = 15, min_dist: flo
     }
     state = _state(ids, unit, parameters)
     path = screen.path / "maps" / f"umap-{state[:16]}.parquet"
-    xy_kept = _read(path, ids)
-    if xy_kept is None:
-        xy_kept = layout(unit, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist)
-        _keep(path, ids, xy_kept, {"method": "umap", "parameters": parameters, "embeddings": state})
-    return Projection(ids, xy_kept, "umap", parameters, unit)
+    stored = _read(path, ids)
+    if stored is None:
+        stored = layout(unit, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist)
+        _store(path, ids, stored, {"method": "umap", "parameters": parameters, "embeddings": state})
+    return Projection(ids, stored, "umap", parameters, unit)
 
 
 def layout(unit: NDArray[np.float32], *, seed: int, n_neighbors: int, min_dist: float) -> NDArray[np.float32]:
-    """Lay out unit vectors by UMAP.
+    """Compute the layout of unit vectors by UMAP.
 
     Parameters
     ----------
@@ -127,9 +128,7 @@ def _state(ids: tuple[str, ...], unit: NDArray[np.float32], parameters: dict[str
     return digest.hexdigest()
 
 
-def _keep(path: Path, ids: tuple[str, ...], xy: NDArray[np.float32], about: dict[str, Any]) -> None:
-    from napari_cellclip.screen.storage.parquet import write_table
-
+def _store(path: Path, ids: tuple[str, ...], xy: NDArray[np.float32], about: dict[str, Any]) -> None:
     table = pa.table({"Metadata_Well_id": pa.array(ids, pa.string()), "x": xy[:, 0], "y": xy[:, 1]})
     # A screen on a read-only share can be looked at all the same; its map is made anew next time.
     with suppress(OSError):
@@ -137,8 +136,6 @@ def _keep(path: Path, ids: tuple[str, ...], xy: NDArray[np.float32], about: dict
 
 
 def _read(path: Path, ids: tuple[str, ...]) -> NDArray[np.float32] | None:
-    from napari_cellclip.screen.storage.parquet import read_table
-
     if not path.exists():
         return None
     try:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy.stats import false_discovery_control, kstest
+from scipy.stats import kstest
 
 from napari_cellclip.explore.calibration.activity import activity
 from napari_cellclip.explore.calibration.control_null import ControlNull, upper_tail
-from napari_cellclip.explore.calibration.q_values import benjamini_hochberg
 from napari_cellclip.explore.calibration.random_directions import RandomDirections
 from napari_cellclip.explore.calibration.scale import PlateScale
 from napari_cellclip.explore.maps.neighbours import unit_rows
@@ -55,18 +52,6 @@ def test_decoys_lie_in_the_span_of_the_bank_and_repeat() -> None:
     np.testing.assert_array_equal(RandomDirections.of(unit_rows(flat), n=99).drawn, directions.drawn)
     assert directions.mixed((1.0,)) is directions
     assert not np.array_equal(directions.mixed((1.0, -0.5)).drawn, directions.drawn)
-
-
-@settings(deadline=None)
-@given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=40))
-def test_q_is_that_of_scipy_and_rises_with_p(values) -> None:
-    p = np.array(values)
-    q = benjamini_hochberg(p)
-    np.testing.assert_allclose(q, false_discovery_control(p), rtol=1e-9)
-    assert (np.diff(q[np.argsort(p, kind="stable")]) >= -1e-12).all()
-    padded = benjamini_hochberg(np.concatenate([p, [np.nan]]))
-    np.testing.assert_allclose(padded[:-1], q)
-    assert np.isnan(padded[-1])
 
 
 def test_a_tail_counts_the_value_itself() -> None:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import false_discovery_control
 
+from napari_cellclip.explore import describe
 from napari_cellclip.explore.maps.cluster_names import clustered, name_clusters
 from napari_cellclip.explore.maps.label_placement import place_labels
 from napari_cellclip.explore.maps.neighbours import unit_rows
@@ -61,3 +63,17 @@ def test_clusters_are_found_and_named(make_screen) -> None:
     assert by_place[9].q < min(c.q for c in named if c is not by_place[9])
     with pytest.raises(ValueError, match="clusters for"):
         name_clusters(screen, on_map, [0, 1], ["east"])
+
+
+def test_q_of_a_cluster_counts_terms_and_clusters(make_screen) -> None:
+    rng = np.random.default_rng(1)
+    vectors = np.concatenate([3 * np.eye(6)[0] + rng.normal(size=(12, 6)) for _ in range(9)])
+    vectors[12:24, 1] += 1.0
+    screen = make_screen(vectors, range(12))
+    on_map = Projection(screen.well_ids, rng.normal(size=(108, 2)).astype(np.float32), "pca", {}, vectors)
+    labels = np.repeat(np.arange(9) - 1, 12)
+    terms = ["east", "west", "north"]
+    named = name_clusters(screen, on_map, labels, terms)
+    alone = [describe(screen, cluster.wells, terms).table["q"].min() for cluster in named]
+    np.testing.assert_allclose([cluster.q for cluster in named], false_discovery_control(alone))
+    assert max(cluster.q for cluster in named) > min(alone)
