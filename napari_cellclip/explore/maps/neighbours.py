@@ -1,7 +1,7 @@
 """Exact nearest neighbours among unit vectors.
 
-scikit-learn's brute search finds the same ones in as much time (more at plate size), but does not promise that
-a point comes first among points that coincide with it, which UMAP needs and seeded maps rest on.
+scikit-learn's brute search finds the same ones in as much time (more at plate size), but does not promise
+that a point comes first among points that coincide with it: UMAP needs that, and seeded maps rest on it.
 """
 
 from __future__ import annotations
