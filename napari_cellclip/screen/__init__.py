@@ -1,7 +1,7 @@
 """What has been encoded: the run from plate and model to disk, and the screen that opens without either.
 
 On top lies what users call: `screen` (open, look at, export), `encode`, `derive` (wells from stored
-features), `wells`, `correct` (batch effects), `export` (formats) and `progress` (what long work yields). Files
+features), `wells`, `correct` (batch effects), `export` (formats), `progress` (what long work yields). Files
 on disk are in `storage/`, what other programs measured comes in by `imports/`, tiles of one field are in
 `tiles/`, and `engines/` do the work of an encode.
 """
