@@ -76,10 +76,20 @@ def require_same_encoder(record: ScreenRecord, card: ModelCard) -> None:
     ]
     if not reasons:  # same card, other hash: how hashes are made belongs to the program
         reasons = [f"the program's version changed ({record.version}) and hashes cards in another way"]
+    advice = "encode into a new folder"
+    if card.encoder.kind == "profile" and _profiles(known.card):
+        advice = (
+            "heads read the features they were trained on: import the tables of both together"
+            " (napari-cellclip import-profiles --shared) into a new folder, and train a head there"
+        )
     raise ScreenError(
         f"this folder was encoded with {known.card.get('name', 'another model')!r} and cannot go on with "
-        f"{card.name!r}: {', and '.join(reasons)}; encode into a new folder"
+        f"{card.name!r}: {', and '.join(reasons)}; {advice}"
     )
+
+
+def _profiles(card: Mapping[str, Any]) -> bool:
+    return (card.get("encoder") or {}).get("kind") == "profile"
 
 
 def require_same_plate(
