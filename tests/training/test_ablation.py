@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -54,9 +55,11 @@ def test_one_row_for_each_variant_on_the_same_pool(grid: tuple[Path, pd.DataFram
     assert (table["error"] == "").all()
     assert table["pool"].nunique() == table["wells"].nunique() == 1
     assert table["pool"][0] >= 2
-    shares = table.filter(regex="r@|mrr")
-    assert shares.to_numpy().min() >= 0
-    assert shares.to_numpy().max() <= 1
+    np.testing.assert_allclose(table["random r@1"], 1 / table["pool"])
+    for way in ("text_to_image", "image_to_text"):
+        found = [table[f"{way} {name}"] for name in ("r@1", "mrr")]
+        assert (found[0] <= found[1]).all(), "what is found first has a reciprocal rank of 1"
+        assert (found[1] >= 1 / table["pool"]).all(), "nothing ranks behind the last"
     pd.testing.assert_frame_equal(pd.read_csv(out / TABLE, keep_default_na=False), table, check_dtype=False)
 
 
