@@ -193,13 +193,13 @@ def explanation(
         and field.
     """
     tables = []
-    for judged, who in ((model, "model"), (random, "random weights")):
+    for scored, who in ((model, "model"), (random, "random weights")):
         for number in range(seed, seed + plates):
-            for blind in blind_plates(folder, judged, [number], sites=sites):
-                tables.append(leading_stains(blind, judged).assign(part="stain", weights=who))
+            for blind in blind_plates(folder, scored, [number], sites=sites):
+                tables.append(leading_stains(blind, scored).assign(part="stain", weights=who))
             report(f"{who}: stains of plate {number}")
-        for number in range(seed, seed + (partial_plates if judged is model else 1)):
-            heat = heat_of_responding(partial_plate(folder, judged, number, mechanisms=mechanisms), judged)
+        for number in range(seed, seed + (partial_plates if scored is model else 1)):
+            heat = heat_of_responding(partial_plate(folder, scored, number, mechanisms=mechanisms), scored)
             tables.append(heat.assign(part="place", weights=who))
             report(f"{who}: heat maps of plate {number}")
     table = pd.concat(tables)

@@ -21,7 +21,7 @@ def as_table(summary: Mapping[str, Any]) -> str:
     figures: Mapping[str, Mapping[str, float]] = summary["figures"]
     lines = [f"| | {summary['model']['name']} | random weights |", "|---|---|---|"]
     lines += [
-        f"| {name} | **{_said(value)}** | {_said(figures[name + RANDOM])} |"
+        f"| {name} | **{_text(value)}** | {_text(figures[name + RANDOM])} |"
         for name, value in figures.items()
         if not name.endswith(RANDOM)
     ]
@@ -42,5 +42,5 @@ def as_table(summary: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _said(figure: Mapping[str, float]) -> str:
+def _text(figure: Mapping[str, float]) -> str:
     return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"

@@ -61,7 +61,7 @@ def query_profiles(
     -------
     summary, table, figure
         The table has one row for each mechanism: ``pools`` it was asked in, ``compounds`` that have it,
-        and how many of these were said to match at each accepted rate, rightly and wrongly.
+        and how many of these were called a match at each accepted rate, rightly and wrongly.
 
     Raises
     ------
@@ -89,14 +89,14 @@ def query_profiles(
                 continue
             found = bootstrap(rows[column].to_numpy(float), rows["asked"], {"mean": _mean}, draws=draws)
             figures[key] = {**found["mean"], "n": len(rows)}
-        figures[f"treatments said to match, at {rate:.0%}"] = int(questions["said"].sum())
+        figures[f"treatments called a match, at {rate:.0%}"] = int(questions["called"].sum())
         figures[f"of these wrong, at {rate:.0%}"] = int(questions["wrong"].sum())
     summary = {
         "data": f"{len(compounds_of(screen))} compounds of {', '.join(screen.plates)}; {n} folds by compound,"
         f" seed {seed}; intervals: {draws} draws of mechanisms",
         "protocol": {
             "asked": f"mechanisms of {LEAST} compounds or more that training has seen with others, by name",
-            "wrong": "a treatment said to match whose known mechanisms do not include the one asked for;"
+            "wrong": "a treatment called a match whose known mechanisms do not include the one asked for;"
             " treatments without a known mechanism count neither way",
             "controls": "half of each plate's were shown to the head, the verdicts rest on the other half",
             "plate_map_expansion": False,
@@ -151,7 +151,7 @@ def iter_asked(
         for mechanism in mechanisms:
             if mechanism not in seen:
                 continue
-            judged = calibration.score(head.embed_texts([head.templates.for_mechanism(mechanism)])[0])
+            evaluated = calibration.score(head.embed_texts([head.templates.for_mechanism(mechanism)])[0])
             tables.append(
                 pd.DataFrame(
                     {
@@ -162,8 +162,8 @@ def iter_asked(
                         "truth": [mechanism in known[name] for name in names],
                         "n_wells": calibration.replicates.table["n_wells"].to_numpy(),
                         "active": calibration.active,
-                        "p": judged.p,
-                        "q": calibration.q_values(judged),
+                        "p": evaluated.p,
+                        "q": calibration.q_values(evaluated),
                     }
                 )
             )
@@ -183,19 +183,19 @@ def halved(controls: list[str], seed: int) -> tuple[list[str], list[str]]:
 
 
 def questions_of(answers: pd.DataFrame, rate: float) -> pd.DataFrame:
-    """One row a question: ``right`` (that many treatments are), ``said``, ``wrong``, ``fdp``, ``recall``."""
-    said = answers["q"] <= rate
+    """One row a question: ``right`` (so many treatments are), ``called``, ``wrong``, ``fdp``, ``recall``."""
+    called = answers["q"] <= rate
     table = (
         answers.assign(
-            said=said & answers["known"],
-            hit=said & answers["truth"],
-            wrong=said & answers["known"] & ~answers["truth"],
+            called=called & answers["known"],
+            hit=called & answers["truth"],
+            wrong=called & answers["known"] & ~answers["truth"],
         )
         .groupby(["fold", "asked"], as_index=False)
-        .agg(right=("truth", "sum"), said=("said", "sum"), hit=("hit", "sum"), wrong=("wrong", "sum"))
+        .agg(right=("truth", "sum"), called=("called", "sum"), hit=("hit", "sum"), wrong=("wrong", "sum"))
     )
-    table["match"] = (table["said"] > 0).astype(float)
-    table["fdp"] = table["wrong"] / table["said"].clip(lower=1)
+    table["match"] = (table["called"] > 0).astype(float)
+    table["fdp"] = table["wrong"] / table["called"].clip(lower=1)
     table["recall"] = table["hit"] / table["right"].clip(lower=1)
     return table
 
@@ -211,8 +211,8 @@ def curve_of(answers: pd.DataFrame) -> pd.DataFrame:
                 "nominal": rate,
                 "mechanisms present": float(present["fdp"].mean()),
                 "all questions": float(questions["fdp"].mean()),
-                "of all said": float(questions["wrong"].sum() / max(int(questions["said"].sum()), 1)),
-                "said": int(questions["said"].sum()),
+                "of all called": float(questions["wrong"].sum() / max(int(questions["called"].sum()), 1)),
+                "called": int(questions["called"].sum()),
                 "recall": float(present["recall"].mean()),
             }
         )
@@ -234,7 +234,7 @@ def _picture(curve: pd.DataFrame) -> Figure:
     figure = new_figure(4.6, 3.6)
     axes = figure.subplots()
     axes.plot([0, 0.4], [0, 0.4], color="black", linestyle="dashed", label="nominal")
-    for colour, name in zip(COLOURS, ("mechanisms present", "all questions", "of all said"), strict=False):
+    for colour, name in zip(COLOURS, ("mechanisms present", "all questions", "of all called"), strict=False):
         axes.plot(curve["nominal"], curve[name], "o-", color=colour, label=name)
     axes.set(xlabel="accepted false-discovery rate", ylabel="realised share", ylim=(0, 1))
     axes.legend(frameon=False)

@@ -29,14 +29,14 @@ def ask(
     ],
     fdr: Annotated[
         float,
-        typer.Option(help="Share of false discoveries you accept among the treatments said to match."),
+        typer.Option(help="Share of false discoveries you accept among the treatments called a match."),
     ] = 0.05,
     top: Annotated[
         int | None,
         typer.Option(
             min=1,
             show_default=False,
-            help=f"How many wells to list, best first (text: {ROWS}, JSON: all, if not said).",
+            help=f"How many wells to list, best first (text: {ROWS}, JSON: all, unless given).",
         ),
     ] = None,
     platemap: Annotated[
@@ -56,7 +56,7 @@ def ask(
     """Rank the wells of a screen by a sentence, and say whether any of them matches it.
 
     The score of a well says how far it stands out of the negative controls of its plate. Replicate wells of
-    a treatment and dose are judged together: p against control wells and against other texts, q over all
+    a treatment and dose are evaluated together: p against control wells and against other texts, q over all
     treatments, and "No confident match" where none is left. Treatments' names decide no score.
 
     Example: napari-cellclip ask my-screen "tubulin polymerisation inhibitor" --fdr 0.1
@@ -85,8 +85,9 @@ def ask(
 
 def as_text(answer: Answer, top: int) -> str:
     """Return the answer for people: verdict, what was sent, what limits it, best treatments and wells."""
-    lines = [f"{answer.query!r}: {answer.verdict}", "prompts sent:"]
-    lines += [f"  {prompt}" for prompt in answer.prompts]
+    lines = [f"{answer.query!r}: {answer.verdict}"]
+    if answer.prompts:  # look-alikes send none
+        lines += ["prompts sent:", *(f"  {prompt}" for prompt in answer.prompts)]
     lines += [f"note: {note}" for note in answer.notes]
     if len(matches := answer.matches):
         lines.append("treatments that match:")

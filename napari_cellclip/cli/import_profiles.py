@@ -82,12 +82,12 @@ def describe(found: Mapping[str, Any]) -> str:
         f"each), {counts['no stain']} of none (in every row), {counts['left out']} of brightfield left out",
         f"rows of a well: {rows}; padded with zeros to {found['width']}, {counts['padding']} in all",
     ]
-    for plate, said in found["plates"].items():
-        lines.append(f"{plate}: {said['wells']} wells, standardised on {said['standardised on']}")
+    for plate, report in found["plates"].items():
+        lines.append(f"{plate}: {report['wells']} wells, standardised on {report['standardised on']}")
         for what in ("constant", "with gaps filled"):
-            if names := said[what]:
+            if names := report[what]:
                 some = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
                 lines.append(f"  {len(names)} features {what}: {some}")
-        if said["empty wells"]:
-            lines.append(f"  {said['empty wells']} wells without any number: among the screen's failures")
+        if report["empty wells"]:
+            lines.append(f"  {report['empty wells']} wells without any number: among the screen's failures")
     return "\n".join(lines)

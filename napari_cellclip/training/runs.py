@@ -133,11 +133,13 @@ def iter_train(
             _put(partial, folder)
         except Exception as error:
             failed = error
-    said = team.agree(f"{type(failed).__name__}: {failed}" if failed else "")  # nobody is left waiting
+    failure = team.agree(f"{type(failed).__name__}: {failed}" if failed else "")  # nobody is left waiting
     if failed:
         raise failed
-    if said:
-        raise CellClipError(f"the first process could not score or write the model ({said}): see its message")
+    if failure:
+        raise CellClipError(
+            f"the first process could not score or write the model ({failure}): see its message"
+        )
 
 
 def train(screens: Sequence[Screen], out: Path | str | None = None, **options: Any) -> Model:

@@ -41,9 +41,10 @@ def test_import_train_derive_ask(tables: list[Path], tmp_path: Path) -> None:
     assert "6 of one stain, 2 of several (in the row of each), 3 of none (in every row), 2 of" in said.stdout
     assert "P2: 18 wells, standardised on 6" in said.stdout
 
-    refused = call("ask", screen, "tubulin inhibitor")
-    assert refused.exit_code == 1
-    assert "train a head first (napari-cellclip train" in refused.stderr
+    alike = json.loads(succeed("ask", screen, "tubulin inhibitor", "--json").stdout)
+    assert alike["evidence"] == "look-alikes", "no head yet: wells are compared with the plate map's compounds"
+    assert alike["prompts"] == []
+    assert "prompts sent" not in succeed("ask", screen, "tubulin inhibitor").stdout
 
     (tmp_path / "run.toml").write_text(SETTINGS)
     succeed("train", screen, "--config", tmp_path / "run.toml", "--out", model, "--device", "cpu")

@@ -1,4 +1,4 @@
-"""Small heads trained on the compounds of a screen, to be judged on others of its compounds."""
+"""Train small heads on the compounds of a screen, to be tested on others of its compounds."""
 
 from __future__ import annotations
 

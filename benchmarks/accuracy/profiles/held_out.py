@@ -140,7 +140,7 @@ def features_of(screen: Screen) -> dict[str, NDArray[np.float32]]:
 def parted(
     compounds: Sequence[Compound], split: Split, part: Part = "test"
 ) -> tuple[list[Compound], list[Compound]]:
-    """Compounds with their training wells, and with their wells to be judged on."""
+    """Compounds with their training wells, and with their wells held out."""
 
     def having(ids: Sequence[str]) -> list[Compound]:
         wanted = set(ids)

@@ -24,7 +24,7 @@ class RotationResult:
     Attributes
     ----------
     plate : str
-        The one that was judged on.
+        The one left out.
     seed : int
         Of the heads.
     tested : tuple of str

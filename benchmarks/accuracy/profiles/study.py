@@ -69,7 +69,7 @@ def study(
     profiles = np.stack([np.mean([features[w].ravel() for w in c.wells], axis=0) for c in compounds])
     reached, expected, queries = neighbour_precision(_flat_profiles(screen), compounds)
     spread, _, _ = neighbour_precision(profiles, compounds)
-    results = list(_told(iter_held_out(screen, settings, seeds=seeds, n=n), report))
+    results = list(_reported(iter_held_out(screen, settings, seeds=seeds, n=n), report))
     found: dict[str, Any] = {
         "data": {
             "plates": list(screen.plates),
@@ -94,7 +94,9 @@ def study(
     if rotation_seeds:
         found["seen_compounds"] = {}
         for reads, chosen in settings.items():
-            rotated = list(_said(iter_seen(screen, chosen, reads=reads, seeds=rotation_seeds), report))
+            rotated = list(
+                _reported_rotation(iter_seen(screen, chosen, reads=reads, seeds=rotation_seeds), report)
+            )
             for name in ("profiles", "positions"):
                 figures = _retrieval([(r.tested, r.ranks[name]) for r in rotated])
                 found["seen_compounds"][f"{reads}, {name}"] = figures
@@ -196,11 +198,11 @@ def _by_mechanism(results: Sequence[FoldResult]) -> dict[str, dict[str, float]]:
 def _retrieval(pools: Sequence[tuple[tuple[str, ...], tuple[Ranking, Ranking]]]) -> dict[str, Any]:
     names = np.concatenate([np.array(tested) for tested, _ in pools])
     figures: dict[str, Any] = {"pool": _range([len(tested) for tested, _ in pools]), "queries": len(names)}
-    for way, said in enumerate(WAYS):
+    for way, name in enumerate(WAYS):
         rankings = [both[way] for _, both in pools]
         ranks = np.concatenate([ranking.ranks for ranking in rankings])
         sizes = np.array([len(tested) for tested, _ in pools])
-        figures[said] = {
+        figures[name] = {
             **bootstrap(ranks, names, {f"R@{k}": _recall(k) for k in CUTS}),
             "mean rank": float(ranks.mean() + 1),
             "median rank": float(np.floor(np.median(ranks)) + 1),
@@ -234,15 +236,17 @@ def _flat_profiles(screen: Screen) -> NDArray[np.float64]:
     )
 
 
-def _told(results: Iterator[FoldResult], report: Callable[[str], None]) -> Iterator[FoldResult]:
+def _reported(results: Iterator[FoldResult], report: Callable[[str], None]) -> Iterator[FoldResult]:
     for result in results:
-        said = ", ".join(f"{name} {asked.precisions.mean():.3f}" for name, asked in result.asked.items())
-        report(f"seed {result.seed}, fold {result.fold + 1}: mechanisms {said}")
+        found = ", ".join(f"{name} {asked.precisions.mean():.3f}" for name, asked in result.asked.items())
+        report(f"seed {result.seed}, fold {result.fold + 1}: mechanisms {found}")
         yield result
 
 
-def _said(results: Iterator[RotationResult], report: Callable[[str], None]) -> Iterator[RotationResult]:
+def _reported_rotation(
+    results: Iterator[RotationResult], report: Callable[[str], None]
+) -> Iterator[RotationResult]:
     for result in results:
-        said = ", ".join(f"{name} {both[0].recall(1):.3f}" for name, both in result.ranks.items())
-        report(f"plate {result.plate} left out: R@1 of seen compounds by {said}")
+        found = ", ".join(f"{name} {both[0].recall(1):.3f}" for name, both in result.ranks.items())
+        report(f"plate {result.plate} left out: R@1 of seen compounds by {found}")
         yield result

@@ -65,12 +65,12 @@ def mechanism_table(found: Mapping[str, Any]) -> str:
             lines.append(f"| {name} | {_interval({**figures, 'value': figures['mAP']})} | {cells} |")
     prompts = found["random prompts"]
     empty = " |" * len(seeds)
-    for name, said in (
+    for name, text in (
         ("*random prompts, same head*", _interval({**prompts, "value": prompts["mAP"]})),
         ("*words of the other mechanisms, same head*", f"{found[OTHERS]:.3f}"),
         ("*random order*", f"{found['random order']:.3f}"),
     ):
-        lines.append(f"| {name} | {said} |{empty}")
+        lines.append(f"| {name} | {text} |{empty}")
     return "\n".join(lines)
 
 
@@ -110,9 +110,9 @@ def all_tables(study: Mapping[str, Any]) -> dict[str, str]:
     }
     if "seen_compounds" in study:
         names = {
-            f"{reads}, {saw}": f"{name}; head on {said}"
+            f"{reads}, {saw}": f"{name}; head on {text}"
             for reads, name in READ_BY.items()
-            for saw, said in (("profiles", "profiles"), ("positions", "row and column alone"))
+            for saw, text in (("profiles", "profiles"), ("positions", "row and column alone"))
         }
         tables["seen compounds"] = retrieval_table(study["seen_compounds"], names)
     if "replicates" in study:

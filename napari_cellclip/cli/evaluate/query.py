@@ -69,11 +69,11 @@ def query(
             update_card=update_card,
         )
         return
-    judged = load_model(model)
+    loaded = load_model(model)
     with tempfile.TemporaryDirectory() as scratch:
         result = run(
             work or Path(scratch),
-            judged,
+            loaded,
             plates=plates,
             replicates=replicates,
             seed=seed,
@@ -81,6 +81,6 @@ def query(
             random=random_weights,
             shuffled_model=load_model(shuffled_model) if shuffled_model else None,
             null_screens=null_screens,
-            report=lambda said: print(said, file=sys.stderr),
+            report=lambda message: print(message, file=sys.stderr),
         )
     conclude(out, "query", *result, update_card=update_card)

@@ -42,18 +42,18 @@ def simulated(
     )
     from napari_cellclip.model import load_model
 
-    judged = load_model(model)
+    loaded = load_model(model)
     shuffled = load_model(shuffled_model) if shuffled_model else None
     with tempfile.TemporaryDirectory() as scratch:
         result = evaluate(
             work or Path(scratch),
-            judged,
+            loaded,
             plates=plates,
             seed=seed,
             wells=wells,
             sites=sites,
             shuffled_model=shuffled,
-            report=lambda said: print(said, file=sys.stderr),
+            report=lambda message: print(message, file=sys.stderr),
         )
     print(as_table(result))
     conclude(out, "simulated", *report_of(result), update_card=update_card)

@@ -59,12 +59,12 @@ class Ranking:
     def _later(self, positions: NDArray[np.int64]) -> NDArray[np.float64]:
         """Chance that the first hit of a random order comes after so many candidates, mean over queries."""
         n, h = self.pool, self.hits[:, None].astype(float)
-        room = n - h - positions[None, :]
-        fits = room >= 0
-        room = np.where(fits, room, 0.0)
+        left = n - h - positions[None, :]
+        fits = left >= 0
+        left = np.where(fits, left, 0.0)
         # C(n - h, k) / C(n, k), k candidates of which none is a hit
         k = positions[None, :].astype(float)
-        logs = gammaln(n - h + 1) - gammaln(room + 1) - gammaln(n + 1) + gammaln(n - k + 1)
+        logs = gammaln(n - h + 1) - gammaln(left + 1) - gammaln(n + 1) + gammaln(n - k + 1)
         return np.where(fits, np.exp(np.where(fits, logs, 0.0)), 0.0).mean(axis=0)
 
 

@@ -137,7 +137,7 @@ def compound_gene(
     Raises
     ------
     CellClipError
-        If no compound or gene of the activities is in the map, or none has enough genes to be judged.
+        If no compound or gene of the activities is in the map, or none has enough genes to be ranked.
 
     References
     ----------
@@ -146,7 +146,7 @@ def compound_gene(
     if seeds < 1:
         raise CellClipError(f"negatives must be drawn at least once, not {seeds} times")
     measured = read_activities(activities)
-    corrected, said = (correction or Correction()).apply(table)
+    corrected, applied = (correction or Correction()).apply(table)
     entities = entity_map(corrected, how)
     vectors = entities.vectors / np.linalg.norm(entities.vectors, axis=1, keepdims=True)
     is_gene = entities.wells["is_gene"].to_numpy(dtype=bool)
@@ -169,8 +169,8 @@ def compound_gene(
             similar = np.abs(vectors[rows] @ gene_vectors.T)
             by_dose = {ANY: similar.max(axis=0)}
             for k, i in enumerate(rows):  # rows of one dose, such as of two cell lines: the best counts, too
-                before = by_dose.get(_said(dose[i]), similar[k])
-                by_dose[_said(dose[i])] = np.maximum(before, similar[k])
+                before = by_dose.get(_text(dose[i]), similar[k])
+                by_dose[_text(dose[i])] = np.maximum(before, similar[k])
             for concentration, values in by_dose.items():
                 scores.setdefault(concentration, {}).setdefault(compound, []).append(_score(values, active))
     if not scores:
@@ -192,7 +192,7 @@ def compound_gene(
     for concentration, row in found.drop(index=ANY).iterrows():
         figures[f"average precision at {concentration}"] = row["ap"]
     summary = {
-        "data": {"source": table.name, "activities": Path(activities).name, **said},
+        "data": {"source": table.name, "activities": Path(activities).name, **applied},
         "model": table.model,
         "protocol": {
             "active": f"at most {ACTIVE_NM:g} nM",
@@ -208,7 +208,7 @@ def compound_gene(
     return summary, found, _picture(found)
 
 
-def _said(dose: float) -> str:
+def _text(dose: float) -> str:
     return "unknown dose" if np.isnan(dose) else f"{dose:g} µM"
 
 

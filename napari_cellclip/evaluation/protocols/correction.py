@@ -1,4 +1,4 @@
-"""Corrected embeddings to be judged."""
+"""Correct embeddings for batches before they are evaluated."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class Correction:
             components=self.components,
             scaler=self.scaler,
         )
-        said = {"correction": self.method, **{f"correction {k}": v for k, v in corrected.settings.items()}}
-        return replace(table, vectors=corrected.vectors), said
+        applied = {"correction": self.method, **{f"correction {k}": v for k, v in corrected.settings.items()}}
+        return replace(table, vectors=corrected.vectors), applied
 
 
 def half_of_controls(table: EmbeddingTable, seed: int = 0) -> NDArray[np.bool_]:
-    """Half of the negative controls of each plate, drawn at random: to fit on, the others being judged by.
+    """Half of the negative controls of each plate, drawn at random: to fit on; the others are the negatives.
 
     A correction pulls together the controls it is fitted on, and these only. Where they are also the
     negatives that replicates are told from, the treated wells need do nothing to stand out.
@@ -69,7 +69,7 @@ def half_of_controls(table: EmbeddingTable, seed: int = 0) -> NDArray[np.bool_]:
         rows = np.flatnonzero(table.negative & (plates == plate))
         if len(rows) < 2:
             raise CellClipError(
-                f"plate {plate} has one negative control, which cannot be fitted on and judged by:"
+                f"plate {plate} has one negative control, which cannot be both fitted on and a negative:"
                 " add controls, or fit on all with --fit-on all"
             )
         fit[rng.permutation(rows)[: len(rows) // 2]] = True

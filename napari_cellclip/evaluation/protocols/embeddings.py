@@ -1,4 +1,4 @@
-"""Embeddings to be judged: from screens, or from anybody's table, with the same column names afterwards."""
+"""Read embeddings to evaluate: from screens, or from any table, with the same column names afterwards."""
 
 from __future__ import annotations
 

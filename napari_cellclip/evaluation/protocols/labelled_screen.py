@@ -40,7 +40,7 @@ def labelled_screen(
     Returns
     -------
     summary, table, figure
-        The table has one row for each mechanism: ``treatments``, ``said``, ``right``, ``recall`` and ``fdp``
+        One row a mechanism: ``treatments``, ``called``, ``right``, ``recall``, ``fdp``
         at 5 %.
 
     Raises
@@ -65,8 +65,8 @@ def labelled_screen(
     rows = []
     vectors, known = directions(model, asked)
     for name, vector, in_vocabulary in zip(asked, vectors, known, strict=True):
-        judged = calibration.score(vector)
-        q = calibration.q_values(judged) if in_vocabulary else np.ones(len(blocks))
+        scored = calibration.score(vector)
+        q = calibration.q_values(scored) if in_vocabulary else np.ones(len(blocks))
         right = np.array([name in names for names in own])
         rows += [
             {
@@ -78,26 +78,26 @@ def labelled_screen(
                 "q": one,
                 "block": i,
             }
-            for i, (ok, dose, p, one) in enumerate(zip(right, blocks.table["dose"], judged.p, q, strict=True))
+            for i, (ok, dose, p, one) in enumerate(zip(right, blocks.table["dose"], scored.p, q, strict=True))
         ]
     answers = pd.DataFrame(rows)
-    answers["said"] = answers["q"] <= RATES[0]
-    answers["right"] = answers["said"] & (answers["truth"] == answers["asked"])
+    answers["called"] = answers["q"] <= RATES[0]
+    answers["right"] = answers["called"] & (answers["truth"] == answers["asked"])
     grouped = answers.groupby("asked")
     table = pd.DataFrame(
         {
             "treatments": (answers["truth"] != "").groupby(answers["asked"]).sum(),
-            "said": grouped["said"].sum(),
+            "called": grouped["called"].sum(),
             "right": grouped["right"].sum(),
         }
     )
     table["recall"] = table["right"] / table["treatments"]
-    table["fdp"] = np.where(table["said"] > 0, 1 - table["right"] / table["said"].clip(lower=1), 0.0)
+    table["fdp"] = np.where(table["called"] > 0, 1 - table["right"] / table["called"].clip(lower=1), 0.0)
     figures: dict[str, Any] = {}
     for rate in RATES:
-        said = answers["q"] <= rate
-        right = said & (answers["truth"] != "")
-        n = said.groupby(answers["asked"]).sum()
+        called = answers["q"] <= rate
+        right = called & (answers["truth"] != "")
+        n = called.groupby(answers["asked"]).sum()
         fdp = np.where(n > 0, 1 - right.groupby(answers["asked"]).sum() / n.clip(lower=1), 0.0)
         recall = right.groupby(answers["asked"]).sum() / table["treatments"]
         for name, values in (("false discoveries", fdp), ("recall", recall.to_numpy())):
@@ -114,9 +114,9 @@ def labelled_screen(
     axes = figure.subplots()
     curve = []
     for rate in NOMINAL:
-        said = answers["q"] <= rate
-        wrong = (said & (answers["truth"] == "")).groupby(answers["asked"]).sum()
-        curve.append((wrong / said.groupby(answers["asked"]).sum().clip(lower=1)).mean())
+        called = answers["q"] <= rate
+        wrong = (called & (answers["truth"] == "")).groupby(answers["asked"]).sum()
+        curve.append((wrong / called.groupby(answers["asked"]).sum().clip(lower=1)).mean())
     axes.plot([0, 0.4], [0, 0.4], color="black", linestyle="dashed", label="nominal")
     axes.plot(NOMINAL, curve, "o-", color=COLOURS[0], label="realised")
     axes.set(xlabel="accepted false-discovery rate", ylabel="realised share")

@@ -110,7 +110,7 @@ def relationships(
     """
     if not annotations:
         raise CellClipError("name at least one CSV of annotated pairs (entity1, entity2)")
-    corrected, said = (correction or Correction()).apply(table)
+    corrected, applied = (correction or Correction()).apply(table)
     entities = entity_map(corrected, how)
     genes = gene_rows(entities)
     is_gene = entities.wells["is_gene"].to_numpy(dtype=bool)
@@ -150,7 +150,12 @@ def relationships(
         figures[f"{row.source}: recall at tails of {HEADLINE:g}, null of {row.null}"] = row.recall
         figures[f"{row.source}: annotated pairs in the map"] = row.pairs
     summary = {
-        "data": {"source": table.name, "genes": len(genes), "other entities": int((~is_gene).sum()), **said},
+        "data": {
+            "source": table.name,
+            "genes": len(genes),
+            "other entities": int((~is_gene).sum()),
+            **applied,
+        },
         "model": table.model,
         "protocol": {
             "consensus": how,

@@ -90,7 +90,7 @@ def replicates(
         "seed": seed,
         "fdr": fdr,
     }
-    corrected, said = judged(table, asked, fit_on, seed)
+    corrected, applied = evaluated_wells(table, asked, fit_on, seed)
     per_perturbation, queries = replicable(corrected, **options)
     compared: dict[str, float] = {}
     if asked.method != "none" and fit_on == "half":
@@ -133,7 +133,7 @@ def replicates(
             "source": table.name,
             "plates": int(corrected.wells["Metadata_Plate"].nunique()),
             "controls": int(corrected.negative.sum()),
-            **said,
+            **applied,
         },
         "model": table.model,
         "protocol": {
@@ -150,21 +150,24 @@ def replicates(
     return summary, per_perturbation, precision_picture(per_perturbation, fdr, "replicate mAP")
 
 
-def judged(
+def evaluated_wells(
     table: EmbeddingTable, correction: Correction, fit_on: FitOn = "half", seed: int = 0
 ) -> tuple[EmbeddingTable, dict[str, Any]]:
-    """The corrected wells that are judged; where half of the controls were fitted on, without these."""
+    """Wells to evaluate, corrected; where half of the controls were fitted on, without these."""
     if correction.method == "none" or fit_on == "all":
-        corrected, said = correction.apply(table)
-        return corrected, said if correction.method == "none" else {**said, "correction fitted on": "all"}
+        corrected, applied = correction.apply(table)
+        return corrected, applied if correction.method == "none" else {
+            **applied,
+            "correction fitted on": "all",
+        }
     fit = half_of_controls(table, seed)
     try:
-        corrected, said = correction.apply(table, fit)
+        corrected, applied = correction.apply(table, fit)
     except ScreenError as error:
         raise CellClipError(
             f"{error}; half of the controls are kept to judge by (--fit-on all: none)"
         ) from error
-    return corrected.take(~fit), {**said, "correction fitted on": "half"}
+    return corrected.take(~fit), {**applied, "correction fitted on": "half"}
 
 
 def replicable(

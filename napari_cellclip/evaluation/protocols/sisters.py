@@ -26,7 +26,7 @@ from napari_cellclip.evaluation.protocols.embeddings import (
 )
 from napari_cellclip.evaluation.protocols.replicates import (
     FitOn,
-    judged,
+    evaluated_wells,
     precision_picture,
     replicable,
     replicate_keys,
@@ -96,7 +96,7 @@ def sisters(
     CellClipError
         If modalities or targets are absent, or nothing is left to match.
     """
-    corrected, said = (correction or Correction()).apply(table)
+    corrected, applied = (correction or Correction()).apply(table)
     key = replicate_keys(corrected, by, within)
     rows = corrected.treated & (corrected.column(by) != "").to_numpy()
     kinds = kinds_present(corrected.wells[rows])
@@ -108,7 +108,7 @@ def sisters(
     of_kind = corrected.wells["Metadata_kind"]
     filtered = replicable_only and Kind.COMPOUND.value in wanted
     if filtered:
-        wells, _ = judged(table, correction or Correction(), fit_on, seed)
+        wells, _ = evaluated_wells(table, correction or Correction(), fit_on, seed)
         found, _ = replicable(
             wells, by=by, within=within, method=method, null_size=null_size, seed=seed, fdr=fdr
         )
@@ -145,7 +145,7 @@ def sisters(
         queries["average_precision"], queries["item"], {"mAP of queries": np.mean}, seed=seed
     )
     summary = {
-        "data": {"source": table.name, "kinds": list(wanted), **said},
+        "data": {"source": table.name, "kinds": list(wanted), **applied},
         "model": table.model,
         "protocol": {
             "match": "across " + " and ".join(wanted) if across else f"within {wanted[0]}",

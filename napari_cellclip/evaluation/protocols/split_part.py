@@ -1,4 +1,4 @@
-"""Which wells are judged: the part of a split that a model was not trained on."""
+"""Choose the wells to evaluate: the part of a split that a model was not trained on."""
 
 from __future__ import annotations
 
@@ -49,13 +49,17 @@ def part_of_split(
     digests: dict[str, str] | None = None
     if split == "card":
         training = table.screens[0].card.training if table.screens else {}
-        said = training.get("split")
-        if not said or said.get("by") not in ("compound", "scaffold", "plate"):
+        chosen = training.get("split")
+        if not chosen or chosen.get("by") not in ("compound", "scaffold", "plate"):
             raise CellClipError(
                 "the model card names no split by compound, scaffold or plate: give --split one of them,"
                 " or a file of well ids"
             )
-        split, seed, fractions = said["by"], said.get("seed", 0), said.get("fractions", FRACTIONS)
+        split, seed, fractions = (
+            chosen["by"],
+            chosen.get("seed", 0),
+            chosen.get("fractions", FRACTIONS),
+        )
         from napari_cellclip.training.data.splits import SPLIT_WELLS
 
         wells = pd.concat([screen.wells for screen in table.screens])  # those without an embedding, too

@@ -1,4 +1,4 @@
-"""Which wells a model learns from and which it is judged on.
+"""Split wells into those a model learns from and those it is tested on.
 
 There is no split by well position. Replicate plates share one layout, so a position is one treatment on all
 of them; where a treatment has several positions, such a split puts it on both sides, and where it has one,
@@ -181,7 +181,7 @@ def refuse_leakage(split: Split, wells: pd.DataFrame) -> None:
             what = "the same " + key.split(" ")[0]
             leaks.setdefault(
                 (here, there),
-                f"{_told(wells, here)} in {one} and {_told(wells, there)} in {other} have {what}",
+                f"{_described(wells, here)} in {one} and {_described(wells, there)} in {other} have {what}",
             )
     if leaks:
         more = f", and {len(leaks) - 3} more" if len(leaks) > 3 else ""
@@ -198,7 +198,7 @@ def shared_treatments(split: Split, wells: pd.DataFrame) -> float:
     return sum(not seen.isdisjoint(keys) for keys in tested) / len(tested) if tested else 0.0
 
 
-def _told(wells: pd.DataFrame, well: str) -> str:
+def _described(wells: pd.DataFrame, well: str) -> str:
     row = wells.loc[well]
     name = row.get("Metadata_treatment") or row.get("Metadata_genes") or row.get("Metadata_smiles")
     return f"{name} ({well})"

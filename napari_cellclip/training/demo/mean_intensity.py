@@ -71,7 +71,7 @@ class IntensityReadout:
         return dict(zip(self.classes, log_p.T, strict=True))
 
     def save(self, path: Path, **about: object) -> None:
-        """Write the read-out and whatever is to be said about it as JSON."""
+        """Write the read-out and notes about it as JSON."""
         document: Mapping[str, object] = {
             **about,
             "classes": self.classes,

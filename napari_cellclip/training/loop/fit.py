@@ -151,11 +151,11 @@ def iter_fit(
         def validate(epoch: int) -> dict[str, float]:
             """Figures of the weights as they are; the main process's, so that all decide alike."""
             mine = score(network, validation, text.embed) if processes.main else None
-            judged = processes.agree(mine)
-            assert judged is not None
+            scored = processes.agree(mine)
+            assert scored is not None
             if epoch > warming:  # the start and the warm-up are logged for comparison, not kept
-                best.see(network, epoch, judged.score(validating.score))
-            return {f"validation_{name}": judged.score(name) for name in judged.text_to_image}
+                best.see(network, epoch, scored.score(validating.score))
+            return {f"validation_{name}": scored.score(name) for name in scored.text_to_image}
 
         with closing(curves), ThreadPoolExecutor(1) as ahead:
             if validation and found is None:

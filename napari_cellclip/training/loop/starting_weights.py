@@ -33,7 +33,7 @@ FRESH: dict[str, int] = {
     "text_heads": 4,
     "words": 2000,
 }
-"""Sizes of a head on measured profiles where nothing else is said: small, as such data sets are."""
+"""Sizes of a head on measured profiles unless the settings give others: small, as such data sets are."""
 
 _LONGEST = 256
 """Tokens of a caption that a fresh text tower reads."""

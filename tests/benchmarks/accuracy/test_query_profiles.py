@@ -1,4 +1,4 @@
-"""Verdicts on profiles: what is asked of whom, what counts as wrong, and that nothing seen is judged."""
+"""Verdicts on profiles: what is asked of whom, what counts as wrong, and that nothing seen is evaluated."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ def answered() -> pd.DataFrame:
 
 def test_unknown_treatments_count_neither_way() -> None:
     questions = questions_of(answered(), 0.05).set_index("asked")
-    assert questions.loc["A", ["right", "said", "hit", "wrong"]].tolist() == [2, 2, 1, 1]
+    assert questions.loc["A", ["right", "called", "hit", "wrong"]].tolist() == [2, 2, 1, 1]
     assert questions.loc["A", "fdp"] == 0.5
     assert questions.loc["A", "recall"] == 0.5
-    assert questions.loc["B", ["said", "wrong", "match"]].tolist() == [1, 1, 1.0]
+    assert questions.loc["B", ["called", "wrong", "match"]].tolist() == [1, 1, 1.0]
     assert questions.loc["B", "fdp"] == 1.0
 
 
@@ -87,7 +87,7 @@ def test_curve_and_table_follow_the_definition() -> None:
     curve = curve_of(answered()).set_index("nominal")
     assert curve.loc[0.05, "mechanisms present"] == 0.5
     assert curve.loc[0.05, "all questions"] == 0.75
-    assert curve.loc[0.05, "of all said"] == pytest.approx(2 / 3)
+    assert curve.loc[0.05, "of all called"] == pytest.approx(2 / 3)
     assert curve.loc[0.2, "recall"] == 1.0
     table = by_mechanism(answered()).set_index("mechanism")
     assert table.loc["A", ["pools", "compounds", "right at 5%", "wrong at 5%"]].tolist() == [1, 2, 1, 1]
@@ -95,9 +95,9 @@ def test_curve_and_table_follow_the_definition() -> None:
 
 
 def test_the_whole_protocol_says_what_it_did(screen: Screen) -> None:
-    said: list[str] = []
-    summary, table, figure = query_profiles(screen, TINY, n=3, draws=20, report=said.append)
-    assert said[-1] == "asked fold 3 of 3"
+    called: list[str] = []
+    summary, table, figure = query_profiles(screen, TINY, n=3, draws=20, report=called.append)
+    assert called[-1] == "asked fold 3 of 3"
     assert summary["protocol"]["plate_map_expansion"] is False
     assert set(table["mechanism"]) == {"HDAC inhibitor", "tubulin inhibitor"}
     assert figure.axes[0].get_xlabel() == "accepted false-discovery rate"
@@ -115,13 +115,13 @@ def test_the_page_says_what_was_measured(repository: Path) -> None:
     page = (repository / "docs" / "calibration.md").read_text(encoding="utf-8")
     curve = found["curve"]
     for i, nominal in enumerate(curve["nominal"]):
-        shares = ("mechanisms present", "all questions", "of all said", "recall")
+        shares = ("mechanisms present", "all questions", "of all called", "recall")
         figures = " | ".join(f"{100 * curve[name][i]:.1f}" for name in shares)
-        assert f"| {nominal:.0%}".replace("%", " %") + f" | {curve['said'][i]} | {figures} |" in page
-    said, wrong = (
-        found["figures"][f"{name}, at 5%"] for name in ("treatments said to match", "of these wrong")
+        assert f"| {nominal:.0%}".replace("%", " %") + f" | {curve['called'][i]} | {figures} |" in page
+    called, wrong = (
+        found["figures"][f"{name}, at 5%"] for name in ("treatments called a match", "of these wrong")
     )
-    assert f"of the {said} treatments that *were* said to match, {wrong} are wrong" in page
+    assert f"of the {called} treatments that *were* said to match, {wrong} are wrong" in page
     assert len(found["mechanisms"]) == 31
     for name, row in found["mechanisms"].items():
         if row["right at 10%"] or row["wrong at 10%"]:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RATES = (0.05, 0.10)
-"""Accepted false-discovery rates that are judged."""
+"""Accepted false-discovery rates that are evaluated."""
 
 NOMINAL = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
 """Accepted rates of a calibration curve."""
@@ -194,8 +194,8 @@ def ask_layout(
     effect = wells.truth["effect"].to_numpy(float)[first]
     tables = []
     for mechanism, question, known in zip(MECHANISMS, bank.questions, bank.in_vocabulary, strict=True):
-        judged = calibration.score(question)
-        q = calibration.q_values(judged)
+        evaluated = calibration.score(question)
+        q = calibration.q_values(evaluated)
         tables.append(
             pd.DataFrame(
                 {
@@ -206,8 +206,8 @@ def ask_layout(
                     "effect": effect,
                     "n_wells": blocks.table["n_wells"].to_numpy(),
                     "active": calibration.active,
-                    "decoys": judged.random_share,
-                    "p": judged.p,
+                    "decoys": evaluated.random_share,
+                    "p": evaluated.p,
                     "q": q if known else np.ones_like(q),
                 }
             )
@@ -221,26 +221,26 @@ def by_question(answers: pd.DataFrame, rate: float) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``layout``, ``asked``, ``present``, ``alike`` (a look-alike is on the plate), ``said`` and ``wrong``
-        (treatments said to match, and those of them without the mechanism), ``match`` and ``fdp``.
+        ``layout``, ``asked``, ``present``, ``alike`` (a look-alike is on the plate), ``called`` and ``wrong``
+        (treatments called a match, and those of them without the mechanism), ``match`` and ``fdp``.
     """
     alike = look_alikes()
-    frame = answers.assign(said=answers["q"] <= rate)
-    frame["wrong"] = frame["said"] & (frame["truth"] != frame["asked"])
+    frame = answers.assign(called=answers["q"] <= rate)
+    frame["wrong"] = frame["called"] & (frame["truth"] != frame["asked"])
     rows = []
     for (layout, asked), part in frame.groupby(["layout", "asked"], sort=True):
         there = set(part["truth"])
-        said, wrong = int(part["said"].sum()), int(part["wrong"].sum())
+        called, wrong = int(part["called"].sum()), int(part["wrong"].sum())
         rows.append(
             {
                 "layout": layout,
                 "asked": asked,
                 "present": asked in there,
                 "alike": bool(alike[str(asked)] & there),
-                "said": said,
+                "called": called,
                 "wrong": wrong,
-                "match": said > 0,
-                "fdp": wrong / said if said else 0.0,
+                "match": called > 0,
+                "fdp": wrong / called if called else 0.0,
             }
         )
     return pd.DataFrame(rows)
@@ -262,9 +262,9 @@ def figures_of(answers: pd.DataFrame, *, draws: int = 1000, seed: int = 0) -> di
         at = f"at {100 * rate:.0f} %"
         figures[f"false discoveries, mechanisms present, {at}"] = mean(present, "fdp")
         figures[f"false discoveries, all questions, {at}"] = mean(questions, "fdp")
-        said = int(questions["said"].sum())
-        figures[f"wrong of all said to match, {at}"] = (
-            {"value": int(questions["wrong"].sum()) / said, "n": said} if said else None
+        called = int(questions["called"].sum())
+        figures[f"wrong of all called a match, {at}"] = (
+            {"value": int(questions["wrong"].sum()) / called, "n": called} if called else None
         )
         figures[f"match, absent mechanisms, {at}"] = mean(absent, "match")
         figures[f"match, absent without a look-alike present, {at}"] = mean(absent[~absent["alike"]], "match")

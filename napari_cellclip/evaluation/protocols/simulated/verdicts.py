@@ -159,7 +159,7 @@ def _null_figures(name: str, found: pd.DataFrame, n_plates: int, draws: int) -> 
 
 
 def calibration_curve(answers: pd.DataFrame) -> pd.DataFrame:
-    """Realised against accepted share of false discoveries: ``nominal``, ``realised``, ``said``."""
+    """Realised against accepted share of false discoveries: ``nominal``, ``realised``, ``called``."""
     rows = []
     for rate in NOMINAL:
         questions = by_question(answers, rate)
@@ -169,7 +169,7 @@ def calibration_curve(answers: pd.DataFrame) -> pd.DataFrame:
                 "nominal": rate,
                 "realised": float(present["fdp"].mean()) if len(present) else float("nan"),
                 "all": float(questions["fdp"].mean()),
-                "said": int(questions["said"].sum()),
+                "called": int(questions["called"].sum()),
             }
         )
     return pd.DataFrame(rows)

@@ -111,7 +111,7 @@ def test_arithmetic_of_questions() -> None:
     assert figures["match, absent mechanisms, at 5 %"]["value"] == 0.5
     assert figures["match, absent with a look-alike present, at 5 %"] is None
     assert figures["power at 3 µM, at 5 %"]["value"] == 0.5
-    assert figures["wrong of all said to match, at 5 %"] == {"value": 2 / 3, "n": 3}
+    assert figures["wrong of all called a match, at 5 %"] == {"value": 2 / 3, "n": 3}
     assert calibration_curve(answers)["nominal"].is_monotonic_increasing
 
 
@@ -148,7 +148,7 @@ def test_a_model_that_knows_is_right_and_one_that_does_not_stays_silent(made) ->
     assert by_question(ask_layout(wells, lost), 0.05)["match"].mean() <= 0.06
     reference = measure_reference(answers, "made")
     assert reference.pairs > 300
-    assert reference(np.array([1.0]))[0] == 1
+    assert reference.p_values(np.array([1.0]))[0] == 1
 
 
 def test_screens_without_an_answer_have_none(made) -> None:
@@ -217,8 +217,8 @@ def test_figures_with_a_reference_and_of_other_permutations_are_those_measured()
     figures = json.loads((DOCS / "calibration_reference.json").read_text(encoding="utf-8"))["figures"]
     rows = re.findall(r"^\| ([^|`]+) \| ([\d.]+) \| ([\d.]+) to ([\d.]+) \|$", text, re.MULTILINE)
     assert len(rows) == 10
-    for name, *said in rows:
-        assert [f"{100 * figures[name][k]:.1f}" for k in ("value", "low", "high")] == said, name
+    for name, *called in rows:
+        assert [f"{100 * figures[name][k]:.1f}" for k in ("value", "low", "high")] == called, name
     others = json.loads((DOCS / "calibration_permuted.json").read_text(encoding="utf-8"))["figures"]
     for rate, among in (("at 5 %", "3.3 and 3.3 %"), ("at 10 %", "6.7 and 6.1 %")):
         assert " and ".join(f"{100 * others[f'shuffle seed {n}'][rate]:.1f}" for n in (2, 3)) + " %" == among
