@@ -42,7 +42,9 @@ def test_import_train_derive_ask(tables: list[Path], tmp_path: Path) -> None:
     assert "P2: 18 wells, standardised on 6" in said.stdout
 
     alike = json.loads(succeed("ask", screen, "tubulin inhibitor", "--json").stdout)
-    assert alike["evidence"] == "look-alikes", "no head yet: wells are compared with the plate map's compounds"
+    assert alike["evidence"] == "look-alikes", (
+        "no head yet: wells are compared with the plate map's compounds"
+    )
     assert alike["prompts"] == []
     assert "prompts sent" not in succeed("ask", screen, "tubulin inhibitor").stdout
 
