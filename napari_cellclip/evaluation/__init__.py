@@ -23,7 +23,7 @@ _FILE_OF = {
     "read_embeddings": "protocols.embeddings",
     "write_report": "protocols.report",
 }
-"""The protocols themselves are in files of their own name: ``evaluation.retrieval.retrieval`` and so on."""
+"""The protocols themselves are in files of their own name: ``evaluation.protocols.retrieval`` and so on."""
 
 __all__ = [
     "Correction",
