@@ -54,14 +54,18 @@ def no_widget_left(request: pytest.FixtureRequest) -> Iterator[None]:
     from qtpy.QtCore import QEvent
     from qtpy.QtWidgets import QApplication
 
-    before = set(map(id, QApplication.topLevelWidgets()))
+    before = set(QApplication.topLevelWidgets())
     yield
-    # What a test's own names still hold goes with the frame; what Qt was told to delete goes with its event.
-    gc.collect()
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
-    QApplication.processEvents()
-    left = [w for w in QApplication.topLevelWidgets() if id(w) not in before and is_ours(w)]
-    assert not left, f"widgets left behind: {[(type(w).__name__, w.isVisible()) for w in left]}"
+
+    def left() -> list[object]:
+        # What Qt was told to delete goes with its event.
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+        QApplication.processEvents()
+        return [w for w in QApplication.topLevelWidgets() if w not in before and is_ours(w)]
+
+    if left():
+        gc.collect()  # reference cycles of a test that is over; half a second, so only where it may help
+    assert not left(), f"widgets left behind: {[(type(w).__name__, w.isVisible()) for w in left()]}"
 
 
 def is_ours(widget: object) -> bool:

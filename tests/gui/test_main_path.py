@@ -171,7 +171,7 @@ def test_open_encode_ask_select_explain_export(
     assert [text for task, text in messages if not text.startswith("Saved")] == []
 
 
-def test_open_cancel_resume_ask(explorer, sample, qtbot):
+def test_open_cancel_resume_ask(explorer, sample, qtbot, fingerprint_threads):
     session, messages = explorer.session, []
     session.message.connect(lambda task, text: messages.append(text))
     open_plate_by_hand(qtbot, explorer, sample)
@@ -202,6 +202,8 @@ def test_open_cancel_resume_ask(explorer, sample, qtbot):
     idle(qtbot, session)
     assert session.wells["encoded"].all()
     assert min(steps) >= done, "what was encoded before is not encoded again"
+    assert fingerprint_threads
+    assert threading.main_thread() not in fingerprint_threads, "the window waits for no file"
 
     messages.clear()
     qtbot.keyClicks(explorer.query.line, "tubulin polymerisation inhibitor")
