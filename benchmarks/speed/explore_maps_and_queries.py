@@ -14,7 +14,6 @@ import warnings
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,9 @@ from napari_cellclip.explore import ask
 from napari_cellclip.explore.maps.neighbours import nearest, unit_rows
 from napari_cellclip.explore.maps.projection import principal_plane
 from napari_cellclip.explore.maps.umap_projection import layout
-from napari_cellclip.model import EncoderCard, ModelCard
+from napari_cellclip.model import EncoderCard, FileCard, ModelCard
+from napari_cellclip.screen import Screen
+from napari_cellclip.screen.storage.screen_json import CardRecord, ScreenRecord
 
 
 def timed(work: Callable[[], Any], repeats: int = 1) -> tuple[float, Any]:
@@ -58,34 +59,26 @@ class TextModel:
         return np.stack([rng.normal(size=self.card.embed_dim) for rng in draws]).astype(np.float32)
 
 
-@dataclass(eq=False)
-class MemoryScreen:
+class MemoryScreen(Screen):
     """A screen of embeddings in memory: a million wells need no minutes of writing files first."""
 
-    embeddings: np.ndarray
-    norms: np.ndarray
-    wells: pd.DataFrame
-    card: ModelCard
-    model: TextModel
-    name: str = "memory"
-    path: Path = Path("memory")
+    def __init__(self, embeddings: np.ndarray, wells: pd.DataFrame, card: ModelCard) -> None:
+        own = CardRecord(card=card.model_dump(mode="json"), origin="", encoder_hash=card.encoder_hash)
+        record = ScreenRecord(version="0", card_hash=card.card_hash, cards={card.card_hash: own})
+        super().__init__(Path("memory"), record, wells)
+        self._table, self._rows, self._texts = wells, embeddings, TextModel(card)
 
     @property
-    def card_hash(self) -> str:
-        return self.card.card_hash
+    def wells(self) -> pd.DataFrame:
+        return self._table
 
-    @cached_property
-    def well_ids(self) -> tuple[str, ...]:
-        return tuple(self.wells.index)
+    @property
+    def embeddings(self) -> np.ndarray:
+        return self._rows
 
-    @cached_property
-    def plate_codes(self) -> tuple[np.ndarray, tuple[str, ...]]:
-        codes, names = pd.factorize(self.wells["Metadata_Plate"])
-        return codes, tuple(names)
-
-    @cached_property
-    def negative_controls(self) -> np.ndarray:
-        return (self.wells["Metadata_control_type"] == "negcon").to_numpy()
+    @property
+    def model(self) -> TextModel:
+        return self._texts
 
 
 def maps(n: int, dim: int) -> None:
@@ -130,8 +123,13 @@ def queries(n: int, dim: int) -> None:
         },
         index=index,
     )
-    card = ModelCard(name="memory", encoder=EncoderCard(kind="profile", name="none", dim=dim), embed_dim=dim)
-    screen = MemoryScreen(embeddings, norms, wells, card, TextModel(card))
+    card = ModelCard(
+        name="memory",
+        encoder=EncoderCard(kind="profile", name="none", dim=dim),
+        embed_dim=dim,
+        weights=FileCard(file="none"),
+    )
+    screen = MemoryScreen(embeddings, wells, card)
     text = screen.model.embed_texts(["x"])[0]
     unit_text = text / np.linalg.norm(text)
 
