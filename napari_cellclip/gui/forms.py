@@ -135,26 +135,26 @@ def open_simulate() -> None:
     """Menu command: dock the simulate form."""
     from napari import current_viewer
 
-    _dock(simulate_form(current_viewer()), "simulate a plate")
+    _dock(simulate_form(current_viewer()), "Simulate a plate")
 
 
 def open_encode() -> None:
     """Menu command: dock the encode form."""
     from napari import current_viewer
 
-    _dock(encode_form(current_viewer()), "encode")
+    _dock(encode_form(current_viewer()), "Encode")
 
 
 def open_export() -> None:
     """Menu command: dock the export form."""
     from napari import current_viewer
 
-    _dock(export_form(current_viewer()), "export")
+    _dock(export_form(current_viewer()), "Export")
 
 
 def open_settings() -> None:
     """Menu command: dock the settings form."""
-    _dock(settings_form(), "settings")
+    _dock(settings_form(), "Settings")
 
 
 def show_map() -> None:

@@ -1,4 +1,4 @@
-"""The plugin's settings, kept by napari (manifest: ``configurations``)."""
+"""The settings of the plugin, stored by napari (manifest: ``configurations``)."""
 
 from __future__ import annotations
 

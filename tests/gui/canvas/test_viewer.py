@@ -190,7 +190,7 @@ def test_drop_a_folder_on_the_explorer(make_napari_viewer_proxy, plate_folder, q
     assert opened == [plate_folder.name, "platemap.csv"]
     assert len(explorer.session.plate.wells) == 11
 
-    # panels move between tabs and the open with the room there is, and undo is a key away
+    # panels move between tabs and the open with the space there is, and undo is a key away
     explorer.resize(420, 380)
     explorer.show()
     assert explorer.tabs.count() == 6
@@ -221,7 +221,7 @@ def test_drop_a_folder_on_the_explorer(make_napari_viewer_proxy, plate_folder, q
         (1320, 1600, 2, (True, True)),
     ],
 )
-def test_arrangement_follows_room_and_scaling(width, height, scale, expected):
+def test_arrangement_follows_space_and_scaling(width, height, scale, expected):
     assert arrange(width, height, 17 * scale, 6 * scale) == Arrangement(*expected)
 
 

@@ -1,4 +1,4 @@
-"""Which stain speaks for a well: the panel, its button, and the worker behind it."""
+"""Stain contributions: the panel, its button, and the worker behind it."""
 
 from __future__ import annotations
 

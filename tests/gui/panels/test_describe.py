@@ -1,4 +1,4 @@
-"""Words for wells: the Describe tab, and names of clusters on the map."""
+"""Terms for wells: the Describe tab, and names of clusters on the map."""
 
 from __future__ import annotations
 

@@ -82,15 +82,15 @@ def test_the_last_row_takes_a_new_prompt(qtbot, table):
     st.floats(0.01, 2),
 )
 def test_bars_stand_on_zero_and_keep_their_proportions(values, full):
-    room = QRectF(10, 20, 100, 40)
+    box = QRectF(10, 20, 100, 40)
     numbers = np.array(values)
-    zero = zero_line(numbers, room)
-    bars = bar_rectangles(numbers, full, room)
-    reach = zero - room.top()
+    zero = zero_line(numbers, box)
+    bars = bar_rectangles(numbers, full, box)
+    reach = zero - box.top()
     for value, bar in zip(values, bars, strict=True):
         assert bar.height() == pytest.approx(min(abs(value) / full, 1) * reach)
         assert (bar.bottom() if value >= 0 else bar.top()) == pytest.approx(zero)
-        assert room.top() - 1e-6 <= bar.top() <= bar.bottom() <= room.bottom() + 1e-6
-        assert room.left() - 1e-6 <= bar.left() <= bar.right() <= room.right() + 1e-6
+        assert box.top() - 1e-6 <= bar.top() <= bar.bottom() <= box.bottom() + 1e-6
+        assert box.left() - 1e-6 <= bar.left() <= bar.right() <= box.right() + 1e-6
     lefts = [bar.left() for bar in bars]
     assert lefts == sorted(lefts)

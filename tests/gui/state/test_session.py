@@ -1,4 +1,4 @@
-"""The session alone: state, wishes, what opening something else does."""
+"""The session alone: state, history, what opening something else does."""
 
 from __future__ import annotations
 

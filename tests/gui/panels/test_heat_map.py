@@ -1,4 +1,4 @@
-"""Where a field matches: heat on the canvas, strips of tiles, weights of fields."""
+"""The match heat map: heat on the canvas, strips of tiles, weights of fields."""
 
 from __future__ import annotations
 
