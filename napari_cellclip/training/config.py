@@ -45,7 +45,7 @@ class RunConfig(Section):
     log: LogConfig = LogConfig()
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any], where: str = "the settings") -> RunConfig:
+    def from_dict(cls, content: Mapping[str, Any], source: str = "the settings") -> RunConfig:
         """Check settings given as nested tables.
 
         Raises
@@ -62,7 +62,7 @@ class RunConfig(Section):
             what = "there is no such setting" if unknown else first["msg"].removeprefix("Value error, ")
             given = "" if unknown or isinstance(first["input"], dict) else f", not {first['input']!r}"
             raise CellClipError(
-                f"{where}: {key}: {what}{given}; 'napari-cellclip train --print-config' lists all settings"
+                f"{source}: {key}: {what}{given}; 'napari-cellclip train --print-config' lists all settings"
             ) from error
 
     @classmethod

@@ -144,7 +144,7 @@ def label_precision(
     table, x, meaningful = table.iloc[order], x[order], set(np.flatnonzero(rivals.any(axis=1)).tolist())
     from copairs.matching import UnpairedException
 
-    where = " of different modalities" if other else ""
+    pairing = " of different modalities" if other else ""
     try:
         found = _copairs().multilabel.average_precision(
             table,
@@ -159,7 +159,7 @@ def label_precision(
         )
     except UnpairedException as error:
         raise CellClipError(
-            f"no two perturbations{where} share a target, or none have different ones:"
+            f"no two perturbations{pairing} share a target, or none have different ones:"
             " there is nothing to match"
         ) from error
     found = _tidy(found[found["item"].isin(meaningful)], ["item", "label"])

@@ -92,8 +92,8 @@ def retrieval(
     wells = table.take(rows)
     captions, text_vectors = _texts(wells, texts, text_key)
     if missing := int((captions == "").sum()):
-        where = "" if texts is None else f" in {texts.name}"
-        raise CellClipError(f"{missing} wells of {table.name} have no text of their {text_key}{where}")
+        source = "" if texts is None else f" in {texts.name}"
+        raise CellClipError(f"{missing} wells of {table.name} have no text of their {text_key}{source}")
     distinct, owner = np.unique(captions, return_inverse=True)
     if len(distinct) < 2:
         raise CellClipError(f"{table.name}: all wells have the same text, so there is nothing to tell apart")

@@ -239,8 +239,8 @@ def _nearest(found: LookAlikes, members: NDArray[np.bool_]) -> tuple[list[str], 
             if len(other) >= NEAREST or not row[i] > max(0.0, closest - 0.2):
                 break
             if not members[i]:
-                said = "/".join(sorted(found.annotated_mechanisms[i])[:2]) or "unannotated"
-                other.setdefault(f"{said}: {names[i]} ({row[i]:.2f})", row[i])
+                mechanisms = "/".join(sorted(found.annotated_mechanisms[i])[:2]) or "unannotated"
+                other.setdefault(f"{mechanisms}: {names[i]} ({row[i]:.2f})", row[i])
         rivals.append("; ".join(other))
     return nearest, rivals
 

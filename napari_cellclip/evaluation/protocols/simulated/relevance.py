@@ -25,7 +25,7 @@ class Judgement:
     left_out: pd.Series[bool]
 
 
-def judge(truth: pd.DataFrame, mechanism: str, compounds: Sequence[str] | None = None) -> Judgement:
+def relevance_of(truth: pd.DataFrame, mechanism: str, compounds: Sequence[str] | None = None) -> Judgement:
     """Tell relevant wells of a mechanism from those left out.
 
     Parameters
@@ -68,7 +68,7 @@ def per_mechanism(
     scores : DataFrame
         Indexed by well id, one column per mechanism key.
     truth : DataFrame
-        Indexed by well id, see :func:`judge`.
+        Indexed by well id, see :func:`relevance_of`.
     pooled : bool
         Rank the wells of all plates together; otherwise each plate on its own, and the mean over the plates
         that hold a relevant well.
@@ -90,7 +90,7 @@ def per_mechanism(
         wells = {"": 0, "_held_out": 0}
         for _, part in truth.groupby(plate):
             for suffix, compounds in (("", None), ("_held_out", HELD_OUT[mechanism.key])):
-                judgement = judge(part, mechanism.name, compounds)
+                judgement = relevance_of(part, mechanism.name, compounds)
                 relevant, ranked = int(judgement.relevant.sum()), int((~judgement.left_out).sum())
                 wells[suffix] += relevant
                 found[f"ap{suffix}"].append(precision_of(scores[mechanism.key], judgement))

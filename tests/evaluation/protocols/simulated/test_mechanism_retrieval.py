@@ -21,10 +21,10 @@ from napari_cellclip.evaluation.protocols.simulated.mechanism_retrieval import (
     text_scores,
 )
 from napari_cellclip.evaluation.protocols.simulated.relevance import (
-    judge,
     mean_precision,
     per_mechanism,
     precision_of,
+    relevance_of,
     shuffled_captions,
 )
 from napari_cellclip.explore import ask
@@ -51,19 +51,19 @@ def truth_table() -> pd.DataFrame:
 
 
 def test_weak_wells_of_the_mechanism_are_left_out() -> None:
-    judgement = judge(truth_table(), "tubulin polymerisation inhibitor")
+    judgement = relevance_of(truth_table(), "tubulin polymerisation inhibitor")
     assert list(judgement.relevant[judgement.relevant].index) == ["p/A01", "p/A02"]
     assert list(judgement.left_out[judgement.left_out].index) == ["p/A03"]
 
 
 def test_for_held_out_compounds_the_known_ones_are_left_out() -> None:
-    judgement = judge(truth_table(), "tubulin polymerisation inhibitor", HELD_OUT["tubulin_destabiliser"])
+    judgement = relevance_of(truth_table(), "tubulin polymerisation inhibitor", HELD_OUT["tubulin_destabiliser"])
     assert list(judgement.relevant[judgement.relevant].index) == ["p/A02"]
     assert set(judgement.left_out[judgement.left_out].index) == {"p/A01", "p/A03"}
 
 
 def test_a_left_out_well_cannot_help_or_hurt() -> None:
-    judgement = judge(truth_table(), "tubulin polymerisation inhibitor")
+    judgement = relevance_of(truth_table(), "tubulin polymerisation inhibitor")
     scores = pd.Series({"p/A03": 99.0, "p/A01": 3.0, "p/A04": 2.0, "p/A02": 1.0, "p/A05": 0.0})
     assert precision_of(scores, judgement) == pytest.approx((1 + 2 / 3) / 2)
     scores["p/A03"] = -99.0
