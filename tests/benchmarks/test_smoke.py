@@ -31,6 +31,9 @@ PROFILES = {
 }
 
 
+FILTER = "benchmarks.accuracy.fdr_filter"
+
+
 def start(module: str, *words: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run a benchmark as ``python -m`` does."""
     monkeypatch.setattr(sys, "argv", [module, *map(str, words)])
@@ -40,7 +43,7 @@ def start(module: str, *words: object, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_none_is_left_out() -> None:
-    assert {*SPEED, *SIMULATED, *PROFILES} == set(BENCHMARKS)
+    assert {*SPEED, *SIMULATED, *PROFILES, FILTER} == set(BENCHMARKS)
 
 
 @pytest.mark.slow
@@ -69,3 +72,9 @@ def test_accuracy_on_profiles(module: str, tmp_path: Path, monkeypatch: pytest.M
     start(module, *files, "--annotations", notes, *PROFILES[module], "--out", out, monkeypatch=monkeypatch)
     (written,) = out.glob("*.json")
     assert json.loads(written.read_text())["figures"]
+
+
+@pytest.mark.slow
+def test_accuracy_of_the_filter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start(FILTER, "--screens", "2", "--out", tmp_path / "out.json", monkeypatch=monkeypatch)
+    assert json.loads((tmp_path / "out.json").read_text())["screens"] == 2
