@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyqtgraph import getConfigOption, setConfigOptions
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtGui import QColor, QPalette
 
@@ -22,7 +23,16 @@ ALT = Qt.KeyboardModifier.AltModifier
 
 
 @pytest.fixture
-def panel(full_session, qtbot):
+def every_move():
+    """The scene takes every move of the mouse, however fast they come."""
+    before = getConfigOption("mouseRateLimit")
+    setConfigOptions(mouseRateLimit=-1)
+    yield
+    setConfigOptions(mouseRateLimit=before)
+
+
+@pytest.fixture
+def panel(full_session, qtbot, every_move):
     panel = MapPanel(full_session, Thumbnails(full_session))
     qtbot.addWidget(panel)
     panel.resize(500, 460)
@@ -46,7 +56,6 @@ def lasso(qtbot, view, corners, modifier=NONE):
     for a, b in zip(points, [*points[1:], points[0]], strict=True):
         for share in np.linspace(0, 1, 6)[1:]:
             qtbot.mouseMove(viewport, a + (b - a) * float(share))
-            qtbot.wait(2)  # the scene drops moves that come faster than its frame rate
     qtbot.mouseRelease(viewport, LEFT, modifier, points[0])
 
 

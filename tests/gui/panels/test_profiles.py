@@ -39,7 +39,9 @@ def test_it_opens_and_what_it_cannot_do_is_said(qtbot, folder: Path) -> None:
         session.show("P1/A07")
         assert messages[-1][1].startswith("The pixels of this screen are not open")
         session.request(AskRequest("tubulin inhibitor"))
-        qtbot.waitUntil(lambda: any("train a head first" in text for _, text in messages), timeout=20_000)
+        qtbot.waitUntil(
+            lambda: any("no reference treatments" in text for _, text in messages), timeout=20_000
+        )
         assert session.answer is None
         qtbot.waitUntil(idle, timeout=20_000)
     finally:
