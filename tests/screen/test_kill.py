@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -70,7 +71,9 @@ def test_killed_run_ends_as_an_uninterrupted_one_and_computes_nothing_twice(tmp_
         killed, whole = (
             pq.read_table(folder / name, partitioning=None) for folder in (out, tmp_path / "whole")
         )
-        assert killed.equals(whole), name
+        assert killed.schema.equals(whole.schema), name
+        # As frames: rows of failed sites are NaN, which are equal here and not in Arrow.
+        pd.testing.assert_frame_equal(killed.to_pandas(), whole.to_pandas(), check_exact=True, obj=name)
     assert (out / "screen.json").read_bytes() == (tmp_path / "whole" / "screen.json").read_bytes()
 
 

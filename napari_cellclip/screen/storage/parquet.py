@@ -44,15 +44,19 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
 
 def rows_to_column(rows: NDArray[np.floating], missing: NDArray[np.bool_] | None = None) -> pa.Array:
-    """Array of shape (n, …) as one Parquet column of fixed-size lists, of which `missing` ones are null."""
+    """Array of shape (n, …) as one Parquet column of fixed-size lists, of which `missing` ones are NaN.
+
+    They are not null: pyarrow before 26 cannot read a column of fixed-size lists with nulls back.
+    """
     width = int(np.prod(rows.shape[1:]))
-    flat = pa.array(np.ascontiguousarray(rows).reshape(-1))
-    mask = None if missing is None else pa.array(missing)
-    return pa.FixedSizeListArray.from_arrays(flat, width, mask=mask)
+    flat = np.array(rows).reshape(len(rows), width)
+    if missing is not None:
+        flat[missing] = np.nan
+    return pa.FixedSizeListArray.from_arrays(pa.array(flat.reshape(-1)), width)
 
 
 def column_to_rows(column: pa.ChunkedArray) -> NDArray[np.floating]:
-    """Back from :func:`rows_to_column`: shape (n, width), null rows are NaN.
+    """Back from :func:`rows_to_column`: shape (n, width), null rows (of older files) are NaN.
 
     Values of null rows are not in the flattened column, which is why they are put back by position.
     """

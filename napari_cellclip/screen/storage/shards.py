@@ -116,7 +116,7 @@ def _features(path: Path, state: tuple[int, int] | None) -> dict[str, NDArray[np
     """Read features of a shard; `state` makes a rewritten file another key."""
     table = read_table(path, ["Metadata_Site_id", "features"])
     rows = column_to_rows(table["features"])
-    there = table["features"].is_valid().to_numpy()
+    there = ~np.isnan(rows).all(axis=1)
     stains = int((table.schema.metadata or {}).get(b"stains", b"5"))
     rows = rows.reshape(len(rows), stains, -1)
     rows.flags.writeable = False

@@ -57,7 +57,9 @@ def test_weak_wells_of_the_mechanism_are_left_out() -> None:
 
 
 def test_for_held_out_compounds_the_known_ones_are_left_out() -> None:
-    judgement = relevance_of(truth_table(), "tubulin polymerisation inhibitor", HELD_OUT["tubulin_destabiliser"])
+    judgement = relevance_of(
+        truth_table(), "tubulin polymerisation inhibitor", HELD_OUT["tubulin_destabiliser"]
+    )
     assert list(judgement.relevant[judgement.relevant].index) == ["p/A02"]
     assert set(judgement.left_out[judgement.left_out].index) == {"p/A01", "p/A03"}
 
