@@ -95,6 +95,7 @@ def encode(
 
     from napari_cellclip.model import load_model
     from napari_cellclip.screen import Screen, iter_encode
+    from napari_cellclip.screen.storage.failures import reasons
 
     before = Screen.open(out) if (out / "screen.json").exists() else None
     loaded = load_model(
@@ -114,9 +115,7 @@ def encode(
     print(f"{out}: {encoded} of {len(screen.wells)} wells encoded with {loaded.card.name}", file=sys.stderr)
     if failed := len(screen.failures):
         print(f"{failed} {'site' if failed == 1 else 'sites'} could not be used:", file=sys.stderr)
-        for site, why in zip(
-            screen.failures["Metadata_Site_id"], screen.failures["Metadata_Failure"], strict=True
-        ):
+        for site, why in reasons(screen.failures):
             print(f"  {site}: {why}", file=sys.stderr)
     print(out)
 

@@ -14,7 +14,8 @@ from napari_cellclip.screen.engines.plate_intensity import measure_plate
 from napari_cellclip.screen.progress import Progress
 from napari_cellclip.screen.screen import Screen
 from napari_cellclip.screen.storage.compatibility import record_with_card, require_same_plate
-from napari_cellclip.screen.storage.encoded_fields import write_failures
+from napari_cellclip.screen.storage.encoded_fields import encoded_fields
+from napari_cellclip.screen.storage.failures import write_failures
 from napari_cellclip.screen.storage.labels import label_table, merged, read_labels, write_labels
 from napari_cellclip.screen.storage.lock import WriteLock
 from napari_cellclip.screen.storage.plan import make_plan, read_plan, write_plan
@@ -140,7 +141,7 @@ def _iter_encode(
 
     pictures = Previews(folder, plate.name) if previews else None
     yield from PlateEncoding(plate, loaded, plan, shards, pictures, begun, workers).run(again)
-    write_failures(folder, record)
+    write_failures(folder, encoded_fields(folder, record).status)
     for name in record.plates:  # the others too: this card may be new to them
         yield from iter_embed_wells(folder, name, loaded)
 

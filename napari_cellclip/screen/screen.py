@@ -17,6 +17,7 @@ from napari_cellclip.screen.export import as_anndata, write_profiles
 from napari_cellclip.screen.progress import finished
 from napari_cellclip.screen.storage.compatibility import require_same_weights
 from napari_cellclip.screen.storage.encoded_fields import EncodedFields
+from napari_cellclip.screen.storage.failures import FAILURE, WELL
 from napari_cellclip.screen.storage.labels import label_table, merged, perturbation, read_labels, write_labels
 from napari_cellclip.screen.storage.plan import read_plan
 from napari_cellclip.screen.storage.previews import Previews, composite
@@ -276,7 +277,7 @@ class Screen:
         shards = plan.loc[plan["Metadata_Well_id"] == well, "Metadata_shard"].unique().tolist()
         image = Previews(self.path, plate).read(well, shards)
         if image is None:
-            reasons = self.failures.loc[self.failures["Metadata_Well_id"] == well, "Metadata_Failure"]
+            reasons = self.failures.loc[self.failures[WELL] == well, FAILURE]
             raise ScreenError(
                 f"there is no preview of well {well}" + (f": {reasons.iloc[0]}" if len(reasons) else "")
             )

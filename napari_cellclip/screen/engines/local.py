@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from napari_cellclip.screen.engines.read_ahead import read_ahead
 from napari_cellclip.screen.progress import Progress
+from napari_cellclip.screen.storage.failures import SiteResult
 from napari_cellclip.screen.storage.previews import Previews, shrink
 from napari_cellclip.screen.storage.screen_json import PlateRecord
-from napari_cellclip.screen.storage.shards import Shards, SiteResult
+from napari_cellclip.screen.storage.shards import Shards
 from napari_cellclip.vocabulary import STAINS, CellClipError, ScreenError
 
 if TYPE_CHECKING:

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from napari_cellclip.screen.screen import Screen
 from napari_cellclip.screen.storage.compatibility import record_with_card
-from napari_cellclip.screen.storage.encoded_fields import write_failures
+from napari_cellclip.screen.storage.encoded_fields import encoded_fields
+from napari_cellclip.screen.storage.failures import SiteResult, write_failures
 from napari_cellclip.screen.storage.labels import label_table, merged, read_labels, write_labels
 from napari_cellclip.screen.storage.lock import WriteLock
 from napari_cellclip.screen.storage.plan import PlannedSite, plan_table, write_plan
 from napari_cellclip.screen.storage.screen_json import PlateRecord
-from napari_cellclip.screen.storage.shards import Shards, SiteResult
+from napari_cellclip.screen.storage.shards import Shards
 from napari_cellclip.screen.wells import WellEmbeddings, wells_path, write_wells
 from napari_cellclip.vocabulary import CellClipError, ScreenError, parse_well, plate_shape, split_id
 
@@ -133,7 +134,7 @@ def _write(folder: Path, card: ModelCard, plates: Sequence[MeasuredPlate], origi
         )
     write_labels(folder, labels)
     record.write(folder)
-    write_failures(folder, record)
+    write_failures(folder, encoded_fields(folder, record).status)
 
 
 def _plan(plate: MeasuredPlate, card: ModelCard) -> pd.DataFrame:

@@ -7,16 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from napari_cellclip.screen.storage.parquet import write_table
+from napari_cellclip.screen.storage.failures import failures_table
 from napari_cellclip.screen.storage.plan import read_plan
 from napari_cellclip.screen.storage.screen_json import ScreenRecord
 from napari_cellclip.screen.storage.shards import Shards
 from napari_cellclip.vocabulary import ScreenError
-
-FAILURE_COLUMNS = ("Metadata_Site_id", "Metadata_Well_id", "Metadata_Failure")
 
 
 class EncodedFields:
@@ -50,8 +47,7 @@ class EncodedFields:
 
     def failures(self) -> pd.DataFrame:
         """Build a table of failed sites: ``Metadata_Site_id``, ``Metadata_Well_id``, ``Metadata_Failure``."""
-        rows = [(site, site.rsplit("/", 1)[0], why) for site, why in self.status.items() if why]
-        return pd.DataFrame(rows, columns=list(FAILURE_COLUMNS))
+        return failures_table(self.status)
 
     def features(self, sites: Sequence[str], width: int) -> NDArray[np.float32]:
         """Read features of sites, float32 (n, 5, `width`), stains in the model card's order.
@@ -75,9 +71,7 @@ class EncodedFields:
         return np.stack(rows).astype(np.float32) if rows else np.zeros((0, 5, width), np.float32)
 
 
-def write_failures(folder: Path, record: ScreenRecord) -> None:
-    """Write ``failures.parquet`` for people and other programs; the shards themselves are what counts."""
+def encoded_fields(folder: Path, record: ScreenRecord) -> EncodedFields:
+    """Read what is encoded of all plates of a screen, by its current model's channel encoder."""
     plans = {plate: read_plan(folder, plate) for plate in record.plates}
-    failures = EncodedFields(folder, record.current.encoder_hash, plans).failures()
-    columns = {name: pa.array(failures[name].tolist(), pa.string()) for name in FAILURE_COLUMNS}
-    write_table(folder / "failures.parquet", pa.table(columns))
+    return EncodedFields(folder, record.current.encoder_hash, plans)

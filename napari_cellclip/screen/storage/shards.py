@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
@@ -13,30 +12,13 @@ import pyarrow as pa
 from cachetools import LRUCache, cached
 from numpy.typing import NDArray
 
+from napari_cellclip.screen.storage.failures import FAILURE, SITE, SiteResult
 from napari_cellclip.screen.storage.files import folder_name
 from napari_cellclip.screen.storage.parquet import column_to_rows, read_table, rows_to_column, write_table
 
-HALF_MAX = float(np.finfo(np.float16).max)
 CACHE_BYTES = 64 * 2**20
 """Most memory for the features of the last shards; one of 32 fields by the largest DINOv2 takes 0.5 MB."""
-STATUS = ("Metadata_Site_id", "Metadata_Failure")
-
-
-@dataclass(frozen=True)
-class SiteResult:
-    """What became of a site: features of shape (5, D), or the reason why there are none."""
-
-    id: str
-    features: NDArray[np.float32] | None = None
-    failure: str = ""
-
-    def checked(self) -> SiteResult:
-        """Return a failure in place of features that half precision cannot hold."""
-        if self.features is not None and not (np.abs(self.features) < HALF_MAX).all():
-            return SiteResult(
-                self.id, failure="the channel encoder gave numbers that are not finite or far too large"
-            )
-        return self
+STATUS = (SITE, FAILURE)
 
 
 class Shards:
@@ -73,10 +55,10 @@ class Shards:
         metadata = plan.loc[[r.id for r in results], ["Metadata_Well_id", "Metadata_Plate", "Metadata_Well"]]
         table = pa.table(
             {
-                "Metadata_Site_id": pa.array([r.id for r in results], pa.string()),
+                SITE: pa.array([r.id for r in results], pa.string()),
                 **{name: pa.array(metadata[name].tolist(), pa.string()) for name in metadata},
                 "Metadata_Site": pa.array(plan.loc[metadata.index, "Metadata_Site"].tolist(), pa.string()),
-                "Metadata_Failure": pa.array([r.failure or None for r in results], pa.string()),
+                FAILURE: pa.array([r.failure or None for r in results], pa.string()),
                 "features": rows_to_column(rows, missing),
             }
         )
@@ -114,14 +96,10 @@ def _bytes(shard: dict[str, NDArray[np.float16]]) -> int:
 @cached(LRUCache(CACHE_BYTES, getsizeof=_bytes), lock=Lock())
 def _features(path: Path, state: tuple[int, int] | None) -> dict[str, NDArray[np.float16]]:
     """Read features of a shard; `state` makes a rewritten file another key."""
-    table = read_table(path, ["Metadata_Site_id", "features"])
+    table = read_table(path, [SITE, "features"])
     rows = column_to_rows(table["features"])
     there = ~np.isnan(rows).all(axis=1)
     stains = int((table.schema.metadata or {}).get(b"stains", b"5"))
     rows = rows.reshape(len(rows), stains, -1)
     rows.flags.writeable = False
-    return {
-        site: row
-        for site, row, ok in zip(table["Metadata_Site_id"].to_pylist(), rows, there, strict=True)
-        if ok
-    }
+    return {site: row for site, row, ok in zip(table[SITE].to_pylist(), rows, there, strict=True) if ok}

@@ -35,8 +35,9 @@ class ProblemList(QTreeWidget):
         if self._session.plate is not None:
             rows += [(p.subject, p.what) for p in self._session.plate.problems]
         if self._session.screen is not None:
-            failed = self._session.screen.failures
-            rows += list(zip(failed["Metadata_Site_id"], failed["Metadata_Failure"], strict=True))
+            from napari_cellclip.screen.storage.failures import reasons
+
+            rows += reasons(self._session.screen.failures)
         self.clear()
         for image, problem in rows[:LISTED]:
             item = QTreeWidgetItem([image, problem])
