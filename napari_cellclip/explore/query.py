@@ -218,6 +218,7 @@ def _by_words(
         source=f"templates of the model card {screen.card.name!r}" if prompts is None else "as given",
         notes=notes,
         fdr=fdr,
+        evidence_reason=reason,
     )
 
 

@@ -24,9 +24,9 @@ class Progress:
         Id of the last well worked on.
     failures : int
         Sites that could not be used so far.
-    stage : {"intensity", "fields", "wells", "encoder", "training", "explanation"}
+    stage : {"intensity", "fields", "wells", "encoder", "training", "explanation", "mechanisms"}
         Measuring the plate's intensities, encoding sites, embedding wells; training a channel
-        encoder, training a head; explaining why wells match.
+        encoder, training a head; explaining why wells match; testing which mechanisms are recognisable.
     """
 
     done: int
@@ -34,7 +34,9 @@ class Progress:
     message: str
     well: str | None = None
     failures: int = 0
-    stage: Literal["intensity", "fields", "wells", "encoder", "training", "explanation"] = "fields"
+    stage: Literal["intensity", "fields", "wells", "encoder", "training", "explanation", "mechanisms"] = (
+        "fields"
+    )
 
 
 def finished(steps: Generator[Progress, None, T]) -> T:

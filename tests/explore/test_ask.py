@@ -41,6 +41,10 @@ def test_scores_are_cosines_on_the_scale_of_the_controls(make_screen) -> None:
     assert table["rank"].tolist() == [1, 2, 3, 4, 5]
     assert (answer.query, answer.prompts, answer.source) == ("what", ("x",), "as given")
     assert answer.model == "known"
+    assert (answer.evidence, answer.evidence_reason) == (
+        "words",
+        "Prompts of your own are for the text tower.",
+    )
     assert answer.top(2).index.tolist() == list(screen.well_ids[:2])
 
 

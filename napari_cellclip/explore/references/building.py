@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from napari_cellclip.explore.references.profiles import profiles_of
-from napari_cellclip.explore.references.recognisable import FEWEST, table_of_mechanisms
+from napari_cellclip.explore.references.recognisable import FEWEST, iter_table_of_mechanisms
 from napari_cellclip.explore.references.reference_set import ReferenceSet, ReferenceSource, joined
 from napari_cellclip.explore.references.referenced_screen import referenced
+from napari_cellclip.screen.progress import finished
 
 if TYPE_CHECKING:
-    from napari_cellclip.screen import Screen
+    from napari_cellclip.screen import Progress, Screen
 
 
 def build_references(
@@ -71,5 +72,20 @@ def recognisable_mechanisms(
     DataFrame
         See :func:`napari_cellclip.explore.references.recognisable.table_of_mechanisms`.
     """
+    steps = iter_recognisable_mechanisms(
+        screen, references, use_platemap=use_platemap, least=least, seed=seed
+    )
+    return finished(steps)
+
+
+def iter_recognisable_mechanisms(
+    screen: Screen,
+    references: ReferenceSet | None = None,
+    *,
+    use_platemap: bool = True,
+    least: int = FEWEST,
+    seed: int = 0,
+) -> Generator[Progress, None, pd.DataFrame]:
+    """Test mechanisms, as :func:`recognisable_mechanisms`, with progress; may be closed at any step."""
     beside = referenced(screen, references, use_platemap=use_platemap, seed=seed)
-    return table_of_mechanisms(beside.look_alikes, least=least, seed=seed)
+    return (yield from iter_table_of_mechanisms(beside.look_alikes, least=least, seed=seed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.references.look_alikes import LookAlikes
+from napari_cellclip.screen import Progress
+from napari_cellclip.screen.progress import finished
 
 PERMUTATIONS = 999
 """Random sets of references; the smallest p is 1 in 1,000."""
@@ -113,10 +116,17 @@ def table_of_mechanisms(look_alikes: LookAlikes, *, least: int = FEWEST, seed: i
         Indexed by mechanism, best first: ``references``, ``precision``, ``chance``, ``p``, ``recognisable``
         and the ``names`` of the references. No correction over mechanisms is made: p says it of each alone.
     """
+    return finished(iter_table_of_mechanisms(look_alikes, least=least, seed=seed))
+
+
+def iter_table_of_mechanisms(
+    look_alikes: LookAlikes, *, least: int = FEWEST, seed: int = 0
+) -> Generator[Progress, None, pd.DataFrame]:
+    """Test every mechanism, as :func:`table_of_mechanisms`, with progress; may be closed at any step."""
     rows = []
-    for name, members in look_alikes.mechanisms.items():
-        if members.sum() < least:
-            continue
+    tested = {n: members for n, members in look_alikes.mechanisms.items() if members.sum() >= least}
+    for number, (name, members) in enumerate(tested.items()):
+        yield Progress(number, len(tested), f"Testing {name}", stage="mechanisms")
         found = recognisable(look_alikes, members, seed=seed)
         names = ", ".join(np.array(look_alikes.names, object)[members])
         rows.append((name, found.references, found.precision, found.chance, found.p, found.open, names))

@@ -47,3 +47,16 @@ def test_controls_never_count_as_references(screen: Screen) -> None:
 
     made = ReferenceSet.of_wells(profiles_of(screen), ReferenceSource("P1"), known_only=False)
     assert "DMSO" not in set(made.treatments["name"])
+
+
+def test_testing_mechanisms_tells_how_far_it_is(screen: Screen) -> None:
+    from napari_cellclip.explore.references.building import (
+        iter_recognisable_mechanisms,
+        recognisable_mechanisms,
+    )
+
+    told = list(iter_recognisable_mechanisms(screen))
+    table = recognisable_mechanisms(screen)
+    assert [step.done for step in told] == list(range(len(table)))
+    assert {step.total for step in told} == {len(table)}
+    assert {step.message for step in told} == {f"Testing {name}" for name in table.index}
