@@ -17,7 +17,7 @@ from napari_cellclip.cli.options import (
     PlateArgument,
     channel_mapping,
 )
-from napari_cellclip.cli.progress import follow
+from napari_cellclip.cli.progress import follow, with_notices
 
 if TYPE_CHECKING:
     from napari_cellclip.plates import Plate, PlateMap
@@ -107,7 +107,7 @@ def encode(
         batch_size=batch_size,
     )
     steps = iter_encode(opened, labels, loaded, out, retry_failed=retry_failed)
-    follow(steps, "encoding")
+    follow(with_notices(steps), "encoding")
     screen = Screen.open(out)
     if before is not None and before.card.card_hash != screen.card.card_hash:
         print(f"{out} now answers with {screen.card.name} (before: {before.card.name})", file=sys.stderr)

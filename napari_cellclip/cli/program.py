@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from napari_cellclip.cli.ablate import ablate
 from napari_cellclip.cli.annotations import annotation_tables
 from napari_cellclip.cli.ask import ask
+from napari_cellclip.cli.check import check, repair
 from napari_cellclip.cli.demo import demo
 from napari_cellclip.cli.derive import derive
 from napari_cellclip.cli.encode import encode
@@ -34,6 +35,7 @@ INTERRUPTED = 130
 AFTER_INTERRUPT = {
     "ablate": "what is trained is kept: the same command goes on from the last finished epoch",
     "demo": "what is encoded is kept: the same command goes on from there",
+    "repair": "what is made again is kept: the same command goes on from there",
     "encode": "what is encoded is kept: the same command goes on from there",
     "simulate": "no plate was written",
     "train": "the same command goes on from the last finished epoch",
@@ -89,6 +91,8 @@ for verb in (
     train,
     ablate,
     derive,
+    check,
+    repair,
     version,
 ):
     app.command()(verb)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager, nullcontext
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from napari_cellclip.screen import Progress
 
 
 class Step(Protocol):
@@ -53,6 +56,17 @@ def progress_bar(description: str) -> Iterator[Callable[[Step], None]]:
 
         yield show
         bar.refresh()
+
+
+def with_notices(steps: Generator[Progress, None, None]) -> Generator[Progress, None, None]:
+    """Print the messages that must not be missed, above the bar, and hand on all steps."""
+    from tqdm import tqdm
+
+    with closing(steps):
+        for step in steps:
+            if step.notice:
+                tqdm.write(step.message, file=sys.stderr)
+            yield step
 
 
 def follow(steps: Iterator[S], description: str) -> S | None:

@@ -17,6 +17,7 @@ from napari_cellclip.screen.storage.plan import read_plan
 from napari_cellclip.screen.storage.screen_json import ScreenRecord
 from napari_cellclip.screen.storage.shards import Shards
 from napari_cellclip.screen.wells import WellEmbeddings, read_wells, wells_path, write_wells
+from napari_cellclip.vocabulary import ScreenError
 
 if TYPE_CHECKING:
     from napari_cellclip.model import Model
@@ -87,12 +88,19 @@ def iter_embed_wells(folder: Path, plate: str, model: Model) -> Iterator[Progres
     encoded = [site for site, failure in shards.statuses(plan) if not failure]
     of_well = {w: tuple(g.index) for w, g in plan.loc[encoded].groupby("Metadata_Well_id", sort=False)}
     path = wells_path(folder, card.card_hash, plate)
-    before = read_wells(path, card.embed_dim)
+    damaged = False
+    try:
+        before = read_wells(path, card.embed_dim)
+    except ScreenError:  # damaged: embedded again from the features
+        damaged = True
+        message = f"the embeddings of {plate} are damaged and are made again"
+        yield Progress(0, 1, message, stage="wells", notice=True)
+        before = WellEmbeddings((), (), np.zeros((0, card.embed_dim), np.float32))
     known = {
         w: v for w, s, v in zip(before.ids, before.sites, before.vectors, strict=True) if of_well.get(w) == s
     }
     waiting = [well for well in of_well if well not in known]
-    if not waiting and set(known) == set(before.ids):
+    if not waiting and set(known) == set(before.ids) and not damaged:
         return
     for start in range(0, len(waiting), WELLS_AT_ONCE):
         group = waiting[start : start + WELLS_AT_ONCE]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,8 @@ def iter_encode(
 
     May be closed after any step: what was reported as done is on disk. A second plate is added to the folder
     of the first; if both are encoded at once, one run waits for the other. Sites that cannot be used are
-    listed in the screen's failures and do not end the run.
+    listed in the screen's failures and do not end the run. Files of an earlier run that are damaged are
+    named and made again.
 
     Parameters
     ----------
@@ -110,6 +111,7 @@ def _iter_encode(
     record = record_with_card(folder, loaded.card, loaded.origin)
     shards = Shards(folder, loaded.card.encoder_hash, plate.name)
     begun = record.plates.get(plate.name)
+    status, damaged = dict[str, str](), dict[int, str]()
     if begun is None:
         stats, contrast = yield from measure_plate(plate, loaded.card.intensity, workers)
         states = plate.file_states()
@@ -128,8 +130,10 @@ def _iter_encode(
         write_plan(folder, plate.name, plan)
     else:
         states = plate.file_states()
-        plan, now = read_plan(folder, plate.name), make_plan(plate, begun.shard_sites, states)
-        failed = {site for site, why in shards.statuses(plan) if why}
+        now = make_plan(plate, begun.shard_sites, states)
+        plan = yield from _plan_of(folder, plate, begun, states, now)
+        status, damaged = shards.verified(plan)
+        failed = {site for site, why in status.items() if why}
         require_same_plate(plate.name, begun, plan, plate, states, now, may_change=failed)
         again = failed if retry_failed else set()
         if again:
@@ -140,10 +144,29 @@ def _iter_encode(
     _store_labels(folder, plan, platemap)
 
     pictures = Previews(folder, plate.name) if previews else None
-    yield from PlateEncoding(plate, loaded, plan, shards, pictures, begun, workers).run(again)
+    for why in damaged.values():
+        yield Progress(len(status), len(plan), f"making again: {why}", notice=True)
+    yield from PlateEncoding(plate, loaded, plan, shards, pictures, begun, workers).run(status, again)
     write_failures(folder, encoded_fields(folder, record).status)
     for name in record.plates:  # the others too: this card may be new to them
         yield from iter_embed_wells(folder, name, loaded)
+
+
+def _plan_of(
+    folder: Path, plate: Plate, begun: PlateRecord, states: Mapping[str, str], now: pd.DataFrame
+) -> Generator[Progress, None, pd.DataFrame]:
+    """Read the plan of a plate; one that is lost or damaged is made again, if the files are the same."""
+    try:
+        return read_plan(folder, plate.name)
+    except ScreenError as error:
+        if plate.fingerprint(states) != begun.fingerprint:
+            raise ScreenError(
+                f"{error}; but files of plate {plate.name} are others than when it was encoded: encode into a"
+                " new folder"
+            ) from error
+        write_plan(folder, plate.name, now)
+        yield Progress(0, len(now), f"made again: {error}", notice=True)
+        return now
 
 
 def encode(

@@ -27,6 +27,8 @@ class Progress:
     stage : {"intensity", "fields", "wells", "encoder", "training", "explanation", "mechanisms"}
         Measuring the plate's intensities, encoding sites, embedding wells; training a channel
         encoder, training a head; explaining why wells match; testing which mechanisms are recognisable.
+    notice : bool
+        Whether the message is one that people must not miss, such as a damaged file that is made again.
     """
 
     done: int
@@ -37,6 +39,7 @@ class Progress:
     stage: Literal["intensity", "fields", "wells", "encoder", "training", "explanation", "mechanisms"] = (
         "fields"
     )
+    notice: bool = False
 
 
 def finished(steps: Generator[Progress, None, T]) -> T:

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from napari_cellclip.screen.storage.files import folder_name
 from napari_cellclip.screen.storage.labels import label_table, merged
-from napari_cellclip.screen.storage.parquet import column_to_rows, read_table, rows_to_column, write_table
+from napari_cellclip.screen.storage.parquet import (
+    column_to_rows,
+    damage,
+    read_table,
+    rows_to_column,
+    write_table,
+)
+from napari_cellclip.vocabulary import ScreenError
+
+COLUMNS = ("Metadata_Well_id", "Metadata_Site_ids", "embedding")
 
 
 @dataclass(frozen=True)
@@ -46,11 +55,16 @@ def read_wells(path: Path, dim: int) -> WellEmbeddings:
     Raises
     ------
     ScreenError
-        If the file is damaged.
+        If the file is damaged or of another model.
     """
     if not path.exists():
         return WellEmbeddings((), (), np.zeros((0, dim), np.float32))
-    table = read_table(path)
+    table = read_table(path, COLUMNS)
+    kind = table.schema.field("embedding").type
+    if not pa.types.is_fixed_size_list(kind) or not pa.types.is_floating(kind.value_type):
+        raise ScreenError(damage(path, "it is another table: its embeddings are no rows of numbers"))
+    if kind.list_size != dim and len(table):
+        raise ScreenError(damage(path, f"its embeddings have {kind.list_size} numbers, its model's {dim}"))
     return WellEmbeddings(
         tuple(table["Metadata_Well_id"].to_pylist()),
         tuple(tuple(sites) for sites in table["Metadata_Site_ids"].to_pylist()),

@@ -29,6 +29,8 @@ VERBS = (
     "train",
     "ablate",
     "derive",
+    "check",
+    "repair",
     "version",
     "models",
     "annotations",

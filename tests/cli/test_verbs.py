@@ -239,3 +239,15 @@ def test_another_head_is_told_and_then_kept(plate_folder: Path, screen_folder: P
     kept = succeed("encode", plate_folder, "--out", screen)
     assert "now answers" not in kept.stderr
     assert Screen.open(screen).card.name != "demo"
+
+
+def test_check_and_repair(screen_folder: Path) -> None:
+    assert "every file is whole" in succeed("check", screen_folder).stdout
+    path = next(screen_folder.glob("fields/*/*/shard-00000.parquet"))
+    content = path.read_bytes()
+    path.write_bytes(content[:100] + bytes([content[100] ^ 1]) + content[101:])
+    told = call("check", screen_folder)
+    assert told.exit_code == 1
+    assert f"{path} is damaged" in told.stdout
+    assert f"made again: {path}" in succeed("repair", screen_folder, "--device", "cpu").stderr
+    assert "every file is whole" in succeed("check", screen_folder).stdout

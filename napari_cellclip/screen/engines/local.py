@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from napari_cellclip.screen.engines.read_ahead import read_ahead
+from napari_cellclip.screen.engines.read_ahead import read_ahead, read_site
 from napari_cellclip.screen.progress import Progress
 from napari_cellclip.screen.storage.failures import SiteResult
 from napari_cellclip.screen.storage.previews import Previews, shrink
@@ -50,11 +50,13 @@ class PlateEncoding:
     workers: int
     _remarks: list[str] = field(default_factory=list)
 
-    def run(self, again: set[str]) -> Generator[Progress, None, None]:
+    def run(self, status: Mapping[str, str], again: set[str]) -> Generator[Progress, None, None]:
         """Encode the sites that are not on disk, and those of `again`.
 
         Parameters
         ----------
+        status : mapping of str to str
+            Failure reason of each site that is on disk, in a shard that is whole; empty where it was encoded.
         again : set of str
             Failed sites to try again; what else their shards hold stays as it is.
 
@@ -64,8 +66,7 @@ class PlateEncoding:
             After each shard.
         """
         groups = {int(n): list(g.index) for n, g in self.plan.groupby("Metadata_shard", sort=True)}
-        finished = self.shards.finished() & groups.keys()
-        status = dict(self.shards.statuses(self.plan))
+        finished = {n for n, sites in groups.items() if status.keys() >= set(sites)}
         todo = {n: [s for s in sites if n not in finished or s in again] for n, sites in groups.items()}
         todo = {n: sites for n, sites in todo.items() if sites}
         total, done = len(self.plan), len(status) - len(again & status.keys())
@@ -74,6 +75,7 @@ class PlateEncoding:
             yield Progress(done, total, f"{done} of {total} sites were encoded before", failures=failures)
         stats = self._stats()
         sites = {site.id: site for site in self.plate.sites}
+        self._mend_previews(finished, groups, status)
         ahead = read_ahead(
             [sites[s] for g in todo.values() for s in g], self.workers, self.record.shard_sites
         )
@@ -151,12 +153,28 @@ class PlateEncoding:
         """Keep the first readable site of each well; before the shard, so that finished ones have theirs."""
         if self.previews is None:
             return
-        images = self.previews.all(number)
+        images = self.previews.whole(number)
         for site, pixels in read.items():
             well = str(self.plan.loc[site, "Metadata_Well_id"])
             if well not in images and not isinstance(pixels, str):
                 images[well] = shrink(pixels, self.record.contrast)
         self.previews.write(number, images)
+
+    def _mend_previews(
+        self, shards: Iterable[int], groups: Mapping[int, Sequence[str]], status: Mapping[str, str]
+    ) -> None:
+        """Make again the previews of finished shards whose file is damaged."""
+        if self.previews is None:
+            return
+        sites = {site.id: site for site in self.plate.sites}
+        for number in shards:
+            if self.previews.problem(number) is None:
+                continue
+            first: dict[str, str] = {}
+            for site in groups[number]:
+                if not status[site]:
+                    first.setdefault(str(self.plan.loc[site, "Metadata_Well_id"]), site)
+            self._write_previews(number, dict(read_site(sites[site]) for site in first.values()))
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

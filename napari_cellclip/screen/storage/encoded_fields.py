@@ -67,6 +67,10 @@ class EncodedFields:
                 raise ScreenError(f"screen {self.name} has no features of site {site}: {reason}")
             if at != (plate, number := int(plan.at[site, "Metadata_shard"])):
                 at, shard = (plate, number), self._shards[plate].features(number)
+            if site not in shard:  # another program has replaced the file since its table was read
+                raise ScreenError(
+                    f"screen {self.name} has no features of site {site}: its files have changed"
+                )
             rows.append(shard[site])
         return np.stack(rows).astype(np.float32) if rows else np.zeros((0, 5, width), np.float32)
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pandas.api.types import is_numeric_dtype
 
 from napari_cellclip.screen.storage.parquet import read_table, write_table
-from napari_cellclip.vocabulary import Control, Kind, Perturbation, split_id
+from napari_cellclip.vocabulary import Control, Kind, Perturbation, ScreenError, split_id
 
 if TYPE_CHECKING:
     from napari_cellclip.plates import PlateMap
@@ -86,10 +86,26 @@ def perturbation(row: Mapping[Any, Any]) -> Perturbation:
 
 
 def read_labels(folder: Path) -> pd.DataFrame:
-    """Labels of all plates of a screen, indexed by well id; empty if there are none yet."""
-    if not (folder / FILE).exists():
+    """Labels of all plates of a screen, indexed by well id; empty if there are none yet.
+
+    Raises
+    ------
+    ScreenError
+        If the table is damaged: labels cannot be made again, so the message asks for the plate map.
+    """
+    path = folder / FILE
+    if not path.exists():
         return label_table([], None)
-    return read_table(folder / FILE).to_pandas().set_index("id")
+    try:
+        table = read_table(path)
+        if lacking := [name for name in ("id", *COLUMNS) if name not in table.column_names]:
+            raise ScreenError(f"it has no column {lacking[0]}")
+    except ScreenError as error:
+        raise ScreenError(
+            f"{path} is damaged or another table: delete it and give the plate map again"
+            " (encode the plate again with --platemap; no image is read again)"
+        ) from error
+    return table.to_pandas().set_index("id")
 
 
 def write_labels(folder: Path, labels: pd.DataFrame) -> None:

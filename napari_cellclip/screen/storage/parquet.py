@@ -1,7 +1,13 @@
-"""Parquet tables of a screen: written whole, read back with a clear sentence when damaged."""
+"""Parquet tables of a screen: written whole and sealed by a checksum, read back or refused by name.
+
+The checksum is a SHA-256 over all bytes of the file, stored in the file's own metadata: no bit of a table
+can change unseen, and there is no second file to lose. Pages have the checksums of the Parquet format
+besides, for reads of a few columns.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,34 +19,90 @@ from numpy.typing import NDArray
 from napari_cellclip.screen.storage.files import write_whole
 from napari_cellclip.vocabulary import ScreenError
 
+CHECKSUM = b"napari_cellclip.sha256"
+"""Key of a file's metadata under which its checksum is."""
+_BLANK = b"0" * 64
+
 
 def write_table(path: Path, table: pa.Table) -> None:
-    """Write a Parquet file as :func:`~napari_cellclip.screen.storage.files.write_whole` does."""
+    """Write a Parquet file, with checksums, as
+    :func:`~napari_cellclip.screen.storage.files.write_whole` does.
+    """
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), CHECKSUM: _BLANK})
     sink = pa.BufferOutputStream()
     # A dictionary of features, no two of which are alike, triples the time to read and to write them.
     words = [field.name for field in table.schema if not pa.types.is_fixed_size_list(field.type)]
-    pq.write_table(table, sink, compression="zstd", use_dictionary=words)
-    write_whole(path, sink.getvalue())
+    pq.write_table(table, sink, compression="zstd", use_dictionary=words, write_page_checksum=True)
+    content = sink.getvalue().to_pybytes()
+    start = _checksum_start(content)
+    assert start is not None
+    digest = hashlib.sha256(content).hexdigest().encode()
+    write_whole(path, content[:start] + digest + content[start + len(digest) :])
 
 
-def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+def read_table(path: Path, columns: Sequence[str] | None = None, *, all_bytes: bool = True) -> pa.Table:
     """Read a Parquet file.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file.
+    columns : sequence of str, optional
+        Columns to read; all where not given.
+    all_bytes : bool
+        Verify the checksum of the whole file, which reads all of it. Else only that of the pages read.
 
     Raises
     ------
     ScreenError
-        If the file is missing or damaged.
+        If the file is missing, damaged, or lacks one of the columns.
     """
     try:
         # ParquetFile rather than read_table: folder names such as "a=b" must not become columns.
-        with pq.ParquetFile(path) as file:
-            return file.read(columns=list(columns) if columns is not None else None)
+        source = pa.BufferReader(_verified(path)) if all_bytes else path
+        with pq.ParquetFile(source, page_checksum_verification=True) as file:
+            table = file.read(columns=list(columns) if columns is not None else None)
     except FileNotFoundError as error:
         raise ScreenError(f"{path} is missing: encode again into the same folder to make it") from error
-    except (pa.ArrowInvalid, OSError) as error:
-        raise ScreenError(
-            f"{path} cannot be read ({error}): delete this file and encode again into the same folder"
-        ) from error
+    except ScreenError:
+        raise
+    except Exception as error:  # of a damaged footer anything may come
+        raise ScreenError(damage(path, f"it cannot be read: {error}")) from error
+    if lacking := [name for name in columns or () if name not in table.column_names]:
+        raise ScreenError(damage(path, f"it is another table: it has no column {lacking[0]}"))
+    return table
+
+
+def is_sealed(path: Path) -> bool:
+    """Whether a file has a checksum; those of version 0.1 have none."""
+    return _checksum_start(path.read_bytes()) is not None
+
+
+def damage(path: Path, why: str) -> str:
+    """Say that a file of a screen is damaged, and what to do."""
+    return (
+        f"{path} is damaged ({why}): encode again into the same folder, or run 'napari-cellclip repair';"
+        " either makes it again"
+    )
+
+
+def _verified(path: Path) -> bytes:
+    """Bytes of a file whose checksum is right, or that has none."""
+    content = path.read_bytes()
+    if (start := _checksum_start(content)) is not None:
+        stated = content[start : start + len(_BLANK)]
+        digest = hashlib.sha256(content[:start])
+        digest.update(_BLANK)
+        digest.update(content[start + len(_BLANK) :])
+        if digest.hexdigest().encode() != stated:
+            raise ScreenError(damage(path, "its bytes do not have the checksum they were written with"))
+    return content
+
+
+def _checksum_start(content: bytes) -> int | None:
+    """Where the checksum begins: after its key, and two bytes that say "a text" and "64 long"."""
+    key = content.rfind(CHECKSUM)
+    return key + len(CHECKSUM) + 2 if key >= 0 else None
 
 
 def rows_to_column(rows: NDArray[np.floating], missing: NDArray[np.bool_] | None = None) -> pa.Array:

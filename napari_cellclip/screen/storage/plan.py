@@ -11,7 +11,8 @@ import pandas as pd
 import pyarrow as pa
 
 from napari_cellclip.screen.storage.files import folder_name
-from napari_cellclip.screen.storage.parquet import read_table, write_table
+from napari_cellclip.screen.storage.parquet import damage, read_table, write_table
+from napari_cellclip.vocabulary import ScreenError
 
 if TYPE_CHECKING:
     from napari_cellclip.plates import Plate
@@ -123,5 +124,18 @@ def write_plan(folder: Path, plate: str, plan: pd.DataFrame) -> None:
 
 
 def read_plan(folder: Path, plate: str) -> pd.DataFrame:
-    """Read a plan back, indexed by site id."""
-    return read_table(plan_path(folder, plate)).to_pandas().set_index("id")
+    """Read a plan back, indexed by site id.
+
+    Raises
+    ------
+    ScreenError
+        If it is missing, damaged, or no plan.
+    """
+    path = plan_path(folder, plate)
+    try:
+        plan = read_table(path, SCHEMA.names).select(SCHEMA.names).cast(SCHEMA).to_pandas().set_index("id")
+    except (pa.ArrowException, ValueError) as error:  # columns of other types
+        raise ScreenError(damage(path, f"it is another table: {error}")) from error
+    if not plan.index.is_unique:
+        raise ScreenError(damage(path, f"site {plan.index[plan.index.duplicated()][0]} is there twice"))
+    return plan

@@ -12,11 +12,14 @@ from cachetools import LRUCache, cached
 from numpy.typing import NDArray
 
 from napari_cellclip.screen.storage.files import folder_name
-from napari_cellclip.screen.storage.parquet import read_table, write_table
-from napari_cellclip.vocabulary import STAINS, Stain
+from napari_cellclip.screen.storage.parquet import damage, read_table, write_table
+from napari_cellclip.vocabulary import STAINS, ScreenError, Stain
 
 LONGEST = 128
 """Longest side of a preview in pixels."""
+SCHEMA = pa.schema(
+    {"Metadata_Well_id": pa.string(), "height": pa.int32(), "width": pa.int32(), "stains": pa.binary()}
+)
 CACHE_BYTES = 64 * 2**20
 """Most memory for previews read last: about 800 wells."""
 
@@ -95,18 +98,34 @@ class Previews:
             self.path(shard),
             pa.table(
                 {
-                    "Metadata_Well_id": pa.array(list(images), pa.string()),
-                    "height": pa.array([image.shape[1] for image in images.values()], pa.int32()),
-                    "width": pa.array([image.shape[2] for image in images.values()], pa.int32()),
-                    "stains": pa.array([image.tobytes() for image in images.values()], pa.binary()),
-                }
+                    "Metadata_Well_id": list(images),
+                    "height": [image.shape[1] for image in images.values()],
+                    "width": [image.shape[2] for image in images.values()],
+                    "stains": [image.tobytes() for image in images.values()],
+                },
+                schema=SCHEMA,
             ),
         )
 
     def all(self, shard: int) -> dict[str, NDArray[np.uint8]]:
         """Five stains (5, y, x) of each well of a shard; empty if nothing was written."""
         path = self.path(shard)
-        return dict(_images(path, path.stat().st_mtime_ns)) if path.exists() else {}
+        if not path.exists():
+            return {}
+        stat = path.stat()
+        return dict(_images(path, (stat.st_mtime_ns, stat.st_size)))
+
+    def problem(self, shard: int) -> str | None:
+        """Say what is wrong with the previews of a shard; ``None`` if whole or never written."""
+        try:
+            self.all(shard)
+        except ScreenError as error:
+            return str(error)
+        return None
+
+    def whole(self, shard: int) -> dict[str, NDArray[np.uint8]]:
+        """Five stains of each well of a shard; empty if their file is damaged or was never written."""
+        return self.all(shard) if self.problem(shard) is None else {}
 
     def read(self, well: str, shards: Sequence[int]) -> NDArray[np.uint8] | None:
         """Five stains (5, y, x) of a well that has sites in these shards, ``None`` if there is no preview."""
@@ -118,12 +137,14 @@ def _bytes(images: Mapping[str, NDArray[np.uint8]]) -> int:
 
 
 @cached(LRUCache(CACHE_BYTES, getsizeof=_bytes), lock=Lock())
-def _images(path: Path, mtime: int) -> dict[str, NDArray[np.uint8]]:
-    """All previews of a file; `mtime` makes a rewritten file another key."""
-    table = read_table(path).to_pydict()
-    return {
-        well: np.frombuffer(data, np.uint8).reshape(len(STAINS), height, width)
-        for well, data, height, width in zip(
-            table["Metadata_Well_id"], table["stains"], table["height"], table["width"], strict=True
-        )
-    }
+def _images(path: Path, state: tuple[int, int]) -> dict[str, NDArray[np.uint8]]:
+    """All previews of a file; `state` makes a rewritten file another key."""
+    table = read_table(path, SCHEMA.names)
+    try:
+        table = table.select(SCHEMA.names).cast(SCHEMA)
+        return {
+            well: np.frombuffer(data, np.uint8).reshape(len(STAINS), height, width)
+            for well, height, width, data in zip(*table.to_pydict().values(), strict=True)
+        }
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        raise ScreenError(damage(path, f"it is another table: {error}")) from error

@@ -1,17 +1,22 @@
-"""``screen.json``: which model and plates a screen holds, and the intensities all its shards share."""
+"""``screen.json``: which model and plates a screen holds, and the intensities all its shards share.
+
+It cannot be made from anything else, so a copy of it lies in ``plates/``, from which ``repair`` restores it.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from napari_cellclip.screen.storage.files import write_whole
 from napari_cellclip.vocabulary import ScreenError, Stain
 
 FILE = "screen.json"
+COPY = Path("plates", FILE)
 FORMAT = 1
 """Raised when older programs could no longer read what is written."""
 
@@ -57,6 +62,15 @@ class CardRecord(_Frozen):
     origin: str
     encoder_hash: str
 
+    @field_validator("card")
+    @classmethod
+    def _has_sizes(cls, card: dict[str, Any]) -> dict[str, Any]:
+        encoder = card.get("encoder")
+        sizes = (card.get("embed_dim"), encoder.get("dim") if isinstance(encoder, dict) else None)
+        if not all(type(size) is int and size > 0 for size in sizes):
+            raise ValueError("the model card tells no sizes")
+        return card
+
 
 class ScreenRecord(_Frozen):
     """Everything in ``screen.json``.
@@ -73,6 +87,8 @@ class ScreenRecord(_Frozen):
         By card hash; all share one channel encoder and its preprocessing.
     plates : dict of str to PlateRecord
         By plate name.
+    checksum : str
+        SHA-256 of the rest, empty in records of version 0.1.
     """
 
     format: int = FORMAT
@@ -80,6 +96,7 @@ class ScreenRecord(_Frozen):
     card_hash: str
     cards: dict[str, CardRecord]
     plates: dict[str, PlateRecord] = {}
+    checksum: str = ""
 
     @property
     def current(self) -> CardRecord:
@@ -93,20 +110,48 @@ class ScreenRecord(_Frozen):
         Raises
         ------
         ScreenError
-            If the folder is no screen, its record is damaged, or a newer program wrote it.
+            If the folder is no screen, its record is damaged or edited, or a newer program wrote it.
         """
         path = folder / FILE
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_bytes()
         except OSError as error:
+            if (folder / COPY).exists():
+                raise ScreenError(
+                    f"{path} is lost: 'napari-cellclip repair {folder}' restores it from its copy"
+                ) from error
             raise ScreenError(
                 f"{folder} is no screen: it has no readable {FILE}; encode a plate first"
             ) from error
+        return cls._parsed(folder, path, text)
+
+    @classmethod
+    def read_copy(cls, folder: Path) -> ScreenRecord:
+        """Read the copy of the record.
+
+        Raises
+        ------
+        ScreenError
+            If there is none, or it is damaged too.
+        """
+        path = folder / COPY
+        try:
+            text = path.read_bytes()
+        except OSError as error:
+            raise ScreenError(
+                f"{folder / FILE} has no copy to be restored from: encode again into a new folder"
+            ) from error
+        return cls._parsed(folder, path, text)
+
+    @classmethod
+    def _parsed(cls, folder: Path, path: Path, text: bytes) -> ScreenRecord:
+        advice = f"'napari-cellclip repair {folder}' restores it from its copy"
         try:
             content = json.loads(text)
             found = content.get("format", 0)
-        except (ValueError, AttributeError) as error:
-            raise ScreenError(f"{path} is damaged: {error}") from error
+        except (ValueError, AttributeError, RecursionError) as error:
+            why = "lists are nested too deeply" if isinstance(error, RecursionError) else error
+            raise ScreenError(f"{path} is damaged: {why}; {advice}") from error
         if not isinstance(found, int) or found > FORMAT:
             raise ScreenError(
                 f"{folder} was written by a newer napari-cellclip ({content.get('version', 'unknown')},"
@@ -117,12 +162,24 @@ class ScreenRecord(_Frozen):
         except ValidationError as error:
             first = error.errors()[0]
             raise ScreenError(
-                f"{path} is damaged: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+                f"{path} is damaged: {'.'.join(map(str, first['loc']))}: {first['msg']}; {advice}"
             ) from error
+        if record.checksum and record.checksum != _checksum(content):
+            raise ScreenError(f"{path} is damaged, or was edited: its checksum is another; {advice}")
         if record.card_hash not in record.cards:
-            raise ScreenError(f"{path} is damaged: it names a model card that it does not hold")
+            raise ScreenError(f"{path} is damaged: it names a model card that it does not hold; {advice}")
         return record
 
     def write(self, folder: Path) -> None:
-        """Write the record, whole."""
-        write_whole(folder / FILE, (self.model_dump_json(indent=1) + "\n").encode())
+        """Write the record and its copy, each whole."""
+        content = self.model_dump(mode="json")
+        content["checksum"] = _checksum(content)
+        text = (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
+        write_whole(folder / FILE, text)
+        write_whole(folder / COPY, text)
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    """SHA-256 over the values, however they are laid out as text."""
+    values = {key: value for key, value in content.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

@@ -72,5 +72,5 @@ def test_damaged_and_missing_files_are_named(tmp_path) -> None:
     with pytest.raises(ScreenError, match=r"shard.parquet is missing"):
         read_table(path)
     path.write_bytes(b"PAR1 no more")
-    with pytest.raises(ScreenError, match=r"shard.parquet cannot be read .* delete this file"):
+    with pytest.raises(ScreenError, match=r"shard.parquet is damaged .*repair"):
         read_table(path)
