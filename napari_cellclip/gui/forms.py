@@ -10,8 +10,7 @@ from napari.utils.notifications import show_error, show_info
 
 from napari_cellclip.gui.settings import Settings, read_settings, write_settings
 from napari_cellclip.gui.state.requests import EncodeRequest, MapPictureRequest, OpenRequest
-from napari_cellclip.gui.work.workers import Latest, sentence
-from napari_cellclip.vocabulary import CellClipError
+from napari_cellclip.gui.work.workers import Latest
 
 if TYPE_CHECKING:
     from magicgui.widgets import FunctionGui
@@ -81,23 +80,25 @@ def encode_form(napari_viewer: "Viewer") -> "FunctionGui":
 
 
 def export_form(napari_viewer: "Viewer") -> "FunctionGui":
-    """Write the hit list (CSV, TSV) or the screen (AnnData, Parquet)."""
-    from napari_cellclip.gui.work.exports import export as write
+    """Write the hit list, or the screen with its embeddings, in the format that the file's name says."""
+    from napari_cellclip.gui.work.exports import export_work
+    from napari_cellclip.screen.export import EXPORTS
 
+    line = Latest()
     session = _session(napari_viewer)
 
     @magicgui(
         call_button="Export",
-        path={"label": "File", "mode": "w", "filter": "*.csv *.tsv *.h5ad *.parquet"},
+        path={"label": "File", "mode": "w", "filter": " ".join(f"*{suffix}" for suffix in EXPORTS)},
         selected_only={"label": "Selected wells only"},
     )
     def export(path: Path, selected_only: bool = False) -> None:
-        try:
-            write(session, path, selected_only)
-        except (CellClipError, OSError) as error:
-            show_error(sentence(error))
-        else:
-            show_info(f"Saved: {path}")
+        line.start(
+            export_work(session, path, selected_only),
+            lambda saved: show_info(f"Saved: {saved}"),
+            show_error,
+            title="Exporting",
+        )
 
     return export
 

@@ -1,12 +1,13 @@
-"""Export a screen: AnnData for scanpy, profiles as pycytominer and copairs read them.
+"""Export a screen: AnnData for scanpy, profiles as pycytominer and copairs read them, tables of wells.
 
-Users call :meth:`Screen.to_anndata` and :meth:`Screen.to_parquet`, which hand over tables: another format
-is another function here.
+Another format is a function that writes it and one entry of :data:`EXPORTS` at the end of this file:
+:meth:`Screen.export` and the window's file dialogs take what they offer from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from napari_cellclip.screen.storage.files import write_whole
 from napari_cellclip.screen.storage.parquet import write_table
 from napari_cellclip.vocabulary import ScreenError
 
@@ -22,6 +24,44 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 PREFIX = "CellCLIP_"
+
+
+@dataclass(frozen=True)
+class ExportedWells:
+    """What a format is handed.
+
+    Attributes
+    ----------
+    wells : DataFrame
+        n rows by well id: those of ``Screen.wells``, or a hit list.
+    embeddings : ndarray of float32 (n, E)
+        NaN where a well has none; of width 0 for a hit list.
+    about : mapping
+        What else to say of the screen, where a format has a place for it.
+    """
+
+    wells: pd.DataFrame
+    embeddings: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ExportFormat:
+    """A format of exported files.
+
+    Attributes
+    ----------
+    title : str
+        Shown in file dialogs; suffixes of one title are offered together.
+    write : callable
+        Takes the path and what to write.
+    embeddings : bool
+        Whether it holds embeddings, so that it takes a whole screen and no hit list.
+    """
+
+    title: str
+    write: Callable[[Path, ExportedWells], object]
+    embeddings: bool
 
 
 def profiles(wells: pd.DataFrame, embeddings: NDArray[np.float32]) -> pd.DataFrame:
@@ -92,3 +132,50 @@ def as_anndata(wells: pd.DataFrame, embeddings: NDArray[np.float32], uns: Mappin
 def _names(embeddings: NDArray[np.float32]) -> list[str]:
     width = embeddings.shape[1]
     return [f"{PREFIX}{i:0{len(str(width - 1))}d}" for i in range(width)]
+
+
+def _write_anndata(path: Path, exported: ExportedWells) -> None:
+    as_anndata(exported.wells, exported.embeddings, exported.about).write_h5ad(path)
+
+
+def _write_parquet(path: Path, exported: ExportedWells) -> None:
+    write_profiles(path, exported.wells, exported.embeddings)
+
+
+def _write_text(separator: str) -> Callable[[Path, ExportedWells], None]:
+    def write(path: Path, exported: ExportedWells) -> None:
+        write_whole(path, exported.wells.to_csv(sep=separator).encode())
+
+    return write
+
+
+EXPORTS: dict[str, ExportFormat] = {
+    ".csv": ExportFormat("Hit list", _write_text(","), embeddings=False),
+    ".tsv": ExportFormat("Hit list", _write_text("\t"), embeddings=False),
+    ".h5ad": ExportFormat("AnnData", _write_anndata, embeddings=True),
+    ".parquet": ExportFormat("Parquet", _write_parquet, embeddings=True),
+}
+"""The format of each suffix."""
+
+
+def export_format(path: Path) -> ExportFormat:
+    """Return the format that the suffix of a path names.
+
+    Raises
+    ------
+    ScreenError
+        If no format has that suffix.
+    """
+    found = EXPORTS.get(path.suffix.lower())
+    if found is None:
+        *others, last = EXPORTS
+        raise ScreenError(f"{path.name}: choose a name ending in {', '.join(others)} or {last}.")
+    return found
+
+
+def file_filter() -> str:
+    """Return the formats as file dialogs of Qt want them: ``Hit list (*.csv *.tsv);;AnnData (*.h5ad)``."""
+    by_title: dict[str, list[str]] = {}
+    for suffix, exported in EXPORTS.items():
+        by_title.setdefault(exported.title, []).append(f"*{suffix}")
+    return ";;".join(f"{title} ({' '.join(patterns)})" for title, patterns in by_title.items())

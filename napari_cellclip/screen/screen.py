@@ -6,14 +6,14 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.screen.derive import iter_derive
-from napari_cellclip.screen.export import as_anndata, write_profiles
+from napari_cellclip.screen.export import ExportedWells, as_anndata, export_format, write_profiles
 from napari_cellclip.screen.progress import finished
 from napari_cellclip.screen.storage.compatibility import require_same_weights
 from napari_cellclip.screen.storage.encoded_fields import EncodedFields
@@ -357,21 +357,39 @@ class Screen:
 
         Wells without an embedding are named in ``uns["cellclip"]["wells_without_embedding"]``.
         """
-        plates = {name: plate.model_dump(mode="json") for name, plate in self.plates.items()}
-        about = {
-            "model": str(self.card.name),
-            "card": self.card.model_dump_json(),
-            "card_hash": self.card_hash,
-            "plates": json.dumps(plates),
-            "failures": self.failures.astype(str),
-        }
-        return as_anndata(self.wells, self.embeddings, about)
+        return as_anndata(self.wells, self.embeddings, self._about())
 
     def to_parquet(self, path: str | Path) -> Path:
         """Write a row per embedded well with ``Metadata_*`` and ``CellCLIP_*`` columns, as pycytominer has
         them, whole or not at all, and return the path.
         """
         return write_profiles(Path(path), self.wells, self.embeddings)
+
+    def export(self, path: str | Path) -> Path:
+        """Write the screen to a file in the format that its suffix names, and return its path.
+
+        Parameters
+        ----------
+        path : path
+            Ending in one of :data:`napari_cellclip.screen.export.EXPORTS`.
+
+        Raises
+        ------
+        ScreenError
+            If no format has that suffix, or a library it needs is not installed.
+        """
+        export_format(Path(path)).write(Path(path), ExportedWells(self.wells, self.embeddings, self._about()))
+        return Path(path)
+
+    def _about(self) -> dict[str, Any]:
+        plates = {name: plate.model_dump(mode="json") for name, plate in self.plates.items()}
+        return {
+            "model": str(self.card.name),
+            "card": self.card.model_dump_json(),
+            "card_hash": self.card_hash,
+            "plates": json.dumps(plates),
+            "failures": self.failures.astype(str),
+        }
 
     def _known(self, well: str) -> str:
         if well not in self.wells.index:

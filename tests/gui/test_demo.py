@@ -63,11 +63,19 @@ def test_encode_form_sends_the_request(plate, qapp):
     assert sent == [EncodeRequest("cellclip", None, 5, "auto")]
 
 
-def test_export_form_writes(plate, tmp_path, qapp):
+def test_export_form_writes(plate, tmp_path, qapp, qtbot, monkeypatch):
     viewer = ViewerModel()
     controller_of(viewer).session.set_plate(plate)
+    told = []
+    monkeypatch.setattr(forms, "show_info", told.append)
+    monkeypatch.setattr(forms, "show_error", told.append)
     form = forms.export_form(viewer)
     form(path=tmp_path / "wells.csv")
+    qtbot.waitUntil(lambda: len(told) == 1, timeout=8000)
+    form(path=tmp_path / "wells.doc")
+    qtbot.waitUntil(lambda: len(told) == 2, timeout=8000)
+    assert told[0].startswith("Saved: ")
+    assert "choose a name" in told[1]
     assert (tmp_path / "wells.csv").read_text().count("\n") == 12
 
 

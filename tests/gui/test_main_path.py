@@ -157,12 +157,15 @@ def test_open_encode_ask_select_explain_export(
     export_all, export_selected = explorer.footer.export_button.menu().actions()
     hits = choose("hits.csv")
     export_selected.trigger()
+    qtbot.waitUntil(hits.exists, timeout=PATIENT)
+    idle(qtbot, session)
     written = pd.read_csv(hits, index_col=0)
     assert list(written.index) == [best]
     assert written.loc[best, "score"] == pytest.approx(float(answer.scores.loc[best, "score"]), rel=1e-6)
     assert set(written["query"]) == {answer.query}
     screen = choose("screen.h5ad")
     export_all.trigger()
+    idle(qtbot, session)
     assert anndata.read_h5ad(screen).n_obs == 24
     qtbot.mouseClick(explorer.footer.copy, LEFT)
     names: dict = {}

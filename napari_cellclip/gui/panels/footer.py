@@ -16,14 +16,13 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_cellclip.gui.panels.listen import listen
+from napari_cellclip.gui.state.requests import ExportRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.state.wells import counted
-from napari_cellclip.gui.work.exports import export, python_script
+from napari_cellclip.gui.work.exports import python_script
 from napari_cellclip.gui.work.workers import sentence
 from napari_cellclip.vocabulary import CellClipError
-
-FORMATS = "Hit list (*.csv *.tsv);;AnnData (*.h5ad);;Parquet (*.parquet)"
 
 
 class Footer(QWidget):
@@ -32,7 +31,7 @@ class Footer(QWidget):
     Parameters
     ----------
     session : Session
-        Read only.
+        Read, and sent requests.
     """
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
@@ -87,16 +86,11 @@ class Footer(QWidget):
         try:
             QApplication.clipboard().setText(python_script(self.session))
         except CellClipError as error:
-            self.session.message.emit(Task.OPEN, sentence(error))
+            self.session.message.emit(Task.EXPORT, sentence(error))
 
     def save(self, path: Path, selected_only: bool = False) -> None:
-        """Write to a file; a failure becomes one sentence."""
-        try:
-            export(self.session, path, selected_only)
-        except (CellClipError, OSError) as error:
-            self.session.message.emit(Task.OPEN, sentence(error))
-        else:
-            self.session.message.emit(Task.OPEN, f"Saved: {path}")
+        """Have a file written, in a worker; a message says where, or why not."""
+        self.session.request(ExportRequest(path, selected_only))
 
     def _refresh_later(self, _: object) -> None:
         self.refresh()
@@ -111,6 +105,8 @@ class Footer(QWidget):
         self._choose(True)
 
     def _choose(self, selected_only: bool) -> None:
-        name, _ = QFileDialog.getSaveFileName(self, "Export", "hits.csv", FORMATS)
+        from napari_cellclip.screen.export import file_filter
+
+        name, _ = QFileDialog.getSaveFileName(self, "Export", "hits.csv", file_filter())
         if name:
             self.save(Path(name), selected_only)

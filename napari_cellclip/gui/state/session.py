@@ -77,6 +77,7 @@ class Session:
         self._platemap: PlateMap | None = None
         self._screen: Screen | None = None
         self._answer: Answer | None = None
+        self._asked: AskRequest | None = None
         self._contributions: StainContributions | None = None
         self._heat_map: FieldMatch | None = None
         self._clusters: tuple[NamedCluster, ...] = ()
@@ -134,7 +135,16 @@ class Session:
 
     @answer.setter
     def answer(self, answer: Answer | None) -> None:
-        self._answer = answer
+        self.show_answer(answer)
+
+    @property
+    def asked(self) -> AskRequest | None:
+        """The request that the answer answers, if there is one."""
+        return self._asked if self._answer is not None else None
+
+    def show_answer(self, answer: Answer | None, asked: AskRequest | None = None) -> None:
+        """Show an answer, and keep the request that it answers."""
+        self._answer, self._asked = answer, asked
         self._wells = None
         self.contributions = self.heat_map = None
         self._suggest_threshold()

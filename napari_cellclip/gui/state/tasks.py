@@ -19,6 +19,7 @@ class Task(StrEnum):
     EXPLAIN = "explain"
     TILES = "tiles"
     DESCRIBE = "describe"
+    EXPORT = "export"
 
 
 @dataclass(frozen=True)

@@ -14,18 +14,21 @@ from napari_cellclip.gui.state.requests import (
     DescribeRequest,
     EncodeRequest,
     ExplainRequest,
+    ExportRequest,
     HeatMapRequest,
     MapRequest,
     NameClustersRequest,
     OpenRequest,
     OpenSampleRequest,
     Request,
+    SaveTableRequest,
 )
 from napari_cellclip.gui.state.session import Session, session_of
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.descriptions import annotate_treatments, describe_wells, name_map_clusters
 from napari_cellclip.gui.work.encoding import encode_plate
 from napari_cellclip.gui.work.explanations import draw_heat_map, explain_wells
+from napari_cellclip.gui.work.exports import export_wells, save_table
 from napari_cellclip.gui.work.jobs import Jobs
 from napari_cellclip.gui.work.opening import open_path, open_sample
 from napari_cellclip.gui.work.queries import ask_screen, map_screen
@@ -55,6 +58,8 @@ HANDLERS: dict[type[Request], Handler] = {
     DescribeRequest: describe_wells,
     AnnotateRequest: annotate_treatments,
     NameClustersRequest: name_map_clusters,
+    ExportRequest: export_wells,
+    SaveTableRequest: save_table,
     CancelRequest: cancel,
 }
 """The handler of each request; :class:`~napari_cellclip.gui.canvas.canvas.Canvas` adds those that draw."""

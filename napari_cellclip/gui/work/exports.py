@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from napari_cellclip.gui.state.requests import AskRequest
+from napari_cellclip.gui.state.requests import AskRequest, ExportRequest, SaveTableRequest
 from napari_cellclip.gui.state.session import Session
+from napari_cellclip.gui.state.tasks import Task
+from napari_cellclip.gui.work.jobs import Jobs
 from napari_cellclip.vocabulary import ScreenError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+    import pandas as pd
 
 
 def hit_list(session: Session, ids: Iterable[str] | None = None) -> pd.DataFrame:
@@ -37,37 +39,60 @@ def hit_list(session: Session, ids: Iterable[str] | None = None) -> pd.DataFrame
     return table
 
 
-def export(session: Session, path: Path, selected_only: bool = False) -> Path:
-    """Write what is open to a file whose suffix names the format.
+def export_work(session: Session, path: Path, selected_only: bool = False) -> Callable[[], Path]:
+    """Return the work that writes what is open now to a file, to be run in a thread.
 
     Parameters
     ----------
     session : Session
         What is open.
     path : Path
-        ``.csv`` and ``.tsv`` hold the hit list; ``.h5ad`` and ``.parquet`` hold the screen with embeddings.
+        Its suffix names one of the formats of ``screen/export.py``.
     selected_only : bool
-        Leave out the wells that are not selected (hit list only).
+        Leave out the wells that are not selected (hit lists only).
 
-    Raises
-    ------
-    ScreenError
-        If nothing is encoded, or the suffix is none of these.
+    Returns
+    -------
+    callable
+        Returns the path; raises ScreenError if nothing is encoded, or no format has that suffix.
     """
-    suffix = path.suffix.lower()
-    if suffix in (".csv", ".tsv"):
-        ids = session.selection.ids if selected_only else None
-        hit_list(session, ids).to_csv(path, sep="\t" if suffix == ".tsv" else ",")
-        return path
-    if session.screen is None:
-        raise ScreenError("Nothing is encoded yet, so there are no embeddings to export.")
-    if suffix == ".parquet":
-        session.screen.to_parquet(path)
-    elif suffix == ".h5ad":
-        session.screen.to_anndata().write_h5ad(path)
-    else:
-        raise ScreenError(f"{path.name}: choose a name ending in .csv, .tsv, .parquet or .h5ad.")
-    return path
+    screen = session.screen
+    hits = hit_list(session, session.selection.ids if selected_only else None)
+
+    def work() -> Path:
+        from napari_cellclip.screen.export import ExportedWells, export_format
+
+        chosen = export_format(path)
+        if not chosen.embeddings:
+            chosen.write(path, ExportedWells(hits))
+            return path
+        if screen is None:
+            raise ScreenError("Nothing is encoded yet, so there are no embeddings to export.")
+        return screen.export(path)
+
+    return work
+
+
+def export_wells(jobs: Jobs, request: ExportRequest) -> None:
+    """Write the wells or the screen to a file."""
+    _save(jobs, export_work(jobs.session, request.path, request.selected_only))
+
+
+def save_table(jobs: Jobs, request: SaveTableRequest) -> None:
+    """Write a table as CSV."""
+
+    def work() -> Path:
+        request.table.to_csv(request.path, index=request.index)
+        return request.path
+
+    _save(jobs, work)
+
+
+def _save(jobs: Jobs, work: Callable[[], Path]) -> None:
+    def done(path: Path) -> None:
+        jobs.session.message.emit(Task.EXPORT, f"Saved: {path}")
+
+    jobs.run(Task.EXPORT, work, done, "Exporting")
 
 
 def python_script(session: Session) -> str:
@@ -93,10 +118,10 @@ def python_script(session: Session) -> str:
 
 
 def _query_lines(session: Session) -> list[str]:
-    """Write the last query as Python."""
+    """Write the query that gave the answer as Python, with the rate that the answer was tested at."""
     assert session.answer is not None
-    query = session.history[-1] if session.history else AskRequest(session.answer.query)
-    fdr = f"fdr={session.view.fdr:g}"
+    query = session.asked or AskRequest(session.answer.query)
+    fdr = f"fdr={session.answer.fdr:g}"
     if query.like:
         but_not = f", {list(query.but_not)!r}" if query.but_not else ""
         return [f"answer = like(screen, {list(query.like)!r}{but_not}, {fdr})"]

@@ -45,7 +45,7 @@ def ask_screen(jobs: Jobs, request: AskRequest) -> None:
 
     def done(found: Answer) -> None:
         if session.screen is screen:
-            session.answer = found
+            session.show_answer(found, request)
 
     jobs.run(Task.ASK, answer, done, "Asking")
 

@@ -155,13 +155,18 @@ def test_own_list_of_terms(panel, tmp_path):
     assert panel.chosen_terms() == "mechanisms"
 
 
-def test_table_is_written_and_a_failure_told(panel, tmp_path):
+def test_table_is_written_and_a_failure_told(panel, qtbot, tmp_path):
     messages = []
     panel.session.message.connect(lambda task, message: messages.append(message))
     panel.session.described.emit(annotations())
+    controller = Controller(panel.session)
     panel.write(tmp_path / "words.csv")
+    assert messages == [], "written in the main thread"
+    qtbot.waitUntil(lambda: len(messages) == 1, timeout=8000)
     assert pd.read_csv(tmp_path / "words.csv")["best"].tolist() == ["BET inhibitor", "HDAC inhibitor"]
     panel.write(tmp_path / "nowhere" / "words.csv")
+    qtbot.waitUntil(lambda: len(messages) == 2, timeout=8000)
+    controller.close()
     assert messages[0].startswith("Saved")
     assert "nowhere" in messages[1]
 

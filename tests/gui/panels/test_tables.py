@@ -17,6 +17,7 @@ from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.panels.wells.hits_panel import COLUMNS, ID_ROLE, HitsPanel
 from napari_cellclip.gui.state.requests import AskRequest
 from napari_cellclip.gui.state.tasks import Task, Work
+from napari_cellclip.gui.work.controller import Controller
 from napari_cellclip.gui.work.exports import python_script
 from tests.gui.toy_screens import answer_for, contributions
 
@@ -233,9 +234,9 @@ def test_hits_show_q_replicates_and_bars(full_session, qtbot):
 
 
 def test_script_of_an_example_or_chosen_prompts(full_session):
-    full_session.remember(AskRequest.by_example(["toy/C06"], ["toy/E07"]))
+    full_session.show_answer(full_session.answer, AskRequest.by_example(["toy/C06"], ["toy/E07"]))
     assert "like(screen, ['toy/C06'], ['toy/E07'], fdr=0.05)" in python_script(full_session)
-    full_session.remember(AskRequest("mine", full_session.answer.sent, combine="max"))
+    full_session.show_answer(full_session.answer, AskRequest("mine", full_session.answer.sent, combine="max"))
     script = python_script(full_session)
     compile(script, "script", "exec")
     assert "Prompt('prompt two', 0.5)" in script
@@ -271,11 +272,15 @@ def test_footer_says_where_it_wrote_and_why_not(full_session, qtbot, tmp_path):
     footer, messages = Footer(full_session), []
     qtbot.addWidget(footer)
     full_session.message.connect(lambda task, message: messages.append(message))
-    footer.save(tmp_path / "hits.csv")
-    footer.save(tmp_path / "nowhere" / "hits.csv")
-    footer.save(tmp_path / "hits.doc")
+    controller = Controller(full_session)
+    (tmp_path / "file").touch()
+    for n, name in enumerate(("hits.csv", "file/hits.csv", "hits.doc"), 1):
+        footer.save(tmp_path / name)
+        assert len(messages) < n, "written in the main thread"
+        qtbot.waitUntil(lambda n=n: len(messages) == n, timeout=8000)
+    controller.close()
     assert "Saved" in messages[0]
-    assert "nowhere" in messages[1]
+    assert "file" in messages[1]
     assert "choose a name" in messages[2]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import weakref
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from napari_cellclip.gui.state.requests import AskRequest
 from napari_cellclip.gui.state.session import Session, session_of
 from napari_cellclip.gui.work.controller import Controller
-from napari_cellclip.gui.work.exports import export, hit_list, python_script
+from napari_cellclip.gui.work.exports import export_work, hit_list, python_script
 from napari_cellclip.vocabulary import ScreenError
 from tests.gui.toy_screens import FakeScreen, answer_for, projection_for
 
@@ -140,12 +141,30 @@ def test_export_writes_csv_and_refuses_other_names(full_session, tmp_path):
     import pandas as pd
 
     full_session.selection.replace(["toy/D04"])
-    written = pd.read_csv(export(full_session, tmp_path / "hits.csv", selected_only=True), index_col=0)
+    written = pd.read_csv(export_work(full_session, tmp_path / "hits.csv", selected_only=True)(), index_col=0)
     assert list(written.index) == ["toy/D04"]
     with pytest.raises(ScreenError, match="choose a name"):
-        export(full_session, tmp_path / "hits.doc")
+        export_work(full_session, tmp_path / "hits.doc")()
     with pytest.raises(ScreenError, match="Nothing is encoded"):
-        export(Session(), tmp_path / "x.h5ad")
+        export_work(Session(), tmp_path / "x.h5ad")()
+
+
+def test_what_is_exported_is_what_was_open_when_it_was_asked_for(full_session, tmp_path):
+    work = export_work(full_session, tmp_path / "hits.csv")
+    full_session.set_plate(None)
+    assert len((work() and (tmp_path / "hits.csv").read_text()).splitlines()) == 12
+
+
+def test_script_asks_what_was_answered_whatever_was_asked_since(full_session):
+    """A later query that failed is in the history, and the rate chosen since is not the answer's."""
+    by_example = AskRequest.by_example(["toy/C06"])
+    answer = dataclasses.replace(full_session.answer, query=by_example.text, fdr=0.2)
+    full_session.show_answer(answer, by_example)
+    before = python_script(full_session)
+    assert "answer = like(screen, ['toy/C06'], fdr=0.2)" in before
+    full_session.remember(AskRequest("nothing that could be read", combine="max"))
+    full_session.look(fdr=0.01)
+    assert python_script(full_session) == before
 
 
 def test_script_gives_the_same_hits(full_session, monkeypatch):

@@ -31,6 +31,7 @@ from napari_cellclip.gui.state.requests import (
     AskRequest,
     DescribeRequest,
     NameClustersRequest,
+    SaveTableRequest,
     Terms,
 )
 from napari_cellclip.gui.state.session import Session
@@ -189,16 +190,12 @@ class DescribePanel(QWidget):
                 header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
 
     def write(self, path: Path) -> None:
-        """Write what is shown as CSV; a failure becomes one sentence."""
+        """Have what is shown written as CSV, in a worker; a message says where, or why not."""
         if self._shown is None:
             return
+        treatments = isinstance(self._shown, pd.DataFrame)
         table = self._shown if isinstance(self._shown, pd.DataFrame) else self._shown.table
-        try:
-            table.to_csv(path, index=isinstance(self._shown, pd.DataFrame))
-        except OSError as error:
-            self.session.message.emit(Task.DESCRIBE, sentence(error))
-        else:
-            self.session.message.emit(Task.DESCRIBE, f"Saved: {path}")
+        self.session.request(SaveTableRequest(path, table, index=treatments))
 
     def load(self, path: Path) -> None:
         """Take the terms from a text file; a failure becomes one sentence."""
