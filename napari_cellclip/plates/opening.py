@@ -20,6 +20,7 @@ def open_plate(
     pattern: str | None = None,
     image_root: str | Path | None = None,
     name: str | None = None,
+    time: int | None = None,
 ) -> Plate:
     """Open a plate in any known layout; image files are not read until pixels are asked for.
 
@@ -40,6 +41,8 @@ def open_plate(
         Folder under which images named by a ``load_data.csv`` are found again by name.
     name : str, optional
         Which plate to open where the files hold several; otherwise the name to give the plate.
+    time : int, optional
+        Which time point to open where the files hold several, as they count them; the first unless given.
 
     Returns
     -------
@@ -66,7 +69,7 @@ def open_plate(
     if layout is not None and layout not in LAYOUTS:
         raise PlateError(f"{layout!r} is not a layout: choose {', '.join(LAYOUTS)}")
     try:
-        return Plate(_read(place, layout, Options(name, pattern, root)), channels)
+        return Plate(_read(place, layout, Options(name, pattern, root, time)), channels)
     except PermissionError as error:
         raise PlateError(f"{error.filename} may not be read: ask for permission to that folder") from None
     except OSError as error:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import zipfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cellclip.plates.images.plane import Plane, check_format
+from napari_cellclip.plates.images.plane import check_format
 from napari_cellclip.plates.images.tiff_metadata import TiffAxes, read_axes
 from napari_cellclip.vocabulary import PlateError
 
 if TYPE_CHECKING:
     import tifffile
+
+MAX_MEMBER_BYTES = 2**30
+"""Largest TIFF file that is unpacked from a zip archive: a plane of the largest size has half of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +36,23 @@ class TiffPlane:
         Index of the channel in a multi-channel file, ``None`` for a file of one channel.
     channels : int or None
         How many channels a file of this plate has; another number is refused.
+    member : str
+        Name of the TIFF file inside ``path`` where that is a zip archive.
     """
 
     path: Path
     channel: int | None = None
     channels: int | None = None
+    member: str = ""
 
     @property
     def file(self) -> Path:
-        """The TIFF file."""
+        """The TIFF file, or the zip archive that holds it."""
         return self.path
 
     def header(self) -> tuple[tuple[int, int], np.dtype[Any]]:
         """Shape (Y, X) and dtype from the header alone."""
-        with _opened(self.path) as tif:
+        with _opened(self.path, self.member) as tif:
             return self._format(tif)
 
     def read(self) -> NDArray[Any]:
@@ -55,7 +63,7 @@ class TiffPlane:
         PlateError
             If the file is missing, empty, truncated, RGB, or of a pixel type images of cells do not have.
         """
-        with _opened(self.path) as tif:
+        with _opened(self.path, self.member) as tif:
             shape, dtype = self._format(tif)
             planes = [self._page(tif, index) for index in self._pages(tif)]
         pixels = planes[0] if len(planes) == 1 else np.max(planes, axis=0)
@@ -102,33 +110,6 @@ class TiffPlane:
         return np.take(pixels, index, axis=page.axes.index("S")) if samples else pixels
 
 
-def stacked_by_channel(
-    images: Mapping[str, Mapping[int, Sequence[Path]]],
-) -> tuple[dict[str, tuple[Plane, ...]], dict[str, str]]:
-    """Make the focal stacks of a field of one TIFF file for each channel and focal plane.
-
-    Parameters
-    ----------
-    images : mapping of str to mapping of int to sequence of Path
-        Files by channel name and number of the focal plane.
-
-    Returns
-    -------
-    planes : dict of str to tuple of Plane
-        By channel name, in the order of the focal planes.
-    faults : dict of str to str
-        Why a channel cannot be read: there is more than one file for one plane.
-    """
-    planes: dict[str, tuple[Plane, ...]] = {}
-    faults = {}
-    for name, stack in images.items():
-        planes[name] = tuple(TiffPlane(path) for _, paths in sorted(stack.items()) for path in paths)
-        if twice := next((paths for _, paths in sorted(stack.items()) if len(paths) > 1), None):
-            files = " and ".join(path.name for path in twice)
-            faults[name] = f"there is more than one file for channel {name!r}: {files}; remove all but one"
-    return planes, faults
-
-
 def tiff_axes(path: Path) -> TiffAxes:
     """Read axes and channels of a TIFF file.
 
@@ -141,13 +122,24 @@ def tiff_axes(path: Path) -> TiffAxes:
         return read_axes(tif)
 
 
+def _unpacked(archive: Path, member: str) -> BytesIO:
+    """Read one file of a zip archive into memory, no more than a plane can take."""
+    with zipfile.ZipFile(archive) as packed:
+        if packed.getinfo(member).file_size > MAX_MEMBER_BYTES:
+            raise PlateError(
+                f"{member} in {archive.name} claims to be of {MAX_MEMBER_BYTES:,} bytes and more"
+            )
+        return BytesIO(packed.read(member))
+
+
 @contextmanager
-def _opened(path: Path) -> Iterator[tifffile.TiffFile]:
+def _opened(path: Path, member: str = "") -> Iterator[tifffile.TiffFile]:
     import tifffile
 
     try:
+        source = _unpacked(path, member) if member else path
         # is_ome=False: tifffile would otherwise parse the OME-XML itself and open other files it names.
-        with tifffile.TiffFile(path, is_ome=False) as tif:
+        with tifffile.TiffFile(source, is_ome=False) as tif:
             if not len(tif.pages):
                 raise PlateError(f"{path.name} holds no image: it may be truncated; copy it again")
             yield tif

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from napari_cellclip.plates.images.picture import PICTURE_SUFFIXES
+
 TIFF_SUFFIXES = (".tif", ".tiff")
 ZARR_MARKS = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
 """Metadata files of a Zarr group or array."""
@@ -21,6 +23,12 @@ def is_tiff(name: str) -> bool:
     """Whether a file name ends as TIFF files do; hidden files (``._x.tif``) and thumbnails do not count."""
     lower = name.lower()
     return lower.endswith(TIFF_SUFFIXES) and not lower.startswith(".") and "_thumb" not in lower
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file name ends as PNG, JPEG and JPEG 2000 files do, thumbnails and hidden files left out."""
+    lower = name.lower()
+    return lower.endswith(PICTURE_SUFFIXES) and not lower.startswith(".") and "_thumb" not in lower
 
 
 def files_in(folder: Path, root: Path | None = None) -> tuple[list[Path], list[Path]]:

@@ -22,11 +22,14 @@ class Options:
         How file names are read.
     image_root : Path or None
         Folder under which the images named by a table are looked for.
+    time : int or None
+        Time point to open, as the files count; the first unless given.
     """
 
     name: str | None = None
     pattern: str | None = None
     image_root: Path | None = None
+    time: int | None = None
 
 
 class Strength(IntEnum):

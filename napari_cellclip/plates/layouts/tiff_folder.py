@@ -22,7 +22,8 @@ from napari_cellclip.plates.acquisition import (
     strip_of,
 )
 from napari_cellclip.plates.images.plane import Plane
-from napari_cellclip.plates.images.tiff import TiffPlane, stacked_by_channel, tiff_axes
+from napari_cellclip.plates.images.stacks import stacked_by_channel
+from napari_cellclip.plates.images.tiff import TiffPlane, tiff_axes
 from napari_cellclip.plates.images.tiff_metadata import TiffAxes, TiffChannel
 from napari_cellclip.plates.layouts.files import files_under, first_files, is_tiff
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from napari_cellclip.plates.layouts.published_names import parse_published_name
+from napari_cellclip.plates.layouts.published.published_names import parse_published_name
 from napari_cellclip.vocabulary import Control, Kind, Perturbation, PlateMapError, ScreenError
 
 _NO_NAME = ("nan", "none", "")
@@ -57,7 +57,7 @@ def captions_of_wells(captions: pd.Series, *, plate: str = "") -> pd.Series:
     ----------
     captions : Series
         From `read_captions`; IDs of any of the three forms of
-        :func:`~napari_cellclip.plates.layouts.published_names.parse_published_name`.
+        :func:`~napari_cellclip.plates.layouts.published.published_names.parse_published_name`.
     plate : str
         For IDs that name no plate.
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from napari_cellclip.plates.layouts.published_names import parse_published_name
+from napari_cellclip.plates.layouts.published.published_names import parse_published_name
 from napari_cellclip.screen.imports.features import MeasuredPlate, write_features
 from napari_cellclip.screen.imports.published_captions import (
     captions_of_wells,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_cellclip.plates import detect_layout, open_plate
-from napari_cellclip.plates.layouts import gen5
+from napari_cellclip.plates.layouts.microscopes import gen5
 from napari_cellclip.vocabulary import PlateError, Stain, well_name
 from tests.plates.made_plates import image
 

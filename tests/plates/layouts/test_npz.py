@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from napari_cellclip.plates import detect_layout, open_plate
 from napari_cellclip.plates.images import npz
-from napari_cellclip.plates.layouts.published_names import PublishedName, parse_published_name
+from napari_cellclip.plates.layouts.published.published_names import PublishedName, parse_published_name
 from napari_cellclip.vocabulary import STAINS, PlateError, PlateMapError, Stain, well_name
 
 rows, columns = st.integers(0, 31), st.integers(0, 47)

@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from napari_cellclip.plates import open_plate
-from napari_cellclip.plates.layouts.phenix_index import read_index
+from napari_cellclip.plates.layouts.microscopes.phenix_index import read_index
 from napari_cellclip.vocabulary import STAINS, PlateError, Stain, StainError
 from tests.plates.made_plates import PHENIX_CHANNELS, image, level, phenix_index
 

@@ -24,9 +24,10 @@ from napari_cellclip.plates.acquisition import (
     require_fields,
     shape_for,
 )
-from napari_cellclip.plates.images.tiff import stacked_by_channel
+from napari_cellclip.plates.images.stacks import stacked_by_channel
 from napari_cellclip.plates.layouts.files import files_under, first_files, is_tiff
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
+from napari_cellclip.plates.layouts.named_images import chosen_time, time_remark
 from napari_cellclip.vocabulary import CellClipError, PlateError, normalise_well, parse_well
 
 LOOKED_AT = 2000
@@ -79,7 +80,8 @@ def read(path: Path, options: Options) -> Acquisition:
     path : Path
         Folder with images at any depth.
     options : Options
-        ``name`` chooses among the folders of several plates, else it renames the plate.
+        ``name`` chooses among the folders of several plates, else it renames the plate; ``time`` chooses a
+        read of a time series.
 
     Raises
     ------
@@ -94,7 +96,7 @@ def read(path: Path, options: Options) -> Acquisition:
         what = f"{len(strange)} images are not named as Gen5 names them and are left out: {some}"
         problems.append(Problem("file names", what))
     images, name = _of_one_plate(images, path, options.name)
-    images, left_out = _of_one_read(images)
+    images, left_out = _of_one_read(images, options.time)
     problems += left_out
     channels, channel_of = _channels(images)
     fields = _fields(images, channel_of)
@@ -159,13 +161,14 @@ def _of_one_plate(images: list[Gen5Image], root: Path, wanted: str | None) -> tu
     return images, name
 
 
-def _of_one_read(images: list[Gen5Image]) -> tuple[list[Gen5Image], list[Problem]]:
-    """Leave out later time points, computed images beside originals, and steps that repeat a channel."""
+def _of_one_read(images: list[Gen5Image], time: int | None) -> tuple[list[Gen5Image], list[Problem]]:
+    """Leave out other time points, computed images beside originals, and steps that repeat a channel."""
     problems = []
-    first = min((image.read for image in images), default=0)
-    if later := [i for i in images if i.read != first]:
-        images = [i for i in images if i.read == first]
-        problems.append(Problem("time points", f"{len(later)} images of later time points are left out"))
+    reads = sorted({image.read for image in images})
+    chosen = chosen_time(reads, time)
+    if others := [i for i in images if i.read != chosen]:
+        images = [i for i in images if i.read == chosen]
+        problems.append(time_remark(chosen, reads, len(others)))
     originals = [i for i in images if i.step >= 0]
     if originals and len(originals) < len(images):
         what = f"{len(images) - len(originals)} stitched or otherwise computed images are left out"

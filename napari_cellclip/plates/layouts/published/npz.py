@@ -21,7 +21,11 @@ from napari_cellclip.plates.images.npz import NpzPlane, npz_header, npz_keys
 from napari_cellclip.plates.images.plane import Plane
 from napari_cellclip.plates.layouts.files import files_under, first_files
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
-from napari_cellclip.plates.layouts.published_names import Dataset, PublishedName, parse_published_name
+from napari_cellclip.plates.layouts.published.published_names import (
+    Dataset,
+    PublishedName,
+    parse_published_name,
+)
 from napari_cellclip.vocabulary import PlateError, PlateMapError, parse_well
 
 LOOKED_AT = 20

@@ -21,10 +21,11 @@ from napari_cellclip.plates.acquisition import (
     require_fields,
     shape_for,
 )
-from napari_cellclip.plates.images.tiff import stacked_by_channel
+from napari_cellclip.plates.images.stacks import stacked_by_channel
 from napari_cellclip.plates.layouts.files import files_in, folders_in
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
-from napari_cellclip.plates.layouts.phenix_index import INDEX_NAMES, PhenixIndex, read_index
+from napari_cellclip.plates.layouts.microscopes.phenix_index import INDEX_NAMES, PhenixIndex, read_index
+from napari_cellclip.plates.layouts.named_images import chosen_time, time_remark
 from napari_cellclip.vocabulary import CellClipError, PlateError, well_name
 
 FILE_NAME = re.compile(
@@ -62,7 +63,7 @@ def read(folder: Path, options: Options) -> Acquisition:
     folder : Path
         Folder of the images.
     options : Options
-        ``name`` renames the plate.
+        ``name`` renames the plate; ``time`` chooses a time point.
 
     Returns
     -------
@@ -78,7 +79,7 @@ def read(folder: Path, options: Options) -> Acquisition:
     index, index_problem = _read_index(folder)
     problems += [index_problem] if index_problem else []
     channels = _channels(files, index)
-    fields, found = _fields(files, channels, index)
+    fields, found = _fields(files, channels, index, options.time)
     require_fields(fields, folder)
     problems += found
     named = clean_name(index.name) if index and index.name else plate_name(folder)
@@ -149,22 +150,21 @@ def _channels(files: list[Path], index: PhenixIndex | None) -> dict[int, Channel
 
 
 def _fields(
-    files: list[Path], channels: dict[int, Channel], index: PhenixIndex | None
+    files: list[Path], channels: dict[int, Channel], index: PhenixIndex | None, time: int | None
 ) -> tuple[list[Field], list[Problem]]:
     planes: dict[tuple[int, int, int], dict[str, dict[int, list[Path]]]] = defaultdict(
         lambda: defaultdict(lambda: defaultdict(list))
     )
-    later = 0
-    for file in files:
-        match = FILE_NAME.fullmatch(file.name)
-        if not match:
-            continue
-        if int(match["time"] or 1) > 1:
-            later += 1
+    named = [(file, match) for file in files if (match := FILE_NAME.fullmatch(file.name))]
+    times = sorted({int(match["time"] or 1) for _, match in named})
+    chosen = chosen_time(times, time)
+    others = sum(int(match["time"] or 1) != chosen for _, match in named)
+    for file, match in named:
+        if int(match["time"] or 1) != chosen:
             continue
         site = (int(match["row"]), int(match["column"]), int(match["field"]))
         planes[site][channels[int(match["channel"])].name][int(match["plane"])].append(file)
-    problems = [Problem("time points", f"{later} images of later time points are left out")] if later else []
+    problems = [time_remark(chosen, times, others)] if others else []
     for site in index.promised if index else ():
         if site not in planes:
             planes[site] = defaultdict(dict)

@@ -1,0 +1,42 @@
+"""Focal stacks of a field from files of one plane each, whatever their format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from napari_cellclip.plates.images.picture import PICTURE_SUFFIXES, PicturePlane
+from napari_cellclip.plates.images.plane import Plane
+from napari_cellclip.plates.images.tiff import TiffPlane
+
+
+def plane_of(path: Path) -> Plane:
+    """Return the plane of an image file of one plane, by the ending of its name."""
+    return PicturePlane(path) if path.suffix.lower() in PICTURE_SUFFIXES else TiffPlane(path)
+
+
+def stacked_by_channel(
+    images: Mapping[str, Mapping[int, Sequence[Path]]],
+) -> tuple[dict[str, tuple[Plane, ...]], dict[str, str]]:
+    """Make the focal stacks of a field of one file for each channel and focal plane.
+
+    Parameters
+    ----------
+    images : mapping of str to mapping of int to sequence of Path
+        Files by channel name and number of the focal plane.
+
+    Returns
+    -------
+    planes : dict of str to tuple of Plane
+        By channel name, in the order of the focal planes.
+    faults : dict of str to str
+        Why a channel cannot be read: there is more than one file for one plane.
+    """
+    planes: dict[str, tuple[Plane, ...]] = {}
+    faults = {}
+    for name, stack in images.items():
+        planes[name] = tuple(plane_of(path) for _, paths in sorted(stack.items()) for path in paths)
+        if twice := next((paths for _, paths in sorted(stack.items()) if len(paths) > 1), None):
+            files = " and ".join(path.name for path in twice)
+            faults[name] = f"there is more than one file for channel {name!r}: {files}; remove all but one"
+    return planes, faults

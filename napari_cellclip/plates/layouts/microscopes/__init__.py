@@ -1,0 +1,1 @@
+"""Layouts that instruments and their software write."""
