@@ -15,6 +15,7 @@ from napari_cellclip.cli.options import (
     NameOption,
     PatternOption,
     PlateArgument,
+    TimeOption,
     channel_mapping,
 )
 from napari_cellclip.cli.progress import follow, with_notices
@@ -69,6 +70,7 @@ def encode(
     pattern: PatternOption = None,
     image_root: ImageRootOption = None,
     plate_name: NameOption = None,
+    time: TimeOption = None,
     device: DeviceOption = "auto",
     batch_size: Annotated[
         int, typer.Option(min=1, help="Crops encoded at once; less takes less memory.")
@@ -88,7 +90,12 @@ def encode(
     from napari_cellclip.plates import open_plate
 
     opened = open_plate(
-        plate, channels=channel_mapping(channel), pattern=pattern, image_root=image_root, name=plate_name
+        plate,
+        channels=channel_mapping(channel),
+        pattern=pattern,
+        image_root=image_root,
+        name=plate_name,
+        time=time,
     )
     opened.require_stains()  # before the model loads: a refusal should not take a minute
     labels = read_platemap(opened, plate, platemap, metadata)

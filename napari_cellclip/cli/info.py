@@ -12,6 +12,7 @@ from napari_cellclip.cli.options import (
     NameOption,
     PatternOption,
     PlateArgument,
+    TimeOption,
     channel_mapping,
 )
 
@@ -25,6 +26,7 @@ def info(
     pattern: PatternOption = None,
     image_root: ImageRootOption = None,
     plate_name: NameOption = None,
+    time: TimeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what a plate on disk holds.
@@ -37,7 +39,12 @@ def info(
     from napari_cellclip.plates import open_plate
 
     opened = open_plate(
-        plate, channels=channel_mapping(channel), pattern=pattern, image_root=image_root, name=plate_name
+        plate,
+        channels=channel_mapping(channel),
+        pattern=pattern,
+        image_root=image_root,
+        name=plate_name,
+        time=time,
     )
     print(json.dumps(facts(opened), indent=2) if as_json else describe(opened))
 

@@ -63,6 +63,14 @@ NameOption = Annotated[
     ),
 ]
 
+TimeOption = Annotated[
+    int | None,
+    typer.Option(
+        "--time",
+        help="Time point to open where the files hold several, as they count them; the first unless given.",
+    ),
+]
+
 DeviceOption = Annotated[
     str,
     typer.Option(help="Where to compute: auto, cpu, cuda or mps (Apple); auto takes the fastest present."),

@@ -110,7 +110,10 @@ def plate_name(path: Path) -> str:
     """
     for part in (path, *path.parents):
         stem = re.sub(
-            r"(\.ome)?\.zarr$|\.csv(\.gz)?$|\.ome\.tiff?$|\.tiff?$", "", part.name, flags=re.IGNORECASE
+            r"(\.ome)?\.zarr$|\.csv(\.gz)?$|\.ome\.tiff?$|\.(tiff?|png|jpe?g|jp2|j2k)$",
+            "",
+            part.name,
+            flags=re.IGNORECASE,
         )
         if stem and stem.lower() not in {"images", "image", "tiff", "tiffs", "load_data", "0", "plate"}:
             return clean_name(stem)

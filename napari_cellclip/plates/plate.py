@@ -115,6 +115,9 @@ class Plate:
     def problems(self) -> tuple[Problem, ...]:
         """List what the user should know about this plate; reads a few file headers the first time."""
         found = [*self._acquisition.problems, *self._stain_problems]
+        if (depth := self._depth()) > 1:
+            what = f"up to {depth} focal planes of a channel are combined by maximum projection"
+            found.append(Problem("focal planes", what))
         found += self._site_problems()
         if self._format.unreadable:
             found.append(
@@ -228,6 +231,10 @@ class Plate:
         fields = self._acquisition.fields
         planes = [p[0] for f in fields[:: max(1, len(fields) // 5)] for p in list(f.planes.values())[:1] if p]
         return planes[:7]
+
+    def _depth(self) -> int:
+        """Count the focal planes of the deepest channel."""
+        return max((len(p) for f in self._acquisition.fields for p in f.planes.values()), default=0)
 
     def _first_fault(self) -> str:
         for plane in self._samples():

@@ -27,6 +27,7 @@ _PLACEHOLDERS = {
     "any": r".*?",
 }
 
+_ENDINGS = r"(?:tiff?|png|jpe?g|jp2|j2k)"
 _GAP = r"[/_\-. ]+"
 _BEFORE = rf"(?:(?P<rest>.*?){_GAP})??"
 _SITE = r"(?:site|field|fov|pos|xy|s|f)[_\- ]?(?P<site>\d+)"
@@ -111,10 +112,8 @@ class NamePattern:
         >>> NamePattern.compile("{well}_s{site}_{channel}").parse("B3_s2_DAPI.tif")
         Parsed(well='B03', site=2, channel='DAPI', plane=0, rest='')
         """
-        if "(?P<" in text:
-            body = re.sub(r"\\?\.tiff?\$?$", "", text)
-        else:
-            body = _from_template(re.sub(r"(\.ome)?\.tiff?$", "", text, flags=re.IGNORECASE))
+        written = "(?P<" in text  # as a regular expression
+        body = re.sub(rf"\\?\.{_ENDINGS}\$?$", "", text) if written else _from_template(stem(text))
         try:
             return cls(text, re.compile(rf"(?:.*/)?(?:{body})"))
         except re.error as error:
@@ -144,8 +143,8 @@ class NamePattern:
 
 
 def stem(name: str) -> str:
-    """Remove ``.tif``, ``.tiff`` or ``.ome.tif`` from the path of an image."""
-    return re.sub(r"(\.ome)?\.tiff?$", "", name, flags=re.IGNORECASE)
+    """Remove ``.tif``, ``.ome.tif``, ``.png`` and the like from the path of an image."""
+    return re.sub(rf"(\.ome)?\.{_ENDINGS}$", "", name, flags=re.IGNORECASE)
 
 
 def guess_pattern(names: list[str]) -> NamePattern:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,28 @@ from napari_cellclip.vocabulary import (
 _MICROMETRES = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "meter": 1e6, "angstrom": 1e-4}
 
 
+@dataclass(slots=True)
+class _Found:
+    """What the images of a plate turn out to hold, and the time point that is opened, from 1."""
+
+    time: int
+    channels: dict[str, Channel] = field(default_factory=dict)
+    sizes: Counter[float] = field(default_factory=Counter)
+    depth: int = 1
+    times: int = 1
+
+    def told(self) -> list[Problem]:
+        """Tell how focal planes and time points are read."""
+        remarks = []
+        if self.depth > 1:
+            what = f"up to {self.depth} focal planes of a channel are combined by maximum projection"
+            remarks.append(Problem("focal planes", what))
+        if self.times > 1:
+            what = f"time point {self.time} of {self.times} is open; choose another with time= (--time)"
+            remarks.append(Problem("time points", what))
+        return remarks
+
+
 def detect(path: Path, options: Options) -> Match | None:
     """Find the group of an OME-Zarr plate that ``path`` is, holds or describes."""
     if path.is_file():
@@ -59,7 +82,7 @@ def read(root: Path, options: Options) -> Acquisition:
     root : Path
         The plate's group.
     options : Options
-        ``name`` renames the plate.
+        ``name`` renames the plate; ``time`` chooses a time point, counted from 1.
 
     Raises
     ------
@@ -68,9 +91,9 @@ def read(root: Path, options: Options) -> Acquisition:
     """
     plate = _attributes(root)["plate"]
     problems: list[Problem] = []
-    channels: dict[str, Channel] = {}
-    sizes: Counter[float] = Counter()
+    found = _Found(time=options.time or 1)
     fields: list[Field] = []
+    listed: set[tuple[int, int]] = set()
     for entry in _list(plate, "wells"):
         text = str(entry.get("path", ""))
         folder = inside(root, text)
@@ -80,17 +103,22 @@ def read(root: Path, options: Options) -> Acquisition:
                 Problem(text or "well", "leads out of the plate's folder or is no well; it is left out")
             )
             continue
-        fields += _well(folder, text, position, channels, sizes, problems)
+        if position in listed:
+            problems.append(Problem(text, "the plate lists this well twice; the second is left out"))
+            continue
+        listed.add(position)
+        fields += _well(folder, text, position, found, problems)
     require_fields(fields, root)
+    problems += found.told()
     named = str(plate.get("name") or "") or plate_name(root)
     return Acquisition(
         name=clean_name(options.name or named),
         path=root,
         layout="ome-zarr",
         shape=_shape(plate, [(f.row, f.column) for f in fields]),
-        channels=tuple(channels.values()),
+        channels=tuple(found.channels.values()),
         fields=tuple(fields),
-        pixel_size=sizes.most_common(1)[0][0] if sizes else None,
+        pixel_size=found.sizes.most_common(1)[0][0] if found.sizes else None,
         problems=tuple(problems),
     )
 
@@ -99,8 +127,7 @@ def _well(
     folder: Path,
     text: str,
     position: tuple[int, int],
-    channels: dict[str, Channel],
-    sizes: Counter[float],
+    found: _Found,
     problems: list[Problem],
 ) -> list[Field]:
     name = well_name(*position)
@@ -118,7 +145,7 @@ def _well(
             problems.append(Problem(label, "leads out of the plate's folder and was not followed"))
             continue
         number: int | str = int(path) if path.isdecimal() else path.replace("/", "_")
-        planes, fault = _planes(group, label, channels, sizes)
+        planes, fault = _planes(group, label, found)
         if fault:
             problems.append(Problem(label, fault))
         # A field that cannot be read stays listed, so that nobody believes it was never there.
@@ -126,9 +153,7 @@ def _well(
     return fields
 
 
-def _planes(
-    group: Path, label: str, channels: dict[str, Channel], sizes: Counter[float]
-) -> tuple[dict[str, tuple[ZarrPlane, ...]], str]:
+def _planes(group: Path, label: str, found: _Found) -> tuple[dict[str, tuple[ZarrPlane, ...]], str]:
     attributes = _attributes(group)
     scales = _list(attributes, "multiscales")
     datasets = _list(scales[0], "datasets") if scales else []
@@ -143,13 +168,16 @@ def _planes(
     if len(axes) != len(shape) or axes[-2:] != ["y", "x"]:
         return {}, f"its axes {axes} do not fit an array of shape {shape}"
     if size := _pixel_size(scales[0], datasets[0]):
-        sizes[size] += 1
-    count = shape[axes.index("c")] if "c" in axes else 1
-    found = _channels(attributes, count)
+        found.sizes[size] += 1
+    extent = dict(zip(axes, shape, strict=True))
+    if found.time > extent.get("t", 1):
+        return {}, f"it has no time point {found.time}, only {extent.get('t', 1)}"
+    found.depth = max(found.depth, extent.get("z", 1))
+    found.times = max(found.times, extent.get("t", 1))
     planes: dict[str, tuple[ZarrPlane, ...]] = {}
-    for number, channel in enumerate(found):
-        channels.setdefault(channel.name, channel)
-        index = tuple({"c": number, "t": 0}.get(axis) for axis in axes[:-2])
+    for number, channel in enumerate(_channels(attributes, extent.get("c", 1))):
+        found.channels.setdefault(channel.name, channel)
+        index = tuple({"c": number, "t": found.time - 1}.get(axis) for axis in axes[:-2])
         planes[channel.name] = (ZarrPlane(array, index, label),)
     return planes, ""
 

@@ -1,7 +1,8 @@
-"""A folder of TIFF images whose file names hold well, site and channel.
+"""A folder of images whose file names hold well, site and channel: TIFF, else PNG, JPEG or JPEG 2000.
 
 Either one file per stain, or one multi-channel TIFF (OME-TIFF, ImageJ) per site. The pattern of the names is
-guessed and shown, and can be given instead.
+guessed and shown, and can be given instead. Beside TIFF files pictures of other formats are passed over:
+they are overviews and figures.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from napari_cellclip.plates.acquisition import (
     shape_for,
     strip_of,
 )
+from napari_cellclip.plates.images.picture import LOSSY_SUFFIXES, PICTURE_SUFFIXES, PicturePlane
 from napari_cellclip.plates.images.plane import Plane
 from napari_cellclip.plates.images.stacks import stacked_by_channel
 from napari_cellclip.plates.images.tiff import TiffPlane, tiff_axes
 from napari_cellclip.plates.images.tiff_metadata import TiffAxes, TiffChannel
-from napari_cellclip.plates.layouts.files import files_under, first_files, is_tiff
+from napari_cellclip.plates.layouts.files import files_under, first_files, is_picture, is_tiff
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
 from napari_cellclip.plates.layouts.name_pattern import NamePattern, Parsed, guess_pattern
 from napari_cellclip.vocabulary import PlateError, Stain, parse_well
@@ -38,14 +40,15 @@ LOOKED_AT = 2000
 
 
 def detect(path: Path, options: Options) -> Match | None:
-    """Find TIFF images at ``path``; the match is stronger if their names tell wells or stains.
+    """Find images at ``path``; the match is stronger if their names tell wells or stains.
 
     A folder without images among its first entries is a weak match, as there may be some further down.
     """
     if path.is_file():
-        return Match(path, Strength.IMAGES) if is_tiff(path.name) else None
+        return Match(path, Strength.IMAGES) if is_tiff(path.name) or is_picture(path.name) else None
     names, whole = first_files(path, LOOKED_AT)
-    names = [name for name in names if is_tiff(name.rpartition("/")[2])]
+    tiffs = [name for name in names if is_tiff(name.rpartition("/")[2])]
+    names = tiffs or [name for name in names if is_picture(name.rpartition("/")[2])]
     if not names:
         return None if whole else Match(path, Strength.IMAGES)
     return Match(path, Strength.NAMES if _tell(names[:LOOKED_AT]) else Strength.IMAGES)
@@ -71,7 +74,9 @@ def read(path: Path, options: Options) -> Acquisition:
     """
     root = path if path.is_dir() else path.parent
     files, refused = files_under(root) if path.is_dir() else ([path], [])
-    images = {f.relative_to(root).as_posix(): f for f in files if is_tiff(f.name)}
+    tiffs = [f for f in files if is_tiff(f.name)]
+    shown = tiffs or [f for f in files if is_picture(f.name)]
+    images = {f.relative_to(root).as_posix(): f for f in shown}
     problems = [Problem(f.name, "is a link out of the plate's folder and was left alone") for f in refused]
     if not images:
         require_fields([], path)
@@ -90,6 +95,7 @@ def read(path: Path, options: Options) -> Acquisition:
     else:
         names = sorted({p.channel for p in parsed.values() if p.channel})
         channels, axes = [Channel(n, "file name", _number(n)) for n in names], None
+    problems += _told(axes, list(images.values()))
     fields, known = _fields(parsed, images, channels, per_site)
     require_fields(fields, path)
     if not known:
@@ -131,11 +137,28 @@ def _remarks(
     return remarks
 
 
+def _told(axes: TiffAxes | None, images: list[Path]) -> list[Problem]:
+    """Tell how focal planes and time points inside of files are read, and which formats lose detail."""
+    remarks = []
+    if axes and axes.depth > 1:
+        what = f"the {axes.depth} focal planes of each channel are combined by maximum projection"
+        remarks.append(Problem("focal planes", what))
+    if axes and axes.times > 1:
+        remarks.append(Problem("time points", f"the first of {axes.times} time points of each file is read"))
+    if lossy := sum(path.suffix.lower() in LOSSY_SUFFIXES for path in images):
+        what = f"{lossy} images are JPEG files, which have lost detail: use the originals if you have them"
+        remarks.append(Problem("images", what))
+    return remarks
+
+
 def _first_readable(paths: list[Path]) -> tuple[Path, TiffAxes]:
     """Find the first of a few files that is not damaged, so that one bad file does not close the plate."""
     errors = []
     for path in paths[:MAX_TRIES]:
         try:
+            if path.suffix.lower() in PICTURE_SUFFIXES:
+                PicturePlane(path).header()
+                return path, TiffAxes()
             return path, tiff_axes(path)
         except PlateError as error:
             errors.append(error)
@@ -199,7 +222,7 @@ def _planes(
     if per_site:
         paths = [path for path, _ in entries]
         together: dict[str, tuple[Plane, ...]] = {
-            c.name: (TiffPlane(paths[0], c.number, len(channels)),) for c in channels
+            c.name: (_inside(paths[0], c.number, len(channels)),) for c in channels
         }
         files = " and ".join(p.name for p in paths)
         fault = f"there is more than one file for this site: {files}; remove all but one"
@@ -210,9 +233,22 @@ def _planes(
     return stacked_by_channel(stacks)
 
 
+def _inside(path: Path, channel: int | None, channels: int) -> Plane:
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        return PicturePlane(path)
+    return TiffPlane(path, channel, channels)
+
+
 def _number(name: str) -> int | None:
     digits = name.lstrip("chwCHW")
     return int(digits) if digits.isdecimal() else None
 
 
-LAYOUT = Layout("tiff-folder", "a folder of TIFF images", detect, read, Strength.NAMES, reads_patterns=True)
+LAYOUT = Layout(
+    "tiff-folder",
+    "a folder of TIFF (or PNG, JPEG, JPEG 2000) images",
+    detect,
+    read,
+    Strength.NAMES,
+    reads_patterns=True,
+)

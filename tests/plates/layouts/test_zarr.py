@@ -216,3 +216,54 @@ def test_sites_without_wells_and_beyond_the_array(tmp_path):
     plate = open_plate(folder)
     assert [(w.name, w.known) for w in plate.wells] == [("field1", False)]
     assert any("left out" in p.what for p in plate.problems)
+
+
+def _with_axes(path, axes, extra, pyramid=False):
+    """Rewrite a made OME-Zarr plate so that its images have more axes before [C, Y, X]."""
+    for group in path.glob("*/*/*"):
+        if not group.is_dir() or not (group / "0").is_dir():
+            continue
+        data = np.asarray(zarr.open_array(group / "0", mode="r"))
+        data = np.stack([data + 1000 * i for i in range(extra)], axis=axes.index("z") if "z" in axes else 0)
+        shutil.rmtree(group / "0")
+        for step in range(2 if pyramid else 1):
+            part = data[..., :: 2**step, :: 2**step]
+            zarr.create_array(group / str(step), shape=part.shape, dtype="uint16", zarr_format=2)[:] = part
+        attributes = json.loads((group / ".zattrs").read_text())
+        scale = attributes["multiscales"][0]
+        scale["axes"] = [{"name": a} for a in axes]
+        scale["datasets"] = [{"path": str(step)} for step in range(2 if pyramid else 1)]
+        (group / ".zattrs").write_text(json.dumps(attributes))
+
+
+def test_focal_planes_are_projected_and_told_and_the_first_level_of_a_pyramid_is_read(ome_zarr):
+    path = ome_zarr("0.4", fields=3)
+    before = [s.read(["DNA"])[0] for s in open_plate(path).sites]
+    _with_axes(path, ["c", "z", "y", "x"], 3, pyramid=True)
+    plate = open_plate(path)
+    assert len(plate.wells[0].sites) == 3
+    for site, pixels in zip(plate.sites, before, strict=True):
+        np.testing.assert_array_equal(site.read(["DNA"])[0], pixels + 2000)
+    assert "up to 3 focal planes of a channel are combined by maximum projection" in [
+        p.what for p in plate.problems
+    ]
+
+
+def test_a_time_point_is_chosen_and_told(ome_zarr):
+    path = ome_zarr("0.4")
+    before = open_plate(path).sites[0].read(["DNA"])[0]
+    _with_axes(path, ["t", "c", "y", "x"], 2)
+    assert any("time point 1 of 2 is open" in p.what for p in open_plate(path).problems)
+    np.testing.assert_array_equal(open_plate(path).sites[0].read(["DNA"])[0], before)
+    np.testing.assert_array_equal(open_plate(path, time=2).sites[0].read(["DNA"])[0], before + 1000)
+    assert "it has no time point 3" in " ".join(p.what for p in open_plate(path, time=3).problems)
+
+
+def test_a_well_listed_twice_is_read_once(ome_zarr):
+    path = ome_zarr("0.4")
+    attributes = json.loads((path / ".zattrs").read_text())
+    attributes["plate"]["wells"] *= 2
+    (path / ".zattrs").write_text(json.dumps(attributes))
+    plate = open_plate(path)
+    assert len({s.id for s in plate.sites}) == len(plate.sites) == 4
+    assert any("lists this well twice" in p.what for p in plate.problems)
