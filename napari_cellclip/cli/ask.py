@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_cellclip.cli.look_alikes import look_alike_lines
 from napari_cellclip.cli.options import JsonOption, ScreenArgument
 
 if TYPE_CHECKING:
@@ -50,6 +51,39 @@ def ask(
         bool,
         typer.Option("--best", help="Let a well's best prompt count, in place of the prompts' mean."),
     ] = False,
+    evidence: Annotated[
+        str,
+        typer.Option(
+            help="What scores rest on: 'words' (what the model's text tower says), 'look-alikes' (likeness "
+            "to treatments whose identity is known), 'both', or 'auto', which chooses and says why."
+        ),
+    ] = "auto",
+    references: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--references",
+            metavar="SET",
+            show_default=False,
+            help="Reference treatments of other screens: a file, or the name of an installed set "
+            "('references install'). May be given several times.",
+        ),
+    ] = None,
+    structures: Annotated[
+        bool,
+        typer.Option(
+            "--structures/--no-structures",
+            help="Whether likeness of chemical structures is part of the look-alikes' score.",
+        ),
+    ] = True,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--without",
+            metavar="NAME",
+            show_default=False,
+            help="A reference treatment to leave out. May be given several times.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of what is drawn to tell chance by.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -59,11 +93,21 @@ def ask(
     a treatment and dose are evaluated together: p against control wells and against other texts, q over all
     treatments, and "No confident match" where none is left. Treatments' names decide no score.
 
+    With look-alikes, wells are compared with treatments whose identity is known, of this plate map or of
+    other screens; a treatment is never scored with the help of its own label. Each line says how often
+    labelled treatments that looked this alike shared the mechanism.
+
     Example: napari-cellclip ask my-screen "tubulin polymerisation inhibitor" --fdr 0.1
     """
     if not text.strip():
         raise typer.BadParameter("there is nothing to ask: write a few words", param_hint="TEXT")
+    if evidence not in ("auto", "words", "look-alikes", "both"):
+        raise typer.BadParameter(
+            "evidence is 'auto', 'words', 'look-alikes' or 'both'", param_hint="--evidence"
+        )
     from napari_cellclip.explore import ask as ask_screen
+    from napari_cellclip.explore.references.public.installed_sets import named_references
+    from napari_cellclip.explore.references.reference_set import joined
     from napari_cellclip.screen import Screen
 
     answer = ask_screen(
@@ -72,6 +116,10 @@ def ask(
         fdr=fdr,
         combine="max" if best else "mean",
         use_platemap=platemap,
+        evidence=evidence,  # type: ignore[arg-type]  # checked above
+        references=joined([named_references(name) for name in references]) if references else None,
+        structures=structures,
+        ticked_off=without or (),
         seed=seed,
     )
     if as_json:
@@ -88,7 +136,11 @@ def as_text(answer: Answer, top: int) -> str:
     lines = [f"{answer.query!r}: {answer.verdict}"]
     if answer.prompts:  # look-alikes send none
         lines += ["prompts sent:", *(f"  {prompt}" for prompt in answer.prompts)]
+    if answer.evidence_reason:
+        lines.append(f"evidence: {answer.evidence}. {answer.evidence_reason}")
     lines += [f"note: {note}" for note in answer.notes]
+    if answer.references is not None:
+        lines += look_alike_lines(answer, top)
     if len(matches := answer.matches):
         lines.append("treatments that match:")
         for row in matches.to_dict("records"):

@@ -21,6 +21,7 @@ from napari_cellclip.cli.import_profiles import import_profiles
 from napari_cellclip.cli.import_published_features import import_published_features
 from napari_cellclip.cli.info import info
 from napari_cellclip.cli.models import models
+from napari_cellclip.cli.references import references
 from napari_cellclip.cli.simulate import simulate
 from napari_cellclip.cli.train import train
 from napari_cellclip.cli.version import version
@@ -98,4 +99,5 @@ for verb in (
     app.command()(verb)
 app.add_typer(models, name="models")
 app.add_typer(annotation_tables, name="annotations")
+app.add_typer(references, name="references")
 app.add_typer(evaluate, name="evaluate")

@@ -34,6 +34,7 @@ VERBS = (
     "version",
     "models",
     "annotations",
+    "references",
     "evaluate",
 )
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
-from napari_cellclip.explore.references.profiles import profiles_of
-from napari_cellclip.explore.references.recognisable import FEWEST, iter_table_of_mechanisms
+from napari_cellclip.explore.references.look_alikes import LookAlikes
+from napari_cellclip.explore.references.profiles import WellProfiles, profiles_of
+from napari_cellclip.explore.references.recognisable import (
+    FEWEST,
+    iter_table_of_mechanisms,
+    table_of_mechanisms,
+)
 from napari_cellclip.explore.references.reference_set import ReferenceSet, ReferenceSource, joined
 from napari_cellclip.explore.references.referenced_screen import referenced
 from napari_cellclip.screen.progress import finished
@@ -89,3 +95,20 @@ def iter_recognisable_mechanisms(
     """Test mechanisms, as :func:`recognisable_mechanisms`, with progress; may be closed at any step."""
     beside = referenced(screen, references, use_platemap=use_platemap, seed=seed)
     return (yield from iter_table_of_mechanisms(beside.look_alikes, least=least, seed=seed))
+
+
+def recognisable_in(references: ReferenceSet, *, least: int = FEWEST, seed: int = 0) -> pd.DataFrame:
+    """Test which mechanisms the references of a set can be recognised by, without any other screen."""
+    controls = references.controls
+    wells = WellProfiles(
+        controls,
+        references.features,
+        references.space,
+        pd.DataFrame(
+            {"Metadata_control_type": "negcon", "Metadata_treatment": "", "Metadata_dose": np.nan},
+            index=[f"controls/{i}" for i in range(len(controls))],
+        ),
+        np.zeros(len(controls), np.intp),
+        np.ones(len(controls), bool),
+    )
+    return table_of_mechanisms(LookAlikes(wells, references, seed=seed), least=least, seed=seed)

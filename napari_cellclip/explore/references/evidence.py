@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from napari_cellclip.explore.calibration.findings import Findings, best_first
-from napari_cellclip.explore.calibration.match_probability import Precision, SetScores
+from napari_cellclip.explore.calibration.findings import Findings
 from napari_cellclip.explore.calibration.q_values import benjamini_hochberg
 from napari_cellclip.explore.calibration.verdict import Verdict
+from napari_cellclip.explore.references.look_alike_tables import treatments_table, wells_table
 from napari_cellclip.explore.references.look_alikes import LookAlikes
 from napari_cellclip.explore.references.recognisable import Recognisable, recognisable
 from napari_cellclip.explore.references.reference_notes import limits_of_references, no_reference
-from napari_cellclip.explore.references.reference_set import ACTIVE, ReferenceSource
+from napari_cellclip.explore.references.reference_set import ReferenceSource
 from napari_cellclip.explore.references.referenced_screen import ReferencedScreen
 from napari_cellclip.explore.references.selection import Selection, select
 from napari_cellclip.explore.wording.filters import Filters
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 VETO = 0.5
 """Probability of sharing what must not be shared from which a treatment cannot match."""
-
-NEAREST = 3
-"""Reference treatments and rival mechanisms that are listed for a treatment."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +91,6 @@ def find_look_alikes(
     fdr: float,
     filters: Filters | None = None,
     ticked_off: Sequence[str] = (),
-    top: int | None = None,
     seed: int = 0,
 ) -> tuple[Findings, ReferenceEvidence]:
     """Score wells and treatments by their likeness to the references of a question's terms.
@@ -113,8 +109,6 @@ def find_look_alikes(
         Wells outside them are neither listed nor tested.
     ticked_off : sequence of str
         Names of references that are left out.
-    top : int, optional
-        List only so many wells.
     seed : int
         Of the permutations that test whether the references resemble each other.
 
@@ -160,16 +154,22 @@ def find_look_alikes(
     if len(groups):
         tested = np.logical_and.reduceat(selected[groups.rows], groups.starts[:-1])
     p = np.where(tested, p, np.nan)
-    q = benjamini_hochberg(p)
+    untested = ~_recognised_without(found, members, seed) if gate.open else np.zeros(len(p), bool)
+    q = benjamini_hochberg(np.where(untested, np.nan, p))
     verdict = Verdict.of(q, fdr)
     if not gate.open and verdict is not Verdict.NOT_TESTED:
         verdict = Verdict.NOT_SIGNIFICANT
     notes = [note for _, selection in chosen for note in selection.notes]
     notes += limits_of_references(beside, gate, verdict)
-    table = _treatments(beside, scores, score, p, q, probability, members, tested)
+    if n := int((untested & tested).sum()):
+        notes.append(
+            f"{n} treatments are references themselves and are ranked but not tested: without them the other"
+            " references do not resemble each other."
+        )
+    table = treatments_table(beside, scores, score, p, q, probability, members, tested)
     findings = Findings(
         verdict,
-        _wells(beside, members, q, selected).iloc[:top],
+        wells_table(beside, members, q, selected),
         table,
         {
             "kind": "active reference treatments that do not carry what is asked, each scored without itself",
@@ -186,92 +186,13 @@ def find_look_alikes(
     return findings, _evidence(beside, chosen, members, gate)
 
 
-def _treatments(
-    beside: ReferencedScreen,
-    scores: SetScores,
-    score: NDArray[np.float64],
-    p: NDArray[np.float64],
-    q: NDArray[np.float64],
-    probability: NDArray[np.float64],
-    members: NDArray[np.bool_],
-    tested: NDArray[np.bool_],
-) -> pd.DataFrame:
-    found, groups = beside.look_alikes, beside.look_alikes.replicates
-    nearest, rivals = _nearest(found, members)
-    precisions = [beside.model.precision(value) for value in probability]
-    table = groups.table[["treatment", "dose", "n_wells", "n_plates"]].assign(
-        score=score,
-        p=p,
-        q=q,
-        smallest_p=np.where(np.isfinite(p), beside.model.smallest_p, np.nan),
-        active=~(beside.agreement_p > ACTIVE),
-        looks_like=scores.looks_z,
-        built_like=scores.built_z,
-        probability=probability,
-        precision=[_part(found, "share") for found in precisions],
-        precision_low=[_part(found, "low") for found in precisions],
-        precision_high=[_part(found, "high") for found in precisions],
-        precision_n=[0 if found is None else found.n for found in precisions],
-        agreement=beside.agreement,
-        nearest=nearest,
-        rivals=rivals,
-    )
-    table.index = pd.Index(groups.joined_ids(beside.wells.wells.index.to_numpy(object)), name="wells")
-    order = np.lexsort((-np.nan_to_num(score, nan=-np.inf), np.nan_to_num(p, nan=2.0)))
-    return table.iloc[order[tested[order]]]
-
-
-def _part(precision: Precision | None, name: str) -> float:
-    return float("nan") if precision is None else float(getattr(precision, name))
-
-
-def _nearest(found: LookAlikes, members: NDArray[np.bool_]) -> tuple[list[str], list[str]]:
-    """Nearest references that carry what is asked, and mechanisms of the nearest ones that do not."""
-    likeness = np.where(found.queries.allowed, found.queries.likeness, -np.inf)
-    names = np.array(found.names, object)
-    nearest, rivals = [], []
-    for row in likeness:
-        own = [i for i in np.argsort(-row) if members[i] and np.isfinite(row[i])][:NEAREST]
-        nearest.append("; ".join(f"{names[i]} ({row[i]:.2f})" for i in own))
-        closest = max((row[i] for i in own), default=0.0)
-        other: dict[str, float] = {}
-        for i in np.argsort(-row):
-            if len(other) >= NEAREST or not row[i] > max(0.0, closest - 0.2):
-                break
-            if not members[i]:
-                mechanisms = "/".join(sorted(found.annotated_mechanisms[i])[:2]) or "unannotated"
-                other.setdefault(f"{mechanisms}: {names[i]} ({row[i]:.2f})", row[i])
-        rivals.append("; ".join(other))
-    return nearest, rivals
-
-
-def _wells(
-    beside: ReferencedScreen,
-    members: NDArray[np.bool_],
-    q: NDArray[np.float64],
-    selected: NDArray[np.bool_],
-) -> pd.DataFrame:
-    """Wells, best first: each scored alone by profiles, in units of the spread of control wells."""
-    found = beside.look_alikes
-    votes = found.well_scores(members)
-    controls = votes[beside.wells.controls]
-    spread = max(float(controls.std()), 1e-9)
-    score = (votes - float(controls.mean())) / spread
-    well_q = np.full(len(votes), np.nan)
-    if len(found.replicates):
-        well_q[found.replicates.rows] = q[found.replicates.of_row]
-    order = np.flatnonzero(selected)
-    order = order[best_first(score[selected], votes[selected])]
-    return pd.DataFrame(
-        {
-            "cosine": found.nearest_likeness(members)[order],
-            "score": score[order],
-            "rank": np.arange(1, len(order) + 1),
-            "z": score[order],
-            "q": well_q[order],
-        },
-        index=beside.wells.wells.index[order],
-    )
+def _recognised_without(found: LookAlikes, members: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
+    """Tell whether the references resemble each other without a treatment that is one of them, bool (T,)."""
+    own = found.same_treatment & members
+    out = np.ones(len(own), bool)
+    for pattern in np.unique(own[own.any(axis=1)], axis=0):
+        out[(own == pattern).all(axis=1)] = recognisable(found, members & ~pattern, seed=seed).open
+    return out
 
 
 def _evidence(

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from napari_cellclip.explore.answer import Answer
 from napari_cellclip.explore.calibration.findings import best_first
 from napari_cellclip.explore.calibration.q_values import benjamini_hochberg
+from napari_cellclip.explore.calibration.replicates import JOIN
 from napari_cellclip.explore.calibration.verdict import Verdict
 
 AGREE = 0.05
@@ -19,8 +21,8 @@ AGREE = 0.05
 def fuse(words: Answer, looks: Answer, *, reason: str) -> Answer:
     """Join two answers to one question: scores averaged, the smaller p doubled (Bonferroni).
 
-    A treatment matches where the joint q is accepted and the references resemble each other, or where words
-    alone say so; how far the two agree is said in a note.
+    Where the references do not resemble each other, p is that of the words alone, so that a match is one they
+    make; scores are averaged all the same. How far the two agree is said in a note.
 
     Parameters
     ----------
@@ -32,17 +34,19 @@ def fuse(words: Answer, looks: Answer, *, reason: str) -> Answer:
     table = looks.treatments_table.copy()
     other = words.treatments_table.reindex(table.index)
     table["words_score"], table["words_p"] = other["score"], other["p"]
-    p = np.minimum(2 * np.fmin(table["p"].to_numpy(float), table["words_p"].to_numpy(float)), 1.0)
-    score = np.nanmean(
-        np.stack([table["score"].to_numpy(float), table["words_score"].to_numpy(float)]), axis=0
-    )
-    table = table.assign(score=score, p=p, q=benjamini_hochberg(p))
-    table["smallest_p"] = 2 * np.fmin(table["smallest_p"], other["smallest_p"])
+    by_words = table["words_p"].to_numpy(float)
+    recognised = looks.references is not None and looks.references.recognisable.open
+    if recognised:
+        by_looks = np.where(np.isfinite(table["q"].to_numpy(float)), table["p"].to_numpy(float), np.nan)
+        p = np.minimum(2 * np.fmin(by_looks, by_words), 1.0)
+        smallest = 2 * np.fmin(table["smallest_p"].to_numpy(float), other["smallest_p"].to_numpy(float))
+    else:
+        p, smallest = by_words, other["smallest_p"].to_numpy(float)
+    score = _mean(table["score"].to_numpy(float), table["words_score"].to_numpy(float))
+    table = table.assign(score=score, p=p, q=benjamini_hochberg(p), smallest_p=smallest)
     order = np.lexsort((-np.nan_to_num(score, nan=-np.inf), np.nan_to_num(p, nan=2.0)))
     table = table.iloc[order]
     outcome = Verdict.of(table["q"].to_numpy(float), words.fdr)
-    if outcome is Verdict.SIGNIFICANT and words.match is not True and looks.match is not True:
-        outcome = Verdict.NOT_SIGNIFICANT
     agree = int(((looks.treatments_table["p"] <= AGREE) & (other["p"] <= AGREE)).sum())
     note = f"Words and look-alikes agree on {agree} treatments (both p ≤ {AGREE:g})."
     return replace(
@@ -58,14 +62,19 @@ def fuse(words: Answer, looks: Answer, *, reason: str) -> Answer:
     )
 
 
+def _mean(one: NDArray[np.float64], two: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of two scores; of one alone where the other is unknown."""
+    return np.where(np.isnan(one), two, np.where(np.isnan(two), one, (one + two) / 2))
+
+
 def _wells(words: pd.DataFrame, looks: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """Average the scores of wells; q is that of their treatment."""
     ids = words.index.intersection(looks.index)
     one, two = words.loc[ids], looks.loc[ids]
-    score = (one["score"].to_numpy(float) + two["score"].to_numpy(float)) / 2
+    score = _mean(one["score"].to_numpy(float), two["score"].to_numpy(float))
     q = pd.Series(np.nan, index=ids)
     for wells, value in zip(table.index, table["q"], strict=True):
-        q.loc[q.index.intersection(str(wells).split("|"))] = value
+        q.loc[q.index.intersection(str(wells).split(JOIN))] = value
     order = best_first(score, one["cosine"].to_numpy(float))
     made = one.assign(score=score, z=score, q=q).iloc[order]
     return made.assign(rank=np.arange(1, len(made) + 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -17,8 +18,8 @@ from napari_cellclip.explore.references.identity import (
 )
 from napari_cellclip.explore.references.profiles import WellProfiles
 from napari_cellclip.explore.references.reference_set import SEPARATOR, ReferenceSet, shared_features
-from napari_cellclip.explore.references.sphering import Sphering
-from napari_cellclip.explore.references.votes import (
+from napari_cellclip.explore.references.scoring.sphering import Sphering
+from napari_cellclip.explore.references.scoring.votes import (
     STRUCTURE_WEIGHT,
     best_of_groups,
     mean_vote,
@@ -54,24 +55,32 @@ class Votes:
 
     def looks(self, members: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Log mean vote of the members by profiles, (q,); 0 is what random votes give."""
-        return self._log(self.profiles, members, self.allowed)
+        mean = mean_vote(self.profiles[:, members], self.allowed[:, members])
+        return np.asarray(np.log(np.maximum(mean * self.voters, SMALLEST)), np.float64)
 
     def built(self, members: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Log mean vote of the members by structures, (q,); NaN where a structure is missing."""
         if self.structures is None:
             return np.full(len(self.profiles), np.nan)
-        return self._log(self.structures, members, self.allowed & np.isfinite(self.structures))
-
-    def both(self, members: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Profiles and structures fused, (q,); NaN where either is missing."""
-        return self.looks(members) + STRUCTURE_WEIGHT * self.built(members)
+        votes = self.structures[:, members]
+        mean = mean_vote(votes, self.allowed[:, members] & np.isfinite(votes))
+        return np.asarray(np.log(np.maximum(mean * self._structure_voters, SMALLEST)), np.float64)
 
     @staticmethod
-    def _log(
-        votes: NDArray[np.float64], members: NDArray[np.bool_], allowed: NDArray[np.bool_]
-    ) -> NDArray[np.float64]:
-        mean = mean_vote(votes, members, allowed)
-        return np.asarray(np.log(np.maximum(mean * np.maximum(allowed.sum(axis=1), 1), SMALLEST)), np.float64)
+    def fused(looks: NDArray[np.float64], built: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Profiles and structures as one score, (q,); NaN where either is missing."""
+        return looks + STRUCTURE_WEIGHT * built
+
+    @cached_property
+    def voters(self) -> NDArray[np.float64]:
+        """How many references may vote, at least 1, (q,)."""
+        return np.maximum(self.allowed.sum(axis=1), 1).astype(np.float64)
+
+    @cached_property
+    def _structure_voters(self) -> NDArray[np.float64]:
+        assert self.structures is not None
+        there = (self.allowed & np.isfinite(self.structures)).sum(axis=1)
+        return np.maximum(there, 1).astype(np.float64)
 
 
 class LookAlikes:
@@ -100,6 +109,8 @@ class LookAlikes:
         For the replicates.
     own : Votes
         For the reference rows themselves, each without its own treatment (leave one compound out).
+    same_treatment : ndarray of bool (q, G)
+        Which references are a replicate's own treatment, under any name.
     features : tuple of str
         What was compared.
 
@@ -163,6 +174,7 @@ class LookAlikes:
         )
         own_places = [frozenset(str(text).split(SEPARATOR)) for text in table["positions"]]
         self.own = self._votes(self._profiles, keys, own_places, [str(s) for s in table["smiles"]])
+        self.same_treatment = self._same(self.treatment_keys)
 
     def __len__(self) -> int:
         """Number of reference treatments."""
@@ -224,14 +236,7 @@ class LookAlikes:
             if len(place) == 1 and place in by_place:
                 likeness[q, by_place[place]] = -np.inf
         best = best_of_groups(likeness, groups, n)
-        allowed = np.isfinite(best)
-        holder: dict[str, list[int]] = {}
-        for number, found in enumerate(self._group_keys):
-            for key in found:
-                holder.setdefault(key, []).append(number)
-        for q, own in enumerate(keys):
-            for key in own:
-                allowed[q, holder.get(key, [])] = False
+        allowed = np.isfinite(best) & ~self._same(keys)
         profiles = soft_votes(np.where(allowed, best, -np.inf))
         built = structure_likeness(smiles, self.smiles)
         structures = None
@@ -239,6 +244,18 @@ class LookAlikes:
             known = allowed & np.isfinite(built)
             structures = np.where(known, soft_votes(np.where(known, built, -np.inf)), np.nan)
         return Votes(best, allowed, profiles, structures)
+
+    def _same(self, keys: Sequence[tuple[str, ...]]) -> NDArray[np.bool_]:
+        """Tell which references are the same treatment as each query, bool (q, G)."""
+        holder: dict[str, list[int]] = {}
+        for number, found in enumerate(self._group_keys):
+            for key in found:
+                holder.setdefault(key, []).append(number)
+        same = np.zeros((len(keys), len(self)), bool)
+        for q, own in enumerate(keys):
+            for key in own:
+                same[q, holder.get(key, [])] = True
+        return same
 
 
 def _as_treatment(row: Mapping[str, object]) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -69,20 +70,42 @@ def recognisable(look_alikes: LookAlikes, members: NDArray[np.bool_], *, seed: i
     size = int(members.sum())
     if size < FEWEST:
         return Recognisable(size, float("nan"), float("nan"), 1.0)
-    votes, candidates = group_votes(look_alikes)
-    if not candidates[members].all():
-        candidates = candidates | members
-    pool = np.flatnonzero(candidates)
-    votes = votes[np.ix_(pool, pool)]
-    inside = members[pool]
-    observed = float(set_precisions(votes, inside[None])[0])
-    rng = np.random.default_rng([seed, 14, size])
-    drawn = np.zeros((PERMUTATIONS, len(pool)), bool)
-    for row in drawn:
-        row[rng.choice(len(pool), size, replace=False)] = True
-    null = set_precisions(votes, drawn)
+    votes, candidates = _annotated_votes(look_alikes)
+    if candidates[members].all():
+        observed = float(set_precisions(votes, members[candidates][None])[0])
+        null = _NULLS.setdefault(look_alikes, {}).get((size, seed))
+        if null is None:
+            null = _NULLS[look_alikes][size, seed] = _random_sets(votes, size, seed)
+    else:
+        pool = np.flatnonzero(candidates | members)
+        among = group_votes(look_alikes)[0][np.ix_(pool, pool)]
+        observed = float(set_precisions(among, members[pool][None])[0])
+        null = _random_sets(among, size, seed)
     p = (1 + np.count_nonzero(null >= observed - 1e-12)) / (1 + PERMUTATIONS)
     return Recognisable(size, observed, float(null.mean()), float(p))
+
+
+_VOTES: WeakKeyDictionary[LookAlikes, tuple[NDArray[np.float64], NDArray[np.bool_]]] = WeakKeyDictionary()
+_NULLS: WeakKeyDictionary[LookAlikes, dict[tuple[int, int], NDArray[np.float64]]] = WeakKeyDictionary()
+"""Precisions of random sets by their size and seed: all mechanisms of as many references share them."""
+
+
+def _annotated_votes(look_alikes: LookAlikes) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Votes of the annotated references for each other, and which they are; made once."""
+    found = _VOTES.get(look_alikes)
+    if found is None:
+        votes, annotated = group_votes(look_alikes)
+        found = _VOTES[look_alikes] = votes[np.ix_(annotated, annotated)], annotated
+    return found
+
+
+def _random_sets(votes: NDArray[np.float64], size: int, seed: int) -> NDArray[np.float64]:
+    """Precision of random sets of references, (`PERMUTATIONS`,)."""
+    rng = np.random.default_rng([seed, 14, size])
+    drawn = np.zeros((PERMUTATIONS, len(votes)), bool)
+    for row in drawn:
+        row[rng.choice(len(votes), size, replace=False)] = True
+    return set_precisions(votes, drawn)
 
 
 def group_votes(
@@ -138,7 +161,8 @@ def iter_table_of_mechanisms(
 def set_precisions(votes: NDArray[np.float64], sets: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Compute the average precision of finding each set's members by the mean vote of its others, (S,)."""
     member = sets.astype(np.float64)
-    total = member @ votes.T  # (S, G): the vote of a reference for itself is 0
+    # (S, G): the vote of a reference for itself is 0
+    total = votes[:, sets[0]].sum(axis=1)[None] if len(sets) == 1 else member @ votes.T
     others = member.sum(axis=1, keepdims=True) - member
     score = total / np.maximum(others, 1)
     order = np.argsort(-score, axis=1, kind="stable")

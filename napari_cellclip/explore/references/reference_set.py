@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_cellclip.explore.calibration.replicates import ReplicateGroups, group_means
 from napari_cellclip.explore.references.agreement import replicate_agreement
 from napari_cellclip.explore.references.profiles import WellProfiles
-from napari_cellclip.explore.references.sphering import MOST_CONTROLS, Sphering
+from napari_cellclip.explore.references.scoring.sphering import MOST_CONTROLS, Sphering
 from napari_cellclip.vocabulary import CellClipError, Kind
 
 COLUMNS = (
@@ -227,7 +227,8 @@ def shared_features(parts: Sequence[tuple[str, str, tuple[str, ...]]]) -> tuple[
                 " be measured as the wells are; encode both with the same model"
             )
         common &= set(other_features)
-    if len(common) < min(FEWEST_SHARED, len(features)):
+    # Sets that measure the very same may have fewer; that is a choice, not a misfit.
+    if len(common) < FEWEST_SHARED and any(set(part[2]) != common for part in parts):
         raise CellClipError(
             f"only {len(common)} features are shared by {', '.join(p[0] for p in parts)}; {FEWEST_SHARED} are"
             " needed to compare profiles"

@@ -1,0 +1,1 @@
+"""Public reference sets: where their tables are, fetched, checked and installed."""
