@@ -179,9 +179,9 @@ class MatchProbability:
         held_out = np.full(len(y), np.nan)
         for number in range(FOLDS):
             inside = fold != number
-            taught = inside & used
-            if y[taught].any() and not inside.all():
-                held_out[~inside] = _logistic(x[taught], y[taught], weight[taught])(x[~inside])
+            fitted_to = inside & used
+            if y[fitted_to].any() and not inside.all():
+                held_out[~inside] = _logistic(x[fitted_to], y[fitted_to], weight[fitted_to])(x[~inside])
         there = np.flatnonzero(np.isfinite(held_out))
         # What the model claims of compounds it has not seen is drawn towards how often it was right there.
         recalibrated = _recalibration(held_out[there], y[there], weight[there])
