@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -39,6 +39,12 @@ def encode(
         Path | None,
         typer.Option(
             exists=True, dir_okay=False, help="Compound table joined to the plate map on broad_sample (JUMP)."
+        ),
+    ] = None,
+    decimal: Annotated[
+        str | None,
+        typer.Option(
+            help="Decimal sign of the plate map's doses, . or , where they do not tell it: is 1,000 one?"
         ),
     ] = None,
     model: Annotated[
@@ -98,7 +104,7 @@ def encode(
         time=time,
     )
     opened.require_stains()  # before the model loads: a refusal should not take a minute
-    labels = read_platemap(opened, plate, platemap, metadata)
+    labels = read_platemap(opened, plate, platemap, metadata, decimal)
 
     from napari_cellclip.model import load_model
     from napari_cellclip.screen import Screen, iter_encode
@@ -127,7 +133,9 @@ def encode(
     print(out)
 
 
-def read_platemap(plate: Plate, path: Path, table: Path | None, metadata: Path | None) -> PlateMap | None:
+def read_platemap(
+    plate: Plate, path: Path, table: Path | None, metadata: Path | None, decimal: str | None = None
+) -> PlateMap | None:
     """Read the plate map that was named, or the one beside the images, and say what does not fit."""
     from napari_cellclip.plates import PlateMap, find_platemap
     from napari_cellclip.vocabulary import PlateMapError
@@ -136,7 +144,10 @@ def read_platemap(plate: Plate, path: Path, table: Path | None, metadata: Path |
     if found is None:
         print("no plate map beside the images: give one with --platemap, now or later", file=sys.stderr)
         return None
-    labels = PlateMap.read(found, metadata=metadata, plate=plate.name)
+    if decimal not in (None, ".", ","):
+        raise typer.BadParameter("the decimal sign is . or ,", param_hint="--decimal")
+    sign: Any = decimal
+    labels = PlateMap.read(found, metadata=metadata, plate=plate.name, decimal=sign)
     if table is None:
         print(f"plate map: {found}", file=sys.stderr)
     if not any(well.name in labels for well in plate.wells):

@@ -61,7 +61,8 @@ def _standard(described: pd.DataFrame, path: Path) -> pd.DataFrame:
     text = described.dropna(axis=1, how="all").astype(object)
     text = text.where(text.notna(), "").map(str)
     columns = Columns.find([str(c) for c in text.columns])
-    treatments = [columns.perturbation(record) for record in text.to_dict("records")]
+    records = [{str(k): str(v) for k, v in record.items()} for record in text.to_dict("records")]
+    treatments = [columns.perturbation(record, columns.dose_of(record, ".")) for record in records]
     plate = text[columns.plate] if columns.plate else pd.Series(path.stem, index=text.index)
     standard = pd.DataFrame(
         {

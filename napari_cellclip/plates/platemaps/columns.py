@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, field
 
+from napari_cellclip.plates.platemaps.doses import decimal_sign, micromolar
 from napari_cellclip.vocabulary import Control, Kind, Perturbation, PlateMapError
 
 # Names are compared without case, "Metadata_", blanks and punctuation; the first that a table has is taken.
@@ -169,14 +169,25 @@ class Columns:
             return int(match[1])
         raise PlateMapError(f"{text!r} is no row or column number")
 
-    def perturbation(self, record: dict[str, str]) -> Perturbation:
-        """Make the perturbation of one row.
+    def decimal(self, records: list[dict[str, str]]) -> str | None:
+        """Find out the decimal sign of the doses, ``None`` where no dose tells."""
+        return decimal_sign(self._cell(record, self.dose) for record in records)
+
+    def dose_of(self, record: dict[str, str], decimal: str | None) -> float | None:
+        """Read the dose of one row in micromolar; `decimal` is the sign, ``None`` where not known.
 
         Raises
         ------
         PlateMapError
-            If the dose is no number.
+            If it is no number, could be one of two, or its unit is no concentration of molecules.
         """
+        text = self._cell(record, self.dose)
+        if not text or self.dose is None:
+            return None
+        return micromolar(text, self._cell(record, self.dose_unit) or _unit_of(self.dose), decimal)
+
+    def perturbation(self, record: dict[str, str], dose: float | None) -> Perturbation:
+        """Make the perturbation of one row; `dose` is in micromolar."""
         name = next((record[c] for c in self.names if not is_blank(record[c])), "")
         genes = tuple(
             g.strip() for g in re.split(r"[|;,]", self._cell(record, self.genes)) if not is_blank(g)
@@ -184,7 +195,6 @@ class Columns:
         smiles = self._cell(record, self.smiles)
         if not name and _word(self._cell(record, self.solvent)) == "dmso":
             name = "DMSO"  # LINCS and JUMP leave the sample of a vehicle well empty
-        dose = self._dose(record)
         control = self._control(record, name)
         kind = self._kind(record, name, dose)
         if kind in (Kind.CRISPR, Kind.ORF) and control is None and _word(name) in _REPORTERS:
@@ -236,24 +246,6 @@ class Columns:
             return Kind.CRISPR
         compound = self.smiles is not None or dose is not None or any(s.startswith("BRD-") for s in samples)
         return Kind.COMPOUND if compound and name else Kind.UNKNOWN
-
-    def _dose(self, record: dict[str, str]) -> float | None:
-        """Read the dose in micromolar, by the unit in the column's name, in a unit column, or in the cell."""
-        text = self._cell(record, self.dose)
-        if not text or self.dose is None:
-            return None
-        match = re.fullmatch(r"([-+]?[\d.,]+(?:[eE][-+]?\d+)?)\s*([a-zA-Zµμ]*)", text.strip())
-        try:
-            number = float(match[1].replace(",", ".")) if match else math.nan
-        except ValueError:
-            number = math.nan
-        if not match or not math.isfinite(number) or number < 0:
-            raise PlateMapError(f"dose {text!r} is no number")
-        unit = match[2] or self._cell(record, self.dose_unit) or _unit_of(self.dose)
-        return round(number * _MICROMOLAR.get(unit.lower().replace("μ", "u").replace("µ", "u"), 1.0), 9)
-
-
-_MICROMOLAR = {"um": 1.0, "nm": 1e-3, "mm": 1e3, "m": 1e6, "pm": 1e-6}
 
 
 def _unit_of(column: str) -> str:

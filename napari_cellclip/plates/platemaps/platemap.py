@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -64,7 +64,14 @@ class PlateMap:
         return cls(wells)
 
     @classmethod
-    def read(cls, path: str | Path, metadata: str | Path | None = None, plate: str | None = None) -> PlateMap:
+    def read(
+        cls,
+        path: str | Path,
+        metadata: str | Path | None = None,
+        plate: str | None = None,
+        *,
+        decimal: Literal[".", ","] | None = None,
+    ) -> PlateMap:
         """Read a plate map.
 
         Parameters
@@ -77,6 +84,9 @@ class PlateMap:
             whichever identifier the two tables share.
         plate : str, optional
             Which plate, where the table lists several.
+        decimal : {".", ","}, optional
+            Decimal sign of the doses. Found out if not given; where ``1,000`` may be either, the well has no
+            dose and a problem says so.
 
         Returns
         -------
@@ -102,7 +112,7 @@ class PlateMap:
                 f"it has {listed}"
             )
         table = _one_plate(table, columns, file.name, plate)
-        wells, effects, problems = _rows(table, columns, file.name)
+        wells, effects, problems = _rows(table, columns, file.name, decimal)
         if not wells:
             raise PlateMapError(f"{file.name} names no well that exists: wells should read like B03")
         return cls(wells, effects, tuple(problems))
@@ -255,23 +265,28 @@ def _one_plate(table: pd.DataFrame, columns: Columns, name: str, wanted: str | N
 
 
 def _rows(
-    table: pd.DataFrame, columns: Columns, name: str
+    table: pd.DataFrame, columns: Columns, name: str, decimal: str | None
 ) -> tuple[dict[str, Perturbation], dict[str, float], list[Problem]]:
     wells: dict[str, Perturbation] = {}
     effects: dict[str, float] = {}
     problems: list[Problem] = []
     records = [{str(k): str(v) for k, v in record.items()} for record in table.to_dict("records")]
-    first = columns.first_number(records)
+    first, decimal = columns.first_number(records), decimal or columns.decimal(records)
     for line, record in zip(table.index, records, strict=True):
         subject = f"{name} line {int(line) + 2}"
         try:
             well = _well(record, columns, first)
             if well is None:
                 continue
-            perturbation = columns.perturbation(record)
         except CellClipError as error:
             problems.append(Problem(subject, f"{error}; this row is left out"))
             continue
+        dose = None
+        try:
+            dose = columns.dose_of(record, decimal)
+        except CellClipError as error:  # what was done is known all the same
+            problems.append(Problem(subject, f"{error}; well {well} has no dose"))
+        perturbation = columns.perturbation(record, dose)
         if well in wells and wells[well] != perturbation:
             first_one = wells[well].treatment
             what = f"well {well} is listed again with another treatment; the first one ({first_one}) is used"

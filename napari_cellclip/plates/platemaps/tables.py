@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,8 +19,13 @@ from napari_cellclip.vocabulary import PlateMapError
 MAX_BYTES = 500_000_000
 """Largest table after unpacking."""
 
+MAX_COLUMNS = 10_000
+"""Most columns of a table: profiles have a few thousand."""
+
 LONGEST_LINE = 1_000_000
 """Bytes of a line of column names."""
+
+_MERGED = re.compile(rb'<(?:\w{1,20}:)?mergeCell\s[^<>]{0,200}?ref="([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})"')
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".csv.gz", ".tsv.gz", ".txt.gz")
 
@@ -105,11 +112,20 @@ def _even(lines: Iterable[list[str]], path: Path) -> pd.DataFrame:
     rows = [row for row in lines if any(cell.strip() for cell in row)]
     if not rows:
         raise PlateMapError(f"{path.name} is empty: export the table again (plate maps on the first sheet)")
+    named = [i for i, name in enumerate(rows[0]) if name.strip()]
+    if len(named) > MAX_COLUMNS:
+        raise PlateMapError(
+            f"{path.name} has {len(named)} columns: a table of wells has {MAX_COLUMNS} at most"
+        )
     width = len(rows[0])
+    if width > MAX_COLUMNS:  # a stray cell at the far end of a sheet
+        rows = [[row[i] if i < len(row) else "" for i in named] for row in rows]
+        width = len(named)
     names: list[str] = []
+    seen: Counter[str] = Counter()
     for name in rows[0]:
-        again = sum(n == name or n.startswith(f"{name} (") for n in names)
-        names.append(f"{name} ({again + 1})" if again else name)
+        names.append(f"{name} ({seen[name] + 1})" if seen[name] else name)
+        seen[name] += 1
     even = [row[:width] + [""] * (width - len(row)) for row in rows[1:]]
     return pd.DataFrame(even, columns=pd.Index(names), dtype=str)
 
@@ -141,11 +157,13 @@ def _excel(path: Path, content: bytes) -> pd.DataFrame:
             if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
                 raise PlateMapError(f"{path.name} unpacks to more than a table of wells can be")
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        rows = [
-            ["" if c is None else _cell(c) for c in row]
-            for row in book.worksheets[0].iter_rows(values_only=True)
-        ]
+        sheet = book.worksheets[0]
+        sheet.reset_dimensions()  # one stray cell at the far end would make every row as long
+        rows = [_trimmed(row) for row in sheet.iter_rows(values_only=True)]
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            xml = archive.read(sheet._worksheet_path)
         book.close()
+        _fill_merged(rows, xml, path)
     except PlateMapError:
         raise
     except Exception as error:  # openpyxl raises many kinds on damaged workbooks
@@ -153,6 +171,38 @@ def _excel(path: Path, content: bytes) -> pd.DataFrame:
             f"{path.name} is no readable Excel file ({error}): save it again as .xlsx or .csv"
         ) from None
     return _even(rows, path)
+
+
+def _trimmed(row: Iterable[object]) -> list[str]:
+    cells = ["" if c is None else _cell(c) for c in row]
+    while cells and not cells[-1]:
+        cells.pop()
+    return cells
+
+
+def _fill_merged(rows: list[list[str]], sheet: bytes, path: Path) -> None:
+    """Give each cell of a range that is merged down a column the value it shows.
+
+    The XML of the sheet is searched, since openpyxl makes a million objects of a column that is merged.
+
+    Raises
+    ------
+    PlateMapError
+        If cells are merged across columns: which column such a value belongs to is not known.
+    """
+    from openpyxl.utils import range_boundaries
+
+    for found in _MERGED.finditer(sheet):
+        merged = found[1].decode()
+        left, top, right, bottom = range_boundaries(merged)
+        if left != right:
+            raise PlateMapError(
+                f"{path.name}: cells {merged} are merged across columns: split them, with a value in each"
+            )
+        value = rows[top - 1][left - 1] if top <= len(rows) and left <= len(rows[top - 1]) else ""
+        for row in rows[top:bottom]:
+            row += [""] * (left - len(row))
+            row[left - 1] = value
 
 
 def _cell(value: object) -> str:

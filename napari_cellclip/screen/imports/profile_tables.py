@@ -186,9 +186,11 @@ def labels_of(rows: pd.DataFrame, *, cell_line: str = "") -> pd.DataFrame:
     words = words.loc[:, (words != "").any()]
     columns = Columns.find(list(words.columns))
     table = label_table(words.index, None)
-    for well, record in zip(words.index, words.to_dict("records"), strict=True):
+    records = [{str(k): str(v) for k, v in record.items()} for record in words.to_dict("records")]
+    decimal = columns.decimal(records)
+    for well, record in zip(words.index, records, strict=True):
         try:
-            found = columns.perturbation({str(k): str(v) for k, v in record.items()})
+            found = columns.perturbation(record, columns.dose_of(record, decimal))
         except CellClipError as error:
             raise ScreenError(f"well {well}: {error}") from error
         _write(table, str(well), found)

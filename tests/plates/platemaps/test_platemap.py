@@ -191,9 +191,10 @@ def test_a_unit_column_counts(tmp_path):
     assert PlateMap.read(write(tmp_path, text)).get("A1").dose == pytest.approx(0.5)
 
 
-def test_a_dose_that_is_no_number_costs_one_row(tmp_path):
+def test_a_dose_that_is_no_number_is_said_and_costs_no_well(tmp_path):
     platemap = PlateMap.read(write(tmp_path, "well,treatment,dose\nA1,taxol,high\nA2,taxol,1\n"))
-    assert list(platemap) == ["A02"]
+    assert [platemap.get(well).dose for well in ("A01", "A02")] == [None, 1]
+    assert platemap.get("A01").name == "taxol"
     assert "line 2" in platemap.problems[0].subject
 
 
