@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from napari_cellclip.cli.options import (
@@ -18,6 +19,7 @@ from napari_cellclip.cli.options import (
 
 if TYPE_CHECKING:
     from napari_cellclip.plates import Plate
+    from napari_cellclip.plates.stain_mapping import StainMapping
 
 
 def info(
@@ -70,10 +72,24 @@ def facts(plate: Plate) -> dict[str, Any]:
         },
         "ignored": dict(stains.ignored),
         "unmapped": list(stains.unmapped),
+        "proposals": [
+            {"channels": {s.value: c for s, c in p.channels.items()}, "reason": p.reason}
+            for p in stains.proposals
+        ],
         "missing": [stain.value for stain in stains.missing],
         "complete": stains.complete,
         "problems": [{"subject": problem.subject, "what": problem.what} for problem in plate.problems],
     }
+
+
+def _proposed(stains: StainMapping) -> list[str]:
+    """Lines with the options that confirm what the channels probably are."""
+    lines = []
+    for proposal in stains.proposals:
+        chosen = (shlex.quote(f"{stain}={name}") for stain, name in proposal.channels.items())
+        lines.append("    probably: " + " ".join(f"--channel {pair}" for pair in chosen))
+        lines.append(f"      ({proposal.reason})")
+    return lines
 
 
 def describe(plate: Plate) -> str:
@@ -102,7 +118,9 @@ def describe(plate: Plate) -> str:
         lines.append(f"    {stain.value:<5} " + (f"{channel}  ({source})" if channel is not None else absent))
     if stains.unmapped:
         lines.append(f"    channels without a stain: {', '.join(stains.unmapped)}")
-        lines.append(f"    say which stain each is: --channel STAIN={stains.unmapped[0]} and so on")
+        lines += _proposed(stains) or [
+            f"    say which stain each is: --channel STAIN={stains.unmapped[0]} and so on"
+        ]
     lines += [f"    {name} left out: {why}" for name, why in stains.ignored.items()]
     unknown = [well for well in plate.wells if not well.known]
     if unknown:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from napari_cellclip.plates.acquisition import Channel, Problem
+from napari_cellclip.plates.stain_proposals import StainProposal, propose_stains
 from napari_cellclip.vocabulary import STAINS, Stain, StainError, is_unstained
 
 # Excitation and emission ranges (nm) that contain the filter sets of all JUMP sources
@@ -37,6 +38,8 @@ class StainMapping:
         Stains no channel is mapped to.
     available : tuple of str
         All channel names, in the order of the files.
+    proposals : tuple of StainProposal
+        What the unmapped channels probably are, for the user to confirm; never acted upon.
     """
 
     channels: dict[Stain, str]
@@ -45,6 +48,7 @@ class StainMapping:
     unmapped: tuple[str, ...]
     missing: tuple[Stain, ...]
     available: tuple[str, ...] = ()
+    proposals: tuple[StainProposal, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -69,7 +73,7 @@ class StainMapping:
                 f"plate {plate}: no channel is known to show {named}, and the files do not say which stain "
                 f"{_listed(list(self.unmapped))} {'shows' if len(self.unmapped) == 1 else 'show'}. "
                 f"Pass channels={{'{missing[0]}': '{self.unmapped[0]}', …}} "
-                f"(on the command line --channel '{first}', once per stain)"
+                f"(on the command line --channel '{first}', once per stain)" + self._proposed()
             )
         present = _listed([f"{s} ({c})" for s, c in self.channels.items()]) or "none"
         these = "this stain is" if len(missing) == 1 else "these stains are"
@@ -78,6 +82,14 @@ class StainMapping:
             f"not used where {these} needed; if a channel was misread, correct it with "
             f"channels={{'{missing[0]}': '…'}} (on the command line --channel {missing[0]}=…)"
         )
+
+    def _proposed(self) -> str:
+        """Write the proposals as a sentence to confirm; empty where there are none."""
+        ways = [
+            f"{', '.join(f'{stain}={name}' for stain, name in p.channels.items())} ({p.reason})"
+            for p in self.proposals
+        ]
+        return f". If you confirm it, probably {'; or '.join(ways)}" if ways else ""
 
 
 def map_stains(
@@ -127,13 +139,15 @@ def map_stains(
     ignored = {name: why for name, why in ignored.items() if name not in taken}
     used = {c.name for c, _ in mapped.values()} | set(ignored)
     ordered = [s for s in STAINS if s in mapped]
+    unmapped = [c for c in channels if c.name not in used]
     mapping = StainMapping(
         channels={s: mapped[s][0].name for s in ordered},
         sources={s: mapped[s][1] for s in ordered},
         ignored=ignored,
-        unmapped=tuple(c.name for c in channels if c.name not in used),
+        unmapped=tuple(c.name for c in unmapped),
         missing=tuple(s for s in STAINS if s not in mapped),
         available=tuple(c.name for c in channels),
+        proposals=propose_stains(unmapped, set(ordered)),
     )
     return mapping, tuple(p for p, s in zip(problems, _contested(claims), strict=True) if s not in given)
 
