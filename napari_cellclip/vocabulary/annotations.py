@@ -1,10 +1,10 @@
 """What compounds do: mechanisms with their synonyms, compounds and targets.
 
-To add a synonym of a mechanism, write it under ``synonyms`` in ``mechanisms.json`` (mechanisms that can also
-be simulated, :mod:`napari_cellclip.vocabulary.mechanisms`) or ``more_mechanisms.json`` (the others); the two
-files repeat nothing of each other. Structures are those of the Drug Repurposing Hub (Corsello et al. 2017,
-doi:10.1038/nm.4306) where it has the compound; each row was gone through by hand with the hub's annotation
-beside it.
+To add a synonym of a mechanism, write it under ``synonyms`` in ``mechanisms.json`` beside this file, or in
+``simulated_mechanisms.json`` for the 18 that can also be simulated
+(:mod:`napari_cellclip.vocabulary.mechanisms`); the two files repeat nothing of each other. Structures are
+those of the Drug Repurposing Hub (Corsello et al. 2017, doi:10.1038/nm.4306) where it has the compound; each
+row was gone through by hand with the hub's annotation beside it.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ _ACTIVATING = ("tubulin_stabiliser", "er_stress", "mito_uncoupler", "lysosomotro
 
 
 def _simulated() -> tuple[AnnotatedMechanism, ...]:
-    """The mechanisms of ``mechanisms.json``; its genes are those whose knockout looks alike."""
+    """The mechanisms of ``simulated_mechanisms.json``; its genes are those whose knockout looks alike."""
     return tuple(
         AnnotatedMechanism(
             found.key,
@@ -93,7 +93,7 @@ def _row(row: dict[str, Any]) -> AnnotatedMechanism:
 @cache
 def annotated_mechanisms() -> tuple[AnnotatedMechanism, ...]:
     """List all mechanisms of this package's table, those that can be simulated first."""
-    text = Path(__file__).with_name("more_mechanisms.json").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("mechanisms.json").read_text(encoding="utf-8")
     return (*_simulated(), *(_row(row) for row in json.loads(text)["mechanisms"]))
 
 

@@ -1,8 +1,10 @@
-"""Mechanisms of action: their names, phrasings, compounds, genes, and the stains they change.
+"""Mechanisms of action that can be simulated: names, phrasings, compounds, genes, the stains they change.
 
 Structures come from the Drug Repurposing Hub (Corsello et al. 2017, doi:10.1038/nm.4306) where it has the
-compound; the others were written down and checked against their molecular formula. The table is
-``mechanisms.json`` beside this file.
+compound; the others were written down and checked against their molecular formula.
+
+To add a synonym, write it under ``synonyms`` in ``simulated_mechanisms.json`` beside this file. All other
+mechanisms are in ``mechanisms.json`` (:mod:`napari_cellclip.vocabulary.annotations`).
 """
 
 from __future__ import annotations
@@ -85,7 +87,7 @@ def _read(path: Path) -> tuple[tuple[Mechanism, ...], tuple[Compound, ...]]:
     return mechanisms, tuple(_compound(compound) for compound in table["inert"])
 
 
-MECHANISMS, INERT_COMPOUNDS = _read(Path(__file__).with_name("mechanisms.json"))
+MECHANISMS, INERT_COMPOUNDS = _read(Path(__file__).with_name("simulated_mechanisms.json"))
 """All mechanisms of the table; compounds without a visible effect at the usual doses."""
 
 _BY_TEXT = {

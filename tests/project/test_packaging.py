@@ -44,7 +44,13 @@ def sdist(distributions: tuple[Path, Path]) -> Iterator[tarfile.TarFile]:
 
 def test_wheel_holds_all_the_package_needs(wheel: zipfile.ZipFile, repository: Path) -> None:
     names = set(wheel.namelist())
-    for needed in ("napari.yaml", "py.typed", "vocabulary/mechanisms.json", "model/demo/card.json"):
+    for needed in (
+        "napari.yaml",
+        "py.typed",
+        "vocabulary/mechanisms.json",
+        "vocabulary/simulated_mechanisms.json",
+        "model/demo/card.json",
+    ):
         assert f"napari_cellclip/{needed}" in names
     assert any(
         name.startswith("napari_cellclip/model/demo/") and name.endswith(".safetensors") for name in names

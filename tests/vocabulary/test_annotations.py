@@ -15,7 +15,7 @@ import napari_cellclip.vocabulary.annotations as module
 from napari_cellclip.vocabulary.annotations import Effect, annotated_mechanisms, known_compounds
 from napari_cellclip.vocabulary.mechanisms import INERT_COMPOUNDS, MECHANISMS
 
-ROWS = json.loads(Path(module.__file__).with_name("more_mechanisms.json").read_text(encoding="utf-8"))[
+ROWS = json.loads(Path(module.__file__).with_name("mechanisms.json").read_text(encoding="utf-8"))[
     "mechanisms"
 ]
 COMPOUNDS = [compound for row in ROWS for compound in row["compounds"]]
