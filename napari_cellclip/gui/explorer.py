@@ -16,6 +16,7 @@ from napari_cellclip.gui.panels.footer import Footer
 from napari_cellclip.gui.panels.header import Header
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.query.query_panel import QueryPanel
+from napari_cellclip.gui.panels.references.references_panel import ReferencesPanel
 from napari_cellclip.gui.panels.run.run_panel import RunPanel
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.panels.wells.hits_panel import HitsPanel
@@ -79,6 +80,7 @@ class Explorer(QWidget):
         self.hits = HitsPanel(self.session, thumbnails)
         self.explain = ExplainPanel(self.session)
         self.describe = DescribePanel(self.session)
+        self.references = ReferencesPanel(self.session)
         self.run = RunPanel(self.session)
         self.footer = Footer(self.session)
         self.tabs = QTabWidget()
@@ -89,7 +91,7 @@ class Explorer(QWidget):
         self.body.setChildrenCollapsible(False)
         self.bottom.addWidget(self.tabs)
         self.body.addWidget(self.bottom)
-        self._wide: tuple[QWidget, ...] = (self.explain,)
+        self._wide: tuple[QWidget, ...] = (self.explain, self.references)
         self._arrangement: Arrangement | None = None
         self._dropped: list[Path] = []
         self._place(Arrangement(False, False))
@@ -166,6 +168,7 @@ class Explorer(QWidget):
             (self.hits, "Hits"),
             (self.explain, "Explain"),
             (self.describe, "Describe"),
+            (self.references, "References"),
             (self.run, "Run"),
         ):
             if panel not in open_panels:
@@ -196,7 +199,10 @@ class Explorer(QWidget):
             self.tabs.setCurrentWidget(self.run)
 
     def _screen_changed(self) -> None:
-        if self.session.screen is not None and self.tabs.currentWidget() is self.run:
+        screen = self.session.screen
+        if screen is not None and not screen.card.has_head:
+            self.tabs.setCurrentWidget(self.references)  # first of all, what can this assay see?
+        elif screen is not None and self.tabs.currentWidget() is self.run:
             first = (
                 self.hits
                 if self._arrangement is not None and self._arrangement.map_open

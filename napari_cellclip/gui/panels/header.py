@@ -88,7 +88,9 @@ class Header(QWidget):
         self.title.setText(title)
         self.title.setToolTip(title)
         card = session.screen.card if session.screen is not None else None
-        self.model.setText(f"{escape(card.name)} · {escape(card.licence)}" if card is not None else "")
+        self.model.setText(
+            " · ".join(escape(t) for t in (card.name, card.licence) if t) if card is not None else ""
+        )
         if card is not None:
             self.model.setToolTip(
                 f"{card.title}\n{card.description}\nTrained on: {card.trained_on}\nLimits: {card.limits}"

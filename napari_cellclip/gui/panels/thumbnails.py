@@ -6,6 +6,7 @@ from base64 import b64encode
 from html import escape
 
 import numpy as np
+import pandas as pd
 from cachetools import LRUCache
 from qtpy.QtCore import QBuffer, QIODevice, Qt
 from qtpy.QtGui import QImage, QPixmap
@@ -14,6 +15,21 @@ from napari_cellclip.gui.state.session import Session
 from napari_cellclip.vocabulary import CellClipError
 
 CACHED = 2000
+
+
+def look_alike_lines(row: pd.Series) -> list[str]:
+    """Say what a row of the well table tells about look-alikes, a sentence for each."""
+    lines = [f"looks like {row['nearest']}"]
+    if np.isfinite(row["precision"]):
+        share = f"{100 * row['precision']:.0f} %"
+        lines.append(f"of labelled treatments that looked this alike, {share} shared the mechanism")
+        lines.append(
+            f"(95 % interval {100 * row['precision_low']:.0f}-{100 * row['precision_high']:.0f} %,"
+            f" n = {row['precision_n']:.0f}; estimated probability {100 * row['probability']:.0f} %)"
+        )
+    if row["rivals"]:
+        lines.append(f"rival explanations: {row['rivals']}")
+    return lines
 
 
 class Thumbnails:
@@ -74,6 +90,8 @@ class Thumbnails:
             lines.append(f"score {row['score']:.2f} · cosine {row['cosine']:.3f} · rank {int(row['rank'])}")
         elif not row["encoded"]:
             lines.append("not encoded yet")
+        if row["nearest"]:
+            lines += [escape(text) for text in look_alike_lines(row)]
         picture = self.pixmap(identifier, side)
         if picture is not None:
             buffer = QBuffer()

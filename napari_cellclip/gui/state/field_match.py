@@ -10,6 +10,12 @@ if TYPE_CHECKING:
 
     from napari_cellclip.explore.explanation.match_heat_map import FieldExplanation
 
+NO_DIRECTION = (
+    "This answer compares wells with references of which no image was embedded here: there is nothing to"
+    " explain by stain or by tile."
+)
+"""Why an answer without a direction has no explanations."""
+
 
 @dataclass(frozen=True, eq=False)
 class FieldMatch:

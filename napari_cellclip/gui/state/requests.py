@@ -17,7 +17,9 @@ from napari_cellclip.vocabulary import Stain
 if TYPE_CHECKING:
     import pandas as pd
 
+    from napari_cellclip.explore.references.choice import Evidence
     from napari_cellclip.explore.wording.wording import Prompt
+    from napari_cellclip.gui.state.references import AddedReferences
 
 Terms = str | tuple[str, ...]
 """Terms to choose from: ``"mechanisms"``, ``"compounds"`` or ``"genes"``, or the terms themselves."""
@@ -90,7 +92,16 @@ class AskRequest(Request):
     combine : {"mean", "max"}
         How several prompts become one score.
     use_platemap : bool
-        Whether mechanisms may be worded with compounds that the plate map lists.
+        Whether mechanisms may be worded with compounds that the plate map lists, and its treatments are
+        references.
+    evidence : {"auto", "words", "look-alikes", "both"}
+        What the answer shall rest on.
+    structures : bool
+        Whether likeness of structures is part of the look-alikes.
+    references : AddedReferences or None
+        References beside those of the plate map.
+    ticked_off : tuple of str
+        Names of reference treatments that are left out.
     like, but_not : tuple of str
         Ids of example wells, and of those an answer should not look like.
     """
@@ -99,6 +110,10 @@ class AskRequest(Request):
     prompts: tuple[Prompt | str, ...] | None = None
     combine: Literal["mean", "max"] = "mean"
     use_platemap: bool = True
+    evidence: Evidence = "auto"
+    structures: bool = True
+    references: AddedReferences | None = None
+    ticked_off: tuple[str, ...] = ()
     like: tuple[str, ...] = ()
     but_not: tuple[str, ...] = ()
 
@@ -181,6 +196,25 @@ class SaveTableRequest(Request):
     path: Path
     table: pd.DataFrame
     index: bool = False
+
+
+@dataclass(frozen=True)
+class AddReferencesRequest(Request):
+    """Add the reference treatments of another screen (a folder), or of a reference file."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class RemoveReferencesRequest(Request):
+    """Take references out again that were added from this path."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class MechanismsRequest(Request):
+    """Test which mechanisms the assay can recognise by its reference treatments."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from napari_cellclip.gui.state.highlight import (
     highlighted,
     suggested_threshold,
 )
+from napari_cellclip.gui.state.references import References
 from napari_cellclip.gui.state.requests import AskRequest, Request
 from napari_cellclip.gui.state.selection import Selection
 from napari_cellclip.gui.state.tasks import Task, Work
@@ -50,6 +51,8 @@ class Session:
     ----------
     selection : Selection
         The wells selected, in every view.
+    references : References
+        Reference treatments from elsewhere, and what the assay can recognise.
     history : list of AskRequest
         Queries asked, the newest last, each text once.
     """
@@ -72,6 +75,7 @@ class Session:
 
     def __init__(self) -> None:
         self.selection = Selection()
+        self.references = References()
         self.history: list[AskRequest] = []
         self._plate: Plate | None = None
         self._platemap: PlateMap | None = None
@@ -98,6 +102,29 @@ class Session:
         """Put a query at the end of the history."""
         others = [r for r in self.history if r.text != request.text]
         self.history = [*others, request][-HISTORY:]
+
+    def question(self, text: str, **options: Any) -> AskRequest:
+        """Put a text as a question on the evidence chosen; references ticked off for it stay so."""
+        last = self.history[-1] if self.history else None
+        same = last is not None and not last.like and last.text == text.strip()
+        view = self._view
+        return AskRequest(
+            text,
+            evidence=view.evidence,
+            structures=view.structures,
+            use_platemap=view.use_platemap,
+            references=self.references.added,
+            ticked_off=last.ticked_off if same and last is not None else (),
+            **options,
+        )
+
+    def ask_again(self) -> None:
+        """Ask the last question again, on the evidence chosen now."""
+        if not self.history or self._screen is None:
+            return
+        last = self.history[-1]
+        kept = bool(last.like or last.prompts)
+        self.request(last if kept else self.question(last.text, combine=last.combine))
 
     def work(self, task: Task) -> Work | None:
         """How far a task is, ``None`` when it is not running."""
@@ -204,6 +231,7 @@ class Session:
         self._plate, self._platemap, self._wells, self._shown = plate, platemap, None, None
         if plate is not None and screen is not None and same and platemap is not None:
             self._screen = screen = screen.with_platemap(platemap, plate=plate.name)
+        self.references.mechanisms = None
         if not same:
             self._screen, self._answer, self._maps = None, None, Projections()
             self.clusters = ()
@@ -223,6 +251,7 @@ class Session:
         if platemap is not None and self._screen is not None:
             name = self._plate.name if self._plate is not None else None
             self._screen = self._screen.with_platemap(platemap, plate=name)
+        self.references.mechanisms = None
         self._wells = None
         self.plate_changed.emit()
         self.wells_changed.emit()
@@ -235,6 +264,7 @@ class Session:
         self._screen, self._answer, self._maps, self._wells = screen, None, Projections(), None
         self.clusters = ()
         self.contributions = self.heat_map = None
+        self.references.mechanisms = None
         known = set(self.wells.index)
         if not self.selection.ids <= known:
             self.selection.forget()

@@ -20,6 +20,8 @@ class Task(StrEnum):
     TILES = "tiles"
     DESCRIBE = "describe"
     EXPORT = "export"
+    REFERENCES = "references"
+    MECHANISMS = "mechanisms"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from napari_cellclip.explore import Projection
+    from napari_cellclip.explore.references.choice import Evidence
 
 LEAST_SCORE = 3.0
 """Least score, in robust standard deviations of the controls, that is suggested as a threshold."""
@@ -34,6 +35,12 @@ class View:
         The plate looked at.
     map_method : str
         The map looked at.
+    evidence : {"auto", "words", "look-alikes", "both"}
+        What questions are answered by.
+    structures : bool
+        Whether likeness of chemical structures is part of look-alikes.
+    use_platemap : bool
+        Whether labels of the plate map word a mechanism and serve as references.
     """
 
     colour_by: str = "score"
@@ -42,6 +49,9 @@ class View:
     fdr: float = 0.05
     plate: str | None = None
     map_method: str = "umap"
+    evidence: Evidence = "auto"
+    structures: bool = True
+    use_platemap: bool = True
 
 
 @dataclass(frozen=True)

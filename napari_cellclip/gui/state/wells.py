@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from napari_cellclip.vocabulary import CellClipError, Perturbation, parse_well, plate_shape, split_id
 
@@ -30,8 +31,22 @@ COLUMNS = (
     "rank",
     "q",
     "replicates",
+    "looks_like",
+    "built_like",
+    "probability",
+    "precision",
+    "precision_low",
+    "precision_high",
+    "precision_n",
+    "nearest",
+    "rivals",
 )
 """Columns of a well table; its index is the well id."""
+
+OF_TREATMENTS = COLUMNS[COLUMNS.index("looks_like") :]
+"""Columns that answers by look-alikes add, of the treatment and dose of a well."""
+
+TEXTS = ("nearest", "rivals")
 
 
 def _described(perturbation: Perturbation | None) -> dict[str, str]:
@@ -76,8 +91,8 @@ def well_table(
     -------
     pandas.DataFrame
         Indexed by well id, with the columns of :data:`COLUMNS`; ``row`` and ``column`` are 0-based and
-        -1 where the well is not known. ``q`` and ``replicates`` are those of the well's treatment and dose.
-        Numbers are NaN where there are none.
+        -1 where the well is not known. From ``q`` on, columns are those of the well's treatment and dose.
+        Numbers are NaN and texts empty where there are none.
     """
     rows: dict[str, dict[str, object]] = {}
     if plate is not None:
@@ -114,18 +129,35 @@ def well_table(
         from napari_cellclip.explore.calibration.replicates import JOIN
 
         scores = answer.scores.reindex(table.index)
-        replicates = {
-            well: float(count)
-            for wells, count in answer.treatments_table["n_wells"].items()
-            for well in str(wells).split(JOIN)
-        }
+        tested = answer.treatments_table
+        wells = [str(joined).split(JOIN) for joined in tested.index]
+        row_of = {well: row for row, group in enumerate(wells) for well in group}
+        rows_of_wells = np.array([row_of.get(str(well), -1) for well in table.index], np.intp)
         table = table.assign(
             **{name: scores[name] for name in ("score", "cosine", "rank", "q")},
-            replicates=pd.Series(replicates, dtype=float),
+            replicates=_of_treatments(tested, "n_wells", rows_of_wells),
+            **{name: _of_treatments(tested, name, rows_of_wells) for name in OF_TREATMENTS},
         )
     else:
         table = table.assign(score=np.nan, cosine=np.nan, rank=np.nan, q=np.nan, replicates=np.nan)
+        table = table.assign(**{name: "" if name in TEXTS else np.nan for name in OF_TREATMENTS})
     return table.sort_values(["plate", "row", "column", "well"], kind="stable") if len(table) else table
+
+
+def _of_treatments(tested: pd.DataFrame, name: str, rows: NDArray[np.intp]) -> NDArray[Any]:
+    """Spread a column of treatments over wells; row -1 is a well that was not tested."""
+    missing: Any = "" if name in TEXTS else np.nan
+    kind: Any = object if name in TEXTS else np.float64
+    if name not in tested:
+        return np.full(len(rows), missing, kind)
+    return np.append(tested[name].to_numpy(kind), np.array([missing], kind))[rows]
+
+
+def share_text(share: float, low: float, high: float, n: float) -> str:
+    """Write a share with its interval: ``41 % (26-58 %, n 34)``; empty where there is none."""
+    if not np.isfinite(share):
+        return ""
+    return f"{100 * share:.0f} % ({100 * low:.0f}-{100 * high:.0f} %, n {n:.0f})"
 
 
 def shape_of(table: pd.DataFrame, plate: Plate | None = None) -> tuple[int, int]:

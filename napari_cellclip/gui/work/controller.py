@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary, finalize
 
 from napari_cellclip.gui.canvas.canvas import Canvas
 from napari_cellclip.gui.state.requests import (
+    AddReferencesRequest,
     AnnotateRequest,
     AskRequest,
     CancelRequest,
@@ -17,9 +18,11 @@ from napari_cellclip.gui.state.requests import (
     ExportRequest,
     HeatMapRequest,
     MapRequest,
+    MechanismsRequest,
     NameClustersRequest,
     OpenRequest,
     OpenSampleRequest,
+    RemoveReferencesRequest,
     Request,
     SaveTableRequest,
 )
@@ -32,6 +35,7 @@ from napari_cellclip.gui.work.exports import export_wells, save_table
 from napari_cellclip.gui.work.jobs import Jobs
 from napari_cellclip.gui.work.opening import open_path, open_sample
 from napari_cellclip.gui.work.queries import ask_screen, map_screen
+from napari_cellclip.gui.work.references import add_references, find_mechanisms, remove_references
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -60,6 +64,9 @@ HANDLERS: dict[type[Request], Handler] = {
     NameClustersRequest: name_map_clusters,
     ExportRequest: export_wells,
     SaveTableRequest: save_table,
+    AddReferencesRequest: add_references,
+    RemoveReferencesRequest: remove_references,
+    MechanismsRequest: find_mechanisms,
     CancelRequest: cancel,
 }
 """The handler of each request; :class:`~napari_cellclip.gui.canvas.canvas.Canvas` adds those that draw."""
@@ -109,10 +116,17 @@ class Controller:
         self.handlers[type(request)](self.jobs, request)
 
     def on_screen_changed(self) -> None:
-        """Give a new screen a map at once (PCA), and then the better one (UMAP)."""
+        """Give a new screen a map at once (PCA), and then the better one (UMAP).
+
+        Measured profiles are asked by their references alone: what these can recognise comes first.
+        """
         self.jobs.cancel(Task.ASK)
-        if self.session.screen is not None:
+        self.jobs.cancel(Task.MECHANISMS)
+        screen = self.session.screen
+        if screen is not None:
             self.session.request(MapRequest("pca"))
+            if not screen.card.has_head:
+                self.session.request(MechanismsRequest())
 
     def on_answer_changed(self) -> None:
         """Drop explanations of an earlier answer."""

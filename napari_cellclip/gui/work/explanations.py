@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from napari_cellclip.gui.state.field_match import FieldMatch
+from napari_cellclip.gui.state.field_match import NO_DIRECTION, FieldMatch
 from napari_cellclip.gui.state.requests import ExplainRequest, HeatMapRequest
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.jobs import Jobs
@@ -20,8 +20,11 @@ def explain_wells(jobs: Jobs, request: ExplainRequest) -> None:
     """Share the scores of wells among the stains."""
     session = jobs.session
     screen, answer, wells = session.screen, session.answer, request.wells
-    if screen is None or answer is None or answer.direction is None:
+    if screen is None or answer is None:
         session.message.emit(Task.EXPLAIN, "Run a query first: stain contributions belong to an answer.")
+        return
+    if answer.direction is None:
+        session.message.emit(Task.EXPLAIN, NO_DIRECTION)
         return
     if not wells:
         session.message.emit(Task.EXPLAIN, "Select the wells to explain first.")
@@ -45,10 +48,13 @@ def draw_heat_map(jobs: Jobs, request: HeatMapRequest) -> None:
     """Score the tiles of a field."""
     session, site = jobs.session, request.site
     screen, answer, plate = session.screen, session.answer, session.plate
-    if screen is None or answer is None or answer.direction is None:
+    if screen is None or answer is None:
         session.message.emit(
             Task.TILES, "Run a query first: the heat map shows which parts of a field match it."
         )
+        return
+    if answer.direction is None:
+        session.message.emit(Task.TILES, NO_DIRECTION)
         return
     if plate is None:
         session.message.emit(

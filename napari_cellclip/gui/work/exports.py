@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from napari_cellclip.gui.state.requests import AskRequest, ExportRequest, SaveTableRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task
+from napari_cellclip.gui.state.wells import OF_TREATMENTS
 from napari_cellclip.gui.work.jobs import Jobs
 from napari_cellclip.vocabulary import ScreenError
 
@@ -28,6 +29,8 @@ def hit_list(session: Session, ids: Iterable[str] | None = None) -> pd.DataFrame
         Only these wells; all by default.
     """
     table = session.wells
+    if session.answer is None or session.answer.references is None:
+        table = table.drop(columns=list(OF_TREATMENTS))
     if ids is not None:
         wanted = set(ids)
         table = table[[i in wanted for i in table.index]]
@@ -117,6 +120,26 @@ def python_script(session: Session) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _reference_lines(query: AskRequest) -> list[str]:
+    """Write how the references of a question were read, as Python."""
+    if query.references is None:
+        return []
+    parts = [
+        f"    build_references([Screen.open({str(part.path)!r})]),"
+        if part.is_screen
+        else f"    read_references({str(part.path)!r}),"
+        for part in query.references.parts
+    ]
+    return [
+        "from napari_cellclip.explore import build_references, read_references",
+        "from napari_cellclip.explore.references.reference_set import joined",
+        "",
+        "references = joined([",
+        *parts,
+        "])",
+    ]
+
+
 def _query_lines(session: Session) -> list[str]:
     """Write the query that gave the answer as Python, with the rate that the answer was tested at."""
     assert session.answer is not None
@@ -125,13 +148,26 @@ def _query_lines(session: Session) -> list[str]:
     if query.like:
         but_not = f", {list(query.but_not)!r}" if query.but_not else ""
         return [f"answer = like(screen, {list(query.like)!r}{but_not}, {fdr})"]
-    options, lines = [fdr], []
+    options, lines = [fdr], _reference_lines(query)
     if query.prompts is not None:
         sent = "".join(f"    Prompt({p.text!r}, {p.weight:g}),\n" for p in session.answer.sent if p.on)
-        lines += ["from napari_cellclip.explore.wording.wording import Prompt", "", f"prompts = [\n{sent}]"]
+        lines += [
+            "",
+            "from napari_cellclip.explore.wording.wording import Prompt",
+            "",
+            f"prompts = [\n{sent}]",
+        ]
         options.append("prompts=prompts")
     if query.combine != "mean":
         options.append(f"combine={query.combine!r}")
     if not query.use_platemap:
         options.append("use_platemap=False")
+    if query.evidence != "auto":
+        options.append(f"evidence={query.evidence!r}")
+    if query.references is not None:
+        options.append("references=references")
+    if not query.structures:
+        options.append("structures=False")
+    if query.ticked_off:
+        options.append(f"ticked_off={list(query.ticked_off)!r}")
     return [*lines, f"answer = ask(screen, {query.text!r}, {', '.join(options)})"]

@@ -41,6 +41,10 @@ def ask_screen(jobs: Jobs, request: AskRequest) -> None:
             prompts=request.prompts,
             combine=request.combine,
             use_platemap=request.use_platemap,
+            evidence=request.evidence,
+            references=request.references.joined if request.references is not None else None,
+            structures=request.structures,
+            ticked_off=request.ticked_off,
         )
 
     def done(found: Answer) -> None:

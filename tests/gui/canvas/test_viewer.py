@@ -193,12 +193,13 @@ def test_drop_a_folder_on_the_explorer(make_napari_viewer_proxy, plate_folder, q
     # panels move between tabs and the open with the space there is, and undo is a key away
     explorer.resize(420, 380)
     explorer.show()
-    assert explorer.tabs.count() == 6
+    assert explorer.tabs.count() == 7
     explorer.resize(900, 1000)
     assert [explorer.tabs.tabText(i) for i in range(explorer.tabs.count())] == [
         "Hits",
         "Explain",
         "Describe",
+        "References",
         "Run",
     ]
     assert explorer.plate.isVisible()

@@ -100,7 +100,7 @@ def test_a_new_answer_keeps_the_selection(hits):
 
 
 def test_double_click_opens_the_well_of_the_row(hits, qtbot):
-    spot = hits.table.visualRect(hits.sorted.index(1, 1)).center()
+    spot = hits.table.visualRect(hits.sorted.index(1, KEYS.index("well"))).center()
     qtbot.mouseClick(hits.table.viewport(), Qt.MouseButton.LeftButton, pos=spot)
     qtbot.mouseDClick(hits.table.viewport(), Qt.MouseButton.LeftButton, pos=spot)
     assert hits.session.shown_well == "toy/D04"
@@ -155,7 +155,7 @@ def test_prompts_sent_are_shown_ticked_and_asked_again(query, qtbot):
 def test_options_of_wording_go_with_the_question(query, qtbot):
     asked = []
     query.session.requested.connect(asked.append)
-    query.editor.use_platemap.setChecked(False)
+    query.evidence.use_platemap.trigger()
     query.editor.combine.setCurrentIndex(query.editor.combine.findData("max"))
     query.line.setText("HDAC inhibitor")
     qtbot.mouseClick(query.button, Qt.MouseButton.LeftButton)

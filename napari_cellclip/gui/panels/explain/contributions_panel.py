@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.stain_bars import BARS_ROLE, StainBarDelegate
+from napari_cellclip.gui.state.field_match import NO_DIRECTION
 from napari_cellclip.gui.state.requests import CancelRequest, ExplainRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task, Work
@@ -78,13 +79,13 @@ class ContributionsPanel(QWidget):
         header.setHighlightSections(False)
 
         first = QHBoxLayout()
-        first.addWidget(self.heading)
-        first.addWidget(self.state, 1)
+        first.addWidget(self.heading, 1)
         first.addWidget(self.button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 2, 2, 2)
         layout.setSpacing(2)
         layout.addLayout(first)
+        layout.addWidget(self.state)
         layout.addWidget(self.table, 1)
 
         self.button.clicked.connect(self._clicked)
@@ -140,9 +141,13 @@ class ContributionsPanel(QWidget):
         session, found = self.session, self.session.contributions
         working = session.work(Task.EXPLAIN) is not None
         self.button.setText("Cancel" if working else "Explain")
-        self.button.setEnabled(working or session.answer is not None)
+        self.button.setEnabled(
+            working or (session.answer is not None and session.answer.direction is not None)
+        )
         if session.answer is None:
             self.state.setText("Run a query first.")
+        elif session.answer.direction is None:
+            self.state.setText(NO_DIRECTION)
         elif found is None and not working:
             self.state.setText("Select wells, then press Explain.")
         elif found is not None:

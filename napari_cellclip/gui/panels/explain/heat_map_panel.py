@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cellclip.gui.panels.listen import listen
+from napari_cellclip.gui.state.field_match import NO_DIRECTION
 from napari_cellclip.gui.state.requests import CancelRequest, HeatMapRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task, Work
@@ -181,11 +182,14 @@ class HeatMapPanel(QWidget):
         session = self.session
         working = session.work(Task.TILES) is not None
         self.button.setText("Cancel" if working else "Show")
-        self.button.setEnabled(working or (session.answer is not None and session.shown is not None))
+        explained = session.answer is not None and session.answer.direction is not None
+        self.button.setEnabled(working or (explained and session.shown is not None))
         if working:
             return
         if session.answer is None:
             text = "Run a query first."
+        elif not explained:
+            text = NO_DIRECTION
         elif session.shown is None:
             text = "Double-click a well, then press Show."
         elif session.heat_map is None:

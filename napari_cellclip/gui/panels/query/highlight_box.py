@@ -52,8 +52,8 @@ class FdrBox(QWidget):
     def _chosen(self, percent: float) -> None:
         session = self._session
         session.look(fdr=percent / 100)
-        if session.history and session.answer is not None:
-            session.request(session.history[-1])
+        if session.answer is not None:
+            session.ask_again()
 
 
 class HighlightBox(QWidget):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_cellclip.gui.panels.query.prompt_table import PromptTable
 
@@ -28,12 +28,6 @@ class PromptEditor(QWidget):
         super().__init__(parent)
         self.table = PromptTable()
         self.table.setFixedHeight(self.fontMetrics().lineSpacing() * LINES)
-        self.use_platemap = QCheckBox("Use the plate map")
-        self.use_platemap.setChecked(True)
-        self.use_platemap.setToolTip(
-            "Word a mechanism with the compounds that the plate map lists under it.\n"
-            "The answer then rests on these labels, and says so."
-        )
         self.combine = QComboBox()
         self.combine.addItem("Mean of prompts", "mean")
         self.combine.addItem("Best prompt", "max")
@@ -44,7 +38,7 @@ class PromptEditor(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.table)
         row = QHBoxLayout()
-        row.addWidget(self.use_platemap, 1)
+        row.addStretch(1)
         row.addWidget(self.combine)
         row.addWidget(self.button)
         layout.addLayout(row)
@@ -57,11 +51,10 @@ class PromptEditor(QWidget):
         """Show these prompts."""
         self.table.setValue(prompts)
 
-    def set_options(self, combine: str, use_platemap: bool) -> None:
-        """Choose how prompts are combined and whether the plate map words them."""
+    def set_options(self, combine: str) -> None:
+        """Choose how prompts are combined."""
         self.combine.setCurrentIndex(self.combine.findData(combine))
-        self.use_platemap.setChecked(use_platemap)
 
     def options(self) -> dict[str, Any]:
-        """``combine`` and ``use_platemap`` as chosen: fields of an ``AskRequest``."""
-        return {"combine": self.combine.currentData(), "use_platemap": self.use_platemap.isChecked()}
+        """``combine`` as chosen: a field of an ``AskRequest``."""
+        return {"combine": self.combine.currentData()}

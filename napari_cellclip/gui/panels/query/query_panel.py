@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from napari_cellclip.gui.panels.listen import listen
+from napari_cellclip.gui.panels.query.evidence_button import EvidenceButton, EvidenceOptions
 from napari_cellclip.gui.panels.query.highlight_box import FdrBox, HighlightBox
 from napari_cellclip.gui.panels.query.prompt_editor import PromptEditor
 from napari_cellclip.gui.panels.query.query_line import ExampleButton, QueryLine
+from napari_cellclip.gui.state.references import gate_sentence
 from napari_cellclip.gui.state.requests import AskRequest, Request
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task, Work
@@ -47,11 +49,20 @@ class QueryPanel(QWidget):
         self.sent.setArrowType(Qt.ArrowType.RightArrow)
         self.sent.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.sent.setToolTip("Show and edit the prompts that were sent to the model")
+        self.evidence = EvidenceButton(session)
         self.fdr = FdrBox(session)
         self.verdict = QElidingLabel()
         self.verdict.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.verdict.setMinimumWidth(20 * self.fontMetrics().averageCharWidth())
         self.verdict.setStyleSheet("font-weight: bold;")
+        self.reason = QElidingLabel()
+        self.reason.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.reason.setMinimumWidth(20 * self.fontMetrics().averageCharWidth())
+        self.info = QToolButton()
+        self.info.setCheckable(True)
+        self.info.setArrowType(Qt.ArrowType.RightArrow)
+        self.info.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.info.setToolTip("Show what limits this answer")
         self.highlight = HighlightBox(session)
         self.editor = PromptEditor()
         self.editor.hide()
@@ -59,12 +70,15 @@ class QueryPanel(QWidget):
         self.notes.setTextFormat(Qt.TextFormat.PlainText)
         self.notes.setWordWrap(True)
         self.notes.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        self.notes.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.notes.hide()
         self._lay_out()
 
         self.line.returnPressed.connect(self.ask)
         self.line.textChanged.connect(self._text_changed)
         self.button.clicked.connect(self.ask)
         self.sent.toggled.connect(self._unfold)
+        self.info.toggled.connect(self._unfold_notes)
         self.editor.submitted.connect(self.ask_with_prompts)
         listen(self, session.answer_changed, self._answer_changed)
         listen(self, session.requested, self._requested)
@@ -77,28 +91,32 @@ class QueryPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
-        first, second, third = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        first, second, third, fourth = QHBoxLayout(), QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         first.addWidget(self.line, 1)
         first.addWidget(self.button)
         first.addWidget(self.example)
-        second.addWidget(self.sent)
-        second.addStretch(1)
-        second.addWidget(self.fdr)
-        third.addWidget(self.verdict, 1)
-        third.addWidget(self.highlight)
-        for row in (first, second, third):
+        second.addWidget(self.verdict, 1)
+        second.addWidget(self.highlight)
+        third.addWidget(self.reason, 1)
+        third.addWidget(self.info)
+        fourth.addWidget(self.evidence)
+        fourth.addWidget(self.sent)
+        fourth.addStretch(1)
+        fourth.addWidget(self.fdr)
+        for row in (first, second, third, fourth):
             layout.addLayout(row)
         layout.addWidget(self.editor)
         layout.addWidget(self.notes)
 
     def value(self) -> AskRequest:
         """The query as typed."""
-        return AskRequest(self.line.text(), **self.editor.options())
+        return self.session.question(self.line.text(), **self.editor.options())
 
     def setValue(self, query: AskRequest) -> None:
         """Type a query without asking it."""
         self.line.setText(query.text)
-        self.editor.set_options(query.combine, query.use_platemap)
+        self.editor.set_options(query.combine)
+        self.evidence.setValue(EvidenceOptions(query.evidence, query.structures, query.use_platemap))
 
     def ask(self) -> None:
         """Ask what is typed; the text of a query by example asks for the same examples again."""
@@ -127,6 +145,10 @@ class QueryPanel(QWidget):
         self.sent.setArrowType(Qt.ArrowType.DownArrow if unfolded else Qt.ArrowType.RightArrow)
         self.editor.setVisible(unfolded)
 
+    def _unfold_notes(self, unfolded: bool) -> None:
+        self.info.setArrowType(Qt.ArrowType.DownArrow if unfolded else Qt.ArrowType.RightArrow)
+        self.notes.setVisible(unfolded)
+
     def _answer_changed(self) -> None:
         answer = self.session.answer
         count = len(answer.prompts) if answer is not None else 0
@@ -135,14 +157,20 @@ class QueryPanel(QWidget):
         elif count:
             self.sent.setText(f"{counted(count, 'prompt')} sent")
         else:
-            self.sent.setText("By example, no prompt")
+            self.sent.setText("No prompt")
         self.sent.setEnabled(count > 0)
         self.editor.setValue(answer.sent if answer is not None else ())
         notes = list(answer.notes) if answer is not None else []
         self.verdict.setText(answer.verdict if answer is not None else "")
-        self.verdict.setToolTip(evidence(answer))
+        self.verdict.setToolTip(traced(answer))
+        reason = reason_sentence(answer)
+        self.reason.setText(reason)
+        self.reason.setToolTip("\n".join([reason, *notes]))
         self.notes.setText(" ".join(notes))
-        self.notes.setVisible(bool(notes))
+        self.info.setText(counted(len(notes), "note") if notes else "No notes")
+        self.info.setEnabled(bool(notes))
+        if not notes:
+            self.info.setChecked(False)
 
     def _work_changed(self, task: str, work: Work | None) -> None:
         if task == Task.ASK:
@@ -150,9 +178,27 @@ class QueryPanel(QWidget):
             self.button.setText("Ask" if work is None else "Asking …")
 
 
-def evidence(answer: Answer | None) -> str:
-    """Verdict and what it rests on, a line for each figure."""
+def reason_sentence(answer: Answer | None) -> str:
+    """What an answer rests on, and why; that references are not recognisable comes first."""
     if answer is None:
         return ""
-    figures = [f"{name.replace('_', ' ')}: {value}" for name, value in answer.null.items() if value != ""]
-    return "\n".join([answer.verdict, *figures])
+    parts = [f"By {answer.evidence}.", answer.evidence_reason]
+    if answer.references is not None and not answer.references.recognisable.open:
+        parts.insert(0, gate_sentence(answer.references.recognisable))
+    return " ".join(part for part in parts if part)
+
+
+def traced(answer: Answer | None) -> str:
+    """Verdict and what it rests on, a line for each figure."""
+    return "\n".join([answer.verdict, *_figures(answer.null)]) if answer is not None else ""
+
+
+def _figures(null: dict[str, Any]) -> list[str]:
+    lines = []
+    for name, value in null.items():
+        title = name.replace("_", " ")
+        if isinstance(value, dict):  # of words and of look-alikes, where both take part
+            lines += [f"{title}, {line}" for line in _figures(value)]
+        elif value != "":
+            lines.append(f"{title}: {value}")
+    return lines

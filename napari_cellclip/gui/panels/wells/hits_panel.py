@@ -21,24 +21,46 @@ from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.stain_bars import BARS_ROLE, StainBarDelegate
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
+from napari_cellclip.gui.state.references import beside, nearest_names, reference_wells
 from napari_cellclip.gui.state.session import Session
+from napari_cellclip.gui.state.wells import share_text
 
 COLUMNS = (
     ("", "id"),
+    ("≈", "reference"),
     ("Well", "well"),
+    ("Treatment", "treatment"),
+    ("Probability", "probability"),
     ("Score", "score"),
     ("q", "q"),
     ("n", "replicates"),
     ("Stains", "stains"),
-    ("Treatment", "treatment"),
+    ("Nearest references", "nearest"),
+    ("Looks like", "looks_like"),
+    ("Built like", "built_like"),
+    ("Rivals", "rivals"),
     ("Mechanism", "mechanism"),
     ("Control", "control"),
     ("Cosine", "cosine"),
     ("Plate", "plate"),
 )
-NUMBERS = {"score": "{:.2f}", "q": "{:.2g}", "replicates": "{:.0f}", "cosine": "{:.3f}"}
+NUMBERS = {
+    "score": "{:.2f}",
+    "q": "{:.2g}",
+    "replicates": "{:.0f}",
+    "cosine": "{:.3f}",
+    "looks_like": "{:.1f}",
+    "built_like": "{:.1f}",
+}
+PICTURES = ("id", "reference")
 HEADER_TIPS = {
-    "score": "Robust z-score of the cosine against the plate's negative controls",
+    "reference": "Nearest reference treatment, of the well's own plate where it is there: at equal contrast",
+    "probability": "How often labelled treatments that looked so alike shared the mechanism (95 % interval)",
+    "nearest": "Nearest reference treatments, with the cosine of their profiles",
+    "looks_like": "Likeness by profile, as a standard score among references of other mechanisms",
+    "built_like": "Likeness by chemical structure, as a standard score",
+    "rivals": "References of other mechanisms that are about as near: rival explanations",
+    "score": "Score against the plate's negative controls, in (robust) standard deviations",
     "q": "q-value: FDR at which the treatment at this dose is significant",
     "replicates": "Wells of the same treatment and dose, tested together",
     "stains": "What each stain adds to the score (Explain tab)",
@@ -46,6 +68,8 @@ HEADER_TIPS = {
 SORT_ROLE = Qt.ItemDataRole.UserRole
 ID_ROLE = Qt.ItemDataRole.UserRole + 1
 PICTURE = 44
+TRIED = 3
+"""Encoded wells that are tried for a picture."""
 
 
 class WellModel(QAbstractTableModel):
@@ -57,6 +81,7 @@ class WellModel(QAbstractTableModel):
         self._thumbnails = thumbnails
         self._widget = parent
         self._table = session.wells
+        self._reference_wells: dict[str, tuple[str, ...]] = {}
         self._find_grey()
 
     @property
@@ -68,8 +93,28 @@ class WellModel(QAbstractTableModel):
         """Take the session's wells anew."""
         self.beginResetModel()
         self._table = self._session.wells
+        self._reference_wells = reference_wells(self._session.screen, self._session.answer)
         self._find_grey()
         self.endResetModel()
+
+    @property
+    def has_reference_pictures(self) -> bool:
+        """Whether any reference of the answer is a well of this screen that has a picture."""
+        first = next(iter(self._reference_wells.values()), ())
+        return any(self._thumbnails.pixmap(well, PICTURE) is not None for well in first)
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether wells of this screen have pictures; the first ones that are encoded tell."""
+        encoded = self._table.index[self._table["encoded"].to_numpy(bool)][:TRIED]
+        return any(self._thumbnails.pixmap(str(well), PICTURE) is not None for well in encoded)
+
+    def reference_of(self, identifier: str) -> str | None:
+        """Well of the nearest reference that is on this screen, shown beside a well; ``None`` without one."""
+        for name in nearest_names(self._table.at[identifier, "nearest"]):
+            if (well := beside(identifier, self._reference_wells.get(name, ()))) is not None:
+                return well
+        return None
 
     def recolour(self) -> None:
         """Say that colours have changed, and nothing else."""
@@ -100,6 +145,13 @@ class WellModel(QAbstractTableModel):
         identifier = str(self._table.index[index.row()])
         if role == ID_ROLE:
             return identifier
+        if key == "reference":
+            if role not in (Qt.ItemDataRole.DecorationRole, Qt.ItemDataRole.ToolTipRole):
+                return None
+            if (other := self.reference_of(identifier)) is None:
+                return None
+            tooltip = role == Qt.ItemDataRole.ToolTipRole
+            return self._thumbnails.tooltip(other) if tooltip else self._thumbnails.pixmap(other, PICTURE)
         if role == Qt.ItemDataRole.DecorationRole and key == "id":
             return self._thumbnails.pixmap(identifier, PICTURE)
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -110,6 +162,9 @@ class WellModel(QAbstractTableModel):
         if role == SORT_ROLE:
             number = isinstance(value, (float, np.floating))
             return -np.inf if number and np.isnan(value) else (float(value) if number else value)
+        if role == Qt.ItemDataRole.DisplayRole and key == "probability":
+            row = self._table.iloc[index.row()]
+            return share_text(*(row[f"precision{part}"] for part in ("", "_low", "_high", "_n")))
         if role == Qt.ItemDataRole.DisplayRole and key != "id":
             if key in NUMBERS:
                 return "" if np.isnan(value) else NUMBERS[key].format(value)
@@ -198,13 +253,19 @@ class HitsPanel(QWidget):
         if answered:
             keys = [key for _, key in COLUMNS]
             scored = bool(self.session.wells["score"].notna().any())
-            best = keys.index("score" if scored else "cosine")
-            self.table.sortByColumn(best, Qt.SortOrder.DescendingOrder)
+            if self.session.wells["probability"].notna().any():
+                best = "probability"  # of the treatment: what one replicate scores alone comes second
+            else:
+                best = "score" if scored else "cosine"
+            self.table.sortByColumn(keys.index(best), Qt.SortOrder.DescendingOrder)
         else:
             self.sorted.sort(-1)
         table = self.session.wells
         shown = {
-            "id": bool(table["encoded"].any()) if len(table) else False,
+            "id": self.model.has_pictures,
+            "reference": self.model.has_reference_pictures,
+            **{key: bool((table[key] != "").any()) for key in ("nearest", "rivals")},
+            **{key: bool(table[key].notna().any()) for key in ("looks_like", "built_like", "probability")},
             "score": answered,
             "cosine": answered,
             "q": bool(table["q"].notna().any()) if len(table) else False,
@@ -222,14 +283,19 @@ class HitsPanel(QWidget):
             "q": 6,
             "replicates": 2,
             "stains": 9,
-            "treatment": 20,
+            "treatment": 18,
             "mechanism": 26,
             "control": 7,
             "plate": 12,
+            "probability": 20,
+            "nearest": 26,
+            "looks_like": 9,
+            "built_like": 9,
+            "rivals": 30,
         }
         for column, (_, key) in enumerate(COLUMNS):
             self.table.setColumnHidden(column, not shown.get(key, True))
-            width = PICTURE if key == "id" else letters[key] * metrics.averageCharWidth() + 12
+            width = PICTURE if key in PICTURES else letters[key] * metrics.averageCharWidth() + 12
             self.table.setColumnWidth(column, width + 4)
         rows = PICTURE + 4 if shown["id"] else metrics.height() + 8
         self.table.verticalHeader().setDefaultSectionSize(rows)

@@ -13,6 +13,7 @@ from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.panels.wells.map_view import MapView
+from napari_cellclip.gui.state.references import reference_wells
 from napari_cellclip.gui.state.requests import MapPictureRequest, MapRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task, Work
@@ -20,6 +21,7 @@ from napari_cellclip.gui.state.tasks import Task, Work
 METHODS = {"umap": "UMAP", "pca": "PCA"}
 HELP = (
     "Each point is a well; neighbours look alike to the model. Distances between far groups mean little.\n"
+    "Diamonds are references of the last question.\n"
     "Drag draws a lasso (Shift adds, Alt takes away, Ctrl intersects).\n"
     "The wheel zooms, the middle button moves the map.\n"
     "Double-click opens a well."
@@ -74,6 +76,7 @@ class MapPanel(QWidget):
         self.view.opened.connect(session.show)
         listen(self, session.maps_changed, self.refresh)
         listen(self, session.clusters_changed, self._name_clusters)
+        listen(self, session.answer_changed, self._mark_references)
         listen(self, session.wells_changed, self.recolour)
         listen(self, session.view_changed, self._view_changed)
         listen(self, session.selection.changed, self._rings)
@@ -95,6 +98,11 @@ class MapPanel(QWidget):
         self.to_canvas.setEnabled(projection is not None)
         self._show_state()
         self.recolour()
+        self._mark_references()
+
+    def _mark_references(self) -> None:
+        """Draw the references of the last question that are wells of this screen as diamonds."""
+        self.view.set_marks(reference_wells(self.session.screen, self.session.answer))
 
     def _name_clusters(self) -> None:
         named = [(*cluster.centre, cluster.name) for cluster in self.session.clusters if cluster.name]
@@ -122,11 +130,13 @@ class MapPanel(QWidget):
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange) and hasattr(self, "state"):
             self.view.follow_theme()
             self.recolour()
+            self._mark_references()
 
     def showEvent(self, event: Any) -> None:
         super().showEvent(event)
         self.view.follow_theme()
         self.recolour()
+        self._mark_references()
 
     def _method_chosen(self) -> None:
         method = self.method.currentData()

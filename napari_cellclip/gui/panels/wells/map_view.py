@@ -29,6 +29,8 @@ from napari_cellclip.gui.state.selection import Mode
 
 POINTS_AT_MOST = 20_000
 DENSITY_BINS = 512
+MARK_ABOVE = 17
+"""How far above its diamond the name of a reference stands, in pixels."""
 REACH = 14
 """How near the pointer has to be to a point, in pixels."""
 
@@ -133,7 +135,11 @@ class MapView(GraphicsLayoutWidget):
         self.rings = _Dots(pxMode=True, size=14, brush=None)
         for item in (self.density_item, self.scatter, self.rings):
             self.box.addItem(item)
-        self._names: list[tuple[float, float, str]] = []
+        self.marks = _Dots(pxMode=True, size=17, symbol="d", brush=None)
+        self.marks.setZValue(5)
+        self.box.addItem(self.marks)
+        self._mark_names: list[tuple[float, float, str]] = []
+        self._cluster_names: list[tuple[float, float, str]] = []
         self._labels: list[TextItem] = []
         # Every step of the wheel or of a drag moves the range: names are placed anew at most every 50 ms.
         self._place_labels_soon = qthrottled(self._place_labels, timeout=50, parent=self)
@@ -156,6 +162,7 @@ class MapView(GraphicsLayoutWidget):
         self.setBackground(tone.background)
         self.box.outline.setPen(mkPen(tone.text, width=1.5))
         self._ring_pen = mkPen(tone.text, width=2)
+        self._mark_pen = mkPen(tone.text, width=1.5)
 
     def set_points(self, ids: list[str], xy: np.ndarray) -> None:
         """Place points; the view is fitted when the places are new."""
@@ -214,7 +221,24 @@ class MapView(GraphicsLayoutWidget):
 
     def set_names(self, names: list[tuple[float, float, str]]) -> None:
         """Write names at places of the map, the first ones if not all fit."""
-        self._names = names
+        self._cluster_names = names
+        self._write_names()
+
+    def set_marks(self, marks: dict[str, tuple[str, ...]]) -> None:
+        """Draw diamonds around points: ids by the name that is written beside the middle one of each."""
+        place = {identifier: i for i, identifier in enumerate(self.ids)}
+        found = {name: [place[i] for i in ids if i in place] for name, ids in marks.items()}
+        rows = [i for at in found.values() for i in at]
+        self.marks.setData(x=self.xy[rows, 0], y=self.xy[rows, 1], pen=self._mark_pen, brush=None)
+        self._mark_names = []
+        for name, at in found.items():
+            if at:
+                middle = self.xy[at][np.argmin(((self.xy[at] - self.xy[at].mean(axis=0)) ** 2).sum(axis=1))]
+                self._mark_names.append((float(middle[0]), float(middle[1]), name))
+        self._write_names()
+
+    def _write_names(self) -> None:
+        names = [*self._cluster_names, *self._mark_names]
         for label in self._labels:
             self.box.removeItem(label)
         tone = tones(self)
@@ -235,10 +259,12 @@ class MapView(GraphicsLayoutWidget):
         from napari_cellclip.explore.maps.label_placement import place_labels
 
         width, height = self.box.viewPixelSize()
+        anchors = [(x, y) for x, y, _ in self._cluster_names]
+        anchors += [(x, y + MARK_ABOVE * height) for x, y, _ in self._mark_names]
         boxes = [label.boundingRect() for label in self._labels]
         (left, right), (bottom, top) = self.box.viewRange()
         placed = place_labels(
-            [(x, y) for x, y, _ in self._names],
+            anchors,
             [(box.width() * width, box.height() * height) for box in boxes],
             bounds=(left, bottom, right, top),
         )

@@ -1,0 +1,1 @@
+"""The References tab: references of a question, recognisable mechanisms, sources."""
