@@ -19,7 +19,11 @@ from napari_cellclip.cli.options import (
 
 if TYPE_CHECKING:
     from napari_cellclip.plates import Plate
+    from napari_cellclip.plates.acquisition import Problem
     from napari_cellclip.plates.stain_mapping import StainMapping
+
+SHOWN = 12
+"""Most problems that are printed, so that a page holds it all."""
 
 
 def info(
@@ -34,11 +38,12 @@ def info(
     """Say what a plate on disk holds.
 
     Layout, wells, sites, which channel is which stain and how that is known, and everything that
-    would stand in the way of encoding.
+    would stand in the way of encoding or is odd; a few sites are read for that.
 
     Example: napari-cellclip info ~/plates/BR00117010
     """
     from napari_cellclip.plates import open_plate
+    from napari_cellclip.plates.inspection import inspect
 
     opened = open_plate(
         plate,
@@ -48,10 +53,11 @@ def info(
         name=plate_name,
         time=time,
     )
-    print(json.dumps(facts(opened), indent=2) if as_json else describe(opened))
+    odd = inspect(opened)
+    print(json.dumps(facts(opened, odd), indent=2) if as_json else describe(opened, odd))
 
 
-def facts(plate: Plate) -> dict[str, Any]:
+def facts(plate: Plate, odd: tuple[Problem, ...] = ()) -> dict[str, Any]:
     """Return what ``info --json`` prints."""
     stains = plate.stains
     return {
@@ -78,7 +84,9 @@ def facts(plate: Plate) -> dict[str, Any]:
         ],
         "missing": [stain.value for stain in stains.missing],
         "complete": stains.complete,
-        "problems": [{"subject": problem.subject, "what": problem.what} for problem in plate.problems],
+        "problems": [
+            {"subject": problem.subject, "what": problem.what} for problem in (*plate.problems, *odd)
+        ],
     }
 
 
@@ -92,7 +100,7 @@ def _proposed(stains: StainMapping) -> list[str]:
     return lines
 
 
-def describe(plate: Plate) -> str:
+def describe(plate: Plate, odd: tuple[Problem, ...] = ()) -> str:
     """Return what ``info`` prints for people."""
     from napari_cellclip.vocabulary import STAINS
 
@@ -125,9 +133,13 @@ def describe(plate: Plate) -> str:
     unknown = [well for well in plate.wells if not well.known]
     if unknown:
         lines.append(f"  {len(unknown)} of the wells are not named by the files and have an id of their own")
-    if plate.problems:
-        lines.append(f"  problems ({len(plate.problems)})")
-        lines += [f"    {problem.subject}: {problem.what}" for problem in plate.problems]
+    problems = (*plate.problems, *odd)
+    if problems:
+        lines.append(f"  problems ({len(problems)})")
+        shown = problems if len(problems) <= SHOWN else (*plate.problems[: SHOWN - len(odd)], *odd)
+        lines += [f"    {problem.subject}: {problem.what}" for problem in shown]
+        if more := len(problems) - len(shown):
+            lines.append(f"    and {more} more: --json lists them all")
     else:
         lines.append("  problems    none")
     return "\n".join(lines)

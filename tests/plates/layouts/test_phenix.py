@@ -279,3 +279,24 @@ def test_wells_and_sites_are_found_by_name_and_id(phenix):
             plate.well(wrong)
     with pytest.raises(PlateError, match="no site"):
         plate.site("BR1/B03/9")
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        "http://www.perkinelmer.com/PEHH/HarmonyV4",
+        "http://www.perkinelmer.com/PEHH/HarmonyV5",
+        "http://www.perkinelmer.com/PEHH/HarmonyV6",
+        "43B2A954-E3C3-47E1-B392-6635266B0DD3/HarmonyV7",
+    ],
+)
+@pytest.mark.parametrize("name", ["Index.idx.xml", "Index.ref.xml", "Index.xml"])
+def test_indices_of_all_versions_of_harmony_are_read(phenix, space, name):
+    folder = phenix()
+    index = folder / "Images/Index.idx.xml"
+    text = index.read_text(encoding="utf-8-sig").replace("http://www.perkinelmer.com/PEHH/HarmonyV5", space)
+    index.unlink()
+    (folder / "Images" / name).write_text(text, encoding="utf-8-sig")
+    plate = open_plate(folder)
+    assert plate.stains.complete
+    assert plate.pixel_size == pytest.approx(0.598)
