@@ -130,6 +130,8 @@ def encode(
         print(f"{failed} {'site' if failed == 1 else 'sites'} could not be used:", file=sys.stderr)
         for site, why in reasons(screen.failures):
             print(f"  {site}: {why}", file=sys.stderr)
+    if not encoded:
+        raise typer.Exit(1)
     print(out)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,21 @@ VOCABULARY = "vocabulary"
 
 FEATURES_FILE = "features.json"
 """Order of measured features, in the folders of screens of profiles and of their models."""
+
+
+_PLAIN_NAME = re.compile(r"\w(?:[\w-]|\.(?!\.)){0,99}", re.ASCII)
+
+
+def require_plain_name(name: str) -> None:
+    """Refuse a name of a timm network that timm would look up elsewhere: on a hub, in a folder.
+
+    Raises
+    ------
+    ModelError
+        If it is more than letters, digits, points, dashes and underscores.
+    """
+    if not _PLAIN_NAME.fullmatch(name):
+        raise ModelError(f"{name!r} is no name of a timm network: it should read like resnet50.a1_in1k")
 
 
 class _Frozen(BaseModel):
@@ -81,6 +97,15 @@ class EncoderCard(_Frozen):
     depths: tuple[int, ...] = (1, 1, 2, 2)
     stem: Literal[2, 4] = 4
     weights: FileCard = FileCard()
+
+    @model_validator(mode="after")
+    def _plain(self) -> EncoderCard:
+        if self.kind == "timm":
+            try:
+                require_plain_name(self.name)
+            except ModelError as error:  # pydantic reports ValueErrors only
+                raise ValueError(str(error)) from None
+        return self
 
     @field_validator("kind")
     @classmethod

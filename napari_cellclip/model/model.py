@@ -80,6 +80,16 @@ class Model:
                 self._encoder = self._encoder().eval().to(self.device)
             return self._encoder
 
+    def require_encoder(self) -> None:
+        """Load the channel encoder now, so that one that cannot be loaded is told before any pixel is read.
+
+        Raises
+        ------
+        ModelError
+            If its weights are missing, damaged or of another network.
+        """
+        assert self.encoder is not None
+
     def to(self, device: str) -> Model:
         """Move the model to a device and return it."""
         self.device = resolve_device(device)

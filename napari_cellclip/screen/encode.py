@@ -113,6 +113,7 @@ def _iter_encode(
     begun = record.plates.get(plate.name)
     status, damaged = dict[str, str](), dict[int, str]()
     if begun is None:
+        loaded.require_encoder()
         stats, contrast = yield from measure_plate(plate, loaded.card.intensity, workers)
         states = plate.file_states()
         plan, again = make_plan(plate, shard_sites, states), set[str]()

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 PREFIX = "CellCLIP_"
+_FORMULA = "=+-@\t\r"
+"""Signs that a cell may not begin with: a plate map is written by others, and spreadsheets open exports."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,15 @@ def profiles(wells: pd.DataFrame, embeddings: NDArray[np.float32]) -> pd.DataFra
     metadata = wells.loc[there].reset_index().rename(columns={"well_id": "Metadata_Well_id"})
     values = pd.DataFrame(embeddings[there], columns=_names(embeddings))
     return pd.concat([metadata, values], axis=1)
+
+
+def spreadsheet_safe(table: pd.DataFrame) -> pd.DataFrame:
+    """Put an apostrophe before texts that a spreadsheet would run as a formula, such as ``=HYPERLINK(…)``."""
+
+    def safe(cell: object) -> object:
+        return f"'{cell}" if isinstance(cell, str) and cell[:1] in _FORMULA and cell else cell
+
+    return table.map(safe).rename(index=safe, columns=safe)
 
 
 def write_profiles(path: Path, wells: pd.DataFrame, embeddings: NDArray[np.float32]) -> Path:
@@ -144,7 +155,7 @@ def _write_parquet(path: Path, exported: ExportedWells) -> None:
 
 def _write_text(separator: str) -> Callable[[Path, ExportedWells], None]:
     def write(path: Path, exported: ExportedWells) -> None:
-        write_whole(path, exported.wells.to_csv(sep=separator).encode())
+        write_whole(path, spreadsheet_safe(exported.wells).to_csv(sep=separator).encode())
 
     return write
 

@@ -99,6 +99,9 @@ class FakeModel:
         self.device = device
         return self
 
+    def require_encoder(self):
+        """There is nothing to load."""
+
     def fields_features(self, fields: Sequence, stats=None):
         if self.card.intensity.kind == "plate":
             assert stats is not None

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 _ATOM = r"\[[^\[\]\s]{1,20}\]|Br|Cl|[BCNOPSFIbcnops]"
-_SMILES = re.compile(rf"(?:{_ATOM}|[=#$/\\.\-+:()~\[\]]|%\d\d|\d)+")
+_SMILES = re.compile(rf"(?:{_ATOM}|[=#$/\\.\-+:()~\[\]]|%\d\d|\d)++")
+# Possessive: "[C]" is an atom or three signs, and trying both of each takes 2 ** n steps.
 _BOND = re.compile(r"[=#\[(]")
 
 

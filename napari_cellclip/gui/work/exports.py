@@ -10,6 +10,7 @@ from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.state.wells import OF_TREATMENTS
 from napari_cellclip.gui.work.jobs import Jobs
+from napari_cellclip.screen.export import spreadsheet_safe
 from napari_cellclip.vocabulary import ScreenError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def save_table(jobs: Jobs, request: SaveTableRequest) -> None:
     """Write a table as CSV."""
 
     def work() -> Path:
-        request.table.to_csv(request.path, index=request.index)
+        spreadsheet_safe(request.table).to_csv(request.path, index=request.index)
         return request.path
 
     _save(jobs, work)

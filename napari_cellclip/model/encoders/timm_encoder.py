@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from napari_cellclip.model.card import EncoderCard
+from napari_cellclip.model.card import EncoderCard, require_plain_name
 from napari_cellclip.model.encoders.three_channels import ThreeChannels, Triple
 from napari_cellclip.model.weights.weight_files import find_weight_file, read_weights
 from napari_cellclip.vocabulary import ModelError
@@ -90,6 +90,7 @@ class _Made:
 def _timm_network(name: str) -> _Made:
     import timm
 
+    require_plain_name(name)
     try:
         return _Made(timm.create_model(name, pretrained=False, num_classes=0))
     except RuntimeError as error:

@@ -60,7 +60,7 @@ def read_weights(path: Path) -> dict[str, Any]:
 
     try:
         if path.suffix == ".safetensors":
-            return dict(load_file(path))
+            return _finite(dict(load_file(path)), path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # an odd pickle protocol: refused or read just below
             content = torch.load(path, map_location="cpu", weights_only=True)
@@ -77,7 +77,17 @@ def read_weights(path: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(content, dict):
         raise ModelError(f"the weights in {path} hold no table of names and tensors: give a state dict")
-    return content
+    return _finite(content, path)
+
+
+def _finite(state: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Refuse weights that are no numbers: whatever is computed with them would be none either."""
+    import torch
+
+    for name, tensor in state.items():
+        if isinstance(tensor, torch.Tensor) and tensor.is_floating_point() and bool(tensor.isnan().any()):
+            raise ModelError(f"the weights in {path} are damaged ({name} holds NaN): fetch the file again")
+    return state
 
 
 def _first_line(error: Exception) -> str:

@@ -73,6 +73,8 @@ class PlateEncoding:
         failures = sum(bool(why) for site, why in status.items() if site not in again)
         if done:
             yield Progress(done, total, f"{done} of {total} sites were encoded before", failures=failures)
+        if todo:
+            self.model.require_encoder()
         stats = self._stats()
         sites = {site.id: site for site in self.plate.sites}
         self._mend_previews(finished, groups, status)
