@@ -16,7 +16,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_cellclip.gui.explorer import Explorer
-from napari_cellclip.gui.panels.wells.hits_panel import ID_ROLE
+from napari_cellclip.gui.panels.wells.hits_panel import COLUMNS, ID_ROLE
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.plates import Plate
@@ -216,3 +216,27 @@ def test_open_cancel_resume_ask(explorer, sample, qtbot, fingerprint_threads):
     assert messages == []
     assert explorer.query.verdict.text() == session.answer.verdict
     assert explorer.hits.value().index[0] == str(session.answer.scores["score"].idxmax())
+
+    # the same question by likeness to the plate's own labelled treatments
+    words = session.answer
+    explorer.query.evidence.kinds["look-alikes"].trigger()
+    qtbot.waitUntil(lambda: session.answer is not words or bool(messages), timeout=PATIENT)
+    idle(qtbot, session)
+    assert messages == []
+    answer = session.answer
+    assert (answer.evidence, answer.evidence_reason) == ("look-alikes", "Asked for.")
+    assert set(explorer.references.members.names()) == set(answer.references.members["name"])
+    keys = [key for _, key in COLUMNS]
+    hits = explorer.hits
+    assert not hits.table.isColumnHidden(keys.index("reference"))
+    row = next(row for row in range(24) if hits.sorted.index(row, keys.index("nearest")).data())
+    picture = hits.sorted.index(row, keys.index("reference")).data(Qt.ItemDataRole.DecorationRole)
+    assert picture is not None
+    assert not picture.isNull()
+    explained = answer.direction is not None
+    assert explorer.explain.contributions.button.isEnabled() == explained
+    explorer.query.evidence.kinds["auto"].trigger()
+    qtbot.waitUntil(lambda: session.answer is not answer or bool(messages), timeout=PATIENT)
+    idle(qtbot, session)
+    assert session.answer.evidence == "words"
+    assert "trained on simulated cells" in explorer.query.reason.text()

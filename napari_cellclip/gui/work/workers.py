@@ -112,7 +112,8 @@ class Latest:
                 else:
                     done(result)
             finally:
-                finished()
+                if generation == self.generation:  # done() may have started what comes next
+                    finished()
 
         worker: Any = create_worker(run, _progress={"desc": title} if title else None, _ignore_errors=True)
         self._worker = worker

@@ -71,6 +71,7 @@ def explorer(qtbot, folders, monkeypatch) -> Iterator[Explorer]:
     qtbot.waitUntil(lambda: explorer.session.references.mechanisms is not None, timeout=PATIENCE)
     idle(qtbot, explorer.session)
     yield explorer
+    idle(qtbot, explorer.session)  # no thread outlives its signals
     controller_of(viewer).close()
 
 

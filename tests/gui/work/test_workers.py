@@ -49,6 +49,22 @@ def test_late_answers_are_dropped(qtbot):
     assert not line.running
 
 
+def test_work_started_by_a_result_goes_on(qtbot):
+    line, gate, heard, ends = Latest(), threading.Event(), [], []
+
+    def following(_result):
+        line.start(lambda: gate.wait(5), heard.append, finished=lambda: ends.append("second"))
+
+    line.start(lambda: 1, following, finished=lambda: ends.append("first"))
+    qtbot.waitUntil(lambda: line.generation == 2)
+    qtbot.wait(50)
+    assert ends == [], "the line is busy with what comes next"
+    assert line.running
+    gate.set()
+    qtbot.waitUntil(lambda: heard == [True])
+    assert ends == ["second"]
+
+
 def test_a_function_tells_how_far_it_is_until_it_is_overtaken(qtbot):
     line, heard, ended = Latest(), [], threading.Event()
 

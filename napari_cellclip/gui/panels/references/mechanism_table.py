@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = ("Mechanism", "Recognisable", "References", "Precision", "Chance", "p")
-LETTERS = (30, 11, 9, 8, 7, 6)
+LETTERS = (36, 13, 12, 9, 8, 6)
 TIPS = {
     "Recognisable": "p ≤ 0.05: a match can be significant",
     "References": "Compounds or genes that carry it",

@@ -41,6 +41,7 @@ class ReferenceTable(QTableWidget):
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setHighlightSections(False)
+        header.setStretchLastSection(True)
         for column, letters in enumerate(LETTERS):
             self.setColumnWidth(column, letters * self.fontMetrics().averageCharWidth() + 12)
         self.itemChanged.connect(self._changed)

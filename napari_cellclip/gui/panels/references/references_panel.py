@@ -56,7 +56,7 @@ class ReferencesPanel(QWidget):
         self.gate = QLabel()
         self.gate.setWordWrap(True)
         self.gate.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.gate.setFixedHeight(2 * self.fontMetrics().lineSpacing() + 4)
+        self.gate.setFixedHeight(2 * self.fontMetrics().lineSpacing() + 10)
         self.test = QPushButton("Test mechanisms")
         self.test.setToolTip(
             "Leave out each reference in turn and see whether the others of its mechanism find it again:\n"

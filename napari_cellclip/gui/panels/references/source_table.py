@@ -37,6 +37,7 @@ class SourceTable(QTableWidget):
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setHighlightSections(False)
+        header.setStretchLastSection(True)
         for column, letters in enumerate(LETTERS):
             self.setColumnWidth(column, letters * self.fontMetrics().averageCharWidth() + 12)
         self.itemSelectionChanged.connect(lambda: self.valueChanged.emit(self.value()))
