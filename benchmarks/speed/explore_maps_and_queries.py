@@ -21,9 +21,10 @@ import numpy as np
 import pandas as pd
 
 from napari_cellclip.explore import ask
-from napari_cellclip.explore.maps.neighbours import nearest, unit_rows
+from napari_cellclip.explore.maps.neighbours import nearest
 from napari_cellclip.explore.maps.projection import principal_plane
 from napari_cellclip.explore.maps.umap_projection import layout
+from napari_cellclip.explore.unit_vectors import unit_rows
 from napari_cellclip.model import EncoderCard, FileCard, ModelCard
 from napari_cellclip.screen import Screen
 from napari_cellclip.screen.storage.screen_json import CardRecord, ScreenRecord

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from napari_cellclip.explore.calibration.replicates import JOIN
 from napari_cellclip.explore.calibration.verdict import Verdict, answer_sentence
+from napari_cellclip.vocabulary.ids import split_ids
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -132,7 +132,7 @@ class Answer:
     @property
     def matching_wells(self) -> tuple[str, ...]:
         """Ids of the wells of `matches`."""
-        return tuple(well for wells in self.matches.index for well in str(wells).split(JOIN))
+        return tuple(well for wells in self.matches.index for well in split_ids(wells))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for JSON; numbers that are not finite become ``None``."""
@@ -150,7 +150,7 @@ class Answer:
             "source": self.source,
             "treatments": [
                 {
-                    "wells": str(wells).split(JOIN),
+                    "wells": split_ids(wells),
                     **{
                         name: _plain(row[name])
                         for name in (*TREATMENT_COLUMNS, *LOOK_ALIKE_COLUMNS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from napari_cellclip.vocabulary.errors import PlateMapError
 
@@ -121,6 +122,20 @@ def well_id(plate: str, well: str) -> str:
 def site_id(plate: str, well: str, site: int | str) -> str:
     """Stable id of a site: ``plate/B03/2``."""
     return f"{plate}/{well}/{site}"
+
+
+JOIN = "|"
+"""Between the ids of wells that were tested together; names of plates may hold spaces."""
+
+
+def join_ids(wells: Iterable[str]) -> str:
+    """Write the ids of wells that were tested together as one text, which indexes a table of treatments."""
+    return JOIN.join(wells)
+
+
+def split_ids(joined: object) -> list[str]:
+    """Take the ids of wells apart that :func:`join_ids` has joined."""
+    return str(joined).split(JOIN)
 
 
 def split_id(identifier: str) -> tuple[str, str, str | None]:

@@ -19,6 +19,7 @@ from napari_cellclip.vocabulary import (
     well_id,
     well_name,
 )
+from napari_cellclip.vocabulary.ids import join_ids, split_ids
 
 rows = st.integers(0, 31)
 columns = st.integers(0, 47)
@@ -111,3 +112,9 @@ def test_what_is_no_id_is_refused(text):
 )
 def test_treatments_have_a_label(perturbation, label):
     assert perturbation.treatment == label
+
+
+def test_ids_joined_come_apart_again() -> None:
+    wells = ["plate 1/B03", "p,2/H12", "ü/A01"]
+    assert split_ids(join_ids(wells)) == wells
+    assert split_ids(join_ids(wells[:1])) == wells[:1]

@@ -2,7 +2,8 @@
 
 The list (``background.json``: mechanisms, compounds, knockouts, over-expressed genes and plain words from all
 over pharmacology, 210 in all) is worded by the model card's own templates. It is never shown as an answer;
-it says how a model's texts are spread, against which a question is compared.
+it says how a model's texts are spread, against which a question is compared. What is computed with it is
+remembered for each screen, card and cell line in ``screen_calibration.py``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cellclip.explore.maps.neighbours import unit_rows
+from napari_cellclip.explore.unit_vectors import unit_rows
 
 if TYPE_CHECKING:
     from napari_cellclip.model import Model

@@ -36,7 +36,7 @@ from napari_cellclip.explore.calibration.random_directions import RandomDirectio
 from napari_cellclip.explore.calibration.replicates import ReplicateGroups, group_means
 from napari_cellclip.explore.calibration.robust import MAD_TO_SD
 from napari_cellclip.explore.calibration.scale import PlateScale
-from napari_cellclip.explore.maps.neighbours import unit_rows
+from napari_cellclip.explore.unit_vectors import unit_rows
 
 OWN_FIT = 0.05
 """Share of random directions up to which a dose, by itself, may lean on higher doses of its treatment."""

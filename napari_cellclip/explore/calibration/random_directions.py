@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cellclip.explore.maps.neighbours import unit_rows
+from napari_cellclip.explore.unit_vectors import unit_rows
 
 DIRECTIONS = 9_999
 """Directions drawn; the smallest p they can give is 1 in 10 000."""

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-JOIN = "|"
-"""Between the ids of wells that were tested together; names of plates may hold spaces."""
+from napari_cellclip.vocabulary.ids import join_ids
 
 _SAME = ("Metadata_treatment", "Metadata_kind", "Metadata_cell_line")
 """Columns in which replicates agree; with the dose."""
@@ -49,7 +48,7 @@ class ReplicateGroups:
     def joined_ids(self, ids: NDArray[np.object_]) -> list[str]:
         """Join the ids of each group's wells by ``|``, given those of all wells (n,)."""
         own = ids[self.rows]
-        return [JOIN.join(own[a:b]) for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)]
+        return [join_ids(own[a:b]) for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)]
 
     @property
     def of_row(self) -> NDArray[np.intp]:

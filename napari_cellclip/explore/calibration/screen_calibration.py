@@ -15,7 +15,7 @@ from napari_cellclip.explore.asked_screen import embedded
 from napari_cellclip.explore.calibration.background import background_vectors
 from napari_cellclip.explore.calibration.calibration import Calibration
 from napari_cellclip.explore.calibration.empirical_null import EmpiricalNull
-from napari_cellclip.explore.maps.neighbours import unit_rows
+from napari_cellclip.explore.unit_vectors import unit_rows
 
 if TYPE_CHECKING:
     from napari_cellclip.model import Model

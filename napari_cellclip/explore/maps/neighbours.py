@@ -13,13 +13,6 @@ CHUNK_VALUES = 1 << 25
 """Similarities held at once: 128 MB."""
 
 
-def unit_rows(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Scale rows to length 1, float32; rows of zeros stay zero."""
-    vectors = np.asarray(vectors, np.float32)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32, copy=False)
-
-
 def nearest(
     queries: NDArray[np.float32], points: NDArray[np.float32], k: int, *, same: bool = False
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.asked_screen import require_embeddings
-from napari_cellclip.explore.maps.neighbours import nearest, unit_rows
+from napari_cellclip.explore.maps.neighbours import nearest
+from napari_cellclip.explore.unit_vectors import unit_rows
 from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from napari_cellclip.explore.answer import Answer
 from napari_cellclip.explore.calibration.findings import best_first
 from napari_cellclip.explore.calibration.q_values import benjamini_hochberg
-from napari_cellclip.explore.calibration.replicates import JOIN
 from napari_cellclip.explore.calibration.verdict import Verdict
+from napari_cellclip.vocabulary.ids import split_ids
 
 AGREE = 0.05
 """p up to which each kind of evidence speaks for a treatment."""
@@ -74,7 +74,7 @@ def _wells(words: pd.DataFrame, looks: pd.DataFrame, table: pd.DataFrame) -> pd.
     score = _mean(one["score"].to_numpy(float), two["score"].to_numpy(float))
     q = pd.Series(np.nan, index=ids)
     for wells, value in zip(table.index, table["q"], strict=True):
-        q.loc[q.index.intersection(str(wells).split(JOIN))] = value
+        q.loc[q.index.intersection(split_ids(wells))] = value
     order = best_first(score, one["cosine"].to_numpy(float))
     made = one.assign(score=score, z=score, q=q).iloc[order]
     return made.assign(rank=np.arange(1, len(made) + 1))

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.vocabulary import CellClipError, Perturbation, parse_well, plate_shape, split_id
+from napari_cellclip.vocabulary.ids import split_ids
 
 if TYPE_CHECKING:
     from napari_cellclip.explore import Answer
@@ -126,11 +127,9 @@ def well_table(
     table = pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS[:10]))
     table.index.name = "id"
     if answer is not None:
-        from napari_cellclip.explore.calibration.replicates import JOIN
-
         scores = answer.scores.reindex(table.index)
         tested = answer.treatments_table
-        wells = [str(joined).split(JOIN) for joined in tested.index]
+        wells = [split_ids(joined) for joined in tested.index]
         row_of = {well: row for row, group in enumerate(wells) for well in group}
         rows_of_wells = np.array([row_of.get(str(well), -1) for well in table.index], np.intp)
         table = table.assign(

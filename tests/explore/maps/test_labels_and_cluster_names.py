@@ -11,8 +11,8 @@ from scipy.stats import false_discovery_control
 from napari_cellclip.explore import describe
 from napari_cellclip.explore.maps.cluster_names import clustered, name_clusters
 from napari_cellclip.explore.maps.label_placement import place_labels
-from napari_cellclip.explore.maps.neighbours import unit_rows
 from napari_cellclip.explore.maps.projection import Projection
+from napari_cellclip.explore.unit_vectors import unit_rows
 
 
 def overlapping(centres: np.ndarray, sizes: np.ndarray) -> bool:

@@ -26,7 +26,7 @@ from napari_cellclip.explore.calibration.background import background_vectors
 from napari_cellclip.explore.calibration.calibration import Calibration
 from napari_cellclip.explore.calibration.empirical_null import EmpiricalNull
 from napari_cellclip.explore.calibration.random_directions import RandomDirections
-from napari_cellclip.explore.maps.neighbours import unit_rows
+from napari_cellclip.explore.unit_vectors import unit_rows
 from napari_cellclip.model import Model
 from napari_cellclip.screen import Screen
 from napari_cellclip.simulation.phenotypes import UNTREATED, Phenotype, developed

@@ -39,6 +39,7 @@ from napari_cellclip.gui.state.tasks import Task, Work
 from napari_cellclip.gui.state.wells import counted
 from napari_cellclip.gui.work.workers import sentence
 from napari_cellclip.vocabulary import CellClipError
+from napari_cellclip.vocabulary.ids import split_ids
 
 if TYPE_CHECKING:
     from napari_cellclip.explore.describe import Description
@@ -239,13 +240,9 @@ class DescribePanel(QWidget):
     def _row_chosen(self) -> None:
         """Select the wells of a treatment that is picked in the table of all treatments."""
         if isinstance(self._shown, pd.DataFrame):
-            from napari_cellclip.explore.calibration.replicates import JOIN
-
             rows = {item.row() for item in self.table.selectedItems()}
             wells = {
-                w
-                for row in rows
-                for w in str(self.table.item(row, 0).data(Qt.ItemDataRole.UserRole)).split(JOIN)
+                w for row in rows for w in split_ids(self.table.item(row, 0).data(Qt.ItemDataRole.UserRole))
             }
             if wells:
                 self.session.selection.replace(wells)
