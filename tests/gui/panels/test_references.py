@@ -36,6 +36,12 @@ from napari_cellclip.screen import Screen
 from tests.gui.toy_screens import answer_for
 from tests.profile_tables import made_table, write_annotations
 
+pytestmark = [
+    # umap warns of TensorFlow when it is first imported, here in a thread beside others: filters set by
+    # catch_warnings belong to all threads, so that the one of umap_projection may be undone by another's.
+    pytest.mark.filterwarnings("ignore:Tensorflow not installed:ImportWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning:umap"),
+]
 LEFT = Qt.MouseButton.LeftButton
 PATIENCE = 60_000
 KEYS = [key for _, key in COLUMNS]
