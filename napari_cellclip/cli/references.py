@@ -130,7 +130,7 @@ def show(
     if name:
         wanted = name.casefold()
         own = table["name"].str.casefold() == wanted
-        carried = [wanted in {m.casefold() for m in text.split("|")} for text in table["mechanism"]]
+        carried = table["mechanism"].map(lambda text: wanted in text.casefold().split("|"))
         table = table[own | carried]
         if table.empty:
             raise CellClipError(f"{which} has no treatment or mechanism called {name!r}")

@@ -98,6 +98,8 @@ def read_references(path: str | Path) -> ReferenceSet:
     except (pa.ArrowException, OSError, ValueError) as error:
         raise CellClipError(f"{file.name} cannot be read as a reference set: {error}") from error
     profile = table["profile"].combine_chunks()
+    if profile.null_count:
+        raise CellClipError(f"{file.name} is damaged: a row has no profile")
     values = np.asarray(profile.flatten(), np.float32).reshape(len(table), size)
     control = np.asarray(table["control"].to_numpy(zero_copy_only=False), bool)
     if not np.isfinite(values).all():
@@ -107,7 +109,7 @@ def read_references(path: str | Path) -> ReferenceSet:
         frame[name] = frame[name].fillna("").astype(str).str.slice(0, _LONGEST)
     if not (~control).any() or not control.any():
         raise CellClipError(
-            f"{file.name} holds no {'controls' if control.size else 'treatments'}: build it again"
+            f"{file.name} holds no {'treatments' if control.any() else 'controls'}: build it again"
         )
     return ReferenceSet(
         frame[~control].reset_index(drop=True),

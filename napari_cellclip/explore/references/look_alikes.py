@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.calibration.replicates import ReplicateGroups, group_means
+from napari_cellclip.explore.references.agreement import replicate_agreement
 from napari_cellclip.explore.references.identity import (
     names_without_structure,
     same_treatment,
@@ -18,7 +19,7 @@ from napari_cellclip.explore.references.identity import (
 )
 from napari_cellclip.explore.references.profiles import WellProfiles
 from napari_cellclip.explore.references.reference_set import SEPARATOR, ReferenceSet, shared_features
-from napari_cellclip.explore.references.scoring.sphering import Sphering
+from napari_cellclip.explore.references.scoring.sphering import Sphering, controls_as_unseen
 from napari_cellclip.explore.references.scoring.votes import (
     STRUCTURE_WEIGHT,
     best_of_groups,
@@ -132,6 +133,7 @@ class LookAlikes:
         centred = wells.centred[:, [column[name] for name in shared]]
         used = references.restricted(shared).subset(references.active)
         self.sphering = Sphering.fit(np.concatenate([centred[wells.controls], used.controls]), seed=seed)
+        self._centred = centred
         self.sphered = self.sphering(centred)
         self.replicates = ReplicateGroups.of(wells.wells, wells.plates)
         self.wells = wells
@@ -179,6 +181,16 @@ class LookAlikes:
     def __len__(self) -> int:
         """Number of reference treatments."""
         return len(self.names)
+
+    def agreement(self, *, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Test whether the replicates of each treatment agree: mean cosine and p, (q,) each."""
+        wells, groups = self.wells, self.replicates
+        # By the screen's own controls alone: references of the same plates bring these a second time.
+        sphered = Sphering.fit(self._centred[wells.controls], seed=seed)(self._centred)
+        unseen = controls_as_unseen(sphered, self._centred, wells.controls, wells.plates, seed=seed)
+        return replicate_agreement(
+            unseen, wells.plates, wells.controls, groups.rows, groups.starts, wells.positions, seed=seed
+        )
 
     def members(self, names: Sequence[str]) -> NDArray[np.bool_]:
         """Mark reference treatments by name, bool (G,)."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_cellclip.explore.calibration.replicates import ReplicateGroups, group_means
 from napari_cellclip.explore.references.agreement import replicate_agreement
 from napari_cellclip.explore.references.profiles import WellProfiles
-from napari_cellclip.explore.references.scoring.sphering import MOST_CONTROLS, Sphering
+from napari_cellclip.explore.references.scoring.sphering import MOST_CONTROLS, Sphering, controls_as_unseen
 from napari_cellclip.vocabulary import CellClipError, Kind
 
 COLUMNS = (
@@ -134,7 +134,7 @@ class ReferenceSet:
         controls = centred[wells.controls]
         sphered = Sphering.fit(controls, seed=seed)(centred)
         agreement, p = replicate_agreement(
-            sphered,
+            controls_as_unseen(sphered, centred, wells.controls, wells.plates, seed=seed),
             wells.plates,
             wells.controls,
             replicates.rows,

@@ -10,7 +10,6 @@ import pandas as pd
 from cachetools import LRUCache
 
 from napari_cellclip.explore.calibration.match_probability import MatchProbability
-from napari_cellclip.explore.references.agreement import replicate_agreement
 from napari_cellclip.explore.references.look_alikes import LookAlikes
 from napari_cellclip.explore.references.profiles import profiles_of
 from napari_cellclip.explore.references.reference_set import ReferenceSet, ReferenceSource, joined
@@ -65,16 +64,7 @@ class ReferencedScreen:
         self.wells = wells
         self.look_alikes = LookAlikes(wells, self.set, seed=seed)
         self.model = MatchProbability(self.look_alikes, structures=structures, seed=seed)
-        found = self.look_alikes
-        self.agreement, self.agreement_p = replicate_agreement(
-            found.sphered,
-            wells.plates,
-            wells.controls,
-            found.replicates.rows,
-            found.replicates.starts,
-            wells.positions,
-            seed=seed,
-        )
+        self.agreement, self.agreement_p = self.look_alikes.agreement(seed=seed)
 
     def select(self, text: str) -> Selection:
         """Find the references that a text names."""

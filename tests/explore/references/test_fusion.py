@@ -1,0 +1,83 @@
+"""Words and look-alikes joined: p, scores, and what may match."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_cellclip.explore.answer import Answer
+from napari_cellclip.explore.calibration.q_values import benjamini_hochberg
+from napari_cellclip.explore.calibration.verdict import Verdict
+from napari_cellclip.explore.references.evidence import ReferenceEvidence
+from napari_cellclip.explore.references.fusion import fuse
+from napari_cellclip.explore.references.recognisable import Recognisable
+
+WELLS = ("P/A01|P/A02", "P/B01|P/B02", "P/C01|P/C02")
+
+
+def answer(p: list[float], *, open_gate: bool | None = None) -> Answer:
+    score = [-np.log10(x) if x == x else np.nan for x in p]
+    table = pd.DataFrame(
+        {
+            "treatment": ["a", "b", "c"],
+            "dose": np.nan,
+            "n_wells": 2,
+            "n_plates": 1,
+            "score": score,
+            "p": p,
+            "q": benjamini_hochberg(np.array(p)),
+            "smallest_p": 0.001,
+            "active": True,
+        },
+        index=list(WELLS),
+    )
+    ids = [well for wells in WELLS for well in wells.split("|")]
+    wells = pd.DataFrame(
+        {"cosine": 0.1, "score": np.repeat(score, 2), "z": 0.0, "q": np.nan, "rank": 1}, index=ids
+    )
+    references = None
+    if open_gate is not None:
+        gate = Recognisable(3, 0.9, 0.1, 0.001 if open_gate else 0.5)
+        references = ReferenceEvidence(pd.DataFrame(), gate, (), 3, 10, 10, False)
+    outcome = Verdict.of(table["q"].to_numpy(float), 0.05)
+    if open_gate is False:
+        outcome = Verdict.NOT_SIGNIFICANT
+    return Answer(
+        "x",
+        (),
+        "",
+        wells,
+        "m",
+        outcome=outcome,
+        treatments_table=table,
+        null={"seed": 0},
+        references=references,
+    )
+
+
+def test_the_smaller_p_is_doubled() -> None:
+    found = fuse(answer([0.2, 0.001, 0.9]), answer([0.004, 0.5, 0.8], open_gate=True), reason="why")
+    table = found.treatments_table.set_index("treatment")
+    assert table["p"].to_dict() == pytest.approx({"a": 0.008, "b": 0.002, "c": 1.0})
+    assert table["words_p"].to_dict() == pytest.approx({"a": 0.2, "b": 0.001, "c": 0.9})
+    assert list(found.treatments_table["treatment"]) == ["b", "a", "c"]
+    assert set(found.matches["treatment"]) == {"a", "b"}
+    assert found.scores.loc["P/A01", "q"] == pytest.approx(table.loc["a", "q"])
+
+
+def test_references_that_do_not_resemble_each_other_make_no_match() -> None:
+    """Words find b alone; that a looks like the references counts for nothing."""
+    found = fuse(answer([0.2, 0.001, 0.9]), answer([0.004, 0.5, 0.8], open_gate=False), reason="why")
+    assert list(found.matches["treatment"]) == ["b"]
+    closed = fuse(answer([0.2, 0.5, 0.9]), answer([0.001, 0.5, 0.8], open_gate=False), reason="why")
+    assert closed.match is False
+
+
+def test_what_one_side_cannot_tell_the_other_decides() -> None:
+    found = fuse(
+        answer([np.nan, 0.001, np.nan]), answer([0.004, np.nan, np.nan], open_gate=True), reason="why"
+    )
+    table = found.treatments_table.set_index("treatment")
+    assert table["p"].to_dict() == pytest.approx({"a": 0.008, "b": 0.002, "c": np.nan}, nan_ok=True)
+    assert np.isnan(table.loc["c", "score"])

@@ -1,0 +1,54 @@
+"""The same compound under another name, salt or key."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_cellclip.explore.references.identity import (
+    names_without_structure,
+    same_treatment,
+    treatment_keys,
+)
+from napari_cellclip.vocabulary import Kind
+
+KEYS = st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=3), max_size=12)
+
+
+@given(KEYS)
+def test_groups_are_the_connected_components(keys: list[list[str]]) -> None:
+    found = same_treatment(keys)
+    reached = [{i} for i in range(len(keys))]
+    for _ in keys:
+        for i in range(len(keys)):
+            for j in range(len(keys)):
+                if {k for a in reached[i] for k in keys[a]} & set(keys[j]):
+                    reached[i] |= reached[j]
+    for i in range(len(keys)):
+        assert {j for j in range(len(keys)) if found[j] == found[i]} == reached[i]
+
+
+@given(KEYS)
+def test_groups_are_numbered_by_first_appearance(keys: list[list[str]]) -> None:
+    found = same_treatment(keys).tolist()
+    assert list(dict.fromkeys(found)) == list(range(len(set(found))))
+
+
+def shared(one: dict[str, str], two: dict[str, str]) -> bool:
+    bare = names_without_structure([one, two])
+    return bool(set(treatment_keys(one, bare)) & set(treatment_keys(two, bare)))
+
+
+def test_one_compound_under_other_names_salts_and_keys() -> None:
+    free = {"name": "imatinib", "smiles": "CCN", "inchikey": "KTUFNOKKBVMGRW-UHFFFAOYSA-N"}
+    assert shared(free, {"name": "Imatinib "})
+    assert shared(free, {"name": "STI-571", "inchikey": "KTUFNOKKBVMGRW-XXXXXXXXXX-N"})
+    assert shared(free, {"name": "a salt of it", "smiles": "CCN.Cl"})
+    assert shared(free, {"name": "imatinib mesylate"})
+    assert not shared(free, {"name": "dasatinib", "smiles": "CCCC", "inchikey": ""})
+
+
+def test_knockouts_are_known_by_their_gene_and_kind() -> None:
+    guide = {"name": "guide 1", "kind": str(Kind.CRISPR), "genes": "AURKB"}
+    assert shared(guide, {"name": "guide 2", "kind": str(Kind.CRISPR), "genes": "aurkb"})
+    assert not shared(guide, {"name": "guide 1", "kind": str(Kind.ORF), "genes": "AURKB"})
