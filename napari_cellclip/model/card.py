@@ -115,6 +115,24 @@ class EncoderCard(_Frozen):
         return kind
 
 
+class SentenceCard(_Frozen):
+    """Which sentence encoder reads the words of a model.
+
+    Attributes
+    ----------
+    package : str
+        Installed package that holds its files; empty where they are in the model's folder.
+    sha256 : str
+        Of its weights.
+    positions : int
+        Longest text in tokens.
+    """
+
+    package: str = Field(default="", pattern=r"^(\w+)?$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    positions: int = Field(ge=1)
+
+
 class ModelCard(_Frozen):
     """Everything that belongs to a set of weights; preprocessing travels with them and cannot be mixed up.
 
@@ -144,8 +162,11 @@ class ModelCard(_Frozen):
         How a well's fields become one; ``"none"``: each is embedded alone, and the embeddings averaged.
     image_tower : {"channel_former", "concatenation", "mean"}
         How the stains become one: the paper's CrossChannelFormer, or one of its ablations.
-    text_tower : {"bert", "fingerprint"}
-        What reads prompts: a BERT, or (a baseline) a perceptron on the Morgan fingerprint of the structure.
+    text_tower : {"bert", "fingerprint", "sentence"}
+        What reads prompts: a BERT, (a baseline) a perceptron on the Morgan fingerprint of the structure, or a
+        frozen sentence encoder.
+    sentence_encoder : SentenceCard or None
+        Which one, for ``"sentence"``.
     prompts : PromptTemplates
         Wordings the text tower was trained on.
     embed_dim : int
@@ -176,7 +197,8 @@ class ModelCard(_Frozen):
     stain_order: tuple[Stain, ...] = STAINS
     pooling: Literal["attention", "mean", "median", "none"] = "attention"
     image_tower: Literal["channel_former", "concatenation", "mean"] = "channel_former"
-    text_tower: Literal["bert", "fingerprint"] = "bert"
+    text_tower: Literal["bert", "fingerprint", "sentence"] = "bert"
+    sentence_encoder: SentenceCard | None = None
     prompts: PromptTemplates = PromptTemplates()
     embed_dim: int = Field(ge=1)
     heads: int = Field(default=8, ge=1)

@@ -111,7 +111,7 @@ class ModelConfig(Section):
     """From scratch or on profiles only, as all that follows. What is left out is as in the start model."""
     image_tower: Literal["channel_former", "concatenation", "mean"] | None = None
     """How stains become one vector."""
-    text_tower: Literal["bert", "fingerprint"] | None = None
+    text_tower: Literal["bert", "fingerprint", "sentence"] | None = None
     """What reads captions."""
     width: Count | None = None
     """Width of the image tower on measured profiles; on images it is the channel encoder's."""
@@ -130,7 +130,7 @@ class ModelConfig(Section):
     words: Count | None = None
     """Build a new vocabulary of at most so many word pieces from the training captions."""
     text_from: str = ""
-    """Model (name or folder) or BERT (folder) whose text tower and vocabulary are taken over."""
+    """Model, BERT (folder) or frozen sentence encoder (folder or installed package) that is taken over."""
 
     @property
     def shape(self) -> dict[str, Any]:
@@ -152,6 +152,8 @@ class CaptionConfig(Section):
     """By mechanism of action, which the published model was never told."""
     genes: Odds = 0.1
     """By target gene."""
+    only: Literal["", "mechanisms"] = ""
+    """mechanisms: nothing but these are shown, and treatments without one are left out (controls stay)."""
     cell_line: bool = True
     """Say in every wording which cells they are."""
 
@@ -190,8 +192,8 @@ class SplitConfig(Section):
 class ValidationConfig(Section):
     """How the best weights are found: retrieval among the validation treatments, both ways."""
 
-    score: Literal["mrr", "r@1", "r@5", "r@10"] = "mrr"
-    """Mean reciprocal rank, or the share found among the first 1, 5 or 10; the mean of both directions."""
+    score: Literal["auto", "map", "mrr", "r@1", "r@5", "r@10"] = "auto"
+    """map (mechanisms asked in words), mrr, r@k (captions, both ways); auto: map on profiles, else mrr."""
     every: Count = 1
     """Epochs between validations."""
     patience: Steps = 10

@@ -118,7 +118,7 @@ def iter_train(
     if team.main:
         try:
             held = {part: found for part, found in bags.items() if part != "train" and found}
-            scores = {part: score_bags(network, found, words) for part, found in held.items()}
+            scores = {part: score_bags(network, found, words, seen=corpus) for part, found in held.items()}
             counts = {part: len(found) for part, found in bags.items()}
             card = card_of(run, folder.name, start, screens, split, fitted, scores, counts)
             card = card.model_copy(update={"prompts": templates})

@@ -21,6 +21,7 @@ from napari_cellclip.model.network.pooling import (
     instance_mask,
     pool_without_weights,
 )
+from napari_cellclip.model.network.sentence_tower import SentenceTower
 from napari_cellclip.model.network.stain_perceptron import StainPerceptron
 from napari_cellclip.model.network.stain_projection import StainProjection
 from napari_cellclip.vocabulary import ModelError
@@ -60,19 +61,7 @@ class CellCLIP(nn.Module):
         )
         self.projection = StainProjection(c.stains, c.features, c.width) if c.features else None
         self.image_pool = GatedAttentionPool(c.feature_width, c.pool_hidden)
-        self.text: nn.Module = (
-            FingerprintTower(c.text_vocabulary, c.text_width, c.text_layers)
-            if c.text_tower == "fingerprint"
-            else Bert(
-                vocabulary=c.text_vocabulary,
-                width=c.text_width,
-                layers=c.text_layers,
-                heads=c.text_heads,
-                intermediate=c.text_intermediate,
-                positions=c.text_positions,
-                token_types=c.text_token_types,
-            )
-        )
+        self.text = _text_tower(c)
         self.text_proj = nn.Linear(c.text_width, c.embed_dim)
         self.logit_scale = nn.Parameter(torch.tensor(INITIAL_LOGIT_SCALE))
         if c.bias:
@@ -224,6 +213,22 @@ class CellCLIP(nn.Module):
         copies = {name: t.to("cpu", wanted[name].dtype, copy=True) for name, t in state.items()}
         model.load_state_dict(copies, strict=True, assign=True)
         return model.eval()
+
+
+def _text_tower(c: CellCLIPConfig) -> nn.Module:
+    if c.text_tower == "sentence":
+        return SentenceTower(c.text_width)
+    if c.text_tower == "fingerprint":
+        return FingerprintTower(c.text_vocabulary, c.text_width, c.text_layers)
+    return Bert(
+        vocabulary=c.text_vocabulary,
+        width=c.text_width,
+        layers=c.text_layers,
+        heads=c.text_heads,
+        intermediate=c.text_intermediate,
+        positions=c.text_positions,
+        token_types=c.text_token_types,
+    )
 
 
 def plain_state(state: Mapping[str, Any]) -> dict[str, Tensor]:

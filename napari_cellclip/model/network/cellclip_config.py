@@ -12,7 +12,7 @@ from torch import Tensor
 from napari_cellclip.vocabulary import ModelError
 
 ImageTower = Literal["channel_former", "concatenation", "mean"]
-TextTower = Literal["bert", "fingerprint"]
+TextTower = Literal["bert", "fingerprint", "sentence"]
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,9 @@ class CellCLIPConfig:
     features : int or None
         Length of measured profiles, which a learnt map for each stain brings to `width`
         (`StainProjection`); ``None`` where the channel encoder's features are used as they are.
-    text_tower : {"bert", "fingerprint"}
-        What reads a prompt: a BERT its words, or a perceptron the structure (SMILES) in it.
+    text_tower : {"bert", "fingerprint", "sentence"}
+        What reads a prompt: a BERT its words, a perceptron the structure (SMILES) in it, or a frozen sentence
+        encoder (of which only `text_width` and `text_positions` are set).
 
     Raises
     ------
@@ -134,6 +135,8 @@ def config_from_state(state: Mapping[str, Tensor], **overrides: Any) -> CellCLIP
             text_width=text_width,
             text_layers=count(r"text\.perceptrons\.(\d+)\."),
         )
+    elif not any(name.startswith("text.") for name in state):
+        found = replace(found, text_tower="sentence", text_width=shape("text_proj.weight")[1])
     else:
         vocabulary, text_width = shape("text.embeddings.word_embeddings.weight")
         found = replace(

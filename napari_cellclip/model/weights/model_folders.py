@@ -9,7 +9,7 @@ from typing import Any, cast
 from safetensors.torch import save_file
 from torch import nn
 
-from napari_cellclip.model.card import CARD_FILE, FEATURES_FILE, FileCard, ModelCard
+from napari_cellclip.model.card import CARD_FILE, FEATURES_FILE, FileCard, ModelCard, SentenceCard
 from napari_cellclip.model.encoders.channel_encoders import ChannelEncoder, load_encoder
 from napari_cellclip.model.encoders.profile_encoder import ProfileEncoder
 from napari_cellclip.model.encoders.timm_encoder import TimmEncoder
@@ -18,10 +18,13 @@ from napari_cellclip.model.model import Model
 from napari_cellclip.model.network.cellclip import CellCLIP
 from napari_cellclip.model.network.fingerprint_tokenizer import FILE as FINGERPRINT_FILE
 from napari_cellclip.model.network.fingerprint_tokenizer import FingerprintTokenizer
+from napari_cellclip.model.network.sentence_tower import SentenceTower
 from napari_cellclip.model.network.tokenizer import WordPieceTokenizer
 from napari_cellclip.model.registry import find_model
 from napari_cellclip.model.weights.card_files import CardFiles, local_encoder
 from napari_cellclip.model.weights.hub import choose_revision
+from napari_cellclip.model.weights.sentence_encoders import FOLDER as SENTENCE_FOLDER
+from napari_cellclip.model.weights.sentence_encoders import SentenceEncoder
 from napari_cellclip.model.weights.weight_files import read_weights, sha256
 from napari_cellclip.vocabulary import ModelError
 
@@ -83,6 +86,8 @@ def load_model(
     overrides: dict[str, Any] = {"heads": card.heads}
     if card.text_heads is not None:
         overrides["text_heads"] = card.text_heads
+    if card.sentence_encoder is not None:
+        overrides["text_positions"] = card.sentence_encoder.positions
     cellclip = CellCLIP.from_state_dict(read_weights(weights_path), pooling=card.pooling, **overrides)
 
     if encoder is not None:
@@ -105,6 +110,8 @@ def load_model(
 
     vocabulary = Path(tokenizer).expanduser() if tokenizer is not None else source.tokenizer()
     words = _words(vocabulary, cellclip)
+    if isinstance(cellclip.text, SentenceTower):
+        cellclip.text.attach(_sentence_encoder(card, folder))
 
     def load() -> nn.Module:
         if encoder is None and checked.repo:
@@ -177,12 +184,35 @@ def save_model(
             "pooling": cellclip.pooling,
             "image_tower": cellclip.config.image_tower,
             "text_tower": cellclip.config.text_tower,
+            "sentence_encoder": _save_sentence_encoder(cellclip, folder),
         }
     )
     part = folder / f"{CARD_FILE}.part"
     part.write_text(written.to_json(), encoding="utf-8")
     os.replace(part, folder / CARD_FILE)
     return written
+
+
+def _sentence_encoder(card: ModelCard, folder: Path | None) -> SentenceEncoder:
+    if card.sentence_encoder is None:
+        raise ModelError(f"the card of {card.name!r} does not name its sentence encoder: get the model again")
+    if not card.sentence_encoder.package and folder is None:
+        raise ModelError(
+            f"the sentence encoder of {card.name!r} lies in its model folder: load it from there"
+        )
+    inside = None if card.sentence_encoder.package or folder is None else folder / SENTENCE_FOLDER
+    return SentenceEncoder(card.sentence_encoder, inside)
+
+
+def _save_sentence_encoder(cellclip: CellCLIP, folder: Path) -> SentenceCard | None:
+    """Files of a frozen encoder that no package holds, and the card of any."""
+    if not isinstance(cellclip.text, SentenceTower):
+        return None
+    source = cellclip.text.source
+    if not isinstance(source, SentenceEncoder):
+        raise ModelError("a text tower without a sentence encoder cannot be saved: attach one")
+    source.save(folder)
+    return source.card
 
 
 def _save_encoder(encoder: nn.Module, folder: Path) -> FileCard:
@@ -208,7 +238,7 @@ def _words(folder: Path, cellclip: CellCLIP) -> WordPieceTokenizer | Fingerprint
     config = cellclip.config
     kind = FingerprintTokenizer if config.text_tower == "fingerprint" else WordPieceTokenizer
     words = kind.from_folder(folder, max_length=config.text_positions)
-    if len(words) > config.text_vocabulary:
+    if config.text_tower != "sentence" and len(words) > config.text_vocabulary:
         raise ModelError(
             f"the tokenizer in {folder} has {len(words)} word pieces, the model only "
             f"{config.text_vocabulary}: it belongs to another model"

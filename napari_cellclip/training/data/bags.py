@@ -23,10 +23,14 @@ NEGATIVE_CONTROL = "negative control"
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """One wording of what was done to a well, and how often it is drawn relative to the others."""
+    """One wording of what was done to a well, and how often it is drawn relative to the others.
+
+    `mechanism` tells wordings that name nothing but a mechanism of action.
+    """
 
     text: str
     odds: float = 1.0
+    mechanism: bool = False
 
 
 @dataclass(frozen=True, slots=True)

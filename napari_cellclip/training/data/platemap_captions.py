@@ -69,8 +69,12 @@ def captions_of(
     full = caption_of(p, templates, cell_line, empty_wells=empty_wells)
     if not full:
         return ()
+    treated = not (p.is_negative_control or p.control is Control.EMPTY or p.kind is Kind.CONTROL)
+    if odds.only == "mechanisms" and treated:
+        names = parts(p.mechanism)
+        return tuple(Caption(templates.for_mechanism(n, cell), 1 / len(names), True) for n in names)
     kinds: list[tuple[float, list[str]]] = [(odds.full, [full])]
-    if not (p.is_negative_control or p.control is Control.EMPTY or p.kind is Kind.CONTROL):
+    if treated:
         compound = p.kind is Kind.COMPOUND
         if compound and p.name:
             kinds.append((odds.name, [templates.for_compound(p.name, cell_line=cell)]))
@@ -86,7 +90,8 @@ def captions_of(
     for share, texts in drawn:
         for text in texts:
             found[text] = found.get(text, 0.0) + share / total / len(texts)
-    return tuple(Caption(text, p) for text, p in found.items())
+    mechanisms = {templates.for_mechanism(name, cell) for name in parts(p.mechanism)}
+    return tuple(Caption(text, share, text in mechanisms) for text, share in found.items())
 
 
 def parts(words: str) -> list[str]:

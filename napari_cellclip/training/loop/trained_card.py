@@ -17,6 +17,9 @@ from napari_cellclip.training.loop.fit import Fitted
 from napari_cellclip.training.loop.starting_weights import Start
 from napari_cellclip.training.loop.validation import Retrieval
 
+MECHANISMS_BY_WORDS = "mechanisms-by-words"
+"""Key of a card's scores: the text tower is proven, or not, by what stands there (`ask` reads it)."""
+
 MOST_LISTED = 5000
 """Things beyond which a card does not list them: it goes into every screen."""
 
@@ -144,7 +147,9 @@ def _plain(run: RunConfig, name: str) -> dict[str, Any]:
 
 def _vocabulary(run: RunConfig, start: Start, screens: Sequence[Screen], split: Split) -> dict[str, Any]:
     """The words of the training captions, where the text tower knows no others than these and its model's."""
-    own_words = run.model.text_from or (start.card.has_head and not run.model.words)
+    # What a frozen encoder reads, the head was shown in these words and no others.
+    frozen = start.network.config.text_tower == "sentence"
+    own_words = not frozen and (run.model.text_from or (start.card.has_head and not run.model.words))
     before = start.card.vocabulary
     if own_words and not before:
         return {}
@@ -162,12 +167,26 @@ def _vocabulary(run: RunConfig, start: Start, screens: Sequence[Screen], split: 
 def _scores(scores: Mapping[str, Retrieval], screens: Sequence[Screen], split: Split) -> dict[str, Any]:
     """By part: figures with pool and random baseline, as the evaluations write them."""
     treatments = "seen treatments on other plates" if split.by == "plate" else "unseen treatments"
-    return {
+    date = datetime.now(UTC).date().isoformat()
+
+    def data(part: str) -> str:
+        names = ", ".join(screen.name for screen in screens)
+        return f"{part} part of {names}, split by {split.by}: {treatments}"
+
+    written: dict[str, Any] = {
         f"retrieval-{part}": {
-            "date": datetime.now(UTC).date().isoformat(),
-            "data": f"{part} part of {', '.join(screen.name for screen in screens)}, split by {split.by}:"
-            f" {treatments}, negative controls left out, cosine, ties counted against the model",
+            "date": date,
+            "data": f"{data(part)}, negative controls left out, cosine, ties counted against the model",
             "figures": found.as_dict(),
         }
         for part, found in scores.items()
     }
+    tested = scores.get("test")
+    # What is found again of seen treatments is no proof that words say something about new ones.
+    if tested is not None and tested.mechanisms is not None and split.by != "plate":
+        written[MECHANISMS_BY_WORDS] = {
+            "date": date,
+            "data": f"{data('test')}, mechanisms that training has seen with other treatments",
+            "figures": tested.mechanisms.as_dict(),
+        }
+    return written

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_cellclip.model import CellCLIP
 from napari_cellclip.training.data.bags import Bag, Tokenise, pad
+from napari_cellclip.training.loop.mechanism_score import Mechanisms, ask_for_mechanisms, unit
 from napari_cellclip.vocabulary import CellClipError
 
 CUTS = (1, 5, 10)
@@ -31,16 +32,27 @@ class Retrieval:
     text_to_image, image_to_text : dict
         ``"r@1"``, ``"r@5"``, ``"r@10"``: share of queries whose partner is among the first k; ``"mrr"``: mean
         of one over its rank. Shares are given as published, 0..1.
+    mechanisms : Mechanisms or None
+        Queries for mechanisms, where training has seen any of those held out.
     """
 
     pool: int
     wells: int
     text_to_image: Mapping[str, float]
     image_to_text: Mapping[str, float]
+    mechanisms: Mechanisms | None = None
 
     def score(self, name: str = "mrr") -> float:
-        """Mean of both directions of one figure."""
+        """Mean of both directions of one figure; of ``"map"`` the mechanism queries' mean."""
+        if name == "map":
+            return self.mechanisms.precision if self.mechanisms is not None else float("nan")
         return (self.text_to_image[name] + self.image_to_text[name]) / 2
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """All scores, named as the columns of the log."""
+        found = {f"validation_{name}": self.score(name) for name in self.text_to_image}
+        return found | ({"validation_map": self.score("map")} if self.mechanisms is not None else {})
 
     def random(self, name: str = "mrr") -> float:
         """What a random order of the pool gives on average."""
@@ -95,8 +107,8 @@ def retrieval(image: NDArray[np.floating], text: NDArray[np.floating], texts: Se
         np.asarray(texts, object).astype(str), return_index=True, return_inverse=True
     )
     profiles = np.zeros((len(names), image.shape[1]))
-    np.add.at(profiles, of, _unit(image))
-    cosine = _unit(profiles) @ _unit(text[first]).T
+    np.add.at(profiles, of, unit(image))
+    cosine = unit(profiles) @ unit(text[first]).T
     return Retrieval(len(names), len(texts), _figures(cosine.T), _figures(cosine))
 
 
@@ -105,6 +117,7 @@ def score_bags(
     bags: Sequence[Bag],
     tokenise: Tokenise,
     *,
+    seen: Collection[str] = (),
     at_once: int = 64,
 ) -> Retrieval:
     """Score a head on bags it was not trained on, each under its first caption.
@@ -117,6 +130,8 @@ def score_bags(
         Features of any number of fields; all are used.
     tokenise : callable
         Texts to token ids and mask.
+    seen : collection of str
+        Captions of training: mechanisms among them are asked for.
     at_once : int
         Texts in one pass.
 
@@ -124,11 +139,14 @@ def score_bags(
     -------
     Retrieval
     """
-    return score(network, bags, lambda texts: embed_texts(network, texts, tokenise, at_once=at_once))
+    return score(network, bags, lambda texts: embed_texts(network, texts, tokenise, at_once=at_once), seen)
 
 
 def score(
-    network: CellCLIP, bags: Sequence[Bag], embed: Callable[[Sequence[str]], NDArray[np.float32]]
+    network: CellCLIP,
+    bags: Sequence[Bag],
+    embed: Callable[[Sequence[str]], NDArray[np.float32]],
+    seen: Collection[str] = (),
 ) -> Retrieval:
     """As `score_bags`, with `embed` for the captions."""
     texts = [bag.captions[0].text for bag in bags]
@@ -136,7 +154,8 @@ def score(
     vectors = embed(unique)
     row = {text: i for i, text in enumerate(unique)}
     image = embed_bags(network, [bag.features for bag in bags])
-    return retrieval(image, vectors[[row[text] for text in texts]], texts)
+    found = retrieval(image, vectors[[row[text] for text in texts]], texts)
+    return replace(found, mechanisms=ask_for_mechanisms(image, bags, embed, seen))
 
 
 def embed_bags(
@@ -171,11 +190,6 @@ def embed_texts(
             out[lot] = network.encode_text(**tokens).float().cpu().numpy()
     network.train(was)
     return out
-
-
-def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
-    vectors = np.asarray(vectors, np.float64)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 
 def _figures(cosine: NDArray[np.float64]) -> dict[str, float]:

@@ -90,7 +90,8 @@ def test_a_head_on_measured_profiles(profiles: Screen, tmp_path: Path) -> None:
 
     card = model.card
     assert card.has_head
-    assert set(card.scores) == {"retrieval-validation", "retrieval-test"}
+    assert set(card.scores) == {"retrieval-validation", "retrieval-test", "mechanisms-by-words"}
+    assert card.scores["mechanisms-by-words"]["figures"]["pool"] == 3
     figures = card.scores["retrieval-test"]["figures"]
     assert figures["pool"] == 3
     assert figures["random"]["r@1"] == pytest.approx(1 / 3, abs=1e-4)
