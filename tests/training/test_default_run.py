@@ -44,6 +44,7 @@ def screen(tmp_path_factory: pytest.TempPathFactory) -> Screen:
     return import_profiles(tables, folder / "screen", annotations=folder / "known.tsv")
 
 
+@pytest.mark.slow
 def test_profiles_pick_weights_that_find_mechanisms(screen: Screen, tmp_path: Path) -> None:
     """Weights were picked by the names of unseen compounds, which no profile tells: the first ones, by chance."""
     run = RunConfig.from_dict({"model": {"device": "cpu"}})

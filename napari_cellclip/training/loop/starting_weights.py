@@ -183,7 +183,20 @@ def _fresh(
         network.text = base.cellclip.text  # frozen: nothing is changed by being shared
     elif isinstance(donor, nn.Module):
         network.text.load_state_dict(donor.state_dict())
+    elif base is None and network.config.text_tower == "bert":
+        _widen(network.text, network.config.text_width)
     return network, words
+
+
+def _widen(tower: nn.Module, width: int) -> None:
+    """Draw the weights of a narrow BERT again, wider.
+
+    BERT's 0.02 is made for 768 columns. At 128 all texts come out alike, and on few wells a run ends before
+    they no longer do (tests/training/test_default_run.py).
+    """
+    for module in tower.modules():
+        if isinstance(module, nn.Linear | nn.Embedding):
+            nn.init.normal_(module.weight, std=width**-0.5)
 
 
 def _vocabulary(
