@@ -1,4 +1,7 @@
-"""A training that is killed in the middle of its third epoch: python killed_training.py FOLDER."""
+"""A training in a process of its own: python -m tests.training.loop.killed_training FOLDER SEED [--die].
+
+With --die it is killed in the middle of its third epoch; else its weights are in FOLDER/weights.pt.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+
+import torch
 
 from napari_cellclip.training.config_sections import ValidationConfig
 from napari_cellclip.training.loop.curves import Curves
@@ -43,5 +48,7 @@ if __name__ == "__main__":
         if step == KILLED_AT:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    Curves.add = add_and_die  # type: ignore[method-assign]
-    train(Path(sys.argv[1]))
+    if "--die" in sys.argv:
+        Curves.add = add_and_die  # type: ignore[method-assign]
+    into = Path(sys.argv[1])
+    torch.save(train(into, int(sys.argv[2])), into / "weights.pt")
