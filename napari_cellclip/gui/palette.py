@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_cellclip.gui.state.session import Session
 
 RAMP = "viridis"
 """Colour map of highlighted wells: perceptually even, and its order is kept for colour-blind eyes."""
@@ -82,3 +88,48 @@ class ColourScale:
             rgb[~bright] = grey_ramp(self.dark)[place[~bright]]
         rgb[~np.isfinite(values)] = UNKNOWN
         return rgb
+
+
+@dataclass(frozen=True)
+class WellColours:
+    """How wells are coloured, in every view.
+
+    Attributes
+    ----------
+    rgb : ndarray of uint8 (n, 3)
+        Colour of each well; :data:`UNKNOWN` where it has no value.
+    known : ndarray of bool (n,)
+        Which wells have a value.
+    bright : ndarray of bool (n,)
+        Which of them are in colour, not in grey.
+    scale : ColourScale
+        Spans the wells of all plates, so that plates can be compared.
+    """
+
+    rgb: np.ndarray
+    known: np.ndarray
+    bright: np.ndarray
+    scale: ColourScale
+
+
+def well_colours(session: Session, table: pd.DataFrame, dark: bool) -> WellColours:
+    """Colour wells by score, or by the column that the user chose.
+
+    Parameters
+    ----------
+    session : Session
+        Says which column colours wells and which wells are highlighted.
+    table : DataFrame
+        Rows of ``session.wells``, in any order.
+    dark : bool
+        Whether the background is dark.
+    """
+    column = session.colour_column
+    values = table[column].to_numpy(float) if len(table) else np.zeros(0)
+    everything = session.wells[column].to_numpy(float) if len(session.wells) else values
+    by_score = column == "score" and len(table) > 0
+    highlighted = session.highlighted(table) if by_score else None
+    scale = ColourScale.spanning(everything, session.threshold_in_force if by_score else None, dark)
+    known = np.isfinite(values)
+    bright = known if highlighted is None else highlighted & known
+    return WellColours(scale.colours(values, highlighted), known, bright, scale)

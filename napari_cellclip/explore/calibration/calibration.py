@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from napari_cellclip.explore.calibration.activity import activity
 from napari_cellclip.explore.calibration.control_null import ControlNull, upper_tail
 from napari_cellclip.explore.calibration.empirical_null import EmpiricalNull
-from napari_cellclip.explore.calibration.q_values import ACTIVE, inactive_left_out, p_after_filter, q_values
+from napari_cellclip.explore.calibration.q_values import FILTER_P, inactive_left_out, p_after_filter, q_values
 from napari_cellclip.explore.calibration.query_scores import QueryPart, QueryScores
 from napari_cellclip.explore.calibration.random_directions import RandomDirections, SortedCosines
 from napari_cellclip.explore.calibration.replicates import ReplicateGroups, group_means
@@ -150,7 +150,7 @@ class Calibration:
     @property
     def active(self) -> NDArray[np.bool_]:
         """Which treatments differ from controls at all, bool (T,); all if controls are too few to tell."""
-        return np.asarray(~(self.activity > ACTIVE), bool)
+        return np.asarray(~(self.activity > FILTER_P), bool)
 
     def q_values(self, scores: QueryScores, tested: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
         """Compute q of the treatments, over those that are tested and not left out as inactive; NaN else."""

@@ -128,11 +128,6 @@ class MatchProbability:
             chosen = self._right[nearest]
         return Precision(*wilson(int(chosen.sum()), len(chosen)), len(chosen))
 
-    @property
-    def labelled_pairs(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Held-out probabilities of labelled pairs, rising, and which pairs share the mechanism."""
-        return self._predicted, self._right
-
     def _pairs(
         self, members: NDArray[np.bool_], seed: int
     ) -> tuple[SetScores, NDArray[np.bool_], NDArray[np.bool_]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-ACTIVE = 0.1
+FILTER_P = 0.1
 """p of having no effect at all up to which a treatment counts as active."""
 
 MOSTLY_ACTIVE = 0.5
@@ -25,7 +25,7 @@ def inactive_left_out(activity: NDArray[np.floating], testable: NDArray[np.bool_
     testable : ndarray of bool (T,)
         Treatments that can have a p.
     """
-    inactive = np.asarray(activity > ACTIVE, bool)
+    inactive = np.asarray(activity > FILTER_P, bool)
     if not testable.any() or (~inactive[testable]).mean() >= MOSTLY_ACTIVE:
         return np.zeros(len(inactive), bool)
     return inactive
@@ -37,11 +37,11 @@ def p_after_filter(
     """Compute the p that enters the q-values: the larger of two, valid also after inactive ones are left out.
 
     Activity decides who is tested and is part of `inactivity_p` too, so among the treatments that are left an
-    inactive one has a small `inactivity_p` up to ``1 / ACTIVE`` times too often. It is divided by `ACTIVE` to
-    make up for that: P(p <= t | activity <= a) <= t / a whatever the dependence. `fit_p` is exact given the
-    wells, so the filter does not change it.
+    inactive one has a small `inactivity_p` up to ``1 / FILTER_P`` times too often. It is divided by
+    `FILTER_P` to make up for that: P(p <= t | activity <= a) <= t / a whatever the dependence. `fit_p` is
+    exact given the wells, so the filter does not change it.
     """
-    corrected = np.minimum(np.asarray(inactivity_p, np.float64) / ACTIVE, 1.0) if filtered else inactivity_p
+    corrected = np.minimum(np.asarray(inactivity_p, np.float64) / FILTER_P, 1.0) if filtered else inactivity_p
     return np.asarray(np.maximum(corrected, fit_p), np.float64)
 
 

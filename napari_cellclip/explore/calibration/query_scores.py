@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-VETO = 0.05
+NOT_P = 0.05
 """p up to which a treatment counts as answering what it must not."""
 
 
@@ -77,7 +77,7 @@ def combine_parts(found: Sequence[QueryScores], parts: Sequence[QueryPart]) -> Q
     total = found[0]
     for other, part in zip(found[1:], parts[1:], strict=True):
         if part.role == "not":
-            vetoed = other.p <= VETO
+            vetoed = other.p <= NOT_P
             total = replace(
                 total,
                 cosine=total.cosine - np.maximum(other.cosine, 0),

@@ -19,7 +19,7 @@ from napari_cellclip.explore.references.recognisable import Recognisable, recogn
 from napari_cellclip.explore.references.reference_notes import limits_of_references, no_reference
 from napari_cellclip.explore.references.reference_set import ReferenceSource
 from napari_cellclip.explore.references.referenced_screen import ReferencedScreen
-from napari_cellclip.explore.references.selection import Selection, select
+from napari_cellclip.explore.references.selection import NamedReferences, select
 from napari_cellclip.explore.wording.filters import Filters
 from napari_cellclip.explore.wording.query_grammar import Term
 from napari_cellclip.vocabulary import CellClipError
@@ -27,7 +27,7 @@ from napari_cellclip.vocabulary import CellClipError
 if TYPE_CHECKING:
     from napari_cellclip.screen import Screen
 
-VETO = 0.5
+NOT_FROM = 0.5
 """Probability of sharing what must not be shared from which a treatment cannot match."""
 
 
@@ -142,7 +142,7 @@ def find_look_alikes(
     for other in against:
         if other.members.any():
             more = beside.model.scores(other.members, beside.agreement)
-            vetoed = (beside.model.probability(more) >= VETO) | (beside.model.p_values(more) <= fdr)
+            vetoed = (beside.model.probability(more) >= NOT_FROM) | (beside.model.p_values(more) <= fdr)
             p, probability = np.where(vetoed, 1.0, p), np.where(vetoed, 0.0, probability)
             score = np.where(vetoed, np.minimum(score, 0.0), score)
     wells = beside.wells
@@ -197,7 +197,7 @@ def _recognised_without(found: LookAlikes, members: NDArray[np.bool_], seed: int
 
 def _evidence(
     beside: ReferencedScreen,
-    chosen: Sequence[tuple[Term, Selection]],
+    chosen: Sequence[tuple[Term, NamedReferences]],
     members: NDArray[np.bool_],
     gate: Recognisable,
 ) -> ReferenceEvidence:

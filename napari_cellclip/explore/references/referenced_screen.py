@@ -13,7 +13,7 @@ from napari_cellclip.explore.calibration.match_probability import MatchProbabili
 from napari_cellclip.explore.references.look_alikes import LookAlikes
 from napari_cellclip.explore.references.profiles import profiles_of
 from napari_cellclip.explore.references.reference_set import ReferenceSet, ReferenceSource, joined
-from napari_cellclip.explore.references.selection import Selection, select
+from napari_cellclip.explore.references.selection import NamedReferences, select
 from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class ReferencedScreen:
         self.model = MatchProbability(self.look_alikes, structures=structures, seed=seed)
         self.agreement, self.agreement_p = self.look_alikes.agreement(seed=seed)
 
-    def select(self, text: str) -> Selection:
+    def select(self, text: str) -> NamedReferences:
         """Find the references that a text names."""
         return select(self.look_alikes, text)
 

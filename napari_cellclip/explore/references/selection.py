@@ -26,7 +26,7 @@ ANNOTATION = "annotation of the references"
 
 
 @dataclass(frozen=True, eq=False)
-class Selection:
+class NamedReferences:
     """Reference treatments that carry what a text asks for.
 
     Attributes
@@ -48,11 +48,11 @@ class Selection:
     reasons: dict[str, str]
     notes: tuple[str, ...] = ()
 
-    def without(self, names: Sequence[str], look_alikes: LookAlikes) -> Selection:
+    def without(self, names: Sequence[str], look_alikes: LookAlikes) -> NamedReferences:
         """Return the selection with some references ticked off."""
         dropped = look_alikes.members(names)
         kept = {name: why for name, why in self.reasons.items() if name not in set(names)}
-        return Selection(self.text, self.wording, self.members & ~dropped, kept, self.notes)
+        return NamedReferences(self.text, self.wording, self.members & ~dropped, kept, self.notes)
 
 
 def select(
@@ -61,7 +61,7 @@ def select(
     *,
     annotations: Sequence[AnnotationTable] | None = None,
     use_tables: bool = True,
-) -> Selection:
+) -> NamedReferences:
     """Find the references that carry a mechanism, target, gene, compound or structure.
 
     The text is read as for prompts (:mod:`napari_cellclip.explore.wording.recognise`). Of a mechanism those
@@ -82,7 +82,7 @@ def select(
 
     Returns
     -------
-    Selection
+    NamedReferences
         Without members where no reference carries it.
     """
     index = _names(installed_tables() if annotations is None else tuple(annotations))
@@ -102,7 +102,7 @@ def select(
     members[list(reasons)] = True
     notes = tuple(note for note in wording.notes if "sent as it is" not in note)
     named = {look_alikes.names[i]: why for i, why in sorted(reasons.items())}
-    return Selection(text, wording, members, named, notes)
+    return NamedReferences(text, wording, members, named, notes)
 
 
 def _names(tables: Sequence[AnnotationTable]) -> NameIndex:

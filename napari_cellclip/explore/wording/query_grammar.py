@@ -16,7 +16,7 @@ from typing import Literal
 
 from napari_cellclip.explore.wording.filters import Filters, take_filters
 
-Role = Literal["sum", "and", "not"]
+TermRole = Literal["sum", "and", "not"]
 
 LONGEST_QUERY = 2000
 """Characters of a query that are read; the rest is left off."""
@@ -51,7 +51,7 @@ class Term:
 
     weight: float
     text: str
-    role: Role = "sum"
+    role: TermRole = "sum"
 
 
 def parse(text: str) -> tuple[tuple[Term, ...], Filters]:
@@ -112,22 +112,22 @@ def _terms(text: str, depth: int) -> list[Term]:
     return out
 
 
-def _nested(part: Term, role: Role, weight: float) -> Term:
+def _nested(part: Term, role: TermRole, weight: float) -> Term:
     if role == "not":
         return Term(-abs(weight * part.weight), part.text, "not")
     return Term(weight * part.weight, part.text, part.role if role == "sum" else role)
 
 
-def _split(text: str) -> list[tuple[str, Role, float]]:
+def _split(text: str) -> list[tuple[str, TermRole, float]]:
     """Cut at operators that stand outside brackets and quotes: words, role and sign of each piece."""
-    role: Role = "sum"
+    role: TermRole = "sum"
     sign, start = 1.0, 0
     if match := _NOT.match(text):
         role, sign, start = "not", -1.0, match.end()
     elif match := _SIGN.match(text):
         sign, start = (1.0 if match[1] == "+" else -1.0), match.end()
     outside = _outside(text)
-    pieces: list[tuple[str, Role, float]] = []
+    pieces: list[tuple[str, TermRole, float]] = []
     for match in _OPERATOR.finditer(text, start):
         if not outside[match.start()] or not text[start : match.start()].strip():
             continue

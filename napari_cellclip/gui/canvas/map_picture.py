@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from napari_cellclip.gui.palette import ColourScale
+from napari_cellclip.gui.palette import well_colours
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.jobs import Jobs
 from napari_cellclip.vocabulary import CellClipError
@@ -112,6 +112,7 @@ class MapPicture:
         session.wells_changed.connect(self.refresh)
         session.maps_changed.connect(self.on_maps_changed)
         session.view_changed.connect(self.on_view)
+        viewer.events.theme.connect(self.on_theme)
 
     @property
     def points(self) -> Points | None:
@@ -220,14 +221,23 @@ class MapPicture:
         table = self.session.wells.reindex(self._ids)
         # A fresh table is assigned: napari tells others of features only then.
         points.features = pd.DataFrame({"id": self._ids, **{c: table[c].to_numpy() for c in table.columns}})
-        scores = table["score"].to_numpy(float)
-        scale = ColourScale.spanning(scores, self.session.threshold_in_force)
-        bright = self.session.highlighted(table)
-        points.border_color = np.c_[scale.colours(scores, bright) / 255, np.ones(len(table))]
+        colours = well_colours(self.session, table, self._dark())
+        points.border_color = np.c_[colours.rgb / 255, np.ones(len(table))]
         self.on_selection(self.session.selection.ids)
+
+    def _dark(self) -> bool:
+        """Whether the canvas is dark, as its theme says."""
+        from napari.utils.theme import get_theme
+
+        viewer = self._viewer()
+        return viewer is None or sum(get_theme(viewer.theme).canvas.as_rgb_tuple()[:3]) < 3 * 128
 
     def on_view(self, _view: object) -> None:
         """Recolour."""
+        self.refresh()
+
+    def on_theme(self, _event: object = None) -> None:
+        """Recolour: greys are quiet on the background there is."""
         self.refresh()
 
     def on_selection(self, ids: frozenset[str]) -> None:

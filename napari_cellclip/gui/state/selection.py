@@ -50,16 +50,6 @@ class Selection:
         """The ids selected now."""
         return self._ids
 
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is an earlier selection to go back to."""
-        return bool(self._past)
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether an undone selection can be brought back."""
-        return bool(self._future)
-
     def __len__(self) -> int:
         return len(self._ids)
 

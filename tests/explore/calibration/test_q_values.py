@@ -13,7 +13,7 @@ from scipy.stats import false_discovery_control
 
 from benchmarks.accuracy.fdr_filter import RATES, realised
 from napari_cellclip.explore.calibration.q_values import (
-    ACTIVE,
+    FILTER_P,
     benjamini_hochberg,
     inactive_left_out,
     p_after_filter,
@@ -61,7 +61,7 @@ def test_inactive_treatments_are_left_out_only_where_they_are_many() -> None:
 def test_the_filter_is_paid_for_by_the_p_that_activity_is_part_of() -> None:
     inactivity, fit = np.array([1e-3, 0.05, 1e-9]), np.array([1e-3, 1e-3, 0.3])
     np.testing.assert_allclose(p_after_filter(inactivity, fit, filtered=False), [1e-3, 0.05, 0.3])
-    np.testing.assert_allclose(p_after_filter(inactivity, fit, filtered=True), [1e-3 / ACTIVE, 0.5, 0.3])
+    np.testing.assert_allclose(p_after_filter(inactivity, fit, filtered=True), [1e-3 / FILTER_P, 0.5, 0.3])
 
 
 def test_false_discoveries_stay_below_the_rate_where_nothing_is_active() -> None:

@@ -113,6 +113,15 @@ def test_explorer_and_text_query_show_wells_on_the_canvas(
     assert abs(int(viewer.layers["map"].data[row, column, 0]) - int(shade)) <= 1
     session.answer = answer_for(screen, {"toy/D06": 12.0})
     assert points.features["score"][place] == 12.0
+    assert session.colour_column == "score"
+    assert_views_agree(viewer, explorer)
+    session.look(colour_by="replicates")
+    assert_views_agree(viewer, explorer)
+    session.look(colour_by="score")
+    theme = viewer.theme
+    viewer.theme = "light" if theme == "dark" else "dark"
+    assert_views_agree(viewer, explorer)
+    viewer.theme = theme
 
     # and back
     session.show("toy/C04")
@@ -120,6 +129,24 @@ def test_explorer_and_text_query_show_wells_on_the_canvas(
     assert viewer.layers["DNA"].visible
     assert not viewer.layers["map"].visible
     assert canvas.layer(STAINS[0]).name == "DNA"
+
+
+def assert_views_agree(viewer, explorer):
+    """Map, plate and canvas give a well one colour, by whatever column and on whatever theme."""
+    drawn, view = [], explorer.map.view
+    set_colours, view.set_colours = view.set_colours, lambda rgb, bright: drawn.append(rgb)
+    explorer.map.recolour()
+    view.set_colours = set_colours
+    on_map = {i: tuple(int(v) for v in rgb) for i, rgb in zip(view.ids, drawn[0], strict=True)}
+    explorer.plate.refresh()
+    marks = [item.mark for item in explorer.plate.view._items.values() if item.mark is not None]
+    on_plate = {mark.id: mark.rgb for mark in marks if mark.rgb is not None}
+    points = viewer.layers["wells"]
+    border = (np.asarray(points.border_color)[:, :3] * 255).round().astype(int)
+    on_canvas = {i: tuple(int(v) for v in rgb) for i, rgb in zip(points.features["id"], border, strict=True)}
+    both = sorted(on_plate.keys() & on_map.keys() & on_canvas.keys())
+    assert both
+    assert {i: on_canvas[i] for i in both} == {i: on_plate[i] for i in both} == {i: on_map[i] for i in both}
 
 
 def press(viewer, key):

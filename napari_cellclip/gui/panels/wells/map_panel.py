@@ -8,7 +8,7 @@ import numpy as np
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
-from napari_cellclip.gui.palette import ColourScale
+from napari_cellclip.gui.palette import well_colours
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
@@ -112,17 +112,10 @@ class MapPanel(QWidget):
         """Colour the points by score, or by what was chosen."""
         session = self.session
         table = session.wells.reindex(self.view.ids)
-        column = session.colour_column
-        values = table[column].to_numpy(float)
-        by_score = column == "score"
-        bright = session.highlighted(table) if by_score else None
         tone = tones(self)
-        threshold = session.threshold_in_force if by_score else None
-        scale = ColourScale.spanning(values, threshold, tone.dark)
-        rgb = scale.colours(values, bright)
-        unscored = ~np.isfinite(values)
-        rgb[unscored] = tone.between(0.45).getRgb()[:3]
-        self.view.set_colours(rgb, bright & ~unscored if bright is not None else ~unscored)
+        colours = well_colours(session, table, tone.dark)
+        colours.rgb[~colours.known] = tone.between(0.45).getRgb()[:3]
+        self.view.set_colours(colours.rgb, colours.bright)
         self._rings()
 
     def changeEvent(self, event: Any) -> None:

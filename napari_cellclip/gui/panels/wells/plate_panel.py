@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QEvent, QRectF, QSize, Qt
-from qtpy.QtGui import QImage, QPainter, QPixmap
+from qtpy.QtGui import QImage, QPainter
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_cellclip.gui.palette import ColourScale
+from napari_cellclip.gui.palette import ColourScale, well_colours
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
@@ -118,15 +118,8 @@ class PlatePanel(QWidget):
         plate = session.plate if session.plate is not None and session.plate.name == name else None
         shape = shape_of(here, plate)
         column = session.colour_column
-        values = here[column].to_numpy(float) if len(here) else np.zeros(0)
-        by_score = column == "score"
-        bright = session.highlighted(here) if by_score and len(here) else None
-        threshold = session.threshold_in_force if bright is not None else None
-        # The scale spans all plates, so that plates can be compared.
-        everything = table[column].to_numpy(float) if len(table) else values
-        scale = ColourScale.spanning(everything, threshold, tones(self).dark)
-        scored = np.isfinite(values)
-        colours = scale.colours(values, bright)
+        colours = well_colours(session, here, tones(self).dark)
+        scored, scale = colours.known, colours.scale
         marks = [
             WellMark(
                 str(identifier),
@@ -136,7 +129,7 @@ class PlatePanel(QWidget):
                 control,
             )
             for identifier, row, column, control, rgb, has in zip(
-                here.index, here["row"], here["column"], here["control"], colours, scored, strict=True
+                here.index, here["row"], here["column"], here["control"], colours.rgb, scored, strict=True
             )
         ]
         self.view.set_wells(marks, shape)
@@ -159,10 +152,6 @@ class PlatePanel(QWidget):
     def showEvent(self, event: Any) -> None:
         super().showEvent(event)
         self.refresh()
-
-    def picture(self) -> QPixmap:
-        """The plate as it stands, for export."""
-        return self.view.grab()
 
     def _offer_plates(self, names: list[str]) -> None:
         self.plates.setVisible(len(names) > 1)
