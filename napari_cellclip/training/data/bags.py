@@ -50,6 +50,8 @@ class Bag:
         How often the well is drawn relative to the others; 0 leaves it out.
     name : str
         Id of the well (or of the bag), for messages and splits.
+    treatment : str
+        What was done, under its one name, whatever the groups are made by; empty: the group's name.
     """
 
     features: NDArray[np.floating]
@@ -57,6 +59,7 @@ class Bag:
     group: str
     weight: float = 1.0
     name: str = ""
+    treatment: str = ""
 
 
 def group_of(perturbation: Perturbation, group_by: str = "treatment", treatment: str = "") -> str:

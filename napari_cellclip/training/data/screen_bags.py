@@ -103,7 +103,9 @@ def bags_of(
                 plate = split_id(well)[0]
                 key = (well,) if bag == "well" else (plate, group_of(done), done.treatment, known[0].text)
                 name = well if bag == "well" else f"{plate}/{done.treatment}"
-                making = made.setdefault(key, _Making(name, plate, group, known))
+                making = made.setdefault(
+                    key, _Making(name, plate, group, known, group_of(done, "treatment", same.get(well, "")))
+                )
                 used.append((well, making))
         for _, together in groupby(used, key=lambda pair: split_id(pair[0])[0]):
             of_plate = list(together)
@@ -121,7 +123,7 @@ def bags_of(
         )
     weights = _weights(list(made.values()), as_one=negative_controls == "as one")
     return [
-        Bag(np.concatenate(m.features), m.captions, m.group, weight, m.name)
+        Bag(np.concatenate(m.features), m.captions, m.group, weight, m.name, m.treatment)
         for m, weight in zip(made.values(), weights, strict=True)
     ]
 
@@ -161,6 +163,7 @@ class _Making:
     plate: str
     group: str
     captions: tuple[Caption, ...]
+    treatment: str
     features: list[NDArray[np.float16]] = field(default_factory=list)
 
 

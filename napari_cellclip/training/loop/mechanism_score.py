@@ -62,7 +62,7 @@ def ask_for_mechanisms(
     image : ndarray (n, E)
         Embedding of each bag.
     bags : sequence of Bag
-        Held out. Those of one group are one treatment; without a mechanism it is no candidate.
+        Held out. Without a mechanism a treatment is no candidate.
     embed : callable
         Texts to vectors (m, E).
     seen : collection of str
@@ -77,7 +77,7 @@ def ask_for_mechanisms(
     rows: dict[str, list[int]] = {}
     for row, bag in enumerate(bags):
         if named := {c.text for c in bag.captions if c.mechanism}:
-            treatment = bag.group
+            treatment = bag.treatment or bag.group
             carried.setdefault(treatment, set()).update(named)
             rows.setdefault(treatment, []).append(row)
     queries = mechanism_queries(bags, seen)
