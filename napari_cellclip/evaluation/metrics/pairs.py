@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
+from napari_cellclip.explore.calibration.q_values import benjamini_hochberg
 from napari_cellclip.vocabulary import CellClipError
 
 Significance = Literal["geometric", "mean"]
@@ -229,7 +230,6 @@ def significance(
             f"{method!r} is no way to a p value: use one of {', '.join(get_args(Significance))}"
         )
     from copairs import compute
-    from scipy.stats import false_discovery_control
 
     shapes = precision[["n_pos_pairs", "n_total_pairs"]].to_numpy()
     distinct, which = np.unique(shapes, axis=0, return_inverse=True)
@@ -253,10 +253,10 @@ def significance(
             "p_ties_ignored": p[1],
         }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis(by).astype({"n": int})
-    table.insert(3, "q", false_discovery_control(table["p"], method="bh"))
+    table.insert(3, "q", benjamini_hochberg(table["p"].to_numpy(float)))
     table.insert(4, "retrieved", table["q"] < fdr)
     return table.assign(
-        retrieved_ties_ignored=false_discovery_control(table["p_ties_ignored"], method="bh") < fdr
+        retrieved_ties_ignored=benjamini_hochberg(table["p_ties_ignored"].to_numpy(float)) < fdr
     )
 
 

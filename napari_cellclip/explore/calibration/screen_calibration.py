@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from threading import Lock
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from napari_cellclip.explore.asked_screen import embedded
 from napari_cellclip.explore.calibration.background import background_vectors
 from napari_cellclip.explore.calibration.calibration import Calibration
-from napari_cellclip.explore.calibration.empirical_null import EmpiricalNull
+from napari_cellclip.explore.calibration.empirical_null import CARD_KEY, EmpiricalNull
 from napari_cellclip.explore.unit_vectors import unit_rows
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ EXAMPLES = 200
 CALIBRATIONS = 4
 """Calibrations remembered for each screen: cell lines, questions by example, seeds."""
 
-_calibrations: WeakKeyDictionary[Screen, LRUCache[tuple[str, str, int], tuple[pd.DataFrame, Calibration]]]
+_calibrations: WeakKeyDictionary[
+    Screen, LRUCache[tuple[str, str, str, int], tuple[pd.DataFrame, Calibration]]
+]
 _calibrations = WeakKeyDictionary()
 _lock = Lock()
 
@@ -49,7 +52,11 @@ def calibration_of(screen: Screen, model: Model | None, *, cell_line: str, seed:
         Of random directions and control sets.
     """
     labels = screen.wells
-    key = ("" if model is None else model.card.card_hash, "" if model is None else cell_line, seed)
+    key = ("", "", "", seed)
+    if model is not None:
+        # The empirical null is part of a card's scores, which its hash leaves out.
+        null = json.dumps(model.card.scores.get(CARD_KEY), sort_keys=True, default=str)
+        key = (model.card.card_hash, null, cell_line, seed)
     with _lock:
         known = _calibrations.setdefault(screen, LRUCache(CALIBRATIONS))
         found = known.get(key)

@@ -11,12 +11,13 @@ import pytest
 from napari_cellclip.explore import annotate_all, ask, describe, like
 from napari_cellclip.explore.calibration.empirical_null import EmpiricalNull
 from napari_cellclip.explore.calibration.replicates import ReplicateGroups
+from napari_cellclip.explore.calibration.screen_calibration import calibration_of
 from napari_cellclip.explore.wording.model_vocabulary import ModelVocabulary
 from napari_cellclip.explore.wording.reader import prompts_in_vocabulary, read_text
 from napari_cellclip.explore.wording.wording import Prompt
 from napari_cellclip.model.prompts import PromptTemplates
 from napari_cellclip.vocabulary import CellClipError
-from tests.explore.cards import memory_card
+from tests.explore.cards import memory_card, with_fields
 
 DIM = 24
 THERE, ELSE, ABSENT = np.eye(DIM)[0], np.eye(DIM)[1], np.eye(DIM)[2]
@@ -244,6 +245,19 @@ def test_a_reference_is_a_share_of_wrong_pairs_rounded_up() -> None:
     assert again is not None
     np.testing.assert_array_equal(again.p_values(p), got)
     assert EmpiricalNull.of_card({}) is None
+
+
+def test_a_null_added_to_a_card_is_used_at_once(planted) -> None:
+    """Scores are no part of a card's hash, and yet the null in them is part of a calibration."""
+    screen = planted()
+    before = calibration_of(screen, screen.model, cell_line="")
+    figures = {"decoy": [0.001, 1.0], "share": [0.2, 1.0], "pairs": 9}
+    screen.model.card = with_fields(screen.card, scores={"query-null": {"data": "x", "figures": figures}})
+    after = calibration_of(screen, screen.model, cell_line="")
+    assert before.empirical_null is None
+    assert after.empirical_null is not None
+    assert after.empirical_null.pairs == 9
+    assert calibration_of(screen, screen.model, cell_line="") is after
 
 
 def test_describe_names_what_fits_and_nothing_for_controls(planted) -> None:
