@@ -32,6 +32,7 @@ PROFILES = {
 
 
 FILTER = "benchmarks.accuracy.fdr_filter"
+LOOK_ALIKES = "benchmarks.accuracy.look_alikes"
 
 
 def start(module: str, *words: object, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,7 +44,7 @@ def start(module: str, *words: object, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_none_is_left_out() -> None:
-    assert {*SPEED, *SIMULATED, *PROFILES, FILTER} == set(BENCHMARKS)
+    assert {*SPEED, *SIMULATED, *PROFILES, FILTER, LOOK_ALIKES} == set(BENCHMARKS)
 
 
 @pytest.mark.slow
@@ -78,3 +79,22 @@ def test_accuracy_on_profiles(module: str, tmp_path: Path, monkeypatch: pytest.M
 def test_accuracy_of_the_filter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     start(FILTER, "--screens", "2", "--out", tmp_path / "out.json", monkeypatch=monkeypatch)
     assert json.loads((tmp_path / "out.json").read_text())["screens"] == 2
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_accuracy_of_look_alikes(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = (real_data / "prof_cpjump1_cellprofiler", real_data / "prof_dahlin2023")
+    start(
+        LOOK_ALIKES,
+        *tables,
+        "--seeds",
+        "1",
+        "--first",
+        "1",
+        "--out",
+        tmp_path / "out.json",
+        monkeypatch=monkeypatch,
+    )
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert {"48 h", "48 h to 24 h", "Dahlin, half to half", "left out one by one"} <= set(found)

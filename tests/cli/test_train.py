@@ -42,7 +42,7 @@ def test_a_run_from_its_file(screen_folder: Path, tmp_path: Path) -> None:
     card = load_model(folder, device="cpu").card
     assert card.training["training"]["epochs"] == 1
     assert card.training["training"]["loss"] == "clip"
-    assert set(card.scores) == {"retrieval-validation", "retrieval-test"}
+    assert set(card.scores) == {"mechanisms-by-words", "retrieval-validation", "retrieval-test"}
     assert RunConfig.read(folder / "run.toml").training.epochs == 1
 
 

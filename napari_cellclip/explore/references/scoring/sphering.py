@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 SHRINKAGE = 0.5
 """How far eigenvalues of the controls' correlation are drawn towards their mean; .35 to .7 do equally well
-on CPJUMP1 (benchmarks/accuracy/profiles/look_alikes.py)."""
+on CPJUMP1 (benchmarks/accuracy/look_alikes.py)."""
 
 MOST_CONTROLS = 3000
 """Controls that a transform is fitted on; more are thinned by a seeded draw."""

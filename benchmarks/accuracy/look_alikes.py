@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,18 +39,23 @@ def main(
     dahlin2023: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Tables of Dahlin 2023.")],
     out: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("references.json"),
     seeds: Annotated[int, typer.Option(min=1, help="How many times compounds are split.")] = 3,
+    first: Annotated[
+        int | None, typer.Option(min=1, help="Run only so many folds and halves, for a quick look.")
+    ] = None,
 ) -> None:
     """Ask for mechanisms of held-out compounds by their likeness to known ones. About ten minutes.
 
-    Example: python -m benchmarks.accuracy.profiles.look_alikes cpjump1-tables dahlin-tables
+    Example: python -m benchmarks.accuracy.look_alikes cpjump1-tables dahlin-tables
     """
     with tempfile.TemporaryDirectory() as scratch:
-        found = study(cpjump1, dahlin2023, Path(scratch), seeds=seeds)
+        found = study(cpjump1, dahlin2023, Path(scratch), seeds=seeds, first=first)
     out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-def study(cpjump1: Path, dahlin2023: Path, scratch: Path, *, seeds: int) -> dict[str, Any]:
-    """Run all protocols."""
+def study(
+    cpjump1: Path, dahlin2023: Path, scratch: Path, *, seeds: int, first: int | None = None
+) -> dict[str, Any]:
+    """Run all protocols, on the first folds and halves only if so many are given."""
     files = {file.name: cpjump1 / file.name for file in CPJUMP1.files}
     screens = {
         hours: public_screen(CPJUMP1, files, hours, scratch / f"cpjump1-{hours:g}") for hours in (48.0, 24.0)
@@ -57,7 +63,9 @@ def study(cpjump1: Path, dahlin2023: Path, scratch: Path, *, seeds: int) -> dict
     late, early = (profiles_of(screens[hours]) for hours in (48.0, 24.0))
     found: dict[str, Any] = {}
     tables: dict[str, list[pd.DataFrame]] = {}
-    for seed, fold, references, truth, mechanisms in cpjump1_splits(screens[48.0], late, seeds):
+    for seed, fold, references, truth, mechanisms in islice(
+        cpjump1_splits(screens[48.0], late, seeds), first
+    ):
         about = {"seed": seed, "fold": fold}
         tables.setdefault("48 h", []).append(asked(late, references, truth, mechanisms, **about))
         tables.setdefault("48 h to 24 h", []).append(asked(early, references, truth, mechanisms, **about))
@@ -77,7 +85,7 @@ def study(cpjump1: Path, dahlin2023: Path, scratch: Path, *, seeds: int) -> dict
     files = {file.name: dahlin2023 / file.name for file in DAHLIN2023.files}
     screen = public_screen(DAHLIN2023, files, 24.0, scratch / "dahlin")
     wells = profiles_of(screen)
-    for seed, fold, references, truth, mechanisms in halves(wells, seeds):
+    for seed, fold, references, truth, mechanisms in islice(halves(wells, seeds), first):
         tables.setdefault("Dahlin, half to half", []).append(
             asked(wells, references, truth, mechanisms, seed=seed, fold=fold)
         )
