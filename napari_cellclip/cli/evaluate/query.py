@@ -41,13 +41,13 @@ def query(
             exists=True,
             file_okay=False,
             show_default=False,
-            help="Judge this screen by the mechanisms of its plate map, in place of simulated plates.",
+            help="Score this screen by the mechanisms of its plate map, in place of simulated plates.",
         ),
     ] = None,
     work: WorkOption = None,
     update_card: UpdateCardOption = None,
 ) -> None:
-    """Judge whether "match" and "No confident match" keep their promise.
+    """Measure how often "match" and "No confident match" are right.
 
     Realised share of false discoveries at 5 and 10 %, matches for mechanisms that are not there, power by
     dose, and the same for models and screens from which no match is right. Plate-map expansion is off.

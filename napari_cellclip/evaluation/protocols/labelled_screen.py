@@ -49,9 +49,9 @@ def labelled_screen(
         If no mechanism has enough treatments.
     """
     labels = wells.labels
-    reference = EmpiricalNull.of_card(model.card.scores)
+    empirical_null = EmpiricalNull.of_card(model.card.scores)
     bank = Bank.background_of(model)
-    calibration = wells.calibration(bank, reference)
+    calibration = wells.calibration(bank, empirical_null)
     blocks = calibration.replicates
     first = blocks.rows[blocks.starts[:-1]]
     own = [

@@ -67,7 +67,7 @@ def turned_screens(plates: Sequence[Wells], bank: Bank, n: int, *, seed: int = 0
 
 
 def matches(
-    screens: Iterator[Wells], bank: Bank, reference: EmpiricalNull | None, rates: Sequence[float]
+    screens: Iterator[Wells], bank: Bank, empirical_null: EmpiricalNull | None, rates: Sequence[float]
 ) -> pd.DataFrame:
     """Ask every question of every screen.
 
@@ -80,7 +80,7 @@ def matches(
     rows = []
     directions = RandomDirections.of(bank.background)
     for wells in screens:
-        calibration = wells.calibration(bank, reference, directions=directions)
+        calibration = wells.calibration(bank, empirical_null, directions=directions)
         least = [
             _least_q(calibration.q_values(calibration.score(v))) for v in bank.questions[bank.in_vocabulary]
         ]

@@ -12,7 +12,7 @@ from napari_cellclip.evaluation.protocols.simulated.verdict_answers import (
     Bank,
     Wells,
     ask_layout,
-    measure_reference,
+    measure_empirical_null,
 )
 from napari_cellclip.explore.calibration.empirical_null import CARD_KEY, EmpiricalNull
 from napari_cellclip.model import Model
@@ -24,7 +24,7 @@ def measure_query_null(plates: Sequence[Wells], model: Model, data: str) -> Empi
     Parameters
     ----------
     plates : sequence of Wells
-        With known answers; none of them may be asked in an evaluation that uses the reference.
+        With known answers; none of them may be asked in an evaluation that uses the null.
     model : Model
         What embedded them.
     data : str
@@ -32,20 +32,20 @@ def measure_query_null(plates: Sequence[Wells], model: Model, data: str) -> Empi
     """
     bank = Bank.of(model)
     answers = pd.concat([ask_layout(wells, bank) for wells in plates], ignore_index=True)
-    return measure_reference(answers, data)
+    return measure_empirical_null(answers, data)
 
 
-def store_query_null(folder: str | Path, reference: EmpiricalNull, model: Model) -> None:
+def store_query_null(folder: str | Path, empirical_null: EmpiricalNull, model: Model) -> None:
     """Store a null in the card of a model folder; the hashes of the card stay as they are."""
     update_scores(
         folder,
         CARD_KEY,
         {
-            "data": reference.data,
+            "data": empirical_null.data,
             "figures": {
-                "decoy": [round(float(p), 6) for p in reference.random_share],
-                "share": [round(float(p), 6) for p in reference.wrong_share],
-                "pairs": reference.pairs,
+                "decoy": [round(float(p), 6) for p in empirical_null.random_share],
+                "share": [round(float(p), 6) for p in empirical_null.wrong_share],
+                "pairs": empirical_null.pairs,
             },
             "model": {"name": model.card.name, "card": model.card.card_hash},
         },

@@ -145,7 +145,7 @@ class Wells:
     def calibration(
         self,
         bank: Bank,
-        reference: EmpiricalNull | None,
+        empirical_null: EmpiricalNull | None,
         *,
         seed: int = 0,
         directions: RandomDirections | None = None,
@@ -160,7 +160,7 @@ class Wells:
             tuple(names),
             controls,
             bank.background,
-            empirical_null=reference,
+            empirical_null=empirical_null,
             seed=seed,
             directions=directions,
         )
@@ -175,7 +175,7 @@ def embeddings_by(screen: Screen, model: Model) -> NDArray[np.float32]:
 
 
 def ask_layout(
-    wells: Wells, bank: Bank, reference: EmpiricalNull | None = None, *, seed: int = 0
+    wells: Wells, bank: Bank, empirical_null: EmpiricalNull | None = None, *, seed: int = 0
 ) -> pd.DataFrame:
     """Ask every mechanism of the plates of one layout.
 
@@ -184,9 +184,9 @@ def ask_layout(
     DataFrame
         One row for each mechanism asked for and each treatment at a dose: ``layout``, ``asked`` (key),
         ``truth`` (key, empty for inert compounds), ``dose``, ``effect``, ``n_wells``, ``active``,
-        ``decoys`` (p before the model's reference), ``p`` and ``q``.
+        ``decoys`` (p before the model's empirical null), ``p`` and ``q``.
     """
-    calibration = wells.calibration(bank, reference, seed=seed)
+    calibration = wells.calibration(bank, empirical_null, seed=seed)
     blocks = calibration.replicates
     first = blocks.rows[blocks.starts[:-1]]
     keys = {mechanism.name: mechanism.key for mechanism in MECHANISMS}
@@ -289,13 +289,13 @@ def share_of_matches(answers: pd.DataFrame, *, draws: int = 1000, seed: int = 0)
     return figures
 
 
-def measure_reference(answers: pd.DataFrame, data: str) -> EmpiricalNull:
-    """The reference of a model from labelled plates: decoy shares of active wrong pairs.
+def measure_empirical_null(answers: pd.DataFrame, data: str) -> EmpiricalNull:
+    """Measure the empirical null of a model on labelled plates: shares of random directions of wrong pairs.
 
     Parameters
     ----------
     answers : DataFrame
-        Of :func:`ask_layout`, without a reference.
+        Of :func:`ask_layout`, without an empirical null.
     data : str
         Which plates they are of, for the card.
     """

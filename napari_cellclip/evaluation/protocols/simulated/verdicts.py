@@ -58,7 +58,7 @@ def query(
     folder : Path
         Where plates and screens are kept; what is there is used again.
     model : Model
-        The model to judge, with the reference of its card.
+        The model to score, with the empirical null of its card.
     plates : int
         Layouts.
     replicates : int
@@ -89,14 +89,14 @@ def query(
         encoded.append(found)
         report(f"encoded {len(encoded)} of {plates} layouts")
     bank = Bank.of(model)
-    reference = EmpiricalNull.of_card(model.card.scores)
+    empirical_null = EmpiricalNull.of_card(model.card.scores)
     wells = [Wells.of(found, model) for found in encoded]
-    answers = pd.concat([ask_layout(w, bank, reference) for w in wells], ignore_index=True)
+    answers = pd.concat([ask_layout(w, bank, empirical_null) for w in wells], ignore_index=True)
     figures: dict[str, Any] = dict(figures_of(answers, draws=draws))
     if untouched is not None:
         part = answers[answers["layout"] >= untouched]
         figures |= {f"untouched: {name}": v for name, v in figures_of(part, draws=draws).items()}
-    if reference is not None:
+    if empirical_null is not None:
         plain = pd.concat([ask_layout(w, bank) for w in wells], ignore_index=True)
         figures |= {f"without reference: {name}": v for name, v in figures_of(plain, draws=draws).items()}
     report("asked the model")
@@ -117,7 +117,7 @@ def query(
             ("screens of controls only", control_screens(wells, null_screens)),
             ("phenotypes turned at random", turned_screens(wells, bank, max(null_screens // 5, 1))),
         ):
-            found_matches = matches(screens, bank, reference, RATES)
+            found_matches = matches(screens, bank, empirical_null, RATES)
             figures |= _null_figures(name, found_matches, len(wells), draws)
             report(f"asked {name}")
     summary = {
@@ -132,7 +132,7 @@ def query(
             "untouched_from": untouched,
             "plate_map_expansion": False,
             "look_alikes": f"cosine of the simulator's standardised changes of phenotype >= {ALIKE}",
-            "reference": "" if reference is None else reference.data,
+            "reference": "" if empirical_null is None else empirical_null.data,
             "null_screens": null_screens,
         },
     }
@@ -141,9 +141,9 @@ def query(
 
 def _of_other(encoded: Sequence[Sequence[QueryPlate]], other: Model) -> pd.DataFrame:
     bank = Bank.of(other)
-    reference = EmpiricalNull.of_card(other.card.scores)
+    empirical_null = EmpiricalNull.of_card(other.card.scores)
     return pd.concat(
-        [ask_layout(Wells.of(found, other), bank, reference) for found in encoded], ignore_index=True
+        [ask_layout(Wells.of(found, other), bank, empirical_null) for found in encoded], ignore_index=True
     )
 
 

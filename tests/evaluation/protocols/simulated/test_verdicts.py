@@ -27,7 +27,7 @@ from napari_cellclip.evaluation.protocols.simulated.verdict_answers import (
     by_question,
     figures_of,
     look_alikes,
-    measure_reference,
+    measure_empirical_null,
 )
 from napari_cellclip.evaluation.protocols.simulated.verdict_plates import (
     FIRST_SEED,
@@ -146,7 +146,7 @@ def test_a_model_that_knows_is_right_and_one_that_does_not_stays_silent(made) ->
     rng = np.random.default_rng(1)
     lost = replace(bank, questions=unit_rows(rng.normal(size=bank.questions.shape) + 0.3))
     assert by_question(ask_layout(wells, lost), 0.05)["match"].mean() <= 0.06
-    reference = measure_reference(answers, "made")
+    reference = measure_empirical_null(answers, "made")
     assert reference.pairs > 300
     assert reference.p_values(np.array([1.0]))[0] == 1
 
