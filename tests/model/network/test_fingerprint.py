@@ -203,7 +203,7 @@ def test_a_head_of_structures_learns_which_go_with_which_wells(structures):
         )
     )
     bags = [well(kind, length) for length in (1, 2, 3, 5, 6) for kind in range(4) for _ in range(2)]
-    settings = TrainingConfig(loss="clip", epochs=60, batch=40, rate=3e-3, warmup=5, feature_noise=0.1)
+    settings = TrainingConfig(loss="clip", epochs=100, batch=40, rate=3e-3, warmup=5, feature_noise=0.1)
     for _ in iter_fit(network, bags, structures, settings):
         pass
     unseen = [well(kind, 4) for kind in range(4)]
