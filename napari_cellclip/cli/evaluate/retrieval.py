@@ -39,7 +39,7 @@ def retrieval(
         str | None,
         typer.Option(
             show_default=False,
-            help="Judge only a part of the wells: of a split by compound, scaffold or plate, of the 'card' "
+            help="Score only a part of the wells: of a split by compound, scaffold or plate, of the 'card' "
             "(as the model was trained), or a file with a well id on each line.",
         ),
     ] = None,

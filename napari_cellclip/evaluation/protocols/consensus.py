@@ -106,7 +106,7 @@ def gene_rows(entities: EmbeddingTable) -> dict[str, int]:
         twice = genes[genes.duplicated()].iloc[0]
         raise CellClipError(
             f"gene {twice} of {entities.name} was both knocked out and over-expressed:"
-            " judge one kind at a time"
+            " score one kind at a time"
         )
     names = entities.wells["entity"].to_numpy().astype(str)
     return {name: i for i, name in enumerate(names) if entities.wells["is_gene"].iloc[i]}

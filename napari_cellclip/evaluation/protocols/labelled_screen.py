@@ -19,7 +19,7 @@ from napari_cellclip.vocabulary import CellClipError
 def labelled_screen(
     wells: Wells, model: Model, *, column: str = "Metadata_mechanism", least: int = 2, draws: int = 1000
 ) -> Result:
-    """Judge the answers about a screen whose plate map tells mechanisms, such as CPJUMP1 through a head.
+    """Score the answers about a screen whose plate map tells mechanisms, such as CPJUMP1 through a head.
 
     Every mechanism that the plate map gives to at least so many treatments is asked for by its name. Labels
     say what is right and which wells are replicates; they decide no score, and plate-map expansion is off.

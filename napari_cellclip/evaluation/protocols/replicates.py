@@ -165,7 +165,7 @@ def evaluated_wells(
         corrected, applied = correction.apply(table, fit)
     except ScreenError as error:
         raise CellClipError(
-            f"{error}; half of the controls are kept to judge by (--fit-on all: none)"
+            f"{error}; half of the controls are kept to score by (--fit-on all: none)"
         ) from error
     return corrected.take(~fit), {**applied, "correction fitted on": "half"}
 

@@ -53,7 +53,11 @@ def decide(
         return "words", "Asked for.", None
     trained_on_simulations = screen.card.simulated and references is None
     if evidence == "auto" and screen.has_head and trained_on_simulations:
-        return "words", f"The model {screen.card.name!r} was trained on simulated cells, in words.", None
+        return (
+            "words",
+            f"The model {screen.card.name!r} was trained on simulated cells, so it is asked in words.",
+            None,
+        )
     try:
         beside = referenced(screen, references, use_platemap=use_platemap, structures=structures, seed=seed)
     except CellClipError as error:

@@ -1,4 +1,4 @@
-"""Losses that judge each pair of a batch by itself, with a learnt bias: SigCLIP and S2L."""
+"""Losses that score each pair of a batch by itself, with a learnt bias: SigCLIP and S2L."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +11,19 @@ from pathlib import Path
 from napari_cellclip.plates.acquisition import Field, Problem, clean_name, plate_name
 from napari_cellclip.plates.images.plane import Plane
 from napari_cellclip.plates.images.stacks import stacked_by_channel
-from napari_cellclip.plates.layouts.files import files_under
+from napari_cellclip.plates.layouts.files import files_under, first_files, is_tiff
 from napari_cellclip.vocabulary import PlateError, parse_well
+
+LOOKED_AT = 2000
+"""Files whose names are looked at before a folder is given up: a drop must be answered at once."""
+
+
+def most_are_named_so(folder: Path, name: re.Pattern[str]) -> bool:
+    """Tell whether at least half of the first TIFF images below a folder have names of a pattern."""
+    names = [path.rpartition("/")[2] for path in first_files(folder, LOOKED_AT)[0]]
+    names = [file for file in names if is_tiff(file)]
+    fit = sum(name.fullmatch(file) is not None for file in names)
+    return bool(fit) and fit * 2 >= len(names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ def tile_bags(
     templates: PromptTemplates,
     odds: float,
 ) -> list[Bag]:
-    """Make bags of tiles of one simulated plate, so that a head can also judge a small place.
+    """Make bags of tiles of one simulated plate, so that a head can also embed a small place.
 
     Tiles are moved by the difference between the plate's mean control field and its mean control tile, as
     heat maps move them (:mod:`napari_cellclip.explore.explanation.tile_scores`).

@@ -109,7 +109,7 @@ def evaluate(
     folder : Path
         Where plates and screens are kept; what is there is used again.
     model : Model
-        The model to judge.
+        The model to score.
     plates, seed, wells, sites
         Number of plates, first seed, format.
     shuffled_model : Model, optional

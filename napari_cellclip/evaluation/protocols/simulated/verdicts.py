@@ -51,7 +51,7 @@ def query(
     draws: int = 1000,
     report: Callable[[str], None] = lambda _: None,
 ) -> Result:
-    """Judge the answers about simulated plates, and about models and screens that cannot have any.
+    """Score the answers about simulated plates, and about models and screens that cannot have any.
 
     Parameters
     ----------

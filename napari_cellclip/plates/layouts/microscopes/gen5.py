@@ -25,13 +25,10 @@ from napari_cellclip.plates.acquisition import (
     shape_for,
 )
 from napari_cellclip.plates.images.stacks import stacked_by_channel
-from napari_cellclip.plates.layouts.files import files_under, first_files, is_tiff
+from napari_cellclip.plates.layouts.files import files_under, is_tiff
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
-from napari_cellclip.plates.layouts.named_images import chosen_time, time_remark
+from napari_cellclip.plates.layouts.named_images import chosen_time, most_are_named_so, time_remark
 from napari_cellclip.vocabulary import CellClipError, PlateError, normalise_well, parse_well
-
-LOOKED_AT = 2000
-"""Entries looked at for images of such names."""
 
 _NAME = re.compile(
     r"(?P<well>[A-Z]{1,2}\d{1,2})(?:ROI(?P<roi>\d{1,6}))?_(?P<step>-?\d{1,4})_(?P<index>\d{1,4})_"
@@ -64,12 +61,8 @@ class Gen5Image:
 
 def detect(path: Path, options: Options) -> Match | None:
     """Find a folder in which most TIFF images have such names."""
-    if not path.is_dir():
-        return None
-    names = [name.rpartition("/")[2] for name in first_files(path, LOOKED_AT)[0]]
-    names = [name for name in names if is_tiff(name)]
-    fit = sum(_NAME.fullmatch(name) is not None for name in names)
-    return Match(path, Strength.NAMES) if fit and fit * 2 >= len(names) else None
+    named_so = path.is_dir() and most_are_named_so(path, _NAME)
+    return Match(path, Strength.NAMES) if named_so else None
 
 
 def read(path: Path, options: Options) -> Acquisition:

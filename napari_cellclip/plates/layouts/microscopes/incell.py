@@ -12,21 +12,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from napari_cellclip.plates.acquisition import Acquisition, Channel, Problem, require_fields, shape_for
-from napari_cellclip.plates.layouts.files import files_in, first_files, is_tiff
+from napari_cellclip.plates.layouts.files import files_in, is_tiff
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
 from napari_cellclip.plates.layouts.microscopes.xdce import Xdce, read_xdce
 from napari_cellclip.plates.layouts.named_images import (
     NamedImage,
     fields_of,
     files_of,
+    most_are_named_so,
     of_one_plate,
     of_one_time,
     unread_names,
 )
 from napari_cellclip.vocabulary import PLATE_SHAPES, CellClipError, PlateError, normalise_well
-
-LOOKED_AT = 2000
-"""Entries looked at for images of such names."""
 
 _NAME = re.compile(
     r"(?:[^/()]{0,200}_)?(?P<row>[A-Z]{1,2}) ?- ?(?P<column>\d{1,2})\((?P<body>[^()/]{1,200})\)\.tiff?",
@@ -44,10 +42,7 @@ def detect(path: Path, options: Options) -> Match | None:
     """Find images of such names; an ``.xdce`` file beside them makes the match stronger."""
     if path.is_file():
         return detect(path.parent, options) if path.suffix.lower() == ".xdce" else None
-    names = [n.rpartition("/")[2] for n in first_files(path, LOOKED_AT)[0]]
-    names = [n for n in names if is_tiff(n)]
-    fit = sum(_NAME.fullmatch(n) is not None for n in names)
-    if not fit or fit * 2 < len(names):
+    if not most_are_named_so(path, _NAME):
         return None
     return Match(path, Strength.METADATA if _xdce_files(path) else Strength.NAMES)
 

@@ -11,20 +11,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from napari_cellclip.plates.acquisition import Acquisition, Channel, require_fields, shape_for
-from napari_cellclip.plates.layouts.files import first_files, is_tiff
+from napari_cellclip.plates.layouts.files import is_tiff
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
 from napari_cellclip.plates.layouts.named_images import (
     NamedImage,
     fields_of,
     files_of,
+    most_are_named_so,
     of_one_plate,
     of_one_time,
     unread_names,
 )
 from napari_cellclip.vocabulary import CellClipError, normalise_well
-
-LOOKED_AT = 2000
-"""Entries looked at for images of such names."""
 
 _NAME = re.compile(
     r"(?P<before>[^/]{0,200}?_)??(?P<well>[A-Z]{1,2}\d{1,2})_(?P<site>\d{1,4})_"
@@ -36,12 +34,8 @@ _CHANNELS = ("phase", "brightfield", "green", "orange", "red", "nir")
 
 def detect(path: Path, options: Options) -> Match | None:
     """Find a folder in which most TIFF images have such names."""
-    if not path.is_dir():
-        return None
-    names = [n.rpartition("/")[2] for n in first_files(path, LOOKED_AT)[0]]
-    names = [n for n in names if is_tiff(n)]
-    fit = sum(_NAME.fullmatch(n) is not None for n in names)
-    return Match(path, Strength.NAMES) if fit and fit * 2 >= len(names) else None
+    named_so = path.is_dir() and most_are_named_so(path, _NAME)
+    return Match(path, Strength.NAMES) if named_so else None
 
 
 def read(path: Path, options: Options) -> Acquisition:
