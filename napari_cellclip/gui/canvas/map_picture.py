@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -11,6 +11,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from napari_cellclip.gui.palette import well_colours
+from napari_cellclip.gui.state.selection import Mode
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.jobs import Jobs
 from napari_cellclip.vocabulary import CellClipError
@@ -26,6 +27,9 @@ SMALLEST, LARGEST = 1400, 4096
 """Sides of the picture in pixels: 4096 is what every graphics card takes as one texture."""
 
 THUMBNAIL = 72
+
+MODES = {"alt": Mode.SUBTRACT, "shift": Mode.ADD, "control": Mode.INTERSECT}
+"""What a click means with a key held, as in every view."""
 
 
 def picture_size(xy: np.ndarray, tile: int = THUMBNAIL) -> int:
@@ -106,7 +110,8 @@ class MapPicture:
         self._echo = False
         self._points: Points | None = None
         self._image: Image | None = None
-        self._ids: list[str] = []
+        self._placed: tuple[list[str], np.ndarray] = ([], np.zeros((0, 2)))
+        self._placing = False
         self._projection: Projection | None = None
         session.selection.changed.connect(self.on_selection)
         session.wells_changed.connect(self.refresh)
@@ -140,27 +145,27 @@ class MapPicture:
         if viewer is None or screen is None or projection is None:
             self.session.message.emit(Task.MAP, "There is no map yet: encode a plate first.")
             return
-        self._ids, self._projection = [str(i) for i in projection.ids], projection
+        ids = [str(i) for i in projection.ids]
         xy = np.asarray(projection.xy, float)
         size = picture_size(xy)
         centres = places(xy, size)
-        scores = self.session.wells["score"].reindex(self._ids).to_numpy(float)
+        scores = self.session.wells["score"].reindex(ids).to_numpy(float)
         upwards = np.argsort(np.nan_to_num(scores, nan=-np.inf), kind="stable")  # the best lie on top
-        ids = [self._ids[i] for i in upwards]
 
         def done(picture: np.ndarray) -> None:
             if self.session.screen is screen:
-                self._draw(picture, centres)
+                self._projection = projection
+                self._draw(picture, ids, centres)
                 then()
 
         self._jobs.run(
             Task.MAP_PICTURE,
-            lambda: mosaic(screen, ids, centres[upwards], size),
+            lambda: mosaic(screen, [ids[i] for i in upwards], centres[upwards], size),
             done,
             "Laying the wells on the canvas",
         )
 
-    def _draw(self, picture: np.ndarray, centres: np.ndarray) -> None:
+    def _draw(self, picture: np.ndarray, ids: list[str], centres: np.ndarray) -> None:
         viewer, screen, projection = self._viewer(), self.session.screen, self._projection
         if viewer is None or screen is None or projection is None:
             return
@@ -172,7 +177,7 @@ class MapPicture:
             self.image.data = picture
             self.image.scale = scale["scale"]
         if self.points is None:
-            self._points = viewer.add_points(
+            self._points = points = viewer.add_points(
                 centres,
                 name="wells",
                 size=THUMBNAIL + 8,
@@ -180,17 +185,49 @@ class MapPicture:
                 face_color="transparent",
                 border_width=0.08,
                 metadata=record,
+                features={"id": ids},
                 **scale,
             )
-            self._points.selected_data.events.items_changed.connect(self.on_points_selected)
-        else:
-            self.points.data = centres
-            self.points.scale = scale["scale"]
+            points.selected_data.events.items_changed.connect(self.on_points_selected)
+            points.events.data.connect(self.on_points_edited)
+            points.mouse_drag_callbacks.append(self.on_mouse_drag)
+            points.mouse_double_click_callbacks.append(self.on_double_click)
+        self._place(ids, centres)
+        self.points.scale = scale["scale"]
+        self.points.metadata = record
         self.image.visible = self.points.visible = True
         self.refresh()
         viewer.layers.selection.active = self.points
-        self.points.mode = "select"
         viewer.fit_to_view(layers=[self.image])
+
+    def _place(self, ids: list[str], centres: np.ndarray) -> None:
+        """Put points and their ids in place together; neither can be edited by hand."""
+        points = self.points
+        if points is None:
+            return
+        self._placed, self._placing = (ids, centres), True
+        try:
+            points.selected_data = set()
+            points.data = centres.copy()
+            points.features = {"id": ids}
+            points.editable = False  # napari makes a layer editable again whenever it gets data
+        finally:
+            self._placing = False
+
+    def on_points_edited(self, _event: object = None) -> None:
+        """Put points back that were deleted, pasted or moved: they stand for wells."""
+        if self._placing:
+            return
+        self._place(*self._placed)
+        self.refresh()
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of the wells on the layer, in the order of its points."""
+        points = self.points
+        return (
+            [] if points is None or "id" not in points.features else [str(i) for i in points.features["id"]]
+        )
 
     def hide(self) -> bool:
         """Put both layers away; returns whether they were to be seen."""
@@ -215,12 +252,13 @@ class MapPicture:
         points = self.points
         if points is None or self.session.screen is None:
             return
-        if not set(self._ids) <= set(self.session.wells.index):
+        ids = self.ids
+        if not set(ids) <= set(self.session.wells.index):
             self.hide()
             return
-        table = self.session.wells.reindex(self._ids)
+        table = self.session.wells.reindex(ids)
         # A fresh table is assigned: napari tells others of features only then.
-        points.features = pd.DataFrame({"id": self._ids, **{c: table[c].to_numpy() for c in table.columns}})
+        points.features = pd.DataFrame({"id": ids, **{c: table[c].to_numpy() for c in table.columns}})
         colours = well_colours(self.session, table, self._dark())
         points.border_color = np.c_[colours.rgb / 255, np.ones(len(table))]
         self.on_selection(self.session.selection.ids)
@@ -247,20 +285,48 @@ class MapPicture:
             return
         self._echo = True
         try:
-            points.selected_data = {i for i, identifier in enumerate(self._ids) if identifier in ids}
+            points.selected_data = {i for i, identifier in enumerate(self.ids) if identifier in ids}
         finally:
             self._echo = False
 
     def on_points_selected(self, _event: object = None) -> None:
         """Select in the session what is selected on the layer."""
         points = self.points
-        if points is None or self._echo:
+        if points is None or self._echo or self._placing:
             return
         self._echo = True
         try:
-            self.session.selection.replace(self._ids[i] for i in points.selected_data if i < len(self._ids))
+            ids = self.ids
+            self.session.selection.replace(ids[i] for i in points.selected_data if i < len(ids))
         finally:
             self._echo = False
+
+    def on_mouse_drag(self, _layer: Points, event: Any) -> Generator[None, None, None]:
+        """Select the well that is clicked, with Shift, Alt and Ctrl as in the other views; a drag pans."""
+        yield
+        if event.type == "mouse_move":
+            return
+        if (well := self._well_at(event)) is not None:
+            held = {str(getattr(m, "name", m)).lower() for m in event.modifiers}
+            mode = next((m for key, m in MODES.items() if key in held), Mode.REPLACE)
+            self.session.selection.apply([well], mode)
+
+    def on_double_click(self, _layer: Points, event: Any) -> None:
+        """Open the well that is double-clicked."""
+        if (well := self._well_at(event)) is not None:
+            self.session.show(well)
+
+    def _well_at(self, event: Any) -> str | None:
+        points = self.points
+        if points is None or not points.visible:
+            return None
+        found = points.get_value(
+            event.position,
+            view_direction=event.view_direction,
+            dims_displayed=event.dims_displayed,
+            world=True,
+        )
+        return None if found is None else self.ids[int(found)]
 
     def _scale(self, size: int) -> dict[str, Any]:
         """Draw the map as large as a field, so that one zoom suits both."""
