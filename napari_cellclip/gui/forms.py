@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from magicgui import magicgui
 from napari.utils.notifications import show_error, show_info
 
+from napari_cellclip.gui.plain_text import plain
 from napari_cellclip.gui.settings import Settings, read_settings, write_settings
 from napari_cellclip.gui.state.requests import EncodeRequest, MapPictureRequest, OpenRequest
 from napari_cellclip.gui.work.workers import Latest
@@ -23,6 +24,10 @@ def _session(viewer: Any) -> Any:
     from napari_cellclip.gui.work.controller import controller_of
 
     return controller_of(viewer).session
+
+
+def _show_failure(message: str) -> None:
+    show_error(plain(message))
 
 
 def simulate_form(napari_viewer: "Viewer") -> "FunctionGui":
@@ -50,7 +55,7 @@ def simulate_form(napari_viewer: "Viewer") -> "FunctionGui":
         if line.running:
             show_info("A plate is being simulated already; it opens when it is ready.")
             return
-        line.start(work, opened, show_error, title=f"Simulating {wells} wells")
+        line.start(work, opened, _show_failure, title=f"Simulating {wells} wells")
 
     return simulate
 
@@ -95,8 +100,8 @@ def export_form(napari_viewer: "Viewer") -> "FunctionGui":
     def export(path: Path, selected_only: bool = False) -> None:
         line.start(
             export_work(session, path, selected_only),
-            lambda saved: show_info(f"Saved: {saved}"),
-            show_error,
+            lambda saved: show_info(plain(f"Saved: {saved}")),
+            _show_failure,
             title="Exporting",
         )
 

@@ -13,9 +13,9 @@ from qtpy.QtWidgets import (
     QSizePolicy,
     QWidget,
 )
-from superqt import QElidingLabel
 
 from napari_cellclip.gui.panels.listen import listen
+from napari_cellclip.gui.plain_text import PlainElidingLabel, plain
 from napari_cellclip.gui.state.requests import ExportRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task
@@ -38,7 +38,7 @@ class Footer(QWidget):
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self.session = session
-        self.count = QElidingLabel()
+        self.count = PlainElidingLabel()
         self.count.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.select = QPushButton("Select")
         self.select.setToolTip("Select the highlighted wells in every view")
@@ -76,7 +76,7 @@ class Footer(QWidget):
         if len(session.selection):
             text += f" · {len(session.selection)} selected"
         self.count.setText(text)
-        self.count.setToolTip(text)
+        self.count.setToolTip(plain(text))
         self.select.setEnabled(answered and bool(chosen))
         self.export_button.setEnabled(len(session.wells) > 0)
         self.copy.setEnabled(session.screen is not None)

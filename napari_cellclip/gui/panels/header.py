@@ -6,10 +6,10 @@ from html import escape
 from pathlib import Path
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
-from superqt import QElidingLabel
+from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from napari_cellclip.gui.panels.listen import listen
+from napari_cellclip.gui.plain_text import PlainElidingLabel, PlainLabel, plain
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task, Work
 from napari_cellclip.gui.state.wells import counted
@@ -35,13 +35,13 @@ class Header(QWidget):
         self._shows_progress = False
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self.session = session
-        self.title = QElidingLabel()
+        self.title = PlainElidingLabel()
         self.title.setStyleSheet("font-weight: bold;")
         self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.model = QLabel()
-        self.badge = QLabel("simulated")
+        self.model = PlainLabel()
+        self.badge = PlainLabel("simulated")
         self.badge.setStyleSheet(BADGE)
-        self.message = QLabel()
+        self.message = PlainLabel()
         self.message.setWordWrap(True)
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.dismiss = QToolButton()
@@ -86,24 +86,28 @@ class Header(QWidget):
                 parts.append("pixels not open")
             title = " · ".join(parts)
         self.title.setText(title)
-        self.title.setToolTip(title)
+        self.title.setToolTip(plain(title))
         card = session.screen.card if session.screen is not None else None
         self.model.setText(
             " · ".join(escape(t) for t in (card.name, card.licence) if t) if card is not None else ""
         )
         if card is not None:
             self.model.setToolTip(
-                f"{card.title}\n{card.description}\nTrained on: {card.trained_on}\nLimits: {card.limits}"
+                plain(
+                    f"{card.title}\n{card.description}\nTrained on: {card.trained_on}\nLimits: {card.limits}"
+                )
             )
         plate_simulated = session.plate is not None and is_simulated(session.plate.path)
         model_simulated = card is not None and card.simulated
         what = [w for w, is_so in (("plate", plate_simulated), ("model", model_simulated)) if is_so]
         self.badge.setText("simulated " + " + ".join(what))
         self.badge.setToolTip(
-            "This shows the program, not biology: the "
-            + " and the ".join(what)
-            + (" are simulations. " if len(what) > 1 else " is a simulation. ")
-            + "To use your own plates, drop their folder here and choose another model on the Run tab."
+            plain(
+                "This shows the program, not biology: the "
+                + " and the ".join(what)
+                + (" are simulations. " if len(what) > 1 else " is a simulation. ")
+                + "To use your own plates, drop their folder here and choose another model on the Run tab."
+            )
         )
         self.badge.setVisible(bool(what))
 

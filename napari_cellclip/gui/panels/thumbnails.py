@@ -81,7 +81,7 @@ class Thumbnails:
         if row["control"]:
             lines.append(
                 {"negcon": "negative control", "poscon": "positive control"}.get(
-                    row["control"], row["control"]
+                    row["control"], escape(row["control"])
                 )
             )
         elif row["mechanism"]:

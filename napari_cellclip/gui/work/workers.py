@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Signal
 
+from napari_cellclip.gui.plain_text import plain
 from napari_cellclip.vocabulary import CellClipError
 
 T = TypeVar("T")
@@ -115,7 +116,9 @@ class Latest:
                 if generation == self.generation:  # done() may have started what comes next
                     finished()
 
-        worker: Any = create_worker(run, _progress={"desc": title} if title else None, _ignore_errors=True)
+        worker: Any = create_worker(
+            run, _progress={"desc": plain(title)} if title else None, _ignore_errors=True
+        )
         self._worker = worker
         worker.returned.connect(returned)
         # Nothing of ours raises outside run(), but a worker that dies otherwise must not look busy for ever.

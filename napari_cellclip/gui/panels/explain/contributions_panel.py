@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QPushButton,
     QTableWidget,
     QTableWidgetItem,
@@ -20,6 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.stain_bars import BARS_ROLE, StainBarDelegate
+from napari_cellclip.gui.plain_text import PlainLabel, RichLabel, plain
 from napari_cellclip.gui.state.field_match import NO_DIRECTION
 from napari_cellclip.gui.state.requests import CancelRequest, ExplainRequest
 from napari_cellclip.gui.state.session import Session
@@ -55,9 +55,9 @@ class ContributionsPanel(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
-        self.heading = QLabel("<b>Stain contributions</b>")
+        self.heading = RichLabel("<b>Stain contributions</b>")
         self.heading.setToolTip(HELP)
-        self.state = QLabel()
+        self.state = PlainLabel()
         self.state.setWordWrap(True)
         self.button = QPushButton("Explain")
         self.button.setToolTip("Compute what each stain adds to the scores of the selected wells")
@@ -125,7 +125,7 @@ class ContributionsPanel(QWidget):
                 name.setData(Qt.ItemDataRole.UserRole, str(well))
                 self.table.setItem(row, WELL, name)
                 treatment = QTableWidgetItem(str(treatments[well]))
-                treatment.setToolTip(str(treatments[well]))
+                treatment.setToolTip(plain(str(treatments[well])))
                 self.table.setItem(row, TREATMENT, treatment)
                 bars = QTableWidgetItem()
                 bars.setData(BARS_ROLE, (values.tolist(), full))

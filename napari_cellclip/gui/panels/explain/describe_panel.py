@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QPushButton,
     QTableWidget,
     QTableWidgetItem,
@@ -26,6 +25,7 @@ from qtpy.QtWidgets import (
 from napari_cellclip.gui.panels.explain.terms_file import read_terms
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.theme import tones
+from napari_cellclip.gui.plain_text import RichLabel, plain
 from napari_cellclip.gui.state.requests import (
     AnnotateRequest,
     AskRequest,
@@ -90,8 +90,7 @@ class DescribePanel(QWidget):
         )
         self.save = QPushButton("Save …")
         self.save.setToolTip("Save this table as CSV")
-        self.state = QLabel()
-        self.state.setTextFormat(Qt.TextFormat.RichText)
+        self.state = RichLabel()
         self.state.setWordWrap(True)
         self.table = QTableWidget()
         self.table.setAccessibleName("Terms")
@@ -177,7 +176,7 @@ class DescribePanel(QWidget):
                 number = isinstance(value, (float, int, np.number))
                 text = ("" if np.isnan(value) else f"{value:.3g}") if number else str(value)
                 item = QTableWidgetItem(text)
-                item.setToolTip(text)
+                item.setToolTip(plain(text))
                 item.setData(Qt.ItemDataRole.UserRole, index)
                 if number:
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

@@ -9,7 +9,6 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QIcon, QImage, QPixmap
 from qtpy.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QListView,
     QListWidget,
     QListWidgetItem,
@@ -20,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cellclip.gui.panels.listen import listen
+from napari_cellclip.gui.plain_text import PlainLabel, RichLabel, plain
 from napari_cellclip.gui.state.field_match import NO_DIRECTION
 from napari_cellclip.gui.state.requests import CancelRequest, HeatMapRequest
 from napari_cellclip.gui.state.session import Session
@@ -56,7 +56,7 @@ class TileStrip(QListWidget):
     def put(self, picture: NDArray[np.uint8], caption: str, tooltip: str, tile: int | None = None) -> None:
         """Add a tile: uint8 (5, y, x) stains, what stands below it, and its number."""
         item = QListWidgetItem(QIcon(tile_pixmap(picture)), caption)
-        item.setToolTip(tooltip)
+        item.setToolTip(plain(tooltip))
         item.setData(TILE_ROLE, tile)
         self.addItem(item)
 
@@ -87,18 +87,17 @@ class HeatMapPanel(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
-        heading = QLabel("<b>Match heat map</b>")
+        heading = RichLabel("<b>Match heat map</b>")
         heading.setToolTip(HELP)
-        self.state = QLabel()
+        self.state = PlainLabel()
         self.state.setWordWrap(True)
         self.button = QPushButton("Show")
         self.button.setToolTip(HELP)
         self.most, self.least = TileStrip("Most matching tiles"), TileStrip("Least matching tiles")
         self.controls = TileStrip("Most similar control tiles")
-        self.most_title, self.least_title = QLabel("Most matching"), QLabel("Least matching")
-        self.controls_title = QLabel("Most similar in the negative controls (same contrast)")
-        self.attention = QLabel()
-        self.attention.setTextFormat(Qt.TextFormat.RichText)
+        self.most_title, self.least_title = PlainLabel("Most matching"), PlainLabel("Least matching")
+        self.controls_title = PlainLabel("Most similar in the negative controls (same contrast)")
+        self.attention = RichLabel()
         self.attention.setToolTip("How much each field of the well weighs in its embedding, by stain")
         first = QHBoxLayout()
         first.addWidget(heading)

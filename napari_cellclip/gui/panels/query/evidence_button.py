@@ -9,6 +9,7 @@ from qtpy.QtGui import QActionGroup
 from qtpy.QtWidgets import QMenu, QToolButton, QWidget
 
 from napari_cellclip.gui.panels.listen import listen
+from napari_cellclip.gui.plain_text import plain
 from napari_cellclip.gui.state.session import Session
 
 EVIDENCE = {
@@ -54,7 +55,7 @@ class EvidenceButton(QToolButton):
         for key, (title, tip) in EVIDENCE.items():
             action = menu.addAction(title)
             action.setCheckable(True)
-            action.setToolTip(tip)
+            action.setToolTip(plain(tip))
             action.setData(key)
             group.addAction(action)
             self.kinds[key] = action

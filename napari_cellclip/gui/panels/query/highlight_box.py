@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QWidget
 
 from napari_cellclip.gui.panels.listen import listen
+from napari_cellclip.gui.plain_text import PlainLabel
 from napari_cellclip.gui.state.session import Session
 
 FDR_TIP = (
@@ -40,7 +41,7 @@ class FdrBox(QWidget):
         self.setToolTip(FDR_TIP)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(QLabel("FDR ≤"))
+        layout.addWidget(PlainLabel("FDR ≤"))
         layout.addWidget(self.spin)
         self._show()
         self.spin.valueChanged.connect(self._chosen)
@@ -80,7 +81,7 @@ class HighlightBox(QWidget):
         self.threshold.setToolTip(SCORE_TIP)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(QLabel("Highlight:"))
+        layout.addWidget(PlainLabel("Highlight:"))
         layout.addWidget(self.mode)
         layout.addWidget(self.threshold)
         self._show()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
+from napari_cellclip.gui.plain_text import plain
+
 if TYPE_CHECKING:
     from napari_cellclip.explore.wording.wording import Prompt
 
@@ -61,7 +63,7 @@ class PromptTable(QTableWidget):
             self.setRowCount(len(self._prompts) + 1)
             for row, prompt in enumerate(self._prompts):
                 words = QTableWidgetItem(prompt.text)
-                words.setToolTip(prompt.text)
+                words.setToolTip(plain(prompt.text))
                 words.setFlags(words.flags() | Qt.ItemFlag.ItemIsUserCheckable)
                 words.setCheckState(Qt.CheckState.Checked if prompt.on else Qt.CheckState.Unchecked)
                 self.setItem(row, PROMPT, words)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
-from superqt import QElidingLabel
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.query.evidence_button import EvidenceButton, EvidenceOptions
 from napari_cellclip.gui.panels.query.highlight_box import FdrBox, HighlightBox
 from napari_cellclip.gui.panels.query.prompt_editor import PromptEditor
 from napari_cellclip.gui.panels.query.query_line import ExampleButton, QueryLine
+from napari_cellclip.gui.plain_text import PlainElidingLabel, PlainLabel, plain
 from napari_cellclip.gui.state.references import gate_sentence
 from napari_cellclip.gui.state.requests import AskRequest, Request
 from napari_cellclip.gui.state.session import Session
@@ -51,11 +51,11 @@ class QueryPanel(QWidget):
         self.sent.setToolTip("Show and edit the prompts that were sent to the model")
         self.evidence = EvidenceButton(session)
         self.fdr = FdrBox(session)
-        self.verdict = QElidingLabel()
+        self.verdict = PlainElidingLabel()
         self.verdict.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.verdict.setMinimumWidth(20 * self.fontMetrics().averageCharWidth())
         self.verdict.setStyleSheet("font-weight: bold;")
-        self.reason = QElidingLabel()
+        self.reason = PlainElidingLabel()
         self.reason.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.reason.setMinimumWidth(20 * self.fontMetrics().averageCharWidth())
         self.info = QToolButton()
@@ -66,8 +66,7 @@ class QueryPanel(QWidget):
         self.highlight = HighlightBox(session)
         self.editor = PromptEditor()
         self.editor.hide()
-        self.notes = QLabel()
-        self.notes.setTextFormat(Qt.TextFormat.PlainText)
+        self.notes = PlainLabel()
         self.notes.setWordWrap(True)
         self.notes.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self.notes.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -162,10 +161,10 @@ class QueryPanel(QWidget):
         self.editor.setValue(answer.sent if answer is not None else ())
         notes = list(answer.notes) if answer is not None else []
         self.verdict.setText(answer.verdict if answer is not None else "")
-        self.verdict.setToolTip(traced(answer))
+        self.verdict.setToolTip(plain(traced(answer)))
         reason = reason_sentence(answer)
         self.reason.setText(reason)
-        self.reason.setToolTip("\n".join([reason, *notes]))
+        self.reason.setToolTip(plain("\n".join([reason, *notes])))
         self.notes.setText(" ".join(notes))
         self.info.setText(counted(len(notes), "note") if notes else "No notes")
         self.info.setEnabled(bool(notes))

@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from napari_cellclip.gui.panels.theme import tones
+from napari_cellclip.gui.plain_text import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,7 @@ class MechanismTable(QTableWidget):
         super().__init__(0, len(COLUMNS), parent)
         self.setHorizontalHeaderLabels(list(COLUMNS))
         for column, title in enumerate(COLUMNS):
-            self.horizontalHeaderItem(column).setToolTip(TIPS.get(title, ""))
+            self.horizontalHeaderItem(column).setToolTip(plain(TIPS.get(title, "")))
         self.setAccessibleName("Recognisable mechanisms")
         self.setToolTip("Click a mechanism to ask for it")
         self.verticalHeader().hide()
@@ -88,7 +89,7 @@ class MechanismTable(QTableWidget):
                 _number(found["p"], "{:.3f}"),
             )
             for column, item in enumerate(items):
-                item.setToolTip(f"{name}: {found['names']}")
+                item.setToolTip(plain(f"{name}: {found['names']}"))
                 if not is_open:
                     item.setForeground(tones(self).between(0.55))
                 self.setItem(row, column, item)

@@ -10,19 +10,18 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSizePolicy,
     QTabWidget,
     QVBoxLayout,
     QWidget,
 )
-from superqt import QElidingLabel
 
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.references.mechanism_table import MechanismTable
 from napari_cellclip.gui.panels.references.reference_table import ReferenceTable
 from napari_cellclip.gui.panels.references.source_table import SourceTable
+from napari_cellclip.gui.plain_text import PlainElidingLabel, PlainLabel, plain
 from napari_cellclip.gui.state.references import gate_sentence
 from napari_cellclip.gui.state.requests import (
     AddReferencesRequest,
@@ -51,9 +50,9 @@ class ReferencesPanel(QWidget):
         self.session = session
         self._seen: tuple[str, pd.DataFrame] | None = None
         self.mechanisms, self.members, self.sources = MechanismTable(), ReferenceTable(), SourceTable()
-        self.state = QElidingLabel()
+        self.state = PlainElidingLabel()
         self.state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.gate = QLabel()
+        self.gate = PlainLabel()
         self.gate.setWordWrap(True)
         self.gate.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.gate.setFixedHeight(2 * self.fontMetrics().lineSpacing() + 10)
@@ -150,7 +149,7 @@ class ReferencesPanel(QWidget):
                 " by the references. Click one to ask for it."
             )
         self.state.setText(text)
-        self.state.setToolTip(text)
+        self.state.setToolTip(plain(text))
 
     def _show_members(self) -> None:
         session, answer = self.session, self.session.answer
@@ -172,7 +171,7 @@ class ReferencesPanel(QWidget):
             names = self.members.names()
             self.views.setTabText(1, f"This question ({len(names) - len(self.members.value())})")
         self.gate.setText(text)
-        self.gate.setToolTip(text)
+        self.gate.setToolTip(plain(text))
 
     def _show_sources_state(self, _path: object = None) -> None:
         self.remove.setEnabled(self.sources.value() is not None)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
+from napari_cellclip.gui.plain_text import plain
+
 if TYPE_CHECKING:
     from napari_cellclip.gui.state.references import AddedReferences
 
@@ -74,7 +76,7 @@ class SourceTable(QTableWidget):
         for row, (path, texts) in enumerate(rows):
             for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)
-                item.setToolTip(f"{text}\n{path}" if path is not None and column == 0 else text)
+                item.setToolTip(plain(f"{text}\n{path}" if path is not None and column == 0 else text))
                 item.setData(PATH, path)
                 self.setItem(row, column, item)
         self.setCurrentCell(-1, 0)

@@ -9,7 +9,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFileDialog,
-    QLabel,
     QLineEdit,
     QProgressBar,
     QPushButton,
@@ -18,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.run.plate_source import side_by_side, stacked_form
+from napari_cellclip.gui.plain_text import PlainLabel, plain
 from napari_cellclip.gui.settings import read_settings
 from napari_cellclip.gui.state.requests import CancelRequest, EncodeRequest
 from napari_cellclip.gui.state.session import Session
@@ -42,7 +42,7 @@ class EncodeBox(QWidget):
         self.model = QComboBox()
         self.model.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.model.setMinimumContentsLength(8)
-        self.card = QLabel()
+        self.card = PlainLabel()
         self.card.setWordWrap(True)
         self.card.setMinimumHeight(2 * self.fontMetrics().lineSpacing())
         self.accept = QCheckBox("I accept this licence (downloads weights if needed)")
@@ -54,7 +54,7 @@ class EncodeBox(QWidget):
         self.cancel_button = QPushButton("Cancel")
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
-        self.state = QLabel()
+        self.state = PlainLabel()
         self.state.setWordWrap(True)
         form = stacked_form(self)
         form.addRow("Model", self.model)
@@ -130,10 +130,12 @@ class EncodeBox(QWidget):
         if card is None:
             self.card.clear()
             return
-        self.accept.setToolTip(card.licence_text)
+        self.accept.setToolTip(plain(card.licence_text))
         simulated = "Trained on simulations: it shows the program, not biology. " if card.simulated else ""
         self.card.setText(f"{simulated}Licence: {card.licence}.")
-        self.card.setToolTip(f"{card.description}\nTrained on: {card.trained_on}\nLimits: {card.limits}")
+        self.card.setToolTip(
+            plain(f"{card.description}\nTrained on: {card.trained_on}\nLimits: {card.limits}")
+        )
         self._edited()
 
     def _edited(self) -> None:

@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QToolButton,
@@ -19,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.run.stain_table import StainTable
+from napari_cellclip.gui.plain_text import PlainLabel
 from napari_cellclip.gui.state.requests import OpenRequest, OpenSampleRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.wells import counted
@@ -62,7 +62,7 @@ class PlateSource(QWidget):
         self.browse.setToolTip("Choose a plate folder")
         self.sample = QPushButton("Open sample")
         self.sample.setToolTip("Open the simulated 96-well plate")
-        self.summary = QLabel("No plate is open.")
+        self.summary = PlainLabel("No plate is open.")
         self.summary.setWordWrap(True)
         self.unfold = QToolButton()
         self.unfold.setCheckable(True)

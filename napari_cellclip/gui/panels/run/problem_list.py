@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.QtWidgets import QTreeWidget, QTreeWidgetItem, QWidget
 
 from napari_cellclip.gui.panels.listen import listen
+from napari_cellclip.gui.plain_text import plain
 from napari_cellclip.gui.state.session import Session
 
 LISTED = 200
@@ -41,7 +42,7 @@ class ProblemList(QTreeWidget):
         self.clear()
         for image, problem in rows[:LISTED]:
             item = QTreeWidgetItem([image, problem])
-            item.setToolTip(1, problem)
+            item.setToolTip(1, plain(problem))
             self.addTopLevelItem(item)
         if len(rows) > LISTED:
             self.addTopLevelItem(QTreeWidgetItem(["…", f"and {len(rows) - LISTED} more"]))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QGridLayout, QPushButton, QVBoxLayout, QWidget
 
+from napari_cellclip.gui.plain_text import PlainLabel, RichLabel, plain
 from napari_cellclip.plates import Plate
 from napari_cellclip.vocabulary import STAINS, Stain
 
@@ -23,19 +24,19 @@ class StainTable(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.combos: dict[Stain, QComboBox] = {}
-        self.sources: dict[Stain, QLabel] = {}
+        self.sources: dict[Stain, PlainLabel] = {}
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setColumnStretch(2, 1)
         for row, stain in enumerate(STAINS):
-            name = QLabel(f"<span style='color:{stain.colour}'>●</span> {stain.value}")
-            name.setToolTip(stain.target)
+            name = RichLabel(f"<span style='color:{stain.colour}'>●</span> {stain.value}")
+            name.setToolTip(plain(stain.target))
             combo = QComboBox()
             combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             combo.setMinimumContentsLength(8)
-            combo.setToolTip(f"Channel of the files that shows {stain.target}")
+            combo.setToolTip(plain(f"Channel of the files that shows {stain.target}"))
             combo.currentIndexChanged.connect(self._changed)
-            source = QLabel()
+            source = PlainLabel()
             source.setWordWrap(True)
             self.combos[stain], self.sources[stain] = combo, source
             grid.addWidget(name, row, 0)

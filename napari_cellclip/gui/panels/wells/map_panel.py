@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from napari_cellclip.gui.palette import well_colours
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.panels.wells.map_view import MapView
+from napari_cellclip.gui.plain_text import PlainLabel
 from napari_cellclip.gui.state.references import reference_wells
 from napari_cellclip.gui.state.requests import MapPictureRequest, MapRequest
 from napari_cellclip.gui.state.session import Session
@@ -53,7 +54,7 @@ class MapPanel(QWidget):
         self.pan.setToolTip("Drag moves the map instead of drawing a lasso")
         self.to_canvas = QPushButton("Show on canvas")
         self.to_canvas.setToolTip("Show the map on the canvas, each well as its thumbnail")
-        self.state = QLabel()
+        self.state = PlainLabel()
         self.state.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.state.setWordWrap(True)
         above = QHBoxLayout()

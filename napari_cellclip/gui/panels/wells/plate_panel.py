@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QEvent, QRectF, QSize, Qt
 from qtpy.QtGui import QImage, QPainter
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_cellclip.gui.palette import ColourScale, well_colours
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.panels.wells.plate_view import PlateView, WellMark
+from napari_cellclip.gui.plain_text import PlainLabel
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.wells import edge_medians, grid_of, shape_of
 
@@ -75,7 +76,7 @@ class PlatePanel(QWidget):
         self.colouring.setToolTip("What the colour of a well shows")
         for key, title in COLOURINGS.items():
             self.colouring.addItem(title, key)
-        self.legend = QLabel(LEGEND)
+        self.legend = PlainLabel(LEGEND)
         self.legend.setToolTip(
             "Highlighted wells are in colour, the others grey.\n"
             "The squares along the edges are row and column medians.\n"

@@ -1,0 +1,53 @@
+"""Labels and tooltips that show text as it stands: names out of files are never read as markup."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel
+from superqt import QElidingLabel
+
+_JOINER = "\u2060"  # no width and no line break: what it stands behind is no tag any more
+
+
+class PlainLabel(QLabel):
+    """Label that draws its text as it stands. Qt's own guesses, and would load an ``<img>`` out of a file."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+
+
+class PlainElidingLabel(QElidingLabel):
+    """:class:`PlainLabel` in one line, with … where it does not fit."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+
+
+class RichLabel(QLabel):
+    """Label for markup of our own; whatever comes out of a file must have gone through ``html.escape``."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.setTextFormat(Qt.TextFormat.RichText)
+
+
+def plain(text: str) -> str:
+    """Keep Qt from reading a text as markup, where it guesses: tooltips, notifications, progress of napari.
+
+    Parameters
+    ----------
+    text : str
+        Anything, also out of a file.
+
+    Returns
+    -------
+    str
+        The text; if Qt would take it for markup, with a mark of no width behind each ``<`` and ``&``.
+    """
+    if not Qt.mightBeRichText(text):
+        return text
+    return text.replace("<", "<" + _JOINER).replace("&", "&" + _JOINER)
