@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import cast
 
@@ -16,12 +15,14 @@ from torch.nn.utils.rnn import pad_sequence
 
 from napari_cellclip.model.card import ModelCard
 from napari_cellclip.model.device import resolve_device
-from napari_cellclip.model.encoders.intensity import IntensityStats, scale_field
+from napari_cellclip.model.encoders.intensity import IntensityStats
+from napari_cellclip.model.encoders.precision import Precision
 from napari_cellclip.model.network.cellclip import CellCLIP
 from napari_cellclip.model.network.fingerprint_tokenizer import FingerprintTokenizer
 from napari_cellclip.model.network.pooling import instance_mask
 from napari_cellclip.model.network.tokenizer import WordPieceTokenizer
-from napari_cellclip.vocabulary import STAINS, ModelError
+from napari_cellclip.model.pixel_encoder import PixelEncoder
+from napari_cellclip.vocabulary import ModelError
 
 TEXTS_REMEMBERED = 4096
 """Embeddings of texts a model keeps, those used last."""
@@ -62,12 +63,12 @@ class Model:
         self.card = card
         self.cellclip = cellclip.eval()
         self.tokenizer = tokenizer
-        self.batch_size = batch_size
         self.origin = origin or card.name
-        self._encoder = encoder
+        self.device = resolve_device(device)
+        self.pixels = PixelEncoder(card, encoder, self.device, batch_size)
         self._texts: LRUCache[str, NDArray[np.float32]] = LRUCache(TEXTS_REMEMBERED)
         self._lock = Lock()
-        self.to(device)
+        self.cellclip.to(self.device)
 
     def __repr__(self) -> str:
         return f"<Model {self.card.name!r} on {self.device}>"
@@ -75,10 +76,16 @@ class Model:
     @property
     def encoder(self) -> nn.Module:
         """The channel encoder, loaded on first use."""
-        with self._lock:
-            if not isinstance(self._encoder, nn.Module):
-                self._encoder = self._encoder().eval().to(self.device)
-            return self._encoder
+        return self.pixels.network
+
+    @property
+    def batch_size(self) -> int:
+        """Single-stain crops encoded at once."""
+        return self.pixels.batch_size
+
+    @batch_size.setter
+    def batch_size(self, crops: int) -> None:
+        self.pixels.batch_size = crops
 
     def require_encoder(self) -> None:
         """Load the channel encoder now, so that one that cannot be loaded is told before any pixel is read.
@@ -94,8 +101,7 @@ class Model:
         """Move the model to a device and return it."""
         self.device = resolve_device(device)
         self.cellclip.to(self.device)
-        if isinstance(self._encoder, nn.Module):
-            self._encoder.eval().to(self.device)
+        self.pixels.to(self.device)
         return self
 
     def field_features(
@@ -118,7 +124,10 @@ class Model:
         return cast(NDArray[np.float32], self.fields_features([pixels], stats)[0])
 
     def fields_features(
-        self, fields: Sequence[NDArray[np.generic]], stats: IntensityStats | None = None
+        self,
+        fields: Sequence[NDArray[np.generic]],
+        stats: IntensityStats | None = None,
+        precision: Precision = "float32",
     ) -> NDArray[np.float32]:
         """Features of fields: scaled, cut into crops, each stain encoded by itself, the mean over crops.
 
@@ -128,6 +137,8 @@ class Model:
             [5, Y, X] counts each, stains in the order of `STAINS`; left as they are. Sizes may differ.
         stats : IntensityStats, optional
             Ranges of the plate, needed where the card scales by the plate.
+        precision : {"float32", "bfloat16"}
+            In which the channel encoder computes.
 
         Returns
         -------
@@ -140,44 +151,7 @@ class Model:
             If an array is not of that shape, holds numbers that are not finite, or ranges are needed and
             absent.
         """
-        card = self.card
-        slots = [STAINS.index(stain) for stain in card.stain_order]
-        total = np.zeros((len(fields), len(slots), card.encoder.dim), np.float64)
-        counts = np.zeros(len(fields), np.int64)
-        owners: list[int] = []
-
-        def crops() -> Iterator[NDArray[np.generic]]:
-            for i, field in enumerate(fields):
-                pixels = np.asarray(field)
-                if np.issubdtype(pixels.dtype, np.inexact) and not np.isfinite(pixels).all():
-                    raise ModelError("a field holds numbers that are not finite (NaN or infinity)")
-                for crop in card.tiling.windows(scale_field(pixels, card.intensity, stats)[slots]):
-                    counts[i] += 1
-                    owners.append(i)
-                    yield crop
-
-        for features in self.iter_encode_crops(crops()):
-            np.add.at(total, owners[: len(features)], features)
-            del owners[: len(features)]
-        return (total / np.maximum(counts, 1)[:, None, None]).astype(np.float32)
-
-    def iter_encode_crops(self, crops: Iterable[NDArray[np.generic]]) -> Iterator[NDArray[np.float32]]:
-        """Encode crops, so many together that `batch_size` single-stain crops are on the device.
-
-        Parameters
-        ----------
-        crops : iterable of array
-            [C, s, s] each, as `encode_crops` takes them; drawn a batch at a time.
-
-        Yields
-        ------
-        array
-            float32 [n, C, D] of the next n crops.
-        """
-        at_once = max(1, self.batch_size // len(self.card.stain_order))
-        waiting = iter(crops)
-        while batch := list(islice(waiting, at_once)):
-            yield self.encode_crops(np.stack(batch).astype(np.float32, copy=False))
+        return self.pixels.features(fields, stats, precision)
 
     def encode_crops(self, crops: NDArray[np.float32]) -> NDArray[np.float32]:
         """Features of crops in one pass.
@@ -192,11 +166,7 @@ class Model:
         array
             float32 [n, C, D].
         """
-        n, stains, size, _ = crops.shape
-        images = torch.from_numpy(crops.reshape(n * stains, 1, size, size)).to(self.device)
-        with torch.inference_mode():
-            features = self.encoder(images).float().cpu().numpy()
-        return cast(NDArray[np.float32], features.reshape(n, stains, -1))
+        return self.pixels.scaled_crops(crops)
 
     def embed_wells(
         self, bags: Sequence[NDArray[np.floating]], *, at_once: int = 64, without_most_attended: int = 0

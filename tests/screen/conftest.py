@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from napari_cellclip.model import EncoderCard, FileCard, IntensityScaling, ModelCard, Tiling
+from napari_cellclip.model.encoders.precision import PrecisionProbe
 from napari_cellclip.plates import Plate
 from napari_cellclip.plates.acquisition import Acquisition, Channel, Field
 from napari_cellclip.vocabulary import STAINS, ModelError, PlateError, parse_well, site_id
@@ -102,7 +103,16 @@ class FakeModel:
     def require_encoder(self):
         """There is nothing to load."""
 
-    def fields_features(self, fields: Sequence, stats=None):
+    @property
+    def pixels(self):
+        """Pixels are encoded by the same object."""
+        return self
+
+    def choose_precision(self, fields, stats):
+        """Nothing here gains by another number format."""
+        return PrecisionProbe("float32", 1, 1, "a linear map")
+
+    def fields_features(self, fields: Sequence, stats=None, precision="float32"):
         if self.card.intensity.kind == "plate":
             assert stats is not None
         if self.batch_size > self.memory:

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from napari_cellclip.model.card import EncoderCard, require_plain_name
-from napari_cellclip.model.encoders.three_channels import ThreeChannels, Triple
+from napari_cellclip.model.encoders.three_channels import Triple, one_plane_input
 from napari_cellclip.model.weights.weight_files import find_weight_file, read_weights
 from napari_cellclip.vocabulary import ModelError
 
@@ -20,7 +20,7 @@ class TimmEncoder(nn.Module):
     Parameters
     ----------
     network : nn.Module
-        Made with ``num_classes=0``.
+        Made with ``num_classes=0``; a patch projection is replaced by one that reads a single plane.
     mean, std : sequence of float
         Colour normalisation.
     """
@@ -28,7 +28,7 @@ class TimmEncoder(nn.Module):
     def __init__(self, network: Any, mean: Triple, std: Triple) -> None:
         super().__init__()
         self.network = network
-        self.normalise = ThreeChannels(mean, std)
+        self.normalise = one_plane_input(network, mean, std)
         self.dim: int = network.num_features
 
     def forward(self, images: Tensor) -> Tensor:

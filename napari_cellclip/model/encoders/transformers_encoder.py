@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from napari_cellclip.model.card import EncoderCard
-from napari_cellclip.model.encoders.three_channels import ThreeChannels, Triple
+from napari_cellclip.model.encoders.three_channels import Triple, one_plane_input
 from napari_cellclip.vocabulary import ModelError
 
 IMAGENET: tuple[Triple, Triple] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -75,7 +75,7 @@ class TransformersEncoder(nn.Module):
     Parameters
     ----------
     network : nn.Module
-        With its weights.
+        With its weights; its patch projection is replaced by one that reads a single plane.
     mean, std : sequence of float
         Colour normalisation.
     """
@@ -83,7 +83,7 @@ class TransformersEncoder(nn.Module):
     def __init__(self, network: Any, mean: Triple, std: Triple) -> None:
         super().__init__()
         self.network = network
-        self.normalise = ThreeChannels(mean, std)
+        self.normalise = one_plane_input(network, mean, std)
         self.dim: int = network.config.hidden_size
         self._family = FAMILIES[network.config.model_type]
 

@@ -75,7 +75,7 @@ class PlateEncoding:
             yield Progress(done, total, f"{done} of {total} sites were encoded before", failures=failures)
         if todo:
             self.model.require_encoder()
-        stats = self._stats()
+        stats = self.record.intensity_stats()
         sites = {site.id: site for site in self.plate.sites}
         self._mend_previews(finished, groups, status)
         ahead = read_ahead(
@@ -97,13 +97,6 @@ class PlateEncoding:
                 )
         finally:
             ahead.close()
-
-    def _stats(self) -> IntensityStats | None:
-        if self.record.intensity is None:
-            return None
-        from napari_cellclip.model import IntensityStats
-
-        return IntensityStats.model_validate(self.record.intensity)
 
     def _encode(
         self, read: Mapping[str, NDArray[Any] | str], stats: IntensityStats | None
@@ -134,7 +127,7 @@ class PlateEncoding:
         """Features of fields; the model's batch is halved for good when the device runs out of memory."""
         while fields:
             try:
-                return list(self.model.fields_features(fields, stats))
+                return list(self.model.fields_features(fields, stats, self.record.precision))
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise

@@ -8,12 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from napari_cellclip.screen.storage.files import write_whole
 from napari_cellclip.vocabulary import ScreenError, Stain
+
+if TYPE_CHECKING:
+    from napari_cellclip.model import IntensityStats
 
 FILE = "screen.json"
 COPY = Path("plates", FILE)
@@ -42,6 +45,8 @@ class PlateRecord(_Frozen):
         The model's plate-wide ranges, where its card asks for them.
     contrast : dict of Stain to (low, high)
         Counts shown as black and as full colour, for the whole plate.
+    precision : {"float32", "bfloat16"}
+        In which the channel encoder computed; decided once, so that all shards agree, on whatever machine.
     """
 
     path: str
@@ -53,6 +58,15 @@ class PlateRecord(_Frozen):
     shard_sites: int = Field(ge=1)
     intensity: dict[str, Any] | None = None
     contrast: dict[Stain, tuple[float, float]]
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+    def intensity_stats(self) -> IntensityStats | None:
+        """Read the ranges that the model's scaling needs; ``None`` where each image is scaled by itself."""
+        if self.intensity is None:
+            return None
+        from napari_cellclip.model import IntensityStats
+
+        return IntensityStats.model_validate(self.intensity)
 
 
 class CardRecord(_Frozen):

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from napari_cellclip.screen.progress import Progress, as_part, finished
 from napari_cellclip.screen.storage.plan import read_plan
 from napari_cellclip.screen.storage.previews import shrink
+from napari_cellclip.screen.storage.screen_json import PlateRecord
 from napari_cellclip.screen.tiles.tile_grid import TileGrid, trained_sizes
 from napari_cellclip.vocabulary import STAINS, PlateError, ScreenError, split_id
 
 if TYPE_CHECKING:
-    from napari_cellclip.model import IntensityStats, Model, ModelCard
+    from napari_cellclip.model import Model, ModelCard
     from napari_cellclip.plates import Site
     from napari_cellclip.plates.stain_mapping import StainMapping
     from napari_cellclip.screen.screen import Screen
@@ -126,11 +127,11 @@ def iter_field_tiles(
         If the field was not encoded, the screen holds no pixels' features at all, or plate or model are not
         those it was encoded from: tiles of the card must have the stored mean.
     """
-    stats = _require_same(screen, plate, site, model)
+    used = _require_same(screen, plate, site, model)
     source = plate.site(site)
     state = source.file_state()
     # All that tiles are made of: the encoder, the pixels, how they are scaled, where they are cut.
-    record = screen.plates[plate.name].model_dump_json()
+    record = used.model_dump_json()
     key = (str(screen.path.resolve()), screen.card.encoder_hash, site, state, record, grid)
     with _lock:
         known = _cache.get(key)
@@ -138,10 +139,11 @@ def iter_field_tiles(
         yield Progress(len(known), len(known), f"tiles of {site} were encoded before", stage="explanation")
         return known
     pixels = source.read(STAINS)
-    positions, windows = _windows(pixels, stats, model.card, grid)
+    scaler = model.pixels.scaler(used.intensity_stats())
+    positions, windows = _windows(scaler.on_host(pixels), model.card, grid)
     features = np.empty((len(positions), len(STAINS), model.card.encoder.dim), np.float32)
     done = 0
-    for batch in model.iter_encode_crops(windows):
+    for batch in model.pixels.iter_crops(windows, scaler, used.precision):
         features[done : done + len(batch)] = batch
         done += len(batch)
         yield Progress(done, len(positions), f"encoding tiles of {site}", stage="explanation")
@@ -223,10 +225,8 @@ def iter_control_tiles(
     return tuple(found)
 
 
-def _require_same(screen: Screen, plate: FieldSource, site: str, model: Model) -> IntensityStats | None:
-    """Refuse what the screen was not encoded from; return how the plate's intensities are scaled."""
-    from napari_cellclip.model import IntensityStats
-
+def _require_same(screen: Screen, plate: FieldSource, site: str, model: Model) -> PlateRecord:
+    """Refuse what the screen was not encoded from; return how the plate was encoded."""
     card = screen.card
     if card.encoder.kind == "profile":
         raise ScreenError(
@@ -248,7 +248,7 @@ def _require_same(screen: Screen, plate: FieldSource, site: str, model: Model) -
             f"plate {plate.name} was encoded with other channels for its stains: open it with "
             + ", ".join(f"{stain}={channel}" for stain, channel in record.stains.items())
         )
-    return IntensityStats.model_validate(record.intensity) if record.intensity else None
+    return record
 
 
 def _require_same_mean(screen: Screen, site: str, features: NDArray[np.float32]) -> None:
@@ -262,11 +262,9 @@ def _require_same_mean(screen: Screen, site: str, features: NDArray[np.float32])
 
 
 def _windows(
-    pixels: NDArray[np.generic], stats: IntensityStats | None, card: ModelCard, grid: TileGrid | None
+    pixels: NDArray[np.generic], card: ModelCard, grid: TileGrid | None
 ) -> tuple[NDArray[np.int64], Iterator[NDArray[np.generic]]]:
-    """Positions of the tiles of a field, and their pixels as the encoder wants them, one by one."""
-    from napari_cellclip.model.encoders.intensity import scale_field
-
+    """Positions of the tiles of a field, and their pixels one by one."""
     tiling = card.tiling if grid is None else type(card.tiling)(mode="grid", size=grid.size)
     stride = None if grid is None else grid.stride
     height, width = pixels.shape[1:]
@@ -275,8 +273,7 @@ def _windows(
         [(r - filled[0], c - filled[1], tiling.size) for r, c in tiling.corners(height, width, stride)],
         np.int64,
     )
-    slots = [STAINS.index(stain) for stain in card.stain_order]
-    return positions, tiling.windows(scale_field(pixels, card.intensity, stats)[slots], stride)
+    return positions, tiling.windows(pixels, stride)
 
 
 def _notes(screen: Screen, site: str, state: str, grid: TileGrid | None) -> Iterator[str]:

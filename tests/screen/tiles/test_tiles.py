@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 from cachetools import LRUCache
 
 from napari_cellclip.model import (
@@ -104,9 +105,8 @@ def test_crops_of_a_filled_up_field_end_at_its_edge(tmp_path, make_plate) -> Non
 def test_tiles_come_in_batches_and_may_be_stopped(encoded, monkeypatch) -> None:
     screen, plate, model = encoded
     calls = []
-    monkeypatch.setattr(
-        model, "encode_crops", lambda crops: calls.append(len(crops)) or np.zeros((len(crops), 5, 16))
-    )
+    encoder = model.encoder
+    monkeypatch.setattr(encoder, "forward", lambda x: calls.append(len(x) // 5) or torch.zeros(len(x), 16))
     steps = iter_field_tiles(screen, plate, "P1/A01/1", model, TileGrid(8, 4))
     first = next(steps)
     assert (first.done, first.stage) == (4, "explanation")
