@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import typer
@@ -23,15 +25,13 @@ from napari_cellclip.cli.info import info
 from napari_cellclip.cli.models import models
 from napari_cellclip.cli.references import references
 from napari_cellclip.cli.simulate import simulate
+from napari_cellclip.cli.terminal import INTERRUPTED, printing_safely, second_interrupt_ends_at_once
 from napari_cellclip.cli.train import train
 from napari_cellclip.cli.version import version
 from napari_cellclip.vocabulary.errors import CellClipError
 
 DEBUG = "NAPARI_CELLCLIP_DEBUG"
 """Environment variable that lets the traceback of a refusal through, for developers."""
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it (128 + SIGINT)."""
 
 AFTER_INTERRUPT = {
     "ablate": "what is trained is kept: the same command goes on from the last finished epoch",
@@ -52,8 +52,17 @@ class Verbs(TyperGroup):
             super().list_commands(ctx), key=lambda name: isinstance(self.commands[name], TyperGroup)
         )
 
+    def main(self, args: Sequence[str] | None = None, *others: Any, **options: Any) -> Any:
+        """Run the program; Ctrl-C is handled only where it is one, and not called with words by other code."""
+        with second_interrupt_ends_at_once() if args is None else nullcontext():
+            return super().main(args, *others, **options)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the verb: 1 for what the package or the disk refuses, 130 for Ctrl-C, 2 (click's) for usage."""
+        with printing_safely():
+            return self._invoked(ctx)
+
+    def _invoked(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
