@@ -53,7 +53,7 @@ class Verbs(TyperGroup):
         )
 
     def main(self, args: Sequence[str] | None = None, *others: Any, **options: Any) -> Any:
-        """Run the program; Ctrl-C is handled only where it is one, and not called with words by other code."""
+        """Run the program; Ctrl-C is handled where this is all that runs, not in calls by other code."""
         with second_interrupt_ends_at_once() if args is None else nullcontext():
             return super().main(args, *others, **options)
 
