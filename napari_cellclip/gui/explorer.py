@@ -1,4 +1,4 @@
-"""The Explorer: one dock with plate, map, hits and runs, all looking at one session."""
+"""The Explorer: one dock with plate, map, hits and set-up, all looking at one session."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QSizePolicy, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
@@ -17,11 +17,13 @@ from napari_cellclip.gui.panels.header import Header
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.query.query_panel import QueryPanel
 from napari_cellclip.gui.panels.references.references_panel import ReferencesPanel
+from napari_cellclip.gui.panels.run.problem_list import ProblemList
 from napari_cellclip.gui.panels.run.run_panel import RunPanel
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.panels.wells.hits_panel import HitsPanel
 from napari_cellclip.gui.panels.wells.map_panel import MapPanel
 from napari_cellclip.gui.panels.wells.plate_panel import PlatePanel
+from napari_cellclip.gui.room import make_room
 from napari_cellclip.gui.state.requests import OpenRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task, Work
@@ -31,8 +33,11 @@ from napari_cellclip.gui.work.opening import is_plate_map
 if TYPE_CHECKING:
     import napari
 
-TALL_LINES, WIDE_LETTERS = 30, 98
-"""From these sizes on, in lines and letters of the font, panels stand side by side."""
+TALL_LINES, WIDE_LETTERS = 24, 78
+"""From these sizes on, in lines and letters of the font, plate and map stand above the tabs, side by side."""
+
+TABS = ("Hits", "Why", "Describe", "References", "QC", "Set-up")
+"""Titles of the tabs that are always there, in their order."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ class Explorer(QWidget):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        controller = controller_of(napari_viewer)
+        self._controller = controller = controller_of(napari_viewer)
         self.session: Session = controller.session
         self.setAcceptDrops(True)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -81,19 +86,24 @@ class Explorer(QWidget):
         self.explain = ExplainPanel(self.session)
         self.describe = DescribePanel(self.session)
         self.references = ReferencesPanel(self.session)
+        self.quality = ProblemList(self.session)
         self.run = RunPanel(self.session)
         self.footer = Footer(self.session)
         self.tabs = QTabWidget()
-        self.tabs.currentChanged.connect(self._tab_chosen)
-        self.bottom = QSplitter(Qt.Orientation.Horizontal)
-        self.bottom.setChildrenCollapsible(False)
+        panels = (self.hits, self.explain, self.describe, self.references, self.quality, self.run)
+        for panel, title in zip(panels, TABS, strict=True):
+            self.tabs.addTab(panel, title)
+        self.top = QSplitter(Qt.Orientation.Horizontal)
         self.body = QSplitter(Qt.Orientation.Vertical)
-        self.body.setChildrenCollapsible(False)
-        self.bottom.addWidget(self.tabs)
-        self.body.addWidget(self.bottom)
-        self._wide: tuple[QWidget, ...] = (self.explain, self.references)
+        self.body.addWidget(self.top)
+        self.body.addWidget(self.tabs)
+        for splitter in (self.top, self.body):
+            splitter.setChildrenCollapsible(False)
         self._arrangement: Arrangement | None = None
         self._dropped: list[Path] = []
+        self._room_timer = QTimer(self)  # once the window has laid out its docks
+        self._room_timer.setSingleShot(True)
+        self._room_timer.timeout.connect(self._make_room)
         self._place(Arrangement(False, False))
 
         layout = QVBoxLayout(self)
@@ -113,13 +123,14 @@ class Explorer(QWidget):
         listen(self, self.session.plate_changed, self._plate_changed)
         listen(self, self.session.screen_changed, self._screen_changed)
         listen(self, self.session.work_changed, self._work_changed)
+        listen(self, self.session.setup.model_chosen, self._model_chosen)
         if self.session.plate is None and self.session.screen is None:
             self.tabs.setCurrentWidget(self.run)
         controller.serve(self)
 
     def sizeHint(self) -> QSize:
-        wide = round(WIDE_LETTERS * 1.1) * self.fontMetrics().averageCharWidth()
-        return QSize(min(wide, round(0.4 * self.screen().availableGeometry().width())), 720)
+        wide = 120 * self.fontMetrics().averageCharWidth()
+        return QSize(min(wide, round(0.6 * self.screen().availableGeometry().width())), 720)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(48 * self.fontMetrics().averageCharWidth(), 240)
@@ -132,7 +143,12 @@ class Explorer(QWidget):
 
     def showEvent(self, event: Any) -> None:
         super().showEvent(event)
+        if not self._controller.made_room:
+            self._room_timer.start()
         self._arrange()
+
+    def _make_room(self) -> None:
+        self._controller.made_room = make_room(self) or self._controller.made_room
 
     def _arrange(self) -> None:
         metrics = self.fontMetrics()
@@ -144,53 +160,36 @@ class Explorer(QWidget):
             self._place(wanted)
 
     def _place(self, arrangement: Arrangement) -> None:
-        """Move panels between tabs and splitters; what they show is the session's, so nothing is lost."""
+        """Put plate and map above the tabs, or in front of them as further tabs where there is no room.
+
+        What they show is the session's, so nothing is lost.
+        """
         current = self.tabs.currentWidget()
         self._arrangement = arrangement
-        while self.tabs.count():
-            self.tabs.removeTab(0)
-        open_panels = [
-            p
-            for p, is_open in ((self.plate, arrangement.plate_open), (self.map, arrangement.map_open))
-            if is_open
-        ]
-        if arrangement.plate_open:
-            self.body.insertWidget(0, self.plate)
-        else:
-            self.plate.setParent(None)
-        if arrangement.map_open:
-            self.bottom.insertWidget(0, self.map)
-        else:
-            self.map.setParent(None)
-        for panel, title in (
-            (self.plate, "Plate"),
-            (self.map, "Map"),
-            (self.hits, "Hits"),
-            (self.explain, "Explain"),
-            (self.describe, "Describe"),
-            (self.references, "References"),
-            (self.run, "Run"),
-        ):
-            if panel not in open_panels:
-                self.tabs.addTab(panel, title)
-        for panel in open_panels:
-            panel.show()
-        self._tab_chosen(self.tabs.currentIndex())
-        if current is not None and current not in open_panels:
+        places = ((self.plate, "Plate", arrangement.plate_open), (self.map, "Map", arrangement.map_open))
+        tabs_in_front = 0
+        for panel, title, is_open in places:
+            tab = self.tabs.indexOf(panel)
+            if is_open:
+                if tab >= 0:
+                    self.tabs.removeTab(tab)
+                self.top.addWidget(panel)
+                panel.show()
+            else:
+                if tab < 0:
+                    self.tabs.insertTab(tabs_in_front, panel, title)
+                tabs_in_front += 1
+        self.top.setVisible(arrangement.plate_open or arrangement.map_open)
+        if current is not None and self.tabs.indexOf(current) >= 0:
             self.tabs.setCurrentWidget(current)
         if arrangement.plate_open:
             height = max(self.body.height(), 100)
-            self.body.setSizes([height * 52 // 100, height * 48 // 100])
-            self.body.setStretchFactor(0, 52)
-            self.body.setStretchFactor(1, 48)
+            self.body.setSizes([height * 46 // 100, height * 54 // 100])
+            self.body.setStretchFactor(0, 46)
+            self.body.setStretchFactor(1, 54)
         if arrangement.map_open:
             width = max(self.width(), 100)
-            self.bottom.setSizes([width * 42 // 100, width * 58 // 100])
-
-    def _tab_chosen(self, _index: int) -> None:
-        """Hide the map beside a panel that needs its width."""
-        if self._arrangement is not None and self._arrangement.map_open:
-            self.map.setVisible(self.tabs.currentWidget() not in self._wide)
+            self.top.setSizes([width * 56 // 100, width * 44 // 100])
 
     # ------------------------------------------------------------------ session and drops
 
@@ -203,12 +202,11 @@ class Explorer(QWidget):
         if screen is not None and not screen.card.has_head:
             self.tabs.setCurrentWidget(self.references)  # first of all, what can this assay see?
         elif screen is not None and self.tabs.currentWidget() is self.run:
-            first = (
-                self.hits
-                if self._arrangement is not None and self._arrangement.map_open
-                else self.tabs.widget(0)
-            )
-            self.tabs.setCurrentWidget(first)
+            in_sight = self._arrangement is not None and self._arrangement.plate_open
+            self.tabs.setCurrentWidget(self.hits if in_sight else self.plate)
+
+    def _model_chosen(self, _model: str) -> None:
+        self.tabs.setCurrentWidget(self.run)
 
     def dragEnterEvent(self, event: Any) -> None:
         if any(url.isLocalFile() for url in event.mimeData().urls()):

@@ -61,7 +61,7 @@ def simulate_form(napari_viewer: "Viewer") -> "FunctionGui":
 
 
 def encode_form(napari_viewer: "Viewer") -> "FunctionGui":
-    """Encode the open plate (the Run tab of the Explorer shows more)."""
+    """Encode the open plate (the Set-up tab of the Explorer shows more)."""
     from napari_cellclip.model import known_cards
 
     session = _session(napari_viewer)

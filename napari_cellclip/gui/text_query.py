@@ -32,7 +32,7 @@ class TextQuery(QWidget):
         controller = controller_of(napari_viewer)
         self.session: Session = controller.session
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-        self.header = Header(self.session, "Open one in the Explorer.")
+        self.header = Header(self.session)
         self.query = QueryPanel(self.session)
         self.hits = HitsPanel(self.session, Thumbnails(self.session))
         self.footer = Footer(self.session)

@@ -23,3 +23,17 @@ def cache_folder() -> Path:
     if named := os.environ.get("NAPARI_CELLCLIP_CACHE"):
         return Path(named).expanduser()
     return platformdirs.user_cache_path(APP, appauthor=False)
+
+
+def state_folder() -> Path:
+    """Find the folder for what the program remembers: recent files, stain mappings that were confirmed.
+
+    Returns
+    -------
+    Path
+        ``NAPARI_CELLCLIP_CACHE`` where that is set; otherwise the user's state folder, such as
+        ``~/.local/state/napari-cellclip`` on Linux. It may not exist yet.
+    """
+    if named := os.environ.get("NAPARI_CELLCLIP_CACHE"):
+        return Path(named).expanduser()
+    return platformdirs.user_state_path(APP, appauthor=False)

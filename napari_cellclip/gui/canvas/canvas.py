@@ -110,7 +110,7 @@ class Canvas:
         def read() -> tuple[np.ndarray, Contrast]:
             if not site.stains:
                 raise CellClipError(
-                    f"The stains of plate {plate.name} are not known: assign them on the Run tab."
+                    f"The stains of plate {plate.name} are not known: assign them under Set-up."
                 )
             return site.read(site.stains), contrast_of_plate()
 

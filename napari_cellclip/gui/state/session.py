@@ -23,6 +23,7 @@ from napari_cellclip.gui.state.highlight import (
 from napari_cellclip.gui.state.references import References
 from napari_cellclip.gui.state.requests import AskRequest, Request
 from napari_cellclip.gui.state.selection import Selection
+from napari_cellclip.gui.state.setup import SetUp
 from napari_cellclip.gui.state.tasks import Task, Work
 from napari_cellclip.gui.state.view import Highlight, Projections, View
 from napari_cellclip.gui.state.wells import well_table
@@ -53,6 +54,8 @@ class Session:
         The wells selected, in every view.
     references : References
         Reference treatments from elsewhere, and what the assay can recognise.
+    setup : SetUp
+        The model to encode with, and the screens there are of the plate.
     history : list of AskRequest
         Queries asked, the newest last, each text once.
     """
@@ -76,6 +79,7 @@ class Session:
     def __init__(self) -> None:
         self.selection = Selection()
         self.references = References()
+        self.setup = SetUp()
         self.history: list[AskRequest] = []
         self._plate: Plate | None = None
         self._platemap: PlateMap | None = None

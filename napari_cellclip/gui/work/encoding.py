@@ -41,7 +41,7 @@ def encode_plate(jobs: Jobs, request: EncodeRequest) -> None:
         if plate.stains.unmapped:
             raise CellClipError(
                 f"The files of {plate.name} do not say which stain {', '.join(plate.stains.available)} "
-                "show: choose under Stains on the Run tab, press Use this mapping, then Encode."
+                "show: choose under Set-up, press Use these stains, then Encode."
             )
         plate.require_stains()
         from napari_cellclip.model import load_model

@@ -12,7 +12,7 @@ from napari_cellclip.gui.work.jobs import Jobs
 if TYPE_CHECKING:
     from napari_cellclip.explore import Answer, Projection
 
-NOT_ENCODED = "Nothing is encoded yet: open a plate and press Encode on the Run tab."
+NOT_ENCODED = "Nothing is encoded yet: open a plate and press Encode under Set-up."
 
 
 def ask_screen(jobs: Jobs, request: AskRequest) -> None:

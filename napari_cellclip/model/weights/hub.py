@@ -66,7 +66,7 @@ def require_licence(card: ModelCard, *, accept_licence: bool = False) -> None:
         f"{card.title or card.name} is used under a licence that was not accepted yet. It takes {listed} "
         f"from huggingface.co. Licence: {card.licence}. {card.licence_text} "
         "To accept it and fetch them, pass accept_licence=True (on the command line --accept-licence, in the "
-        "window the box on the Run tab); files you already have can be given as paths instead (encoder= and "
+        "window the box under Set-up); files you already have can be given as paths instead (encoder= and "
         "tokenizer=, on the command line --encoder and --tokenizer)"
     )
 

@@ -220,14 +220,16 @@ def test_drop_a_folder_on_the_explorer(make_napari_viewer_proxy, plate_folder, q
     # panels move between tabs and the open with the space there is, and undo is a key away
     explorer.resize(420, 380)
     explorer.show()
-    assert explorer.tabs.count() == 7
+    assert explorer.tabs.count() == 8
+    assert [explorer.tabs.tabText(i) for i in (0, 1, 2)] == ["Plate", "Map", "Hits"]
     explorer.resize(900, 1000)
     assert [explorer.tabs.tabText(i) for i in range(explorer.tabs.count())] == [
         "Hits",
-        "Explain",
+        "Why",
         "Describe",
         "References",
-        "Run",
+        "QC",
+        "Set-up",
     ]
     assert explorer.plate.isVisible()
     assert explorer.map.isVisible()
@@ -243,7 +245,8 @@ def test_drop_a_folder_on_the_explorer(make_napari_viewer_proxy, plate_folder, q
     ("width", "height", "scale", "expected"),
     [
         (400, 400, 1, (False, False)),
-        (500, 620, 1, (True, False)),
+        (460, 620, 1, (True, False)),
+        (520, 500, 1, (True, True)),
         (660, 800, 1, (True, True)),
         (660, 800, 2, (False, False)),
         (1320, 1600, 2, (True, True)),

@@ -1,4 +1,4 @@
-"""The Run tab: stains shown and corrected, problems listed."""
+"""The Set-up tab: stains shown and corrected, problems listed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QScrollArea
 
+from napari_cellclip.gui.panels.run.problem_list import ProblemList
 from napari_cellclip.gui.panels.run.run_panel import RunPanel
 from napari_cellclip.gui.panels.run.stain_table import StainTable
 from napari_cellclip.gui.state.requests import EncodeRequest
@@ -68,7 +69,7 @@ def test_encoding_an_unmapped_plate_is_refused_in_words(session, unnamed_folder,
     panel.encode.encode()
     qtbot.waitUntil(lambda: session.work(Task.ENCODE) is None)
     assert "ch1" in messages[-1]
-    assert "under Stains on the Run tab" in messages[-1]
+    assert "under Set-up" in messages[-1]
     assert "channels=" not in messages[-1], "the window has no such option"
     assert panel.encode.encode_button.isEnabled()
     controller.close()
@@ -93,11 +94,9 @@ def test_problems_of_the_plate_are_listed(plate_folder, session, tmp_path, qtbot
     shutil.copytree(plate_folder, folder)
     (folder / "C04_s1_RNA.tif").unlink()
     session.set_plate(open_plate(folder))
-    panel = RunPanel(session)
-    qtbot.addWidget(panel)
-    panel.show()
-    assert panel.problems.isVisible()
-    texts = [panel.problems.topLevelItem(i).text(1) for i in range(panel.problems.topLevelItemCount())]
+    listed = ProblemList(session)
+    qtbot.addWidget(listed)
+    texts = [listed.topLevelItem(i).text(1) for i in range(listed.topLevelItemCount())]
     assert any("RNA" in t for t in texts)
 
 
@@ -132,7 +131,7 @@ def test_a_licence_accepted_before_is_not_asked_again(session, qtbot, tmp_path, 
 
 
 def test_nothing_is_cut_off_beside_the_map(full_session, qtbot):
-    """The Explorer gives the Run tab some 40 letters; every button has to be in sight."""
+    """The Explorer gives the Set-up tab some 40 letters; every button has to be in sight."""
     panel = RunPanel(full_session)
     qtbot.addWidget(panel)
     panel.resize(46 * panel.fontMetrics().averageCharWidth(), 600)

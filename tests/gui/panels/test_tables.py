@@ -10,7 +10,6 @@ from qtpy.QtCore import QItemSelectionModel, Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_cellclip.gui.panels.footer import Footer
-from napari_cellclip.gui.panels.header import Header
 from napari_cellclip.gui.panels.query.query_panel import QueryPanel
 from napari_cellclip.gui.panels.stain_bars import BARS_ROLE
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
@@ -282,46 +281,6 @@ def test_footer_says_where_it_wrote_and_why_not(full_session, qtbot, tmp_path):
     assert "Saved" in messages[0]
     assert "file" in messages[1]
     assert "choose a name" in messages[2]
-
-
-def test_header_badges_simulations_and_gives_the_licence(full_session, qtbot):
-    header = Header(full_session)
-    qtbot.addWidget(header)
-    header.show()
-    assert "11 wells" in header.title.text()
-    assert "BSD-3-Clause" in header.model.text()
-    assert header.badge.isVisible()
-    assert header.badge.text() == "simulated model"
-    screen = full_session.screen
-    real = dataclasses.replace(screen)
-    real.card = screen.card.model_copy(update={"simulated": False})
-    full_session.set_screen(real)
-    assert not header.badge.isVisible()
-
-
-def test_header_shows_one_sentence_until_it_is_closed(full_session, qtbot):
-    header = Header(full_session)
-    qtbot.addWidget(header)
-    header.show()
-    full_session.message.emit(Task.OPEN, "That folder is empty: choose another.")
-    assert header.bar.isVisible()
-    qtbot.mouseClick(header.dismiss, Qt.MouseButton.LeftButton)
-    assert not header.bar.isVisible()
-
-
-def test_header_keeps_what_went_wrong_when_the_work_ends(full_session, qtbot):
-    header = Header(full_session)
-    qtbot.addWidget(header)
-    header.show()
-    full_session.set_work(Task.OPEN, Work("Opening x"))
-    assert header.message.text() == "Opening x …"
-    full_session.message.emit(Task.OPEN, "x holds no plate.")
-    full_session.set_work(Task.OPEN, None)
-    assert header.bar.isVisible()
-    assert header.message.text() == "x holds no plate."
-    full_session.set_work(Task.OPEN, Work("Opening y"))
-    full_session.set_work(Task.OPEN, None)
-    assert not header.bar.isVisible()
 
 
 def test_a_second_query_line_shows_what_was_asked(full_session, qtbot):

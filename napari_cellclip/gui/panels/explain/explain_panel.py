@@ -1,4 +1,4 @@
-"""The Explain tab: stain contributions of wells, and the match heat map of a field."""
+"""The Why tab: stain contributions of wells, and the match heat map of a field."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.plain_text import PlainLabel
 from napari_cellclip.gui.state.session import Session
 
+HIGHLIGHTS = {"Show significant": "significant", "Show score ≥": "score", "Show all": "all"}
 FDR_TIP = (
     "Accepted false discovery rate: the share of the treatments called significant that may be wrong.\n"
     "Lower is stricter. The q-value of each treatment is in the Hits table."
@@ -70,18 +71,24 @@ class HighlightBox(QWidget):
         super().__init__(parent)
         self._session = session
         self.mode = QComboBox()
-        for title, key in (("significant", "significant"), ("score ≥", "score"), ("all", "all")):
+        for title, key in (
+            ("Show significant", "significant"),
+            ("Show score ≥", "score"),
+            ("Show all", "all"),
+        ):
             self.mode.addItem(title, key)
-        self.mode.setToolTip("Which wells are in colour; the others are grey")
+        self.mode.setToolTip("Which wells are highlighted in colour; the others are grey")
         self.mode.setAccessibleName("Highlight")
         self.threshold = QDoubleSpinBox()
         self.threshold.setRange(-50, 500)
         self.threshold.setSingleStep(0.5)
         self.threshold.setDecimals(1)
         self.threshold.setToolTip(SCORE_TIP)
+        policy = self.threshold.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)  # so that nothing moves when it comes and goes
+        self.threshold.setSizePolicy(policy)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(PlainLabel("Highlight:"))
         layout.addWidget(self.mode)
         layout.addWidget(self.threshold)
         self._show()

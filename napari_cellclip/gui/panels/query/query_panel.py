@@ -8,11 +8,12 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from napari_cellclip.gui.panels.listen import listen
+from napari_cellclip.gui.panels.popup import Popup
 from napari_cellclip.gui.panels.query.evidence_button import EvidenceButton, EvidenceOptions
 from napari_cellclip.gui.panels.query.highlight_box import FdrBox, HighlightBox
 from napari_cellclip.gui.panels.query.prompt_editor import PromptEditor
 from napari_cellclip.gui.panels.query.query_line import ExampleButton, QueryLine
-from napari_cellclip.gui.plain_text import PlainElidingLabel, PlainLabel, plain
+from napari_cellclip.gui.plain_text import PlainElidingLabel, plain
 from napari_cellclip.gui.state.references import gate_sentence
 from napari_cellclip.gui.state.requests import AskRequest, Request
 from napari_cellclip.gui.state.session import Session
@@ -45,9 +46,6 @@ class QueryPanel(QWidget):
         self.button.setToolTip("Ask the encoded plate (Enter)")
         self.example = ExampleButton(session)
         self.sent = QToolButton()
-        self.sent.setCheckable(True)
-        self.sent.setArrowType(Qt.ArrowType.RightArrow)
-        self.sent.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.sent.setToolTip("Show and edit the prompts that were sent to the model")
         self.evidence = EvidenceButton(session)
         self.fdr = FdrBox(session)
@@ -59,25 +57,22 @@ class QueryPanel(QWidget):
         self.reason.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.reason.setMinimumWidth(20 * self.fontMetrics().averageCharWidth())
         self.info = QToolButton()
-        self.info.setCheckable(True)
-        self.info.setArrowType(Qt.ArrowType.RightArrow)
-        self.info.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.info.setToolTip("Show what limits this answer")
         self.highlight = HighlightBox(session)
         self.editor = PromptEditor()
-        self.editor.hide()
-        self.notes = PlainLabel()
+        self.editor_popup = Popup(self.editor, self)
+        self.notes = QLabel()
+        self.notes.setTextFormat(Qt.TextFormat.PlainText)
         self.notes.setWordWrap(True)
-        self.notes.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self.notes.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.notes.hide()
+        self.notes_popup = Popup(self.notes, self)
         self._lay_out()
 
         self.line.returnPressed.connect(self.ask)
         self.line.textChanged.connect(self._text_changed)
         self.button.clicked.connect(self.ask)
-        self.sent.toggled.connect(self._unfold)
-        self.info.toggled.connect(self._unfold_notes)
+        self.sent.clicked.connect(self._open_editor)
+        self.info.clicked.connect(self._open_notes)
         self.editor.submitted.connect(self.ask_with_prompts)
         listen(self, session.answer_changed, self._answer_changed)
         listen(self, session.requested, self._requested)
@@ -95,17 +90,15 @@ class QueryPanel(QWidget):
         first.addWidget(self.button)
         first.addWidget(self.example)
         second.addWidget(self.verdict, 1)
-        second.addWidget(self.highlight)
+        second.addWidget(self.info)
         third.addWidget(self.reason, 1)
-        third.addWidget(self.info)
         fourth.addWidget(self.evidence)
         fourth.addWidget(self.sent)
         fourth.addStretch(1)
         fourth.addWidget(self.fdr)
+        fourth.addWidget(self.highlight)
         for row in (first, second, third, fourth):
             layout.addLayout(row)
-        layout.addWidget(self.editor)
-        layout.addWidget(self.notes)
 
     def value(self) -> AskRequest:
         """The query as typed."""
@@ -128,6 +121,7 @@ class QueryPanel(QWidget):
     def ask_with_prompts(self) -> None:
         """Ask with the prompts as ticked and edited."""
         prompts = self.editor.value()
+        self.editor_popup.hide()
         if any(prompt.on for prompt in prompts):
             text = self.line.text() or prompts[0].text
             combine = self.editor.options()["combine"]
@@ -140,23 +134,19 @@ class QueryPanel(QWidget):
         if isinstance(request, AskRequest) and request.text.strip() != self.line.text().strip():
             self.setValue(request)
 
-    def _unfold(self, unfolded: bool) -> None:
-        self.sent.setArrowType(Qt.ArrowType.DownArrow if unfolded else Qt.ArrowType.RightArrow)
-        self.editor.setVisible(unfolded)
+    def _open_editor(self) -> None:
+        self.editor_popup.open_below(self.sent, self.width())
 
-    def _unfold_notes(self, unfolded: bool) -> None:
-        self.info.setArrowType(Qt.ArrowType.DownArrow if unfolded else Qt.ArrowType.RightArrow)
-        self.notes.setVisible(unfolded)
+    def _open_notes(self) -> None:
+        self.notes_popup.open_below(self.info, self.width())
 
     def _answer_changed(self) -> None:
         answer = self.session.answer
         count = len(answer.prompts) if answer is not None else 0
         if answer is None:
             self.sent.setText("No query yet")
-        elif count:
-            self.sent.setText(f"{counted(count, 'prompt')} sent")
         else:
-            self.sent.setText("No prompt")
+            self.sent.setText(f"{counted(count, 'prompt')} sent" if count else "No prompt")
         self.sent.setEnabled(count > 0)
         self.editor.setValue(answer.sent if answer is not None else ())
         notes = list(answer.notes) if answer is not None else []
@@ -164,12 +154,10 @@ class QueryPanel(QWidget):
         self.verdict.setToolTip(plain(traced(answer)))
         reason = reason_sentence(answer)
         self.reason.setText(reason)
-        self.reason.setToolTip(plain("\n".join([reason, *notes])))
-        self.notes.setText(" ".join(notes))
+        self.reason.setToolTip("\n".join([reason, *notes]))
+        self.notes.setText("\n".join(notes))
         self.info.setText(counted(len(notes), "note") if notes else "No notes")
         self.info.setEnabled(bool(notes))
-        if not notes:
-            self.info.setChecked(False)
 
     def _work_changed(self, task: str, work: Work | None) -> None:
         if task == Task.ASK:

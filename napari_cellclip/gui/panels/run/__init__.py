@@ -1,1 +1,1 @@
-"""The Run tab: from a folder to an encoded screen."""
+"""The Set-up tab: from a folder to an encoded screen."""

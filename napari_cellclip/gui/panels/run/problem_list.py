@@ -9,10 +9,11 @@ from napari_cellclip.gui.plain_text import plain
 from napari_cellclip.gui.state.session import Session
 
 LISTED = 200
+NONE = "Nothing to report: every image looked at so far could be used."
 
 
 class ProblemList(QTreeWidget):
-    """Problems of the plate and failures of the screen; hidden while there is none.
+    """Problems of the plate and failures of the screen.
 
     Parameters
     ----------
@@ -25,7 +26,8 @@ class ProblemList(QTreeWidget):
         self._session = session
         self.setHeaderLabels(["Image", "Problem"])
         self.setRootIsDecorated(False)
-        self.setMinimumHeight(self.fontMetrics().lineSpacing() * 5)
+        self.setAccessibleName("Problems")
+        self.setToolTip("What could not be read or encoded, and why")
         listen(self, session.plate_changed, self.refresh)
         listen(self, session.screen_changed, self.refresh)
         self.refresh()
@@ -46,4 +48,5 @@ class ProblemList(QTreeWidget):
             self.addTopLevelItem(item)
         if len(rows) > LISTED:
             self.addTopLevelItem(QTreeWidgetItem(["…", f"and {len(rows) - LISTED} more"]))
-        self.setVisible(bool(rows))
+        if not rows:
+            self.addTopLevelItem(QTreeWidgetItem(["", NONE]))

@@ -1,4 +1,4 @@
-"""The Run tab: from a folder to an encoded screen, step by step."""
+"""The Set-up tab: from a folder to an encoded screen, step by step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from qtpy.QtWidgets import QFileDialog, QPushButton, QScrollArea, QVBoxLayout, Q
 
 from napari_cellclip.gui.panels.run.encode_box import EncodeBox
 from napari_cellclip.gui.panels.run.plate_source import PlateSource
-from napari_cellclip.gui.panels.run.problem_list import ProblemList
 from napari_cellclip.gui.state.requests import OpenRequest
 from napari_cellclip.gui.state.session import Session
 
@@ -34,8 +33,6 @@ class RunPanel(QWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.source)
         layout.addWidget(self.encode)
-        self.problems = ProblemList(session, inner)
-        layout.addWidget(self.problems, 1)
         layout.addWidget(self.open_button)
         layout.addStretch(0)
         scroll = QScrollArea()

@@ -63,7 +63,7 @@ HEADER_TIPS = {
     "score": "Score against the plate's negative controls, in (robust) standard deviations",
     "q": "q-value: FDR at which the treatment at this dose is significant",
     "replicates": "Wells of the same treatment and dose, tested together",
-    "stains": "What each stain adds to the score (Explain tab)",
+    "stains": "What each stain adds to the score (Why tab)",
 }
 SORT_ROLE = Qt.ItemDataRole.UserRole
 ID_ROLE = Qt.ItemDataRole.UserRole + 1

@@ -164,7 +164,7 @@ class MapPanel(QWidget):
         if work is not None:
             text = work.message + " …"
         elif projection is None:
-            text = "The map appears once a plate is encoded (Run tab)."
+            text = "The map appears once a plate is encoded (Set-up tab)."
         else:
             text = ""
         self.state.setText(text)

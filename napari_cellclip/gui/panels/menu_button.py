@@ -1,0 +1,72 @@
+"""A button of the top line: a name, shortened where it does not fit, with a menu made when it opens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtWidgets import QMenu, QPushButton, QSizePolicy, QWidget
+
+ARROW = 26
+"""Pixels that the arrow and the margins of the button take."""
+
+
+class MenuButton(QPushButton):
+    """A button whose text never widens the window.
+
+    Parameters
+    ----------
+    what : str
+        What it names, for screen readers.
+    fill : callable
+        Called with the empty menu each time it is about to open.
+    """
+
+    def __init__(self, what: str, fill: Callable[[QMenu], None], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._whole = ""
+        self._fill = fill
+        self.setAccessibleName(what)
+        self.setStyleSheet("text-align: left;")
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        menu.aboutToShow.connect(self.fill)
+        self.setMenu(menu)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(8 * self.fontMetrics().averageCharWidth(), super().minimumSizeHint().height())
+
+    def name(self) -> str:
+        """The whole text."""
+        return self._whole
+
+    def set_name(self, text: str) -> None:
+        """Show a text, shortened in the middle where it does not fit."""
+        self._whole = text
+        self._elide()
+
+    def fill(self) -> None:
+        """Make the menu anew."""
+        menu = self.menu()
+        assert menu is not None
+        menu.clear()
+        self._fill(menu)
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        self._elide()
+
+    def _elide(self) -> None:
+        room = max(0, self.width() - ARROW)
+        self.setText(
+            literal(self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideMiddle, room))
+            if self.width() > ARROW
+            else literal(self._whole)
+        )
+
+
+def literal(text: str) -> str:
+    """Keep Qt from reading ``&`` in the name of a menu or button as the mark of its key."""
+    return text.replace("&", "&&")

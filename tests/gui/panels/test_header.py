@@ -1,0 +1,105 @@
+"""The header: what is open, messages and running work, on lines that never move."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
+
+from napari_cellclip.gui.panels.header import Header
+from napari_cellclip.gui.panels.query.query_panel import QueryPanel
+from napari_cellclip.gui.state.requests import CancelRequest
+from napari_cellclip.gui.state.tasks import Task, Work
+
+
+def test_header_badges_simulations_and_gives_the_licence(full_session, qtbot):
+    header = Header(full_session)
+    qtbot.addWidget(header)
+    header.show()
+    assert "11 wells" in header.plate.name()
+    assert "BSD-3-Clause" in header.model.name()
+    assert header.badge.isVisible()
+    assert "the model is a simulation" in header.badge.toolTip()
+    screen = full_session.screen
+    real = dataclasses.replace(screen)
+    real.card = screen.card.model_copy(update={"simulated": False})
+    full_session.set_screen(real)
+    assert not header.badge.isVisible()
+
+
+def test_header_shows_one_sentence_until_it_is_closed(full_session, qtbot):
+    header = Header(full_session)
+    qtbot.addWidget(header)
+    header.show()
+    full_session.message.emit(Task.OPEN, "That folder is empty: choose another.")
+    assert header.status.message.text() == "That folder is empty: choose another."
+    qtbot.mouseClick(header.status.dismiss, Qt.MouseButton.LeftButton)
+    assert header.status.message.text() == ""
+    assert not header.status.dismiss.isVisible()
+
+
+def test_header_keeps_what_went_wrong_when_the_work_ends(full_session, qtbot):
+    header = Header(full_session)
+    qtbot.addWidget(header)
+    header.show()
+    status = header.status
+    full_session.set_work(Task.OPEN, Work("Opening x"))
+    assert status.job.text() == "Opening x …"
+    full_session.message.emit(Task.OPEN, "x holds no plate.")
+    full_session.set_work(Task.OPEN, None)
+    assert status.message.text() == "x holds no plate."
+    assert status.job.text() == ""
+    full_session.set_work(Task.OPEN, Work("Opening y"))
+    assert status.message.text() == "", "other work was started"
+
+
+def test_messages_and_work_move_nothing(full_session, qtbot):
+    """A long message, work and notes come and go: no widget of the header or the query changes its place."""
+    header, query = Header(full_session), QueryPanel(full_session)
+    for panel in (header, query):
+        qtbot.addWidget(panel)
+        panel.resize(560, panel.sizeHint().height())
+        panel.show()
+    status = header.status
+    watched = [
+        *(header.plate, header.screen_button, header.model),
+        *(status, status.cancel, status.progress, status.message, status.job),
+        *(query.line, query.button, query.evidence, query.fdr, query.highlight, query.info, query.sent),
+    ]
+
+    def places() -> list:
+        QApplication.processEvents()
+        return [(w.mapTo(w.window(), w.rect().topLeft()), w.size()) for w in watched]
+
+    before = places()
+    full_session.message.emit(Task.OPEN, "A sentence that is much too long for the line. " * 9)
+    assert status.more.isVisible()
+    full_session.set_work(Task.ENCODE, Work("Encoding a plate with a very long name indeed", 3, 9))
+    assert places() == before
+    qtbot.mouseClick(status.more, Qt.MouseButton.LeftButton)
+    assert status.popup.isVisible()
+    assert status.whole.text() == "A sentence that is much too long for the line. " * 9
+    status.popup.close()
+    qtbot.mouseClick(query.info, Qt.MouseButton.LeftButton)
+    assert query.notes.isVisible()
+    assert places() == before
+    query.notes_popup.close()
+    full_session.look(highlight="all")
+    full_session.set_work(Task.ENCODE, None)
+    assert places() == before
+
+
+def test_running_work_is_told_and_cancelled_from_the_header(full_session, qtbot):
+    header, asked = Header(full_session), []
+    qtbot.addWidget(header)
+    header.show()
+    full_session.requested.connect(asked.append)
+    full_session.set_work(Task.MAP, Work("Computing the map"))
+    full_session.set_work(Task.ENCODE, Work("Encoding toy", 144, 384))
+    assert header.status.job.text() == "Encoding toy · 144 of 384 · and more"
+    assert header.status.progress.value() == 144
+    qtbot.mouseClick(header.status.cancel, Qt.MouseButton.LeftButton)
+    assert asked == [CancelRequest(Task.ENCODE)]
+    full_session.set_work(Task.ENCODE, None)
+    assert header.status.job.text() == "Computing the map …"
