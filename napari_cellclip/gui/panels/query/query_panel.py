@@ -13,7 +13,7 @@ from napari_cellclip.gui.panels.query.evidence_button import EvidenceButton, Evi
 from napari_cellclip.gui.panels.query.highlight_box import FdrBox, HighlightBox
 from napari_cellclip.gui.panels.query.prompt_editor import PromptEditor
 from napari_cellclip.gui.panels.query.query_line import ExampleButton, QueryLine
-from napari_cellclip.gui.plain_text import PlainElidingLabel, plain
+from napari_cellclip.gui.plain_text import PlainElidingLabel, PlainLabel, plain
 from napari_cellclip.gui.state.references import gate_sentence
 from napari_cellclip.gui.state.requests import AskRequest, Request
 from napari_cellclip.gui.state.session import Session
@@ -61,8 +61,7 @@ class QueryPanel(QWidget):
         self.highlight = HighlightBox(session)
         self.editor = PromptEditor()
         self.editor_popup = Popup(self.editor, self)
-        self.notes = QLabel()
-        self.notes.setTextFormat(Qt.TextFormat.PlainText)
+        self.notes = PlainLabel()
         self.notes.setWordWrap(True)
         self.notes.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.notes_popup = Popup(self.notes, self)
@@ -154,7 +153,7 @@ class QueryPanel(QWidget):
         self.verdict.setToolTip(plain(traced(answer)))
         reason = reason_sentence(answer)
         self.reason.setText(reason)
-        self.reason.setToolTip("\n".join([reason, *notes]))
+        self.reason.setToolTip(plain("\n".join([reason, *notes])))
         self.notes.setText("\n".join(notes))
         self.info.setText(counted(len(notes), "note") if notes else "No notes")
         self.info.setEnabled(bool(notes))
