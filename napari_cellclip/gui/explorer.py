@@ -10,6 +10,7 @@ from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QSizePolicy, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
+from napari_cellclip.gui.docks import share_window
 from napari_cellclip.gui.panels.explain.describe_panel import DescribePanel
 from napari_cellclip.gui.panels.explain.explain_panel import ExplainPanel
 from napari_cellclip.gui.panels.footer import Footer
@@ -23,7 +24,6 @@ from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.panels.wells.hits_panel import HitsPanel
 from napari_cellclip.gui.panels.wells.map_panel import MapPanel
 from napari_cellclip.gui.panels.wells.plate_panel import PlatePanel
-from napari_cellclip.gui.room import make_room
 from napari_cellclip.gui.state.requests import OpenRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task, Work
@@ -101,9 +101,9 @@ class Explorer(QWidget):
             splitter.setChildrenCollapsible(False)
         self._arrangement: Arrangement | None = None
         self._dropped: list[Path] = []
-        self._room_timer = QTimer(self)  # once the window has laid out its docks
-        self._room_timer.setSingleShot(True)
-        self._room_timer.timeout.connect(self._make_room)
+        self._docks_timer = QTimer(self)  # once the window has laid out its docks
+        self._docks_timer.setSingleShot(True)
+        self._docks_timer.timeout.connect(self._share_window)
         self._place(Arrangement(False, False))
 
         layout = QVBoxLayout(self)
@@ -143,12 +143,12 @@ class Explorer(QWidget):
 
     def showEvent(self, event: Any) -> None:
         super().showEvent(event)
-        if not self._controller.made_room:
-            self._room_timer.start()
+        if not self._controller.window_shared:
+            self._docks_timer.start()
         self._arrange()
 
-    def _make_room(self) -> None:
-        self._controller.made_room = make_room(self) or self._controller.made_room
+    def _share_window(self) -> None:
+        self._controller.window_shared = share_window(self) or self._controller.window_shared
 
     def _arrange(self) -> None:
         metrics = self.fontMetrics()
@@ -160,7 +160,7 @@ class Explorer(QWidget):
             self._place(wanted)
 
     def _place(self, arrangement: Arrangement) -> None:
-        """Put plate and map above the tabs, or in front of them as further tabs where there is no room.
+        """Put plate and map above the tabs, or in front of them as further tabs where it is too small.
 
         What they show is the session's, so nothing is lost.
         """

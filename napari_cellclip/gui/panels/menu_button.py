@@ -59,9 +59,9 @@ class MenuButton(QPushButton):
         self._elide()
 
     def _elide(self) -> None:
-        room = max(0, self.width() - ARROW)
+        wide = max(0, self.width() - ARROW)
         self.setText(
-            literal(self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideMiddle, room))
+            literal(self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideMiddle, wide))
             if self.width() > ARROW
             else literal(self._whole)
         )

@@ -85,7 +85,7 @@ class Controller:
         self.session = session
         self.jobs = Jobs(session)
         self.canvas: Canvas | None = None
-        self.made_room = False
+        self.window_shared = False
         """Whether napari's own docks were put away once; after that they are the user's affair."""
         self.handlers: dict[type[Request], Handler] = dict(HANDLERS)
         self._widgets = 0

@@ -51,5 +51,5 @@ def test_a_message_with_markup_is_shown_as_it_stands(qtbot: Any) -> None:
     header = Header(session)
     qtbot.addWidget(header)
     session.message.emit("open", f"{HOSTILE[0]} is no plate.")
-    assert header.message.text() == f"{HOSTILE[0]} is no plate."
-    assert header.message.textFormat() == Qt.TextFormat.PlainText
+    assert header.status.message.text() == f"{HOSTILE[0]} is no plate."
+    assert header.status.message.textFormat() == Qt.TextFormat.PlainText

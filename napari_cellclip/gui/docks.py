@@ -1,4 +1,4 @@
-"""Make room for canvas and Explorer in napari's window, through what Qt and napari offer everybody."""
+"""Share napari's window between canvas and Explorer, through what Qt and napari offer everybody."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def dock_of(widget: QWidget) -> QDockWidget | None:
     return parent
 
 
-def make_room(widget: QWidget, title: str = "Layer controls: menu Window") -> bool:
+def share_window(widget: QWidget) -> bool:
     """Put napari's layer controls away and give the dock of a widget what the canvas can spare.
 
     The Window menu of napari shows them again. Docks that float, and windows that are no napari window,
