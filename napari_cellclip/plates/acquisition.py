@@ -72,7 +72,7 @@ class Field:
     number : int or str
         Number of the site in its well, as the files count.
     planes : mapping of str to tuple of Plane
-        Focal planes of each channel, by channel name; several are maximum-projected.
+        Focal planes of each channel, by channel name; several are combined.
     faults : mapping of str to str
         Why a channel of this field cannot be read, by channel name.
     position : tuple of float or None

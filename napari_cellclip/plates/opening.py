@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from napari_cellclip.plates.acquisition import Acquisition
+from napari_cellclip.plates.images.processing import Processing
+from napari_cellclip.plates.images.projection import Projection
 from napari_cellclip.plates.layouts import LAYOUTS
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
 from napari_cellclip.plates.plate import Plate
@@ -21,6 +23,7 @@ def open_plate(
     image_root: str | Path | None = None,
     name: str | None = None,
     time: int | None = None,
+    projection: Projection = "max",
 ) -> Plate:
     """Open a plate in any known layout; image files are not read until pixels are asked for.
 
@@ -43,6 +46,10 @@ def open_plate(
         Which plate to open where the files hold several; otherwise the name to give the plate.
     time : int, optional
         Which time point to open where the files hold several, as they count them; the first unless given.
+    projection : {"max", "mean", "focus", "dna-focus"}
+        What becomes of several focal planes of a stain: their maximum, their mean, the sharpest plane of
+        each stain, or the plane in which DNA is sharpest. Illumination is corrected by
+        :meth:`Plate.with_illumination`.
 
     Returns
     -------
@@ -69,7 +76,8 @@ def open_plate(
     if layout is not None and layout not in LAYOUTS:
         raise PlateError(f"{layout!r} is not a layout: choose {', '.join(LAYOUTS)}")
     try:
-        return Plate(_read(place, layout, Options(name, pattern, root, time)), channels)
+        acquisition = _read(place, layout, Options(name, pattern, root, time))
+        return Plate(acquisition, channels, Processing(projection))
     except PermissionError as error:
         raise PlateError(f"{error.filename} may not be read: ask for permission to that folder") from None
     except OSError as error:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 from napari_cellclip.plates.acquisition import Acquisition, Field, Problem
+from napari_cellclip.plates.images.illumination import Illumination
 from napari_cellclip.plates.images.plane import Plane
+from napari_cellclip.plates.images.processing import Processing
+from napari_cellclip.plates.images.projection import IN_WORDS
+from napari_cellclip.plates.images.stacks import depth_of
 from napari_cellclip.plates.site import PixelFormat, Site
 from napari_cellclip.plates.stain_mapping import chosen_channels, map_stains
 from napari_cellclip.vocabulary import (
@@ -75,6 +79,8 @@ class Plate:
         Which channel shows which stain, and how that is known.
     wells : tuple of Well
         Imaged wells by row and column.
+    processing : Processing
+        How its images are made from its files: focal planes and illumination.
 
     Examples
     --------
@@ -87,8 +93,10 @@ class Plate:
         self,
         acquisition: Acquisition,
         channels: Mapping[Stain, str] | Mapping[Stain | str, str | int] | None = None,
+        processing: Processing | None = None,
     ) -> None:
         self._acquisition = acquisition
+        self.processing = processing or Processing()
         chosen = chosen_channels(acquisition.channels, channels or {})
         self._chosen = {stain: channel.name for stain, channel in chosen.items()}
         self.name = acquisition.name
@@ -116,7 +124,7 @@ class Plate:
         """List what the user should know about this plate; reads a few file headers the first time."""
         found = [*self._acquisition.problems, *self._stain_problems]
         if (depth := self._depth()) > 1:
-            what = f"up to {depth} focal planes of a channel are combined by maximum projection"
+            what = f"up to {depth} focal planes of a channel are {IN_WORDS[self.processing.projection]}"
             found.append(Problem("focal planes", what))
         found += self._site_problems()
         if self._format.unreadable:
@@ -190,7 +198,23 @@ class Plate:
         chosen = chosen_channels(self._acquisition.channels, channels)
         taken = {channel.name for channel in chosen.values()}
         others = {s: c for s, c in self._chosen.items() if s not in chosen and c not in taken}
-        return Plate(self._acquisition, dict(others) | {s: c.name for s, c in chosen.items()})
+        mapping = dict(others) | {s: c.name for s, c in chosen.items()}
+        return Plate(self._acquisition, mapping, self.processing)
+
+    def with_illumination(self, illumination: Illumination | None) -> Plate:
+        """Return the same plate with its illumination corrected, or (``None``) as it was acquired.
+
+        Parameters
+        ----------
+        illumination : Illumination or None
+            From :func:`~napari_cellclip.plates.illumination_functions.find_functions` or
+            :func:`~napari_cellclip.plates.illumination_functions.estimate_illumination`.
+        """
+        return self.with_processing(replace(self.processing, illumination=illumination))
+
+    def with_processing(self, processing: Processing) -> Plate:
+        """Return the same plate with its images made in another way from the same files."""
+        return Plate(self._acquisition, self._chosen, processing)
 
     def file_states(self) -> dict[str, str]:
         """Look up the state of every site's files (see :meth:`Site.file_state`), by site id.
@@ -201,7 +225,7 @@ class Plate:
         return {site.id: site.file_state() for site in self.sites}
 
     def fingerprint(self, states: Mapping[str, str] | None = None) -> str:
-        """Compute a hash of stains and files, which changes when the plate's files or stains change.
+        """Compute a hash of files, stains and processing, which changes when one of them does.
 
         Parameters
         ----------
@@ -214,6 +238,7 @@ class Plate:
             64 hex digits.
         """
         digest = hashlib.sha256(f"{self.layout}|{self.name}|{sorted(self.stains.channels.items())}".encode())
+        digest.update(self.processing.key.encode())
         for identifier, state in (self.file_states() if states is None else states).items():
             digest.update(f"{identifier}|{state}\n".encode())
         return digest.hexdigest()
@@ -233,8 +258,12 @@ class Plate:
         return planes[:7]
 
     def _depth(self) -> int:
-        """Count the focal planes of the deepest channel."""
-        return max((len(p) for f in self._acquisition.fields for p in f.planes.values()), default=0)
+        """Count the focal planes of the deepest channel; those inside of files in a few fields."""
+        depth = max((len(p) for f in self._acquisition.fields for p in f.planes.values()), default=0)
+        for plane in self._samples():
+            with suppress(PlateError):  # a damaged file is reported when its own site is read
+                depth = max(depth, depth_of(plane))
+        return depth
 
     def _first_fault(self) -> str:
         for plane in self._samples():
@@ -264,6 +293,7 @@ class Plate:
                 f,
                 self.stains,
                 self._format,
+                self.processing,
             )
             for f in fields
         )

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 
 from napari_cellclip.plates.acquisition import Field
 from napari_cellclip.plates.images.plane import Plane
+from napari_cellclip.plates.images.processing import Processing
+from napari_cellclip.plates.images.projection import project, sharpest
+from napari_cellclip.plates.images.stacks import focal_planes
 from napari_cellclip.plates.stain_mapping import StainMapping
 from napari_cellclip.vocabulary import STAINS, PlateError, Stain, split_id
 
@@ -70,6 +73,7 @@ class Site:
     _field: Field = field(repr=False)
     _stains: StainMapping = field(repr=False)
     _format: PixelFormat = field(repr=False)
+    _processing: Processing = field(default=Processing(), repr=False)
 
     @property
     def stains(self) -> tuple[Stain, ...]:
@@ -124,9 +128,15 @@ class Site:
         PlateError
             If a file is missing, duplicated, empty, truncated, RGB, or unlike the rest of the plate;
             the message names the file.
+
+        Notes
+        -----
+        Focal planes are combined, and illumination is corrected, as the plate was opened
+        (:class:`~napari_cellclip.plates.images.processing.Processing`).
         """
         wanted = self._wanted(stains)
-        images = [self._image(stain) for stain in wanted]
+        plane = self._sharpest_dna() if self._processing.projection == "dna-focus" else None
+        images = [self._image(stain, plane) for stain in wanted]
         shapes = {image.shape for image in images}
         if len(shapes) > 1:
             sizes = ", ".join(f"{s} {i.shape[0]} x {i.shape[1]}" for s, i in zip(wanted, images, strict=True))
@@ -173,22 +183,34 @@ class Site:
             raise PlateError(f"site {self.id}: {fault}")
         return self._field.planes[self._stains.channels[stain]]
 
-    def _image(self, stain: Stain) -> NDArray[Any]:
-        planes = self._planes(stain)
+    def _image(self, stain: Stain, plane: int | None) -> NDArray[Any]:
+        how = self._processing
         try:
-            images = [plane.read() for plane in planes]
-            name = planes[0].file.name
-            for image in images:
-                self._check(name, image)
-            return (
-                np.max(images, axis=0)
-                if len(images) > 1
-                else images[0].astype(_held(images[0].dtype), copy=False)
-            )
+            image = project(self._stack(stain), how.projection, plane)
+            image = image.astype(_held(image.dtype), copy=False)
+            return image if how.illumination is None else how.illumination.correct(stain, image)
         except PlateError as error:
             raise PlateError(f"site {self.id}, {stain}: {error}") from error
         except ValueError as error:
             raise PlateError(f"site {self.id}, {stain}: its focal planes have different sizes") from error
+
+    def _stack(self, stain: Stain) -> list[NDArray[Any]]:
+        """Focal planes of a stain, each checked."""
+        planes = self._planes(stain)
+        # The planes of a file are combined as it is read where their maximum is wanted.
+        whole = self._processing.projection == "max"
+        images = [image for plane in planes for image in ([plane.read()] if whole else focal_planes(plane))]
+        for image in images:
+            self._check(planes[0].file.name, image)
+        return images
+
+    def _sharpest_dna(self) -> int:
+        """Which focal plane has the sharpest DNA."""
+        self._wanted([Stain.DNA])
+        try:
+            return sharpest(self._stack(Stain.DNA))
+        except PlateError as error:
+            raise PlateError(f"site {self.id}, {Stain.DNA}: {error}") from error
 
     def _check(self, name: str, image: NDArray[Any]) -> None:
         usual = self._format.dtype

@@ -14,13 +14,18 @@ from napari_cellclip.screen.engines.local import PlateEncoding
 from napari_cellclip.screen.engines.plate_intensity import measure_plate
 from napari_cellclip.screen.progress import Progress
 from napari_cellclip.screen.screen import Screen
-from napari_cellclip.screen.storage.compatibility import record_with_card, require_same_plate
+from napari_cellclip.screen.storage.compatibility import (
+    record_with_card,
+    require_alike,
+    require_same_plate,
+)
 from napari_cellclip.screen.storage.encoded_fields import encoded_fields
 from napari_cellclip.screen.storage.failures import write_failures
 from napari_cellclip.screen.storage.labels import label_table, merged, read_labels, write_labels
 from napari_cellclip.screen.storage.lock import WriteLock
 from napari_cellclip.screen.storage.plan import make_plan, read_plan, write_plan
 from napari_cellclip.screen.storage.previews import Previews
+from napari_cellclip.screen.storage.processing import write_processing
 from napari_cellclip.screen.storage.screen_json import PlateRecord
 from napari_cellclip.screen.storage.shards import Shards
 from napari_cellclip.vocabulary import STAINS, ScreenError
@@ -53,7 +58,8 @@ def iter_encode(
     Parameters
     ----------
     plate : Plate
-        With all five stains.
+        With all five stains. How its images are made (focal planes, illumination) is kept in the screen, and
+        cannot change when a run goes on; plates of one screen are either all corrected, or none is.
     platemap : PlateMap or None
         Labels of its wells; they are stored, and never touch an embedding. ``None`` keeps those already
         there.
@@ -123,6 +129,7 @@ def _iter_encode(
     begun = record.plates.get(plate.name)
     status, damaged = dict[str, str](), dict[int, str]()
     if begun is None:
+        require_alike(plate, record)
         loaded.require_encoder()
         stats, contrast = yield from measure_plate(plate, loaded.card.intensity, workers)
         precision = yield from choose_precision(plate, loaded, stats, wanted, record.plates.values())
@@ -139,6 +146,8 @@ def _iter_encode(
             intensity=stats.model_dump(mode="json") if stats else None,
             contrast=contrast,
             precision=precision,
+            projection=plate.processing.projection,
+            illumination=write_processing(folder, plate),
         )
         write_plan(folder, plate.name, plan)
     elif wanted not in ("auto", begun.precision):

@@ -10,6 +10,7 @@ from napari_cellclip.screen.check import check_screen
 from napari_cellclip.screen.encode import iter_encode
 from napari_cellclip.screen.progress import Progress
 from napari_cellclip.screen.storage.lock import WriteLock
+from napari_cellclip.screen.storage.processing import as_encoded
 from napari_cellclip.screen.storage.screen_json import FILE, PlateRecord, ScreenRecord
 from napari_cellclip.vocabulary import CellClipError, ScreenError
 
@@ -52,7 +53,7 @@ def iter_repair(
         yield Progress(1, 1, f"{screen / FILE} was restored from its copy ({error})", notice=True)
     findings = check_screen(screen)
     for plate in dict.fromkeys(f.plate for f in findings if f.plate is not None):
-        opened = _plate(plate, record.plates[plate], Path(images) if images is not None else None)
+        opened = _plate(screen, plate, record.plates[plate], Path(images) if images is not None else None)
         yield from iter_encode(opened, None, record.current.origin, screen, device=device)
     left = check_screen(screen)
     for path in sorted({f.path for f in findings} - {f.path for f in left}):
@@ -61,8 +62,8 @@ def iter_repair(
         raise ScreenError(f"{len(left)} files are left as they were: {'; '.join(f.what for f in left)}")
 
 
-def _plate(name: str, record: PlateRecord, images: Path | None) -> Plate:
-    """Open the images of a plate with the stains it was encoded with."""
+def _plate(folder: Path, name: str, record: PlateRecord, images: Path | None) -> Plate:
+    """Open the images of a plate as when it was encoded: stains, focal planes, illumination."""
     place = Path(record.path) if images is None else images
     if images is not None and (images / name).exists():
         place = images / name
@@ -70,7 +71,8 @@ def _plate(name: str, record: PlateRecord, images: Path | None) -> Plate:
         raise ScreenError(f"plate {name} was imported from tables: import them again into a new folder")
     try:
         channels = {str(stain): channel for stain, channel in record.stains.items()}
-        return open_plate(place, layout=record.layout, channels=channels, name=name)
+        opened = open_plate(place, layout=record.layout, channels=channels, name=name)
+        return as_encoded(folder, record, opened)
     except CellClipError as error:
         raise ScreenError(
             f"files of plate {name} are damaged and its images cannot be opened ({error}): give their folder"

@@ -1,18 +1,32 @@
-"""Focal stacks of a field from files of one plane each, whatever their format."""
+"""Focal stacks of a field: from files of one plane each, or of several, whatever their format."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from napari_cellclip.plates.images.picture import PICTURE_SUFFIXES, PicturePlane
 from napari_cellclip.plates.images.plane import Plane
 from napari_cellclip.plates.images.tiff import TiffPlane
+from napari_cellclip.plates.images.zarr import ZarrPlane
 
 
 def plane_of(path: Path) -> Plane:
     """Return the plane of an image file of one plane, by the ending of its name."""
     return PicturePlane(path) if path.suffix.lower() in PICTURE_SUFFIXES else TiffPlane(path)
+
+
+def focal_planes(plane: Plane) -> list[NDArray[Any]]:
+    """Read the focal planes of a channel, (Y, X) each: a TIFF file or an array may hold several."""
+    return plane.read_stack() if isinstance(plane, TiffPlane | ZarrPlane) else [plane.read()]
+
+
+def depth_of(plane: Plane) -> int:
+    """Count the focal planes of a channel in one file, from its header."""
+    return plane.depth() if isinstance(plane, TiffPlane | ZarrPlane) else 1
 
 
 def stacked_by_channel(

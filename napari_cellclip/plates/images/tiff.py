@@ -63,13 +63,22 @@ class TiffPlane:
         PlateError
             If the file is missing, empty, truncated, RGB, or of a pixel type images of cells do not have.
         """
+        planes = self.read_stack()
+        return planes[0] if len(planes) == 1 else np.asarray(np.max(planes, axis=0))
+
+    def read_stack(self) -> list[NDArray[Any]]:
+        """Pixels (Y, X) of each focal plane of the channel; errors as :meth:`read`."""
         with _opened(self.path, self.member) as tif:
             shape, dtype = self._format(tif)
             planes = [self._page(tif, index) for index in self._pages(tif)]
-        pixels = planes[0] if len(planes) == 1 else np.max(planes, axis=0)
-        if pixels.shape != shape or pixels.dtype != dtype:
+        if any(plane.shape != shape or plane.dtype != dtype for plane in planes):
             raise PlateError(f"{self.path.name} holds pages of different sizes: export it again")
-        return pixels
+        return planes
+
+    def depth(self) -> int:
+        """How many focal planes of the channel the file holds, from its header."""
+        with _opened(self.path, self.member) as tif:
+            return len(self._pages(tif))
 
     def _axes(self, tif: tifffile.TiffFile) -> TiffAxes:
         axes = read_axes(tif)

@@ -44,7 +44,7 @@ class ZarrPlane:
     path : Path
         Folder of the array.
     index : tuple of int or None
-        Index along every axis but the last two (Y, X); ``None`` maximum-projects that axis.
+        Index along every axis but the last two (Y, X); ``None`` takes all planes along that axis.
     label : str
         How to call the plane in messages, such as ``"B/03/0"``.
     """
@@ -71,14 +71,27 @@ class ZarrPlane:
         PlateError
             If the array is missing, damaged, or of a pixel type images of cells do not have.
         """
+        block = self._block()
+        return block.max(axis=tuple(range(block.ndim - 2))) if block.ndim > 2 else block
+
+    def read_stack(self) -> list[NDArray[Any]]:
+        """Pixels (Y, X) of each plane along the axes without an index; errors as :meth:`read`."""
+        block = self._block()
+        return list(block.reshape(-1, *block.shape[-2:]))
+
+    def depth(self) -> int:
+        """How many planes lie along the axes without an index."""
+        shape = self._open().shape
+        return int(np.prod([n for n, i in zip(shape, self.index, strict=False) if i is None], dtype=int))
+
+    def _block(self) -> NDArray[Any]:
         array = self._open()
         try:
-            block = np.asarray(array[tuple(slice(None) if i is None else i for i in self.index)])
+            return np.asarray(array[tuple(slice(None) if i is None else i for i in self.index)])
         except Exception as error:  # codecs raise whatever they like on damaged chunks
             raise PlateError(
                 f"{self.label}: the pixels are damaged; copy {self.path} again ({error})"
             ) from error
-        return block.max(axis=tuple(range(block.ndim - 2))) if block.ndim > 2 else block
 
     def _open(self) -> zarr.Array[Any]:
         import zarr

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_cellclip.screen.storage.processing import processing_key
 from napari_cellclip.screen.storage.screen_json import FILE, CardRecord, PlateRecord, ScreenRecord
 from napari_cellclip.vocabulary import ScreenError
 
@@ -128,6 +129,9 @@ def require_same_plate(
             if given.get(s) != record.stains.get(s)
         ]
         raise _refusal(name, f"the channels of its stains changed ({'; '.join(other)})")
+    if plate.processing.key != processing_key(record):
+        before, after = (key or "as acquired" for key in (processing_key(record), plate.processing.key))
+        raise _refusal(name, f"its images are made in another way than before ({before} -> {after})")
     if plate.fingerprint(states) == record.fingerprint:
         return
     gone, new = plan.index.difference(now.index), now.index.difference(plan.index)
@@ -141,6 +145,24 @@ def require_same_plate(
         raise _refusal(
             name, f"the data changed: files of {len(changed)} sites are others than before ({some})"
         )
+
+
+def require_alike(plate: Plate, record: ScreenRecord) -> None:
+    """Refuse a plate whose illumination is corrected where that of the screen's other plates is not.
+
+    Raises
+    ------
+    ScreenError
+        Such plates could not be compared.
+    """
+    corrected = plate.processing.illumination is not None
+    for name, other in record.plates.items():
+        if (other.illumination is not None) != corrected:
+            this, that = ("is", "is not") if corrected else ("is not", "is")
+            raise ScreenError(
+                f"the illumination of plate {plate.name} {this} corrected and that of plate {name} {that}:"
+                " correct both or none, for they could not be compared; or encode into another folder"
+            )
 
 
 def require_same_weights(screen: str, mine: ModelCard, other: ModelCard) -> None:

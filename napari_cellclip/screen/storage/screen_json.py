@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from napari_cellclip.plates.images.projection import Projection
 from napari_cellclip.screen.storage.files import write_whole
 from napari_cellclip.vocabulary import ScreenError, Stain
 
@@ -26,6 +27,14 @@ FORMAT = 1
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class IlluminationRecord(_Frozen):
+    """Illumination functions that a plate was corrected with: from where, their digest, whether coarse."""
+
+    source: str
+    digest: str
+    coarse: bool = False
 
 
 class PlateRecord(_Frozen):
@@ -47,6 +56,11 @@ class PlateRecord(_Frozen):
         Counts shown as black and as full colour, for the whole plate.
     precision : {"float32", "bfloat16"}
         In which the channel encoder computed; decided once, so that all shards agree, on whatever machine.
+    projection : str
+        What became of several focal planes.
+    illumination : IlluminationRecord or None
+        What its images were corrected with; the functions are in
+        :mod:`~napari_cellclip.screen.storage.processing`.
     """
 
     path: str
@@ -59,6 +73,8 @@ class PlateRecord(_Frozen):
     intensity: dict[str, Any] | None = None
     contrast: dict[Stain, tuple[float, float]]
     precision: Literal["float32", "bfloat16"] = "float32"
+    projection: Projection = "max"
+    illumination: IlluminationRecord | None = None
 
     def intensity_stats(self) -> IntensityStats | None:
         """Read the ranges that the model's scaling needs; ``None`` where each image is scaled by itself."""

@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from napari_cellclip.screen.progress import Progress, as_part, finished
 from napari_cellclip.screen.storage.plan import read_plan
 from napari_cellclip.screen.storage.previews import shrink
+from napari_cellclip.screen.storage.processing import processing_key, read_processing
 from napari_cellclip.screen.storage.screen_json import PlateRecord
 from napari_cellclip.screen.tiles.tile_grid import TileGrid, trained_sizes
 from napari_cellclip.vocabulary import STAINS, PlateError, ScreenError, split_id
 
 if TYPE_CHECKING:
     from napari_cellclip.model import Model, ModelCard
-    from napari_cellclip.plates import Site
+    from napari_cellclip.plates import Plate, Site
+    from napari_cellclip.plates.images.processing import Processing
     from napari_cellclip.plates.stain_mapping import StainMapping
     from napari_cellclip.screen.screen import Screen
 
@@ -44,8 +46,15 @@ class FieldSource(Protocol):
     def stains(self) -> StainMapping:
         """Which channel shows which stain."""
 
+    @property
+    def processing(self) -> Processing:
+        """How its images are made from its files."""
+
     def site(self, identifier: str) -> Site:
         """The field of that id."""
+
+    def with_processing(self, processing: Processing) -> Plate:
+        """The plate with images made in another way."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,11 +137,13 @@ def iter_field_tiles(
         those it was encoded from: tiles of the card must have the stored mean.
     """
     used = _require_same(screen, plate, site, model)
-    source = plate.site(site)
+    if plate.processing.key == processing_key(used):
+        source = plate.site(site)
+    else:  # opened otherwise than when it was encoded
+        source = plate.with_processing(read_processing(screen.path, plate.name, used)).site(site)
     state = source.file_state()
     # All that tiles are made of: the encoder, the pixels, how they are scaled, where they are cut.
-    record = used.model_dump_json()
-    key = (str(screen.path.resolve()), screen.card.encoder_hash, site, state, record, grid)
+    key = (str(screen.path.resolve()), screen.card.encoder_hash, site, state, used.model_dump_json(), grid)
     with _lock:
         known = _cache.get(key)
     if known is not None:
