@@ -15,6 +15,7 @@ from napari_cellclip.cli.options import (
     NameOption,
     PatternOption,
     PlateArgument,
+    ProjectionOption,
     TimeOption,
     channel_mapping,
 )
@@ -22,6 +23,7 @@ from napari_cellclip.cli.progress import follow, with_notices
 
 if TYPE_CHECKING:
     from napari_cellclip.plates import Plate, PlateMap
+    from napari_cellclip.screen import Screen
 
 
 def encode(
@@ -77,6 +79,16 @@ def encode(
     image_root: ImageRootOption = None,
     plate_name: NameOption = None,
     time: TimeOption = None,
+    projection: ProjectionOption = "max",
+    illumination: Annotated[
+        str,
+        typer.Option(
+            metavar="SOURCE",
+            help="Divide each stain by an illumination function: 'estimate' (from the plate's own fields), "
+            "'load_data' (the .npy files its table names) or a folder with CellProfiler's. None unless asked "
+            "for: published weights were trained without. A run that goes on keeps what it began with.",
+        ),
+    ] = "none",
     device: DeviceOption = "auto",
     batch_size: Annotated[
         int, typer.Option(min=1, help="Crops encoded at once; less takes less memory.")
@@ -109,6 +121,7 @@ def encode(
         image_root=image_root,
         name=plate_name,
         time=time,
+        projection=projection,  # type: ignore[arg-type]
     )
     opened.require_stains()  # before the model loads: a refusal should not take a minute
     labels = read_platemap(opened, plate, platemap, metadata, decimal)
@@ -118,6 +131,7 @@ def encode(
     from napari_cellclip.screen.storage.failures import reasons
 
     before = Screen.open(out) if (out / "screen.json").exists() else None
+    opened = illuminated(opened, illumination, image_root, before)
     loaded = load_model(
         model or (before.origin if before is not None else "demo"),
         device=device,
@@ -140,6 +154,21 @@ def encode(
     if not encoded:
         raise typer.Exit(1)
     print(out)
+
+
+def illuminated(plate: Plate, source: str, image_root: Path | None, before: Screen | None) -> Plate:
+    """Correct the illumination of a plate as asked for; in a screen that has it, as when it was begun."""
+    from napari_cellclip.plates.illumination_functions import illumination_of
+    from napari_cellclip.screen.storage.processing import as_encoded, described
+
+    record = before.plates.get(plate.name) if before is not None else None
+    if before is not None and record is not None and record.illumination is not None:
+        print(f"{plate.name}: {described(record)}, as when it was begun", file=sys.stderr)
+        return as_encoded(before.path, record, plate)
+    corrected = plate.with_illumination(illumination_of(plate, source, image_root))
+    if corrected.processing.illumination is not None:
+        print(f"illumination: {corrected.processing.illumination.source}", file=sys.stderr)
+    return corrected
 
 
 def read_platemap(

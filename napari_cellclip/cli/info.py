@@ -13,6 +13,7 @@ from napari_cellclip.cli.options import (
     NameOption,
     PatternOption,
     PlateArgument,
+    ProjectionOption,
     TimeOption,
     channel_mapping,
 )
@@ -33,6 +34,7 @@ def info(
     image_root: ImageRootOption = None,
     plate_name: NameOption = None,
     time: TimeOption = None,
+    projection: ProjectionOption = "max",
     as_json: JsonOption = False,
 ) -> None:
     """Say what a plate on disk holds.
@@ -52,6 +54,7 @@ def info(
         image_root=image_root,
         name=plate_name,
         time=time,
+        projection=projection,  # type: ignore[arg-type]
     )
     odd = inspect(opened)
     print(json.dumps(facts(opened, odd), indent=2) if as_json else describe(opened, odd))
@@ -66,6 +69,7 @@ def facts(plate: Plate, odd: tuple[Problem, ...] = ()) -> dict[str, Any]:
         "layout": plate.layout,
         "shape": list(plate.shape),
         "pixel_size": plate.pixel_size,
+        "projection": plate.processing.projection,
         "wells": [
             {"id": well.id, "sites": [site.id for site in well.sites], "known": well.known}
             for well in plate.wells

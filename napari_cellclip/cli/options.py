@@ -71,6 +71,15 @@ TimeOption = Annotated[
     ),
 ]
 
+ProjectionOption = Annotated[
+    str,
+    typer.Option(
+        "--projection",
+        help="What becomes of several focal planes of a stain: max, mean, focus (sharpest of each stain) "
+        "or dna-focus (the plane where DNA is sharpest, for all stains).",
+    ),
+]
+
 DeviceOption = Annotated[
     str,
     typer.Option(help="Where to compute: auto, cpu, cuda or mps (Apple); auto takes the fastest present."),
