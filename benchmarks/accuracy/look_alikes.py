@@ -19,12 +19,12 @@ from benchmarks.accuracy.profiles.held_out import parted
 from benchmarks.accuracy.profiles.verdicts import answered, asked, figures_of
 from benchmarks.accuracy.script import progress
 from napari_cellclip.evaluation.metrics.precision import average_precision
+from napari_cellclip.explore.references.likeness.votes import soft_votes, structure_likeness
 from napari_cellclip.explore.references.look_alikes import LookAlikes, Votes
 from napari_cellclip.explore.references.profiles import WellProfiles, profiles_of
 from napari_cellclip.explore.references.public.installed_sets import public_screen
 from napari_cellclip.explore.references.public.public_sets import CPJUMP1, DAHLIN2023
 from napari_cellclip.explore.references.reference_set import ReferenceSet, ReferenceSource
-from napari_cellclip.explore.references.scoring.votes import soft_votes, structure_likeness
 from napari_cellclip.screen import Screen
 from napari_cellclip.training import folds
 

@@ -10,6 +10,7 @@ import typer
 
 from napari_cellclip.cli.look_alikes import look_alike_lines
 from napari_cellclip.cli.options import JsonOption, ScreenArgument
+from napari_cellclip.vocabulary.significance import FDR
 
 if TYPE_CHECKING:
     from napari_cellclip.explore import Answer
@@ -31,7 +32,7 @@ def ask(
     fdr: Annotated[
         float,
         typer.Option(help="Share of false discoveries you accept among the treatments called a match."),
-    ] = 0.05,
+    ] = FDR,
     top: Annotated[
         int | None,
         typer.Option(

@@ -11,12 +11,15 @@ import pandas as pd
 
 from napari_cellclip.explore.calibration.verdict import Verdict, answer_sentence
 from napari_cellclip.vocabulary.ids import split_ids
+from napari_cellclip.vocabulary.significance import FDR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_cellclip.explore.calibration.findings import Findings
     from napari_cellclip.explore.references.evidence import ReferenceEvidence
     from napari_cellclip.explore.wording.wording import Prompt
+    from napari_cellclip.screen import Screen
 
 LOOK_ALIKE_COLUMNS = (
     *("looks_like", "built_like", "probability", "precision", "precision_low", "precision_high"),
@@ -100,7 +103,7 @@ class Answer:
     notes: tuple[str, ...] = ()
     outcome: Verdict = Verdict.NOT_TESTED
     treatments: pd.Series[str] = field(default_factory=lambda: pd.Series(dtype=str), repr=False)
-    fdr: float = 0.05
+    fdr: float = FDR
     treatments_table: pd.DataFrame = field(default_factory=no_treatments, repr=False)
     null: dict[str, Any] = field(default_factory=dict, repr=False)
     sent: tuple[Prompt, ...] = field(default=(), repr=False)
@@ -171,6 +174,42 @@ class Answer:
             "notes": list(self.notes),
             "model": self.model,
         }
+
+
+def answer_of(
+    screen: Screen,
+    findings: Findings,
+    *,
+    query: str,
+    source: str,
+    direction: NDArray[np.float32] | None,
+    fdr: float,
+    evidence: str = "words",
+    evidence_reason: str = "",
+    references: ReferenceEvidence | None = None,
+    prompts: tuple[str, ...] = (),
+    sent: tuple[Prompt, ...] = (),
+    notes: tuple[str, ...] = (),
+) -> Answer:
+    """Make an answer of what was found about a screen."""
+    return Answer(
+        query=query,
+        prompts=prompts,
+        source=source,
+        scores=findings.scores,
+        model=screen.card.name,
+        notes=(*notes, *findings.notes),
+        outcome=findings.verdict,
+        treatments=screen.wells["Metadata_treatment"],
+        fdr=fdr,
+        treatments_table=findings.treatments_table,
+        null=findings.null,
+        sent=sent,
+        direction=direction,
+        evidence=evidence,
+        evidence_reason=evidence_reason,
+        references=references,
+    )
 
 
 def _plain(value: Any) -> Any:

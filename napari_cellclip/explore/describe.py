@@ -18,12 +18,12 @@ from napari_cellclip.explore.calibration.findings import describe_null
 from napari_cellclip.explore.calibration.q_values import benjamini_hochberg, q_values, simes
 from napari_cellclip.explore.calibration.screen_calibration import calibration_of
 from napari_cellclip.explore.calibration.verdict import Verdict, description_sentence
-from napari_cellclip.explore.query import FDR
 from napari_cellclip.explore.wording.direction import direction
 from napari_cellclip.explore.wording.model_vocabulary import ModelVocabulary
 from napari_cellclip.explore.wording.reader import read_text
 from napari_cellclip.vocabulary import CellClipError
 from napari_cellclip.vocabulary.annotations import annotated_mechanisms, known_compounds
+from napari_cellclip.vocabulary.significance import FDR
 
 if TYPE_CHECKING:
     from napari_cellclip.model import Model

@@ -1,40 +1,31 @@
-"""Asking a screen in words, or by example wells."""
+"""Ask a screen in words, or by example wells."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_cellclip.explore.answer import Answer
-from napari_cellclip.explore.asked_screen import cell_line_of, own_model, require_embeddings
-from napari_cellclip.explore.calibration.findings import Findings, find
+from napari_cellclip.explore.answer import Answer, answer_of
+from napari_cellclip.explore.asked_screen import require_embeddings
+from napari_cellclip.explore.by_look_alikes import answer_by_look_alikes
+from napari_cellclip.explore.by_words import Combine, answer_by_words
+from napari_cellclip.explore.calibration.findings import find
 from napari_cellclip.explore.calibration.query_scores import QueryPart
 from napari_cellclip.explore.calibration.screen_calibration import calibration_of
+from napari_cellclip.explore.fusion import fuse
 from napari_cellclip.explore.references.choice import Evidence, decide, decide_on_prompts
-from napari_cellclip.explore.references.evidence import ReferenceEvidence, find_look_alikes
-from napari_cellclip.explore.references.fusion import fuse
 from napari_cellclip.explore.references.reference_set import ReferenceSet
-from napari_cellclip.explore.references.referenced_screen import ReferencedScreen
-from napari_cellclip.explore.wording.direction import direction, summed
-from napari_cellclip.explore.wording.filters import Filters
-from napari_cellclip.explore.wording.model_vocabulary import ModelVocabulary
-from napari_cellclip.explore.wording.query_grammar import parse
-from napari_cellclip.explore.wording.reader import prompts_in_vocabulary, read_text
-from napari_cellclip.explore.wording.wording import Prompt, Wording
+from napari_cellclip.explore.wording.direction import summed
+from napari_cellclip.explore.wording.wording import Prompt
 from napari_cellclip.vocabulary import CellClipError
+from napari_cellclip.vocabulary.significance import FDR
 
 if TYPE_CHECKING:
     from napari_cellclip.model import Model
     from napari_cellclip.screen import Screen
-
-FDR = 0.05
-"""Accepted false-discovery rate if none is given."""
-
-Combine = Literal["mean", "max"]
 
 
 def ask(
@@ -128,7 +119,7 @@ def ask(
         )
     words = looks = None
     if kind in ("words", "both"):
-        words = _by_words(
+        words = answer_by_words(
             screen,
             text,
             fdr=fdr,
@@ -141,7 +132,7 @@ def ask(
         )
     if kind in ("look-alikes", "both"):
         assert beside is not None
-        looks = _by_look_alikes(
+        looks = answer_by_look_alikes(
             screen, text, beside, fdr=fdr, ticked_off=ticked_off, reason=reason, seed=seed
         )
     if words is not None and looks is not None:
@@ -149,113 +140,6 @@ def ask(
     else:
         answer = looks if looks is not None else words  # type: ignore[assignment]  # one of them was made
     return answer if top is None else replace(answer, scores=answer.scores.iloc[:top])
-
-
-def _by_words(
-    screen: Screen,
-    text: str,
-    *,
-    fdr: float,
-    prompts: Sequence[str | Prompt] | None,
-    combine: Combine,
-    use_platemap: bool,
-    model: Model | None,
-    reason: str,
-    seed: int,
-) -> Answer:
-    if screen.card.text_tower == "fingerprint":
-        raise CellClipError(
-            f"the model {screen.card.name!r} reads structures and no words, as a baseline: ask a"
-            " screen of a model that reads words"
-        )
-    model = own_model(screen, model)
-    vocabulary = ModelVocabulary.of_card(model.card)
-    terms, filters = parse(text) if prompts is None else ([], Filters())
-    cell_line = cell_line_of(screen, filters.cell_line)
-    if prompts is not None:
-        sent = [p if isinstance(p, Prompt) else Prompt(p) for p in prompts]
-        given = Wording(text, "free", tuple(p for p in sent if p.text.strip()))
-        known = vocabulary is None or prompts_in_vocabulary(
-            given.prompts, vocabulary, screen.card.prompts, cell_line
-        )
-        questions = [_Question(1.0, "sum", replace(given, in_vocabulary=known))]
-    else:
-        questions = [
-            _Question(
-                term.weight,
-                term.role,
-                read_text(
-                    term.text,
-                    templates=screen.card.prompts,
-                    cell_line=cell_line,
-                    platemap=screen.wells if use_platemap else None,
-                    vocabulary=vocabulary,
-                ),
-            )
-            for term in terms
-        ]
-    notes = tuple(note for question in questions for note in question.wording.notes)
-    questions = [question for question in questions if question.on]
-    if not questions:
-        raise CellClipError(notes[-1] if notes else "there is nothing to ask: write a few words")
-    require_embeddings(screen)
-    parts = _parts(model, questions, combine)
-    findings = find(
-        screen,
-        calibration_of(screen, model, cell_line=cell_line, seed=seed),
-        parts,
-        fdr=fdr,
-        filters=filters,
-        out_of_vocabulary=[q.wording.text for q in questions if not q.wording.in_vocabulary],
-    )
-    return _answer(
-        screen,
-        findings,
-        query=text,
-        prompts=tuple(p.text for question in questions for p in question.on),
-        sent=tuple(prompt for question in questions for prompt in question.signed),
-        direction=parts[0].vectors[0],
-        source=f"templates of the model card {screen.card.name!r}" if prompts is None else "as given",
-        notes=notes,
-        fdr=fdr,
-        evidence_reason=reason,
-    )
-
-
-def _by_look_alikes(
-    screen: Screen,
-    text: str,
-    beside: ReferencedScreen,
-    *,
-    fdr: float,
-    ticked_off: Sequence[str],
-    reason: str,
-    seed: int,
-) -> Answer:
-    terms, filters = parse(text)
-    findings, found = find_look_alikes(
-        screen, beside, terms, fdr=fdr, filters=filters, ticked_off=ticked_off, seed=seed
-    )
-    return _answer(
-        screen,
-        findings,
-        query=text,
-        source="reference treatments",
-        direction=_direction_of(screen, found),
-        fdr=fdr,
-        evidence="look-alikes",
-        evidence_reason=reason,
-        references=found,
-    )
-
-
-def _direction_of(screen: Screen, found: ReferenceEvidence) -> NDArray[np.float32] | None:
-    """Mean embedding of the reference treatments that are wells of this screen, for explanations."""
-    if not screen.has_head:
-        return None
-    there = np.isfinite(screen.norms) & (screen.norms > 0)
-    wells = screen.wells["Metadata_treatment"].isin(set(found.members["name"])).to_numpy(bool) & there
-    return summed(screen.embeddings[wells]) if wells.any() else None
 
 
 def like(
@@ -315,7 +199,7 @@ def like(
     part = QueryPart((summed(np.stack(ends), weights),), weights, "sum")
     calibration = calibration_of(screen, None, cell_line="", seed=seed)
     findings = find(screen, calibration, [part], fdr=fdr, examples=(*wells, *but_not), top=top)
-    return _answer(
+    return answer_of(
         screen,
         findings,
         query=f"like {_few(wells)}" + (f", not like {_few(but_not)}" if but_not else ""),
@@ -324,81 +208,6 @@ def like(
         fdr=fdr,
         evidence="example wells",
     )
-
-
-def _answer(
-    screen: Screen,
-    findings: Findings,
-    *,
-    query: str,
-    source: str,
-    direction: NDArray[np.float32] | None,
-    fdr: float,
-    evidence: str = "words",
-    evidence_reason: str = "",
-    references: ReferenceEvidence | None = None,
-    prompts: tuple[str, ...] = (),
-    sent: tuple[Prompt, ...] = (),
-    notes: tuple[str, ...] = (),
-) -> Answer:
-    return Answer(
-        query=query,
-        prompts=prompts,
-        source=source,
-        scores=findings.scores,
-        model=screen.card.name,
-        notes=(*notes, *findings.notes),
-        outcome=findings.verdict,
-        treatments=screen.wells["Metadata_treatment"],
-        fdr=fdr,
-        treatments_table=findings.treatments_table,
-        null=findings.null,
-        sent=sent,
-        direction=direction,
-        evidence=evidence,
-        evidence_reason=evidence_reason,
-        references=references,
-    )
-
-
-@dataclass(frozen=True)
-class _Question:
-    weight: float
-    role: Literal["sum", "and", "not"]
-    wording: Wording
-
-    @property
-    def on(self) -> tuple[Prompt, ...]:
-        return tuple(prompt for prompt in self.wording.prompts if prompt.on and prompt.weight)
-
-    @property
-    def signed(self) -> tuple[Prompt, ...]:
-        """All prompts, with the weight that the term gives them."""
-        return tuple(replace(p, weight=p.weight * self.weight) for p in self.wording.prompts)
-
-
-def _parts(model: Model, questions: Sequence[_Question], combine: Combine) -> list[QueryPart]:
-    """Put a question into directions: its sum, then what wells must answer also, and what they must not."""
-    parts: list[QueryPart] = []
-    sums: list[tuple[float, NDArray[np.float32]]] = []
-    for question in questions:
-        texts = [prompt.text for prompt in question.on]
-        shares = [prompt.weight for prompt in question.on]
-        if combine == "max" and len(questions) == 1 and question.weight > 0:
-            return [QueryPart(tuple(direction(model, [text]) for text in texts), (1.0,), "sum")]
-        vector = direction(model, texts, shares)
-        if question.role == "sum":
-            sums.append((question.weight, vector))
-        else:
-            parts.append(QueryPart((vector,), (1.0,), question.role))
-    if sums:
-        # One text is one direction whatever its weight; of several only the proportions count.
-        weights = (float(np.sign(sums[0][0])),) if len(sums) == 1 else tuple(w for w, _ in sums)
-        parts.insert(0, QueryPart((summed(np.stack([v for _, v in sums]), weights),), weights, "sum"))
-    elif all(part.role == "not" for part in parts):
-        first = parts.pop(0)
-        parts.insert(0, QueryPart((-first.vectors[0],), (-1.0,), "sum"))
-    return parts
 
 
 def _few(wells: Sequence[str]) -> str:

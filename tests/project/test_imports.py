@@ -21,7 +21,12 @@ STARTS = {
 }
 # Folders that are one flat list by nature, with the reason.
 LONG_FOLDERS = {"cli": "one verb a file"}
-LONG_FILES = {"napari_cellclip.explore.query": "ask: half of it is the documentation of its parameters"}
+LONG_FILES: dict[str, str] = {}
+# Parts of a subpackage that need each other, with the reason.
+KNIT = {
+    "model": "a card describes its encoder, whose settings it checks, and weights are read by both",
+    "gui": "the controller draws on the canvas, which starts jobs of its own to read images",
+}
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +47,20 @@ def test_no_circle_inside_a_subpackage(package: dict[str, Module]) -> None:
             # A package imports its modules to show their names; what they import of it is checked below.
             if inside and module.subpackage and not is_package(name, package):
                 edges[name].add(found.module)
+    assert cycles(edges) == []
+
+
+def test_no_circle_between_the_parts_of_a_folder(package: dict[str, Module]) -> None:
+    """A sub-folder counts as one part: what it needs of its neighbours, these do not need of it."""
+    edges: dict[str, set[str]] = {}
+    for name, module in package.items():
+        for found in imports(module, package):
+            inside = found.module in package and package[found.module].subpackage == module.subpackage
+            if inside and module.subpackage not in {"", *KNIT} and not is_package(name, package):
+                one, other = name.split("."), found.module.split(".")
+                depth = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
+                if depth is not None:
+                    edges.setdefault(".".join(one[: depth + 1]), set()).add(".".join(other[: depth + 1]))
     assert cycles(edges) == []
 
 

@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from napari_cellclip.explore.calibration.match_probability import MatchProbability, wilson
 from napari_cellclip.explore.calibration.q_values import benjamini_hochberg
 from napari_cellclip.explore.references.look_alikes import LookAlikes
+from napari_cellclip.explore.references.probability.match_probability import MatchProbability, wilson
+from napari_cellclip.explore.references.probability.recognisable import recognisable
 from napari_cellclip.explore.references.profiles import WellProfiles
-from napari_cellclip.explore.references.recognisable import recognisable
 from napari_cellclip.explore.references.reference_set import ReferenceSet
+from napari_cellclip.vocabulary.significance import FDR
 
 BINS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 DRAWS = 300
-FDR = 0.05
 
 
 def asked(

@@ -26,6 +26,7 @@ from napari_cellclip.cli.evaluate.options import (
     correction,
     embeddings,
 )
+from napari_cellclip.vocabulary.significance import FDR
 
 
 def replicates(
@@ -46,7 +47,7 @@ def replicates(
         typer.Option(help="p of a perturbation: 'geometric' mean over its wells, or of the 'mean' itself."),
     ] = "geometric",
     null: NullOption = 10_000,
-    fdr: Annotated[float, typer.Option(min=0, max=1, help="Level of Benjamini-Hochberg.")] = 0.05,
+    fdr: Annotated[float, typer.Option(min=0, max=1, help="Level of Benjamini-Hochberg.")] = FDR,
     seed: SeedOption = 0,
     update_card: UpdateCardOption = None,
 ) -> None:

@@ -27,6 +27,7 @@ from napari_cellclip.cli.evaluate.options import (
     correction,
     embeddings,
 )
+from napari_cellclip.vocabulary.significance import FDR
 
 
 def sisters(
@@ -63,7 +64,7 @@ def sisters(
         typer.Option(help="p of a target: 'geometric' mean over its queries, or of the 'mean' itself."),
     ] = "geometric",
     null: NullOption = 10_000,
-    fdr: Annotated[float, typer.Option(min=0, max=1, help="Level of Benjamini-Hochberg.")] = 0.05,
+    fdr: Annotated[float, typer.Option(min=0, max=1, help="Level of Benjamini-Hochberg.")] = FDR,
     seed: SeedOption = 0,
     update_card: UpdateCardOption = None,
 ) -> None:

@@ -14,10 +14,10 @@ from scipy.special import gammaln
 
 from napari_cellclip.explore.calibration.q_values import benjamini_hochberg
 from napari_cellclip.vocabulary import CellClipError
+from napari_cellclip.vocabulary.significance import FDR
 
 Significance = Literal["geometric", "mean"]
 
-FDR = 0.05
 NULL_SIZE = 10_000
 _TIE = 1e-6
 """copairs keeps its null in single precision: average precisions closer than this are equal."""

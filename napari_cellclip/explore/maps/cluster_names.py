@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_cellclip.explore.asked_screen import own_model, require_embeddings
 from napari_cellclip.explore.calibration.q_values import benjamini_hochberg, simes
 from napari_cellclip.explore.describe import TermList, embed_terms, score_wells
-from napari_cellclip.explore.query import FDR
+from napari_cellclip.vocabulary.significance import FDR
 
 if TYPE_CHECKING:
     from napari_cellclip.explore.maps.projection import Projection

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from napari_cellclip.explore.references.look_alikes import LookAlikes
-from napari_cellclip.explore.references.profiles import WellProfiles, profiles_of
-from napari_cellclip.explore.references.recognisable import (
+from napari_cellclip.explore.references.probability.recognisable import (
     FEWEST,
     iter_table_of_mechanisms,
     table_of_mechanisms,
 )
+from napari_cellclip.explore.references.profiles import WellProfiles, profiles_of
 from napari_cellclip.explore.references.reference_set import ReferenceSet, ReferenceSource, joined
 from napari_cellclip.explore.references.referenced_screen import referenced
 from napari_cellclip.screen.progress import finished
@@ -76,7 +76,7 @@ def recognisable_mechanisms(
     Returns
     -------
     DataFrame
-        See :func:`napari_cellclip.explore.references.recognisable.table_of_mechanisms`.
+        See :func:`napari_cellclip.explore.references.probability.recognisable.table_of_mechanisms`.
     """
     steps = iter_recognisable_mechanisms(
         screen, references, use_platemap=use_platemap, least=least, seed=seed

@@ -15,7 +15,7 @@ from napari_cellclip.explore.calibration.q_values import benjamini_hochberg
 from napari_cellclip.explore.calibration.verdict import Verdict
 from napari_cellclip.explore.references.look_alike_tables import treatments_table, wells_table
 from napari_cellclip.explore.references.look_alikes import LookAlikes
-from napari_cellclip.explore.references.recognisable import Recognisable, recognisable
+from napari_cellclip.explore.references.probability.recognisable import Recognisable, recognisable
 from napari_cellclip.explore.references.reference_notes import limits_of_references, no_reference
 from napari_cellclip.explore.references.reference_set import ReferenceSource
 from napari_cellclip.explore.references.referenced_screen import ReferencedScreen

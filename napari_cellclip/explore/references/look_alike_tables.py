@@ -7,11 +7,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.calibration.findings import best_first
-from napari_cellclip.explore.calibration.match_probability import Precision
 from napari_cellclip.explore.references.look_alikes import LookAlikes
+from napari_cellclip.explore.references.probability.match_probability import Precision
+from napari_cellclip.explore.references.probability.set_scores import SetScores
 from napari_cellclip.explore.references.reference_set import ACTIVE
 from napari_cellclip.explore.references.referenced_screen import ReferencedScreen
-from napari_cellclip.explore.references.scoring.set_scores import SetScores
 
 NEAREST = 3
 """Reference treatments and rival mechanisms that are listed for a treatment."""

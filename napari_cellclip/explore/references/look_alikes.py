@@ -11,16 +11,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.calibration.replicates import ReplicateGroups, group_means
-from napari_cellclip.explore.references.agreement import replicate_agreement
 from napari_cellclip.explore.references.identity import (
     names_without_structure,
     same_treatment,
     treatment_keys,
 )
-from napari_cellclip.explore.references.profiles import WellProfiles
-from napari_cellclip.explore.references.reference_set import SEPARATOR, ReferenceSet, shared_features
-from napari_cellclip.explore.references.scoring.sphering import Sphering, controls_as_unseen
-from napari_cellclip.explore.references.scoring.votes import (
+from napari_cellclip.explore.references.likeness.agreement import replicate_agreement
+from napari_cellclip.explore.references.likeness.sphering import Sphering, controls_as_unseen
+from napari_cellclip.explore.references.likeness.votes import (
     STRUCTURE_WEIGHT,
     best_of_groups,
     mean_vote,
@@ -28,6 +26,8 @@ from napari_cellclip.explore.references.scoring.votes import (
     structure_likeness,
     unit_rows,
 )
+from napari_cellclip.explore.references.profiles import WellProfiles
+from napari_cellclip.explore.references.reference_set import SEPARATOR, ReferenceSet, shared_features
 
 SMALLEST = 1e-12
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from napari_cellclip.explore.calibration.verdict import Verdict
-from napari_cellclip.explore.references.recognisable import FEWEST, Recognisable
+from napari_cellclip.explore.references.probability.recognisable import FEWEST, Recognisable
 from napari_cellclip.explore.references.referenced_screen import ReferencedScreen
 
 NOT_RECOGNISABLE = (

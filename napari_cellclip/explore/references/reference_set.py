@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.calibration.replicates import ReplicateGroups, group_means
-from napari_cellclip.explore.references.agreement import replicate_agreement
+from napari_cellclip.explore.references.likeness.agreement import replicate_agreement
+from napari_cellclip.explore.references.likeness.sphering import MOST_CONTROLS, Sphering, controls_as_unseen
 from napari_cellclip.explore.references.profiles import WellProfiles
-from napari_cellclip.explore.references.scoring.sphering import MOST_CONTROLS, Sphering, controls_as_unseen
 from napari_cellclip.vocabulary import CellClipError, Kind
 
 COLUMNS = (

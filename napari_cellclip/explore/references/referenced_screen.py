@@ -9,8 +9,8 @@ from weakref import WeakKeyDictionary
 import pandas as pd
 from cachetools import LRUCache
 
-from napari_cellclip.explore.calibration.match_probability import MatchProbability
 from napari_cellclip.explore.references.look_alikes import LookAlikes
+from napari_cellclip.explore.references.probability.match_probability import MatchProbability
 from napari_cellclip.explore.references.profiles import profiles_of
 from napari_cellclip.explore.references.reference_set import ReferenceSet, ReferenceSource, joined
 from napari_cellclip.explore.references.selection import NamedReferences, select

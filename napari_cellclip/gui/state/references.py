@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_cellclip.explore import Answer, ReferenceSet
-    from napari_cellclip.explore.references.recognisable import Recognisable
+    from napari_cellclip.explore.references.probability.recognisable import Recognisable
     from napari_cellclip.screen import Screen
 
 _NEAREST = re.compile(r"(.+?) \((-?\d+\.\d+)\)(?:; |$)")
@@ -64,7 +64,7 @@ class Mechanisms:
     Attributes
     ----------
     table : DataFrame or None
-        See :func:`~napari_cellclip.explore.references.recognisable.table_of_mechanisms`.
+        See :func:`~napari_cellclip.explore.references.probability.recognisable.table_of_mechanisms`.
     note : str
         Why there is none.
     """

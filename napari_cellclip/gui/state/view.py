@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from napari_cellclip.vocabulary.significance import FDR
+
 if TYPE_CHECKING:
     from napari_cellclip.explore import Projection
     from napari_cellclip.explore.references.choice import Evidence
@@ -46,7 +48,7 @@ class View:
     colour_by: str = "score"
     highlight: Highlight = "significant"
     threshold: float = LEAST_SCORE
-    fdr: float = 0.05
+    fdr: float = FDR
     plate: str | None = None
     map_method: str = "umap"
     evidence: Evidence = "auto"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_cellclip.explore.references.scoring.sphering import Sphering
-from napari_cellclip.explore.references.scoring.votes import (
+from napari_cellclip.explore.references.likeness.sphering import Sphering
+from napari_cellclip.explore.references.likeness.votes import (
     best_of_groups,
     mean_vote,
     soft_votes,

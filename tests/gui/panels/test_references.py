@@ -19,7 +19,7 @@ from napari_cellclip.explore import build_references, write_references
 from napari_cellclip.explore.references import evidence as core_evidence
 from napari_cellclip.explore.references import referenced_screen
 from napari_cellclip.explore.references.evidence import ReferenceEvidence
-from napari_cellclip.explore.references.recognisable import Recognisable
+from napari_cellclip.explore.references.probability.recognisable import Recognisable
 from napari_cellclip.gui.explorer import Explorer
 from napari_cellclip.gui.panels.query.evidence_button import EvidenceOptions
 from napari_cellclip.gui.panels.thumbnails import Thumbnails

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.references.look_alikes import LookAlikes, Votes
-from napari_cellclip.explore.references.recognisable import group_votes, set_precisions
+from napari_cellclip.explore.references.probability.recognisable import group_votes, set_precisions
 from napari_cellclip.explore.references.reference_set import ACTIVE
 
 FEWEST_NULL = 10

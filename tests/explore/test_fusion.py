@@ -9,9 +9,9 @@ import pytest
 from napari_cellclip.explore.answer import Answer
 from napari_cellclip.explore.calibration.q_values import benjamini_hochberg
 from napari_cellclip.explore.calibration.verdict import Verdict
+from napari_cellclip.explore.fusion import fuse
 from napari_cellclip.explore.references.evidence import ReferenceEvidence
-from napari_cellclip.explore.references.fusion import fuse
-from napari_cellclip.explore.references.recognisable import Recognisable
+from napari_cellclip.explore.references.probability.recognisable import Recognisable
 
 WELLS = ("P/A01|P/A02", "P/B01|P/B02", "P/C01|P/C02")
 

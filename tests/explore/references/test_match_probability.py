@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from napari_cellclip.explore.calibration.match_probability import MatchProbability, wilson
 from napari_cellclip.explore.references.look_alikes import LookAlikes
+from napari_cellclip.explore.references.probability.match_probability import MatchProbability, wilson
 from napari_cellclip.explore.references.profiles import WellProfiles
 from napari_cellclip.explore.references.reference_set import ReferenceSet, ReferenceSource
 from tests.explore.references.made_wells import TWELVE, compounds, made_wells

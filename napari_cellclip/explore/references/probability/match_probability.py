@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.references.look_alikes import LookAlikes
-from napari_cellclip.explore.references.scoring.set_scores import SetScorer, SetScores
+from napari_cellclip.explore.references.probability.set_scores import SetScorer, SetScores
 
 FEWEST_REFERENCES = 3
 """References that a mechanism must have to teach the model: one is left out, and two remain."""

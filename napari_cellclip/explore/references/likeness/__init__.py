@@ -1,0 +1,1 @@
+"""Likeness in numbers: sphered profiles, agreement of replicates, and votes of references."""

@@ -1,0 +1,1 @@
+"""Turn likeness into verdicts: whether a mechanism can be recognised, and how probable a match is."""

@@ -1,1 +1,0 @@
-"""Likeness in numbers: sphered profiles, votes, and scores for a set of references."""
