@@ -8,8 +8,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from napari_cellclip.explore.references.probability import recognisable as gate
 from napari_cellclip.explore.references.look_alikes import LookAlikes
+from napari_cellclip.explore.references.probability import recognisable as gate
 from napari_cellclip.explore.references.probability.recognisable import (
     group_votes,
     recognisable,
