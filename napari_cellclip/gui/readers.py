@@ -50,7 +50,8 @@ def read_plate(path: str) -> list[LayerData]:
     """
     from napari import current_viewer
 
-    from napari_cellclip.gui.canvas.canvas import layer_arguments
+    from napari_cellclip.gui.canvas.field_layers import DrawnField, layer_arguments
+    from napari_cellclip.gui.state.canvas_view import COMPOSITE, chosen_of
     from napari_cellclip.gui.work.controller import controller_of
     from napari_cellclip.gui.work.opening import find_at
     from napari_cellclip.screen.engines.contrast import measure_contrast
@@ -64,8 +65,12 @@ def read_plate(path: str) -> list[LayerData]:
     site = next((s for s in plate.sites if s.problem is None and s.stains), None)
     if site is None:
         return [(None,)]
-    contrast = measure_contrast(plate, sites=2)
+    pixels = site.read(site.stains)
+    contrast = measure_contrast(plate, sites=2, source=site.source)
+    key = f"{plate.name}|{site.source}"
+    field = DrawnField(plate.name, site.id, site.stains, pixels, plate.pixel_size, contrast, key)
     layers: list[Any] = []
-    for stain, image in zip(site.stains, site.read(site.stains), strict=True):
-        layers.append((image, layer_arguments(plate, site, stain, contrast), "image"))
+    for stain, image in zip(site.stains, pixels, strict=True):
+        visible = stain in chosen_of(COMPOSITE, site.stains)
+        layers.append((image, {**layer_arguments(field, stain), "visible": visible}, "image"))
     return layers

@@ -77,6 +77,8 @@ class Field:
         Why a channel of this field cannot be read, by channel name.
     position : tuple of float or None
         Stage position (y, x) relative to the well's centre in micrometres.
+    source : str
+        Plate or microscope this field was acquired on, where one folder pools several; else empty.
     """
 
     row: int
@@ -87,6 +89,7 @@ class Field:
     faults: Mapping[str, str] = field(default_factory=dict)
     known: bool = True
     position: tuple[float, float] | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

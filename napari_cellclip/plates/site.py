@@ -81,6 +81,14 @@ class Site:
         return tuple(s for s in self._stains.channels if self._fault(s) is None)
 
     @property
+    def source(self) -> str:
+        """Plate or microscope this field was acquired on, where the folder pools several; else empty.
+
+        Counts of different sources are not on one scale: display contrast is measured for each.
+        """
+        return self._field.source
+
+    @property
     def problem(self) -> str | None:
         """Why this site cannot be used in full; ``None`` if it can as far as is known.
 

@@ -1,4 +1,4 @@
-"""The canvas: the five stains of a well, and the map of thumbnails with its ``wells`` points."""
+"""The canvas: fields of the well that is shown, and the map of thumbnails with its ``wells`` points."""
 
 from __future__ import annotations
 
@@ -7,53 +7,35 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
-from napari.utils import Colormap
+from psygnal import Signal
 
+from napari_cellclip.gui.canvas.canvas_bar import CanvasBar
+from napari_cellclip.gui.canvas.canvas_keys import CanvasKeys
+from napari_cellclip.gui.canvas.display_contrast import DisplayContrast
+from napari_cellclip.gui.canvas.field_layers import DrawnField, FieldLayers
+from napari_cellclip.gui.canvas.field_reading import ReadFields, read_fields
 from napari_cellclip.gui.canvas.heat_layer import HeatLayer
 from napari_cellclip.gui.canvas.map_picture import MapPicture
-from napari_cellclip.gui.state.requests import MapPictureRequest, Request
+from napari_cellclip.gui.state.canvas_view import CanvasState, CanvasView
+from napari_cellclip.gui.state.matched_wells import wells_beside
+from napari_cellclip.gui.state.requests import MapPictureRequest, Request, VersusRequest
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.jobs import Jobs
-from napari_cellclip.screen.engines.contrast import Contrast, measure_contrast
-from napari_cellclip.vocabulary import STAINS, CellClipError, Stain
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
+    from napari_cellclip.gui.canvas.field_reading import ReadPanel
     from napari_cellclip.plates import Plate, Site
+    from napari_cellclip.vocabulary import Stain
 
-KEYS = {"Left": ("well", -1), "Right": ("well", 1), "Up": ("site", -1), "Down": ("site", 1)}
-MARK = "cellclip"
-
-HEADROOM = 2.0
-"""Five stains added at full brightness are white wherever they overlap; at half, their colours stay apart."""
-
-
-def stain_colormap(stain: Stain) -> Colormap:
-    """Black to the stain's colour, for additive blending."""
-    rgb = [int(stain.colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    return Colormap([[0, 0, 0, 1], [*rgb, 1]], name=f"cellclip-{stain.value}")
-
-
-def layer_arguments(plate: Plate, site: Site, stain: Stain, contrast: Contrast) -> dict[str, Any]:
-    """How a stain of a site is drawn: arguments of napari's ``add_image``."""
-    pixel = plate.pixel_size
-    arguments: dict[str, Any] = {
-        "name": stain.value,
-        "colormap": stain_colormap(stain),
-        "blending": "additive",
-        "scale": (pixel, pixel) if pixel else (1, 1),
-        "units": ("um", "um") if pixel else ("pixel", "pixel"),
-        "metadata": {MARK: {"plate": plate.name, "site": site.id, "stain": stain.value}},
-    }
-    if stain in contrast:
-        low, high = contrast[stain]
-        arguments["contrast_limits"] = (low, low + HEADROOM * (high - low))
-    return arguments
+NO_CONTROL = "Plate {plate} has no imaged negative control to stand beside {well}: load its plate map first."
 
 
 class Canvas:
     """Shows on a viewer what its session says is shown.
+
+    Picture and label belong together: both change when the pixels arrive, and not before.
 
     Parameters
     ----------
@@ -63,18 +45,31 @@ class Canvas:
         Held weakly: sessions and canvases die with their viewer.
     """
 
+    drawn = Signal()
+    """Other fields are on the canvas, or none."""
+
     def __init__(self, jobs: Jobs, viewer: Any) -> None:
         self.session, self._jobs = jobs.session, jobs
         self._viewer = ref(viewer)
-        self._contrast: dict[str, Contrast] = {}
-        self._keys_bound = False
+        self.view = CanvasView()
+        self.fields = FieldLayers(viewer, self.view)
+        self._contrast = DisplayContrast()
+        self._drawn: tuple[Plate, ReadFields] | None = None
+        self._unreadable: str | None = None
+        self._keys = CanvasKeys(self.session, self.view)
+        self._grid: dict[str, Any] | None = None
+        self._barred = False
         self.map = MapPicture(jobs, viewer)
         self.heat = HeatLayer(jobs.session, viewer)
         self.handlers: dict[type[Request], Callable[[Jobs, Any], None]] = {
-            MapPictureRequest: self.on_map_requested
+            MapPictureRequest: self.on_map_requested,
+            VersusRequest: self.on_versus_requested,
         }
         self.session.shown_changed.connect(self.on_shown)
         self.session.plate_changed.connect(self.on_plate_changed)
+        self.session.screen_changed.connect(self.on_screen_changed)
+        self.session.wells_changed.connect(self.write_labels)
+        self.view.changed.connect(self.on_view_changed)
 
     @property
     def viewer(self) -> Any:
@@ -82,117 +77,215 @@ class Canvas:
         return self._viewer()
 
     def layer(self, stain: Stain) -> Image | None:
-        """Our layer of a stain, whatever the user calls it now."""
-        if self.viewer is None:
-            return None
-        for layer in self.viewer.layers:
-            if layer.metadata.get(MARK, {}).get("stain") == stain.value:
-                return layer
-        return None
+        """Our layer of a stain of the well that is shown, whatever the user calls it now."""
+        return self.fields.of().get(stain)
 
-    def on_shown(self, site_id: str) -> None:
+    # ------------------------------------------------------------------ what is asked of it
+
+    def on_shown(self, site_id: str | None) -> None:
         """Read a site in a thread and draw it; a site asked for meanwhile takes its place."""
         plate = self.session.plate
-        if plate is None or self.viewer is None:
+        if plate is None or self.viewer is None or site_id is None:
             return
-        site, screen = plate.site(site_id), self.session.screen
-        known = self._contrast.get(plate.name)
+        site, screen, state = plate.site(site_id), self.session.screen, self.view.state
+        beside = self._beside(site) if state.arranged == "versus" else []
         self._jobs.cancel(Task.MAP_PICTURE)
-        self._label(site)
 
-        def contrast_of_plate() -> Contrast:
-            if known is not None:
-                return known
-            if screen is not None and plate.name in screen.plates:
-                return screen.contrast(plate.name)
-            return measure_contrast(plate)
+        def done(read: ReadFields) -> None:
+            if self.session.plate is plate:
+                self._drawn, self._unreadable = (plate, read), None
+                self._draw()
 
-        def read() -> tuple[np.ndarray, Contrast]:
-            if not site.stains:
-                raise CellClipError(
-                    f"The stains of plate {plate.name} are not known: assign them under Set-up."
-                )
-            return site.read(site.stains), contrast_of_plate()
+        def failed(message: str) -> None:
+            if self.session.plate is plate:
+                self._blacken(site)
+            self.session.message.emit(Task.FIELD, message)
 
-        def done(result: tuple[np.ndarray, Contrast]) -> None:
-            pixels, contrast = result
-            self._contrast[plate.name] = contrast
-            self._draw(plate, site, pixels, contrast)
+        self._jobs.run(
+            Task.FIELD,
+            lambda: read_fields(plate, site, beside, state.arranged == "mosaic", self._contrast, screen),
+            done,
+            f"Reading {site.well}",
+            failed,
+        )
 
-        self._jobs.run(Task.FIELD, read, done, f"Reading {site.well}")
+    def on_view_changed(self, before: CanvasState, now: CanvasState) -> None:
+        """Follow the bar and the keys: what is in memory is drawn at once, the rest is read."""
+        if (before.arranged, before.beside, before.count) != (now.arranged, now.beside, now.count):
+            self.on_shown(self.session.shown)
+            return
+        if before.contrast != now.contrast:
+            self._draw()
+        self.fields.follow_view()
 
-    def on_plate_changed(self) -> None:
-        """Forget the contrast, since the mapping may have changed, and drop a field that is being read."""
-        self._jobs.cancel(Task.FIELD)
-        self._contrast = {}
+    def on_versus_requested(self, _jobs: Jobs, request: VersusRequest) -> None:
+        """Draw wells beside each other: those named, or the first of them and its matched control."""
+        first, *others = request.wells
+        if self.session.shown_well != first:
+            self.view.look(arranged="field")  # so that only one thing is read
+            self.session.show(first)
+        self.view.look(arranged="versus", beside=tuple(others), count=4 if len(others) > 1 else 2)
 
     def on_map_requested(self, _jobs: Jobs, _request: MapPictureRequest) -> None:
-        """Lay the map on the canvas and put the stains away."""
+        """Lay the map on the canvas and put the fields away."""
         if self.viewer is not None:
             self._jobs.cancel(Task.FIELD)
-            self.map.show(then=self._put_stains_away)
+            self.map.show(then=self._put_fields_away)
 
-    def _put_stains_away(self) -> None:
-        for stain in STAINS:
-            if (layer := self.layer(stain)) is not None:
-                layer.visible = False
+    def on_plate_changed(self) -> None:
+        """Clear the canvas if another plate, or the same one with other stains, is open now."""
+        drawn = self._drawn[0] if self._drawn is not None else None
+        if drawn is not None and drawn is self.session.plate:
+            self.write_labels()
+            return
+        self._jobs.cancel(Task.FIELD)
+        self._contrast.forget()
+        self.clear()
+
+    def on_screen_changed(self) -> None:
+        """Clear the canvas of a plate that is not open any more."""
+        if self._drawn is not None and self._drawn[0] is not self.session.plate:
+            self._jobs.cancel(Task.FIELD)
+            self.clear()
+
+    def clear(self) -> None:
+        """Take fields and label off the canvas."""
+        self._drawn = self._unreadable = None
+        if self.viewer is not None:
+            self._grid_off()
+            self.fields.remove()
+            self.viewer.canvas.overlays.text.visible = False
+            self.viewer.canvas.overlays.scale_bar.visible = False
+        self.drawn.emit()
+
+    # ------------------------------------------------------------------ drawing
+
+    def _draw(self) -> None:
+        viewer = self.viewer
+        if viewer is None or self._drawn is None:
+            return
+        plate, read = self._drawn
+        if read.panels[0].site.well_id != self.session.shown_well:
+            return
+        versus = len(read.panels) > 1
+        hidden_by_map = self.map.hide()
+        own = self.view.state.contrast == "well"
+        contrast = read.own_contrast if own else read.plate_contrast
+        first = read.panels[0].site
+        key = first.id if own else f"{plate.name}|{first.source}"
+        drawn = [
+            DrawnField(
+                plate.name,
+                panel.site.id,
+                read.stains,
+                panel.pixels,
+                plate.pixel_size * panel.step if plate.pixel_size else None,
+                contrast,
+                key,
+            )
+            for panel in read.panels
+        ]
+        if not versus:
+            self._grid_off()
+        before = self.fields.of()
+        shapes = {layer.data.shape for layer in before.values()}
+        fresh = self.fields.draw(drawn, self._keys.bind)
+        self.write_labels()
+        if versus:
+            self._grid_on(len(drawn))
+        elif self.heat.layer is not None:
+            self.heat.layer.visible = self.view.state.arranged == "field"
+        if fresh or hidden_by_map or shapes != {field.pixels.shape[1:] for field in drawn}:
+            viewer.fit_to_view(layers=list(self.fields.of().values()))
+        self._keys.bind(viewer)
+        self._dock_bar()
+        self.drawn.emit()
+
+    def _dock_bar(self) -> None:
+        """Put the bar above the canvas when the first field is drawn; a bar that is closed stays closed."""
+        window = getattr(self.viewer, "window", None)
+        if window is not None and not self._barred:
+            self._barred = True
+            window.add_dock_widget(CanvasBar(self), name="Canvas", area="top", add_vertical_stretch=False)
+
+    def _grid_on(self, panels: int) -> None:
+        """Draw each panel in a view of its own; napari links their cameras."""
+        viewer = self.viewer
+        if self.heat.layer is not None:
+            self.heat.layer.visible = False
+        stride = self.fields.arrange(panels)
+        grid = viewer.canvas.grid
+        if self._grid is None:
+            self._grid = {name: getattr(grid, name) for name in ("stride", "shape", "spacing", "enabled")}
+        grid.stride, grid.shape, grid.spacing = -stride, (1, 2) if panels == 2 else (2, 2), 2
+        grid.enabled = True
+
+    def _grid_off(self) -> None:
+        if self._grid is not None:
+            grid = self.viewer.canvas.grid
+            grid.enabled = self._grid.pop("enabled")
+            for name, value in self._grid.items():
+                setattr(grid, name, value)
+            self._grid = None
+
+    def _blacken(self, site: Site) -> None:
+        """Leave no picture of another field under the name of one that cannot be read."""
+        self._drawn, self._unreadable = None, site.id
+        if self.viewer is not None:
+            self._grid_off()
+            self.map.hide()
+            self.fields.blacken()
+            self.write_labels()
+
+    def _put_fields_away(self) -> None:
+        self._grid_off()
+        self.fields.put_away()
         if self.heat.layer is not None:
             self.heat.layer.visible = False
         self.viewer.canvas.overlays.text.visible = False
         self.viewer.canvas.overlays.scale_bar.visible = False  # distances on a map are not micrometres
 
-    def _draw(self, plate: Plate, site: Site, pixels: np.ndarray, contrast: Contrast) -> None:
-        viewer = self.viewer
-        if viewer is None:
-            return
-        fresh, hidden_by_map = [], self.map.hide()
-        for stain, image in zip(site.stains, pixels, strict=True):
-            arguments = layer_arguments(plate, site, stain, contrast)
-            layer = self.layer(stain)
-            if layer is not None and layer.metadata[MARK]["plate"] != plate.name:
-                viewer.layers.remove(layer)
-                layer = None
-            if layer is None:
-                fresh.append(viewer.add_image(image, **arguments))
-            else:
-                layer.data = image
-                layer.metadata = arguments["metadata"]
-                if hidden_by_map:
-                    layer.visible = True
-        for stain in STAINS:
-            if stain not in site.stains and (layer := self.layer(stain)) is not None:
-                viewer.layers.remove(layer)
-        if fresh or hidden_by_map:
-            viewer.fit_to_view(layers=[x for s in STAINS if (x := self.layer(s)) is not None])
-        self._bind_keys()
+    def _beside(self, site: Site) -> list[str]:
+        state = self.view.state
+        wells = wells_beside(self.session.wells, site.well_id, state.beside, state.count)[1:]
+        if not wells:
+            text = NO_CONTROL.format(plate=site.id.split("/")[0], well=site.well)
+            self.session.message.emit(Task.FIELD, text)
+        return wells
 
-    def _label(self, site: Site) -> None:
-        """Write well, site and treatment into the corner of the canvas."""
-        table = self.session.wells
-        label = f"{site.well} · site {site.number}"
+    # ------------------------------------------------------------------ labels
+
+    def write_labels(self) -> None:
+        """Write plate, well, site, treatment and score of what is drawn now."""
+        viewer = self.viewer
+        if viewer is None or (self._drawn is None and self._unreadable is None):
+            return
+        if self.map.seen:
+            return
+        text, bar = viewer.canvas.overlays.text, viewer.canvas.overlays.scale_bar
+        if self._unreadable is not None:
+            plate, well, number = self._unreadable.split("/")
+            text.text = f"{well} · site {number}\ncannot be read\n{plate}"
+            self.fields.caption({})
+        elif self._drawn is not None:
+            panels = self._drawn[1].panels
+            captions = [self._caption(panel) for panel in panels]
+            text.text = "" if len(panels) > 1 else captions[0]
+            self.fields.caption(dict(enumerate(captions)) if len(panels) > 1 else {})
+        text.font_size, text.position = 10, "top_left"
+        text.visible = bool(text.text)
+        bar.visible = self.session.plate is not None and self.session.plate.pixel_size is not None
+
+    def _caption(self, panel: ReadPanel) -> str:
+        site, table = panel.site, self.session.wells
+        lines = [f"{site.well} · {panel.what}"]
         if site.well_id in table.index:
             row = table.loc[site.well_id]
-            label += f"\n{row['treatment'] or 'no treatment known'}"
+            control = " (negative control)" if row["control"] == "negcon" else ""
+            lines.append(f"{row['treatment'] or 'no treatment known'}{control}")
             if np.isfinite(row["score"]):
-                label += f"\nscore {row['score']:.1f}"
-        text = self.viewer.canvas.overlays.text
-        text.text = label
-        text.font_size = 12
-        text.position = "top_left"
-        text.visible = True
-        scale_bar = self.viewer.canvas.overlays.scale_bar
-        scale_bar.visible = self.session.plate is not None and self.session.plate.pixel_size is not None
-
-    def _bind_keys(self) -> None:
-        if self._keys_bound:
-            return
-        session = ref(self.session)
-        for key, (what, step) in KEYS.items():
-
-            def move(_viewer: Any, what: str = what, step: int = step) -> None:
-                if (alive := session()) is not None:
-                    (alive.step_well if what == "well" else alive.step_site)(step)
-
-            move.__doc__ = f"CellCLIP: show the {'next' if step > 0 else 'previous'} {what}."
-            self.viewer.bind_key(key, move, overwrite=True)
-        self._keys_bound = True
+                lines.append(f"score {row['score']:.1f}")
+        lines.append(site.id.split("/")[0])
+        if panel.problem:
+            lines.append(panel.problem)
+        return "\n".join(lines)

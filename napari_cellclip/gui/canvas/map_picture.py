@@ -229,6 +229,11 @@ class MapPicture:
             [] if points is None or "id" not in points.features else [str(i) for i in points.features["id"]]
         )
 
+    @property
+    def seen(self) -> bool:
+        """Whether the map is on the canvas now."""
+        return any(layer is not None and layer.visible for layer in (self.image, self.points))
+
     def hide(self) -> bool:
         """Put both layers away; returns whether they were to be seen."""
         seen = False

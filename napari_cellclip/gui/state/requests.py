@@ -138,6 +138,13 @@ class MapPictureRequest(Request):
 
 
 @dataclass(frozen=True)
+class VersusRequest(Request):
+    """Draw wells (ids) beside each other at equal contrast; one alone beside its matched control."""
+
+    wells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ExplainRequest(Request):
     """Compute what each stain adds to the scores of these wells (ids)."""
 

@@ -62,10 +62,17 @@ class Jobs:
         for line in self._lines.values():
             line.cancel()
 
-    def run(self, task: Task, work: Callable[[], T], done: Callable[[T], object], title: str) -> None:
-        """Run a function in a thread."""
+    def run(
+        self,
+        task: Task,
+        work: Callable[[], T],
+        done: Callable[[T], object],
+        title: str,
+        failed: Callable[[str], object] | None = None,
+    ) -> None:
+        """Run a function in a thread; `failed` takes the place of telling the session."""
         self.session.set_work(task, Work(title))
-        self._lines[task].start(work, done, self._failed(task), self._finished(task), title)
+        self._lines[task].start(work, done, failed or self._failed(task), self._finished(task), title)
 
     def run_reporting(
         self,

@@ -144,9 +144,10 @@ def _fields(
     problems = []
     numbers = list(sites["site"]) if "site" in sites else ["1"] * len(sites)
     wells = list(sites["well"]) if "well" in sites else [""] * len(sites)
+    sources = list(sites["plate"]) if "plate" in sites and sites["plate"].nunique() > 1 else [""] * len(sites)
     any_known = any(_is_well(text) for text in wells)
     places = strip_of([f"field{i + 1}" for i in sites["idx"]])
-    for index, text, number in zip(sites["idx"], wells, numbers, strict=True):
+    for index, text, number, source in zip(sites["idx"], wells, numbers, sources, strict=True):
         if not 0 <= index < count:
             problems.append(Problem(f"site {index}", f"the array has {count} sites; this row is left out"))
             continue
@@ -164,7 +165,7 @@ def _fields(
             )
         site = int(number) if number.isdecimal() else number.replace("/", "_") or 1
         planes = {c.name: (ZarrPlane(array, (index, i), f"site {index}"),) for i, c in enumerate(channels)}
-        fields.append(Field(row, column, well, site, planes, known=known))
+        fields.append(Field(row, column, well, site, planes, known=known, source=str(source)))
     return fields, problems
 
 

@@ -17,6 +17,8 @@ Contrast = dict[Stain, tuple[float, float]]
 
 BLACK, WHITE = 1.0, 99.8
 """Percentiles of a field shown as black and as full colour."""
+MOST, REACH = 99.0, 5.0
+"""Full colour lies at most so many times as far above black as this percentile: debris does not set it."""
 SAMPLED_PIXELS = 1 << 16
 """Most pixels of a field and stain that percentiles are read from."""
 GLANCE_SITES = 8
@@ -31,21 +33,29 @@ class ContrastMeter:
 
     def add(self, stains: Sequence[Stain], pixels: NDArray[Any]) -> None:
         """Add one field: pixels of shape (len(stains), …)."""
-        limits = np.percentile(thinned(pixels), [BLACK, WHITE], axis=1)
+        black, most, white = np.percentile(thinned(pixels), [BLACK, MOST, WHITE], axis=1)
+        bounded = np.where(most > black, np.minimum(white, black + REACH * (most - black)), white)
+        limits = np.stack([black, bounded])
         for stain, ends in zip(stains, limits.T, strict=True):
             self._limits.setdefault(stain, []).append(ends)
 
     def contrast(self) -> Contrast:
-        """Compute the median black and the upper quartile of white over the fields, for each stain."""
+        """Compute the median black and the upper quartile of white over the fields, for each stain.
+
+        Both are values of one of the fields, so that of a few fields a blown one has no say.
+        """
         found = {}
         for stain, limits in self._limits.items():
             blacks, whites = np.array(limits).T
-            black, white = float(np.median(blacks)), float(np.percentile(whites, 75))
+            black, white = (
+                float(np.percentile(ends, share, method="lower"))
+                for ends, share in ((blacks, 50), (whites, 75))
+            )
             found[stain] = (black, max(white, black + 1.0))  # an unstained channel has no range to show
         return found
 
 
-def measure_contrast(plate: Plate, sites: int = GLANCE_SITES) -> Contrast:
+def measure_contrast(plate: Plate, sites: int = GLANCE_SITES, source: str | None = None) -> Contrast:
     """Measure the contrast of a plate that is not encoded yet, from a few fields spread over it.
 
     Encoding measures it from more fields (see
@@ -57,8 +67,11 @@ def measure_contrast(plate: Plate, sites: int = GLANCE_SITES) -> Contrast:
         Any; stains that it lacks are left out.
     sites : int
         Most fields to read; those that cannot be read are passed over.
+    source : str, optional
+        Only fields of this source, where a plate pools several.
     """
-    readable = [s for s in plate.sites if s.problem is None] or list(plate.sites)
+    fields = [s for s in plate.sites if source is None or s.source == source]
+    readable = [s for s in fields if s.problem is None] or fields
     meter = ContrastMeter()
     for i in np.unique(np.linspace(0, len(readable) - 1, sites).round().astype(int)) if readable else ():
         site = readable[i]

@@ -63,7 +63,8 @@ def test_explorer_and_text_query_show_wells_on_the_canvas(
     for channel, layer in enumerate(viewer.layers):
         assert abs(level(layer) - level_of(2, 5, 1, channel)) < 9
         low, high = screen.contrast("toy")[STAINS[channel]]
-        assert tuple(layer.contrast_limits) == (low, low + 2 * (high - low))
+        assert tuple(layer.contrast_limits) == pytest.approx((low + 0.03 * (high - low), high))
+    assert [layer.name for layer in viewer.layers if layer.visible] == ["DNA", "ER", "AGP"]
     text = viewer.canvas.overlays.text
     assert text.visible
     assert "C06 · site 1" in text.text

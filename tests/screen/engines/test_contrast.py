@@ -29,11 +29,34 @@ def test_limits_are_percentiles_of_fields_and_robust_to_one_of_them() -> None:
     for field in fields:
         meter.add(STAINS, field)
     flat = np.array([f.reshape(5, -1) for f in fields])
-    black = np.median(np.percentile(flat, 1, axis=2), axis=0)
-    white = np.percentile(np.percentile(flat, 99.8, axis=2), 75, axis=0)
+    black = np.percentile(np.percentile(flat, 1, axis=2), 50, axis=0, method="lower")
+    white = np.percentile(np.percentile(flat, 99.8, axis=2), 75, axis=0, method="lower")
     for i, stain in enumerate(STAINS):
         assert meter.contrast()[stain] == pytest.approx((black[i], white[i]))
         assert meter.contrast()[stain][1] < 1100
+
+
+@pytest.mark.parametrize("fields", [2, 3, 4, 5])
+def test_one_blown_field_of_a_few_does_not_darken_the_others(fields) -> None:
+    """Upper quartiles were interpolated: a blown field of four took a quarter of the range."""
+    rng = np.random.default_rng(1)
+    meter = ContrastMeter()
+    for _ in range(fields - 1):
+        meter.add(STAINS, rng.integers(100, 1000, (5, 30, 40)).astype(np.uint16))
+    meter.add(STAINS, np.full((5, 30, 40), 65535, np.uint16))
+    assert meter.contrast()[Stain.DNA][1] < 1100
+
+
+def test_debris_does_not_set_what_is_full_colour() -> None:
+    """Half a per cent of a sparse field is a crystal a hundred times as bright as the nuclei."""
+    rng = np.random.default_rng(2)
+    field = rng.integers(100, 200, (5, 200, 200)).astype(np.uint16)
+    field[:, :20, :40] = 600  # nuclei, 2 %
+    field[:, -20:, -10:] = 60000  # a crystal, half a per cent
+    meter = ContrastMeter()
+    meter.add(STAINS, field)
+    black, white = meter.contrast()[Stain.DNA]
+    assert 600 <= white <= black + 5 * (600 - black)
 
 
 def test_an_empty_channel_has_a_range(tmp_path) -> None:
