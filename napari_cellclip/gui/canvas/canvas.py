@@ -206,7 +206,8 @@ class Canvas:
         window = getattr(self.viewer, "window", None)
         if window is not None and not self._barred:
             self._barred = True
-            window.add_dock_widget(CanvasBar(self), name="Canvas", area="top", add_vertical_stretch=False)
+            bar = CanvasBar(self.session, self.view, self.fields, self.drawn)
+            window.add_dock_widget(bar, name="Canvas", area="top", add_vertical_stretch=False)
 
     def _grid_on(self, panels: int) -> None:
         """Draw each panel in a view of its own; napari links their cameras."""

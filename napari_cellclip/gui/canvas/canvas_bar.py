@@ -10,11 +10,15 @@ from qtpy.QtGui import QActionGroup, QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QApplication, QFrame, QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
 
 from napari_cellclip.gui.panels.listen import listen
+from napari_cellclip.gui.plain_text import plain
 from napari_cellclip.vocabulary import STAINS, Stain, split_id
 
 if TYPE_CHECKING:
-    from napari_cellclip.gui.canvas.canvas import Canvas
-    from napari_cellclip.gui.state.canvas_view import CanvasState
+    from psygnal import SignalInstance
+
+    from napari_cellclip.gui.canvas.field_layers import FieldLayers
+    from napari_cellclip.gui.state.canvas_view import CanvasState, CanvasView
+    from napari_cellclip.gui.state.session import Session
 
 MOST_BESIDE = 3
 """Wells that fit beside the one that is shown."""
@@ -32,10 +36,11 @@ class StainButton(QToolButton):
         square.fill(QColor(stain.colour))
         self.setIcon(QIcon(square))
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.setToolTip(
+        tip = (
             f"Draw {stain.value} alone, in grey: {stain.target} (key {number}); again for the composite.\n"
             "Shift-click adds the stain to the composite or takes it out."
         )
+        self.setToolTip(plain(tip))
 
 
 class CanvasBar(QWidget):
@@ -43,16 +48,29 @@ class CanvasBar(QWidget):
 
     Parameters
     ----------
-    canvas : Canvas
-        Of the viewer; held weakly, as the viewer owns it.
+    session : Session
+        Says which well is shown and which are selected.
+    view : CanvasView
+        State of the canvas, read and changed.
+    fields : FieldLayers
+        Says which stains there are; held weakly, as the canvas owns it.
+    drawn : psygnal.SignalInstance
+        Emitted when other fields are on the canvas.
     """
 
-    def __init__(self, canvas: Canvas, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        view: CanvasView,
+        fields: FieldLayers,
+        drawn: SignalInstance,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Canvas")
-        self._canvas = ref(canvas)
-        self._view, self.session = canvas.view, canvas.session
+        self._fields = ref(fields)
+        self._view, self.session = view, session
         self.stains = {stain: StainButton(stain, n) for n, stain in enumerate(STAINS, 1)}
         self.composite = self._button("Composite", "Draw the chosen stains together, in colour (key 0)")
         self.contrast = self._button(
@@ -76,7 +94,7 @@ class CanvasBar(QWidget):
         ):
             action = menu.addAction(text)
             action.setCheckable(True)
-            action.setToolTip(tip)
+            action.setToolTip(plain(tip))
             action.setData(key)
             self.group.addAction(action)
             self.choices[key] = action
@@ -101,7 +119,7 @@ class CanvasBar(QWidget):
         self.versus.clicked.connect(self._versus_clicked)
         self.group.triggered.connect(self._beside_chosen)
         listen(self, self._view.changed, self._changed)
-        listen(self, canvas.drawn, self.refresh)
+        listen(self, drawn, self.refresh)
         self.refresh()
 
     def value(self) -> CanvasState:
@@ -110,8 +128,8 @@ class CanvasBar(QWidget):
 
     def refresh(self) -> None:
         """Show the state of the canvas."""
-        state, canvas = self._view.state, self._canvas()
-        there = tuple(canvas.fields.of()) if canvas is not None else ()
+        state, fields = self._view.state, self._fields()
+        there = tuple(fields.of()) if fields is not None else ()
         drawn = self._view.drawn(there)
         for stain, button in self.stains.items():
             button.setEnabled(stain in there)
@@ -127,7 +145,7 @@ class CanvasBar(QWidget):
     def _button(self, text: str, tip: str) -> QToolButton:
         button = QToolButton()
         button.setText(text)
-        button.setToolTip(tip)
+        button.setToolTip(plain(tip))
         button.setCheckable(True)
         return button
 
