@@ -100,7 +100,7 @@ def export_form(napari_viewer: "Viewer") -> "FunctionGui":
     def export(path: Path, selected_only: bool = False) -> None:
         line.start(
             export_work(session, path, selected_only),
-            lambda saved: show_info(plain(f"Saved: {saved}")),
+            lambda text: show_info(plain(text)),
             _show_failure,
             title="Exporting",
         )

@@ -6,6 +6,7 @@ Another format is a function that writes it and one entry of :data:`EXPORTS` at 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,11 +41,14 @@ class ExportedWells:
         NaN where a well has none; of width 0 for a hit list.
     about : mapping
         What else to say of the screen, where a format has a place for it.
+    maps : mapping of str to ndarray of float32 (n, 2)
+        Places of the wells on maps, by names such as ``X_umap``; NaN where a well has none.
     """
 
     wells: pd.DataFrame
     embeddings: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     about: Mapping[str, Any] = field(default_factory=dict)
+    maps: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,15 @@ def write_profiles(path: Path, wells: pd.DataFrame, embeddings: NDArray[np.float
     return path
 
 
-def as_anndata(wells: pd.DataFrame, embeddings: NDArray[np.float32], uns: Mapping[str, Any]) -> AnnData:
+def as_anndata(
+    wells: pd.DataFrame,
+    embeddings: NDArray[np.float32],
+    uns: Mapping[str, Any],
+    maps: Mapping[str, NDArray[np.float32]] | None = None,
+) -> AnnData:
     """Build an AnnData of embedded wells: `obs` the wells, `X` the embeddings.
+
+    ``obsm["X_cellclip"]`` holds the embeddings too, for ``scanpy.pp.neighbors(use_rep="X_cellclip")``.
 
     Wells without an embedding are left out, since most of scanpy refuses NaN; they are named in
     ``uns["cellclip"]["wells_without_embedding"]``.
@@ -111,6 +122,8 @@ def as_anndata(wells: pd.DataFrame, embeddings: NDArray[np.float32], uns: Mappin
         NaN where a well has none.
     uns : mapping
         What else to say of the screen, under ``uns["cellclip"]``.
+    maps : mapping of str to ndarray of float32 (n, 2), optional
+        Places on maps, which go to ``obsm``.
 
     Returns
     -------
@@ -136,6 +149,10 @@ def as_anndata(wells: pd.DataFrame, embeddings: NDArray[np.float32], uns: Mappin
         X=embeddings[there].copy(),
         obs=obs,
         var=pd.DataFrame(index=_names(embeddings)),
+        obsm={
+            "X_cellclip": embeddings[there].copy(),
+            **{name: np.asarray(xy, np.float32)[there] for name, xy in (maps or {}).items()},
+        },
         uns={"cellclip": {**uns, "wells_without_embedding": left_out}},
     )
 
@@ -146,11 +163,18 @@ def _names(embeddings: NDArray[np.float32]) -> list[str]:
 
 
 def _write_anndata(path: Path, exported: ExportedWells) -> None:
-    as_anndata(exported.wells, exported.embeddings, exported.about).write_h5ad(path)
+    as_anndata(exported.wells, exported.embeddings, exported.about, exported.maps).write_h5ad(path)
 
 
 def _write_parquet(path: Path, exported: ExportedWells) -> None:
-    write_profiles(path, exported.wells, exported.embeddings)
+    table = pa.Table.from_pandas(profiles(exported.wells, exported.embeddings), preserve_index=False)
+    there = np.isfinite(exported.embeddings).all(axis=1)
+    for name, xy in exported.maps.items():
+        for axis, values in zip("xy", np.asarray(xy, np.float32)[there].T, strict=True):
+            table = table.append_column(f"Metadata_{name.removeprefix('X_')}_{axis}", pa.array(values))
+    about = {k: v for k, v in exported.about.items() if isinstance(v, (str, int, float, bool))}
+    kept = table.schema.metadata or {}
+    write_table(path, table.replace_schema_metadata({**kept, b"cellclip": json.dumps(about).encode()}))
 
 
 def _write_text(separator: str) -> Callable[[Path, ExportedWells], None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -378,8 +378,21 @@ class Screen:
         ScreenError
             If no format has that suffix, or a library it needs is not installed.
         """
-        export_format(Path(path)).write(Path(path), ExportedWells(self.wells, self.embeddings, self._about()))
+        export_format(Path(path)).write(Path(path), self.exported())
         return Path(path)
+
+    def exported(self, wells: Iterable[str] | None = None) -> ExportedWells:
+        """Gather what an export holds.
+
+        Parameters
+        ----------
+        wells : iterable of str, optional
+            Only these (ids); all by default. Those that the screen does not have are left out.
+        """
+        if wells is None:
+            return ExportedWells(self.wells, self.embeddings, self._about())
+        wanted = self.wells.index.isin(list(wells))
+        return ExportedWells(self.wells.loc[wanted], self.embeddings[wanted], self._about())
 
     def _about(self) -> dict[str, Any]:
         plates = {name: plate.model_dump(mode="json") for name, plate in self.plates.items()}

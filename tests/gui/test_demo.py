@@ -74,7 +74,7 @@ def test_export_form_writes(plate, tmp_path, qapp, qtbot, monkeypatch):
     qtbot.waitUntil(lambda: len(told) == 1, timeout=8000)
     form(path=tmp_path / "wells.doc")
     qtbot.waitUntil(lambda: len(told) == 2, timeout=8000)
-    assert told[0].startswith("Saved: ")
+    assert told[0].startswith("Written: ")
     assert "choose a name" in told[1]
     assert (tmp_path / "wells.csv").read_text().count("\n") == 12
 

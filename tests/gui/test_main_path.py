@@ -171,7 +171,7 @@ def test_open_encode_ask_select_explain_export(
     names: dict = {}
     exec(QApplication.clipboard().text(), names)
     pd.testing.assert_series_equal(names["answer"].scores["score"], answer.scores["score"])
-    assert [text for task, text in messages if not text.startswith("Saved")] == []
+    assert [text for task, text in messages if not text.startswith("Written: ")] == []
 
 
 def test_open_cancel_resume_ask(explorer, sample, qtbot, fingerprint_threads):

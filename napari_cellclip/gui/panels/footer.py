@@ -20,7 +20,7 @@ from napari_cellclip.gui.state.requests import ExportRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.state.wells import counted
-from napari_cellclip.gui.work.exports import python_script
+from napari_cellclip.gui.work.python_script import python_script
 from napari_cellclip.gui.work.workers import sentence
 from napari_cellclip.vocabulary import CellClipError
 
@@ -84,9 +84,13 @@ class Footer(QWidget):
     def copy_script(self) -> None:
         """Put the script on the clipboard."""
         try:
-            QApplication.clipboard().setText(python_script(self.session))
+            script = python_script(self.session)
         except CellClipError as error:
             self.session.message.emit(Task.EXPORT, sentence(error))
+            return
+        QApplication.clipboard().setText(script)
+        lines = counted(len(script.splitlines()), "line")
+        self.session.message.emit(Task.EXPORT, f"Copied: {lines} of Python that give this answer.")
 
     def save(self, path: Path, selected_only: bool = False) -> None:
         """Have a file written, in a worker; a message says where, or why not."""

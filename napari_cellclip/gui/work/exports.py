@@ -1,22 +1,32 @@
-"""Exports of a session: hit lists, AnnData, Parquet, and a Python script."""
+"""Exports of a session: hit lists, AnnData and Parquet."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from napari_cellclip.gui.state.requests import AskRequest, ExportRequest, SaveTableRequest
+import numpy as np
+import pandas as pd
+
+from napari_cellclip.gui.state.requests import ExportRequest, SaveTableRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task
-from napari_cellclip.gui.state.wells import OF_TREATMENTS
+from napari_cellclip.gui.state.wells import OF_TREATMENTS, counted
 from napari_cellclip.gui.work.jobs import Jobs
-from napari_cellclip.screen.export import spreadsheet_safe
+from napari_cellclip.gui.work.python_script import python_script
+from napari_cellclip.screen.export import ExportedWells, export_format, spreadsheet_safe
 from napari_cellclip.vocabulary import ScreenError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    import pandas as pd
+    from napari_cellclip.explore import Answer
+    from napari_cellclip.gui.state.view import Projections
+    from napari_cellclip.screen import Screen
+
+SCORES = ("score", "cosine", "rank", "q")
+"""What the answer says of a well, in files that hold embeddings."""
 
 
 def hit_list(session: Session, ids: Iterable[str] | None = None) -> pd.DataFrame:
@@ -43,7 +53,52 @@ def hit_list(session: Session, ids: Iterable[str] | None = None) -> pd.DataFrame
     return table
 
 
-def export_work(session: Session, path: Path, selected_only: bool = False) -> Callable[[], Path]:
+def exported_wells(
+    screen: Screen,
+    answer: Answer | None,
+    table: pd.DataFrame,
+    maps: Projections,
+    ids: Iterable[str] | None = None,
+) -> ExportedWells:
+    """Gather what a file with embeddings holds: wells, embeddings, maps, and how the scores came about.
+
+    Parameters
+    ----------
+    screen : Screen
+        Holds the embeddings.
+    answer : Answer or None
+        Gave the scores.
+    table : DataFrame
+        The well table of the session.
+    maps : Projections
+        Maps of the screen.
+    ids : iterable of str, optional
+        Only these wells; all of the screen by default.
+    """
+    found = screen.exported(ids)
+    wells = found.wells
+    about: dict[str, Any] = {"screen": str(screen.path), "selected": ids is not None}
+    if answer is not None:
+        scored = table.reindex(wells.index)
+        wells = wells.assign(**{f"Metadata_query_{name}": scored[name].to_numpy() for name in SCORES})
+        about |= {
+            "query": answer.query,
+            "verdict": answer.verdict,
+            "fdr": float(answer.fdr),
+            "evidence": answer.evidence,
+            "prompts": "\n".join(answer.prompts),
+            "notes": "\n".join(answer.notes),
+        }
+    places = {
+        f"X_{name}": pd.DataFrame(np.asarray(made.xy, np.float32), index=[str(i) for i in made.ids])
+        .reindex(wells.index.astype(str))
+        .to_numpy(np.float32)
+        for name, made in maps.by_method.items()
+    }
+    return replace(found, wells=wells, maps=places, about={**found.about, **about})
+
+
+def export_work(session: Session, path: Path, selected_only: bool = False) -> Callable[[], str]:
     """Return the work that writes what is open now to a file, to be run in a thread.
 
     Parameters
@@ -53,28 +108,42 @@ def export_work(session: Session, path: Path, selected_only: bool = False) -> Ca
     path : Path
         Its suffix names one of the formats of ``screen/export.py``.
     selected_only : bool
-        Leave out the wells that are not selected (hit lists only).
+        Leave out the wells that are not selected.
 
     Returns
     -------
     callable
-        Returns the path; raises ScreenError if nothing is encoded, or no format has that suffix.
+        Returns a sentence that names file and count; raises ScreenError if nothing is encoded or selected,
+        or no format has that suffix.
     """
-    screen = session.screen
-    hits = hit_list(session, session.selection.ids if selected_only else None)
+    ids = session.selection.ids if selected_only else None
+    screen, answer, table, maps = session.screen, session.answer, session.wells, session.maps
+    hits = hit_list(session, ids)
+    script = python_script(session) if screen is not None else ""
 
-    def work() -> Path:
-        from napari_cellclip.screen.export import ExportedWells, export_format
-
+    def work() -> str:
         chosen = export_format(path)
+        if ids is not None and not ids:
+            raise ScreenError("No well is selected: select the wells to export first.")
         if not chosen.embeddings:
             chosen.write(path, ExportedWells(hits))
-            return path
+            return written(path, len(hits), selected_only)
         if screen is None:
             raise ScreenError("Nothing is encoded yet, so there are no embeddings to export.")
-        return screen.export(path)
+        embedded = exported_wells(screen, answer, table, maps, ids)
+        there = int(np.isfinite(embedded.embeddings).all(axis=1).sum())
+        if not there:
+            raise ScreenError("None of these wells has an embedding to export: encode them first.")
+        chosen.write(path, replace(embedded, about={**embedded.about, "script": script}))
+        return written(path, there, selected_only, len(embedded.wells) - there)
 
     return work
+
+
+def written(path: Path, wells: int, selected: bool, left_out: int = 0) -> str:
+    """Say what was written, and where."""
+    without = f" ({counted(left_out, 'well')} without an embedding left out)" if left_out else ""
+    return f"Written: {counted(wells, 'selected well' if selected else 'well')} to {path}{without}"
 
 
 def export_wells(jobs: Jobs, request: ExportRequest) -> None:
@@ -85,90 +154,12 @@ def export_wells(jobs: Jobs, request: ExportRequest) -> None:
 def save_table(jobs: Jobs, request: SaveTableRequest) -> None:
     """Write a table as CSV."""
 
-    def work() -> Path:
+    def work() -> str:
         spreadsheet_safe(request.table).to_csv(request.path, index=request.index)
-        return request.path
+        return f"Written: {counted(len(request.table), 'row')} to {request.path}"
 
     _save(jobs, work)
 
 
-def _save(jobs: Jobs, work: Callable[[], Path]) -> None:
-    def done(path: Path) -> None:
-        jobs.session.message.emit(Task.EXPORT, f"Saved: {path}")
-
-    jobs.run(Task.EXPORT, work, done, "Exporting")
-
-
-def python_script(session: Session) -> str:
-    """Write the session as a script that gives the same answer without a window.
-
-    Raises
-    ------
-    ScreenError
-        If nothing is encoded.
-    """
-    if session.screen is None:
-        raise ScreenError("Encode a plate first: the script starts from a screen.")
-    lines = [
-        "from napari_cellclip import Screen, ask, like",
-        "",
-        f"screen = Screen.open({str(session.screen.path)!r})",
-    ]
-    if session.answer is not None:
-        lines += [*_query_lines(session), "print(answer.verdict)", "print(answer.treatments_table.head(20))"]
-    if session.selection.ids:
-        lines.append(f"selected = screen.wells.loc[{sorted(session.selection.ids)!r}]")
-    return "\n".join(lines) + "\n"
-
-
-def _reference_lines(query: AskRequest) -> list[str]:
-    """Write how the references of a question were read, as Python."""
-    if query.references is None:
-        return []
-    parts = [
-        f"    build_references([Screen.open({str(part.path)!r})]),"
-        if part.is_screen
-        else f"    read_references({str(part.path)!r}),"
-        for part in query.references.parts
-    ]
-    return [
-        "from napari_cellclip.explore import build_references, read_references",
-        "from napari_cellclip.explore.references.reference_set import joined",
-        "",
-        "references = joined([",
-        *parts,
-        "])",
-    ]
-
-
-def _query_lines(session: Session) -> list[str]:
-    """Write the query that gave the answer as Python, with the rate that the answer was tested at."""
-    assert session.answer is not None
-    query = session.asked or AskRequest(session.answer.query)
-    fdr = f"fdr={session.answer.fdr:g}"
-    if query.like:
-        but_not = f", {list(query.but_not)!r}" if query.but_not else ""
-        return [f"answer = like(screen, {list(query.like)!r}{but_not}, {fdr})"]
-    options, lines = [fdr], _reference_lines(query)
-    if query.prompts is not None:
-        sent = "".join(f"    Prompt({p.text!r}, {p.weight:g}),\n" for p in session.answer.sent if p.on)
-        lines += [
-            "",
-            "from napari_cellclip.explore.wording.wording import Prompt",
-            "",
-            f"prompts = [\n{sent}]",
-        ]
-        options.append("prompts=prompts")
-    if query.combine != "mean":
-        options.append(f"combine={query.combine!r}")
-    if not query.use_platemap:
-        options.append("use_platemap=False")
-    if query.evidence != "auto":
-        options.append(f"evidence={query.evidence!r}")
-    if query.references is not None:
-        options.append("references=references")
-    if not query.structures:
-        options.append("structures=False")
-    if query.ticked_off:
-        options.append(f"ticked_off={list(query.ticked_off)!r}")
-    return [*lines, f"answer = ask(screen, {query.text!r}, {', '.join(options)})"]
+def _save(jobs: Jobs, work: Callable[[], str]) -> None:
+    jobs.run(Task.EXPORT, work, lambda text: jobs.session.message.emit(Task.EXPORT, text), "Exporting")

@@ -167,7 +167,7 @@ def test_table_is_written_and_a_failure_told(panel, qtbot, tmp_path):
     panel.write(tmp_path / "nowhere" / "words.csv")
     qtbot.waitUntil(lambda: len(messages) == 2, timeout=8000)
     controller.close()
-    assert messages[0].startswith("Saved")
+    assert messages[0].startswith("Written: ")
     assert "nowhere" in messages[1]
 
 

@@ -17,7 +17,7 @@ from napari_cellclip.gui.panels.wells.hits_panel import COLUMNS, ID_ROLE, HitsPa
 from napari_cellclip.gui.state.requests import AskRequest
 from napari_cellclip.gui.state.tasks import Task, Work
 from napari_cellclip.gui.work.controller import Controller
-from napari_cellclip.gui.work.exports import python_script
+from napari_cellclip.gui.work.python_script import python_script
 from tests.gui.toy_screens import answer_for, contributions
 
 KEYS = [key for _, key in COLUMNS]
@@ -238,7 +238,7 @@ def test_script_of_an_example_or_chosen_prompts(full_session):
     full_session.show_answer(full_session.answer, AskRequest("mine", full_session.answer.sent, combine="max"))
     script = python_script(full_session)
     compile(script, "script", "exec")
-    assert "Prompt('prompt two', 0.5)" in script
+    assert "Prompt('prompt two', 0.5, on=True)" in script
     assert "ask(screen, 'mine', fdr=0.05, prompts=prompts, combine='max')" in script
 
 
@@ -263,7 +263,10 @@ def test_footer_counts_selects_and_copies(full_session, qtbot, monkeypatch):
     qtbot.mouseClick(footer.select, Qt.MouseButton.LeftButton)
     assert full_session.selection.ids == {"toy/C06", "toy/D04"}
     assert "2 selected" in footer.count.text()
+    told = []
+    full_session.message.connect(lambda _task, text: told.append(text))
     qtbot.mouseClick(footer.copy, Qt.MouseButton.LeftButton)
+    assert "Copied" in told[0]
     assert "ask(screen, 'tubulin inhibitor'" in QApplication.clipboard().text()
 
 
@@ -278,7 +281,7 @@ def test_footer_says_where_it_wrote_and_why_not(full_session, qtbot, tmp_path):
         assert len(messages) < n, "written in the main thread"
         qtbot.waitUntil(lambda n=n: len(messages) == n, timeout=8000)
     controller.close()
-    assert "Saved" in messages[0]
+    assert messages[0] == f"Written: 11 wells to {tmp_path / 'hits.csv'}"
     assert "file" in messages[1]
     assert "choose a name" in messages[2]
 

@@ -12,7 +12,8 @@ import pytest
 from napari_cellclip.gui.state.requests import AskRequest
 from napari_cellclip.gui.state.session import Session, session_of
 from napari_cellclip.gui.work.controller import Controller
-from napari_cellclip.gui.work.exports import export_work, hit_list, python_script
+from napari_cellclip.gui.work.exports import export_work, hit_list
+from napari_cellclip.gui.work.python_script import python_script
 from napari_cellclip.vocabulary import ScreenError
 from tests.gui.toy_screens import FakeScreen, answer_for, projection_for
 
@@ -141,7 +142,9 @@ def test_export_writes_csv_and_refuses_other_names(full_session, tmp_path):
     import pandas as pd
 
     full_session.selection.replace(["toy/D04"])
-    written = pd.read_csv(export_work(full_session, tmp_path / "hits.csv", selected_only=True)(), index_col=0)
+    told = export_work(full_session, tmp_path / "hits.csv", selected_only=True)()
+    assert told == f"Written: 1 selected well to {tmp_path / 'hits.csv'}"
+    written = pd.read_csv(tmp_path / "hits.csv", index_col=0)
     assert list(written.index) == ["toy/D04"]
     with pytest.raises(ScreenError, match="choose a name"):
         export_work(full_session, tmp_path / "hits.doc")()
