@@ -1,4 +1,4 @@
-"""Colours of wells: one ramp for those that are highlighted, one grey ramp for the others."""
+"""Colours of wells: a ramp of numbers or a set of categories, in greys where wells are not highlighted."""
 
 from __future__ import annotations
 
@@ -7,17 +7,40 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+
+from napari_cellclip.gui.state.colouring import WellValues, chosen_colouring, well_values
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
 
     from napari_cellclip.gui.state.session import Session
 
-RAMP = "viridis"
-"""Colour map of highlighted wells: perceptually even, and its order is kept for colour-blind eyes."""
+RGB = tuple[int, int, int]
 
-UNKNOWN = (128, 128, 128)
-"""A well without a value."""
+RAMP = "viridis"
+"""Colour map of numbers: perceptually even, and its order is kept for colour-blind eyes."""
+
+CATEGORIES: tuple[RGB, ...] = (
+    (230, 159, 0),
+    (86, 180, 233),
+    (0, 158, 115),
+    (240, 228, 66),
+    (0, 114, 178),
+    (213, 94, 0),
+    (204, 121, 167),
+)
+"""Colours that colour-blind eyes tell apart (Okabe and Ito 2008), for the most frequent categories."""
+
+OTHER = "other"
+"""What the categories beyond those of :data:`CATEGORIES` are called."""
+
+UNKNOWN: RGB = (128, 128, 128)
+"""A well without a value, or of another category."""
+
+BLACK: RGB = (0, 0, 0)
+MARK_CONTRAST = 3.0
+"""Least contrast of a mark with what is behind it (WCAG 2.2, 1.4.11); below it, wells get an outline."""
 
 
 @cache
@@ -37,9 +60,22 @@ def grey_ramp(dark: bool) -> np.ndarray:
     return np.stack([level, level, level], axis=1)
 
 
+def luminance(rgb: ArrayLike) -> NDArray[np.float64]:
+    """Compute the relative luminance of sRGB colours (WCAG 2.2), 0 to 1: shape ``[…, 3]`` to ``[…]``."""
+    share = np.asarray(rgb, np.float64) / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    return np.asarray(linear @ (0.2126, 0.7152, 0.0722))
+
+
+def contrast(rgb: ArrayLike, background: ArrayLike) -> NDArray[np.float64]:
+    """Compute the contrast ratio of colours with a background (WCAG 2.2), 1 to 21."""
+    one, other = luminance(rgb) + 0.05, luminance(background) + 0.05
+    return np.asarray(np.maximum(one, other) / np.minimum(one, other))
+
+
 @dataclass(frozen=True)
 class ColourScale:
-    """How a value becomes a colour.
+    """How a number becomes a colour.
 
     Attributes
     ----------
@@ -49,30 +85,45 @@ class ColourScale:
         Values below are drawn in grey; ``None`` draws all in colour.
     dark : bool
         Whether the background is dark.
+    falling : bool
+        Whether the bright end is at `low`.
     """
 
     low: float
     high: float
     threshold: float | None = None
     dark: bool = True
+    falling: bool = False
 
     @classmethod
-    def spanning(cls, values: np.ndarray, threshold: float | None = None, dark: bool = True) -> ColourScale:
-        """Span the middle 98 % of the finite values, and at least the threshold."""
+    def spanning(
+        cls,
+        values: np.ndarray,
+        threshold: float | None = None,
+        dark: bool = True,
+        *,
+        clip: bool = True,
+        falling: bool = False,
+    ) -> ColourScale:
+        """Span the finite values, and at least the threshold: the middle 98 %, or all where `clip` is off."""
         finite = values[np.isfinite(values)]
         if finite.size == 0:
-            return cls(0.0, 1.0, threshold, dark)
-        low, high = np.percentile(finite, (1, 99))
+            return cls(0.0, 1.0, threshold, dark, falling)
+        low, high = np.percentile(finite, (1, 99) if clip else (0, 100))
         if threshold is not None:
             high = max(high, threshold)
         if high <= low:
             high = low + 1.0
-        return cls(float(low), float(high), threshold, dark)
+        return cls(float(low), float(high), threshold, dark, falling)
 
     def place(self, values: np.ndarray) -> np.ndarray:
-        """Position of values on the ramp, 0..255 as intp; NaN becomes 0."""
-        scaled = (np.nan_to_num(values, nan=self.low) - self.low) / (self.high - self.low)
-        return (np.clip(scaled, 0, 1) * 255).round().astype(np.intp)
+        """Position of values on the ramp, 0..255 as intp; NaN becomes that of `low`."""
+        scaled = np.clip((np.nan_to_num(values, nan=self.low) - self.low) / (self.high - self.low), 0, 1)
+        return ((1 - scaled if self.falling else scaled) * 255).round().astype(np.intp)
+
+    def in_colour(self, values: np.ndarray) -> np.ndarray:
+        """Colour of each value whatever the threshold, uint8 ``[n, 3]``."""
+        return np.asarray(ramp()[self.place(np.asarray(values, dtype=float))])
 
     def colours(self, values: np.ndarray, bright: np.ndarray | None = None) -> np.ndarray:
         """Colour of each value, uint8 ``[n, 3]``; NaN is :data:`UNKNOWN`.
@@ -80,14 +131,22 @@ class ColourScale:
         Those that are not `bright` are grey; if that is not given, those below the threshold.
         """
         values = np.asarray(values, dtype=float)
-        place = self.place(values)
-        rgb = ramp()[place].copy()
+        rgb, place = self.in_colour(values), self.place(values)
         if bright is None and self.threshold is not None:
             bright = values >= self.threshold
         if bright is not None:
             rgb[~bright] = grey_ramp(self.dark)[place[~bright]]
         rgb[~np.isfinite(values)] = UNKNOWN
         return rgb
+
+
+@dataclass(frozen=True)
+class Category:
+    """One entry of a legend: a name, its colour, and how many wells have it."""
+
+    name: str
+    rgb: RGB
+    count: int
 
 
 @dataclass(frozen=True)
@@ -102,34 +161,81 @@ class WellColours:
         Which wells have a value.
     bright : ndarray of bool (n,)
         Which of them are in colour, not in grey.
-    scale : ColourScale
-        Spans the wells of all plates, so that plates can be compared.
+    outlined : ndarray of bool (n,)
+        Which of these have a fill that is too near to the background to be seen, and need an outline.
+    scale : ColourScale or None
+        Spans the wells of all plates, so that plates can be compared; ``None`` for categories.
+    categories : tuple of Category
+        The legend of categories, most frequent first; empty for numbers.
+    title : str
+        What is shown.
+    numbers : ndarray of float (n,) or None
+        The values, where they are numbers.
     """
 
     rgb: np.ndarray
     known: np.ndarray
     bright: np.ndarray
-    scale: ColourScale
+    outlined: np.ndarray
+    scale: ColourScale | None
+    categories: tuple[Category, ...]
+    title: str
+    numbers: np.ndarray | None
 
 
-def well_colours(session: Session, table: pd.DataFrame, dark: bool) -> WellColours:
-    """Colour wells by score, or by the column that the user chose.
+def well_colours(session: Session, table: pd.DataFrame, background: RGB) -> WellColours:
+    """Colour wells by score, or by whatever the user chose.
 
     Parameters
     ----------
     session : Session
-        Says which column colours wells and which wells are highlighted.
+        Says what colours wells, and which wells are highlighted.
     table : DataFrame
         Rows of ``session.wells``, in any order.
-    dark : bool
-        Whether the background is dark.
+    background : tuple of int
+        Red, green and blue of what wells are drawn on.
     """
-    column = session.colour_column
-    values = table[column].to_numpy(float) if len(table) else np.zeros(0)
-    everything = session.wells[column].to_numpy(float) if len(session.wells) else values
-    by_score = column == "score" and len(table) > 0
-    highlighted = session.highlighted(table) if by_score else None
-    scale = ColourScale.spanning(everything, session.threshold_in_force if by_score else None, dark)
-    known = np.isfinite(values)
-    bright = known if highlighted is None else highlighted & known
-    return WellColours(scale.colours(values, highlighted), known, bright, scale)
+    values = well_values(session)
+    everywhere = session.wells.index
+    rows = np.arange(len(table)) if table.index is everywhere else everywhere.get_indexer(table.index)
+    known = np.append(values.known, False)[rows]  # -1: a well that the session does not know
+    dark = bool(luminance(background) < 0.18)
+    categories: tuple[Category, ...] = ()
+    scale = numbers = None
+    if values.numbers is None:
+        of_row, categories = _categorised(values)
+        rgb, bright = np.vstack([of_row, UNKNOWN])[rows].astype(np.uint8), known
+    else:
+        by_score = chosen_colouring(session).key == "score" and len(table) > 0
+        scale = ColourScale.spanning(
+            _spanned(session, values.numbers),
+            session.threshold_in_force if by_score else None,
+            dark,
+            clip=session.view.clip,
+            falling=values.falling,
+        )
+        bright = session.highlighted(table) & known if by_score else known
+        numbers = np.append(values.numbers, np.nan)[rows]
+        rgb = scale.colours(numbers, bright if by_score else None)
+    outlined = bright & (contrast(rgb, background) < MARK_CONTRAST)
+    return WellColours(rgb, known, bright, outlined, scale, categories, values.title, numbers)
+
+
+def _spanned(session: Session, numbers: np.ndarray) -> np.ndarray:
+    """Numbers that the scale spans: of all plates, or of the one looked at where nothing is clipped."""
+    plates = session.wells["plate"].to_numpy(object) if len(session.wells) else np.zeros(0, object)
+    here = plates == session.view.plate
+    return numbers if session.view.clip or not here.any() else numbers[here]
+
+
+def _categorised(values: WellValues) -> tuple[NDArray[np.uint8], tuple[Category, ...]]:
+    """Give the most frequent categories a colour each; equally frequent ones go by name."""
+    names = pd.Series(values.names, dtype=object)
+    counts = names[values.known].value_counts()
+    order = sorted(counts.index, key=lambda name: (-int(counts[name]), str(name)))
+    shown = dict(zip(order, CATEGORIES, strict=False))
+    legend = [Category(str(name), rgb, int(counts[name])) for name, rgb in shown.items()]
+    if others := order[len(CATEGORIES) :]:
+        legend.append(Category(f"{OTHER} ({len(others)})", UNKNOWN, int(counts[others].sum())))
+    rgb = np.array([shown.get(name, UNKNOWN) for name in names], np.uint8).reshape(-1, 3)
+    return rgb, tuple(legend)

@@ -14,11 +14,13 @@ def place_labels(
     sizes: ArrayLike,
     *,
     bounds: tuple[float, float, float, float] | None = None,
+    avoid: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
     """Compute centres of labels near their anchors such that no two overlap.
 
     Labels are placed in the order given, each as near to its anchor as possible: on it, else around it in
-    ever wider rings.
+    ever wider rings. Where points are to be avoided, a place that covers fewer of them is better than a
+    nearer one.
 
     Parameters
     ----------
@@ -28,6 +30,8 @@ def place_labels(
         Width and height of each label, in the same units.
     bounds : tuple of float, optional
         ``(left, bottom, right, top)``, within which labels must lie.
+    avoid : array_like (m, 2), optional
+        Points that labels should not cover.
 
     Returns
     -------
@@ -37,6 +41,7 @@ def place_labels(
     points = np.asarray(anchors, np.float64).reshape(-1, 2)
     boxes = np.asarray(sizes, np.float64).reshape(-1, 2)
     placed = np.full(points.shape, np.nan)
+    others = np.zeros((0, 2)) if avoid is None else np.asarray(avoid, np.float64).reshape(-1, 2)
     angles = 2 * np.pi * np.arange(STEPS) / STEPS
     around = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     for i, (point, box) in enumerate(zip(points, boxes, strict=True)):
@@ -51,6 +56,15 @@ def place_labels(
         apart = np.abs(tries[:, None] - placed[:i][there][None])
         free &= ~(apart < needed[None]).all(axis=2).any(axis=1)
         if free.any():
-            nearest = np.hypot(*(tries - point).T)
-            placed[i] = tries[np.where(free, nearest, np.inf).argmin()]
+            open_tries = tries[free]
+            nearest = np.hypot(*(open_tries - point).T)
+            placed[i] = open_tries[np.lexsort((nearest, _covered(open_tries, box, others)))[0]]
     return placed
+
+
+def _covered(
+    centres: NDArray[np.float64], box: NDArray[np.float64], points: NDArray[np.float64]
+) -> NDArray[np.intp]:
+    """Count the points that a label would cover at each of these centres."""
+    away = np.abs(centres[:, None] - points[None])
+    return (away < box / 2).all(axis=2).sum(axis=1)

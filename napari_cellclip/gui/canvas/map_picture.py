@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from napari_cellclip.gui.palette import well_colours
+from napari_cellclip.gui.palette import BLACK, RGB, well_colours
 from napari_cellclip.gui.state.selection import Mode
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.jobs import Jobs
@@ -264,16 +264,19 @@ class MapPicture:
         table = self.session.wells.reindex(ids)
         # A fresh table is assigned: napari tells others of features only then.
         points.features = pd.DataFrame({"id": ids, **{c: table[c].to_numpy() for c in table.columns}})
-        colours = well_colours(self.session, table, self._dark())
+        colours = well_colours(self.session, table, self._background())
         points.border_color = np.c_[colours.rgb / 255, np.ones(len(table))]
         self.on_selection(self.session.selection.ids)
 
-    def _dark(self) -> bool:
-        """Whether the canvas is dark, as its theme says."""
+    def _background(self) -> RGB:
+        """Colour of the canvas, as its theme says."""
         from napari.utils.theme import get_theme
 
         viewer = self._viewer()
-        return viewer is None or sum(get_theme(viewer.theme).canvas.as_rgb_tuple()[:3]) < 3 * 128
+        if viewer is None:
+            return BLACK
+        red, green, blue = get_theme(viewer.theme).canvas.as_rgb_tuple()[:3]
+        return int(red), int(green), int(blue)
 
     def on_view(self, _view: object) -> None:
         """Recolour."""

@@ -27,7 +27,7 @@ def highlighted(table: pd.DataFrame, view: View, answer: Answer | None) -> NDArr
     if mode == "all":
         return np.ones(len(table), bool)
     if mode == "significant" and answer is not None:
-        return np.isin(table.index.to_numpy(object).astype(str), answer.matching_wells)
+        return np.asarray(table.index.isin(answer.matching_wells), bool)
     return table["score"].to_numpy(float) >= view.threshold
 
 
@@ -41,7 +41,7 @@ def suggested_threshold(answer: Answer) -> float | None:
 
 
 def colour_column(table: pd.DataFrame, view: View) -> str:
-    """Return the column that colours wells: the one chosen, or the cosine where there are no scores."""
-    scores = table[["score", "cosine"]].notna().any()
-    wanted = view.colour_by
-    return "cosine" if wanted == "score" and not scores["score"] and scores["cosine"] else wanted
+    """Return the key of what colours wells: what was chosen, or the cosine where there are no scores."""
+    if view.colour_by == "score" and not table["score"].notna().any() and table["cosine"].notna().any():
+        return "cosine"
+    return view.colour_by

@@ -89,6 +89,7 @@ class Session:
         self._contributions: StainContributions | None = None
         self._heat_map: FieldMatch | None = None
         self._clusters: tuple[NamedCluster, ...] = ()
+        self._clustered: Projection | None = None
         self._maps = Projections()
         self._view = View()
         self._suggested = self._view.threshold
@@ -206,15 +207,20 @@ class Session:
 
     @property
     def clusters(self) -> tuple[NamedCluster, ...]:
-        """Named clusters of the map looked at."""
-        return self._clusters
+        """Named clusters of the map looked at; none where they were made on another map."""
+        return self._clusters if self._clustered is self.map else ()
 
     @clusters.setter
     def clusters(self, clusters: Iterable[NamedCluster]) -> None:
         found = tuple(clusters)
         if found or self._clusters:
-            self._clusters = found
+            self._clusters, self._clustered = found, self.map
             self.clusters_changed.emit()
+
+    @property
+    def map(self) -> Projection | None:
+        """The map looked at: by the chosen method, or another while that one is computed."""
+        return self._maps.get(self._view.map_method)
 
     @property
     def maps(self) -> Projections:

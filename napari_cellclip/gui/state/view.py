@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from napari_cellclip.gui.state.site_values import Statistic
 from napari_cellclip.vocabulary.significance import FDR
 
 if TYPE_CHECKING:
@@ -25,7 +26,18 @@ class View:
     Attributes
     ----------
     colour_by : str
-        Column of the well table.
+        Key of what colours wells in every view: see :mod:`~napari_cellclip.gui.state.colouring`.
+    statistic : {"mean", "median", "min", "max", "sd"}
+        How the sites of a well become one number, where sites were measured.
+    clip : bool
+        Whether the colours span the middle 98 % of the wells of all plates, so that plates can be compared;
+        else they span all wells of the plate looked at.
+    thumbnails : bool
+        Whether plates show the pictures of wells in place of colours.
+    map_thumbnails : bool
+        Whether the map shows pictures in place of points where they have room.
+    side_by_side : bool
+        Whether all plates of the screen are drawn beside each other.
     highlight : {"significant", "score", "all"}
         Which wells are in colour while the others are grey. Where an answer has no verdict, the score decides
         in place of significance.
@@ -46,6 +58,11 @@ class View:
     """
 
     colour_by: str = "score"
+    statistic: Statistic = "mean"
+    clip: bool = True
+    thumbnails: bool = False
+    map_thumbnails: bool = True
+    side_by_side: bool = False
     highlight: Highlight = "significant"
     threshold: float = LEAST_SCORE
     fdr: float = FDR

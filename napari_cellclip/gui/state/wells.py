@@ -187,6 +187,16 @@ def edge_medians(grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return medians(grid), medians(grid.T)
 
 
+def failed_wells(screen: Screen | None) -> frozenset[str]:
+    """List the wells of which no site could be used."""
+    if screen is None:
+        return frozenset()
+    wells = screen.wells
+    tried = screen.failures["Metadata_Well_id"].unique()
+    unused = wells.index[wells["Metadata_sites"] == 0]
+    return frozenset(str(well) for well in unused[unused.isin(tried)])
+
+
 def counted(number: int, noun: str) -> str:
     """A number with its noun: ``1 well``, ``96 wells``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

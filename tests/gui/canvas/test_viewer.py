@@ -135,13 +135,12 @@ def test_explorer_and_text_query_show_wells_on_the_canvas(
 def assert_views_agree(viewer, explorer):
     """Map, plate and canvas give a well one colour, by whatever column and on whatever theme."""
     drawn, view = [], explorer.map.view
-    set_colours, view.set_colours = view.set_colours, lambda rgb, bright: drawn.append(rgb)
+    set_colours, view.set_colours = view.set_colours, lambda rgb, *_: drawn.append(rgb)
     explorer.map.recolour()
     view.set_colours = set_colours
     on_map = {i: tuple(int(v) for v in rgb) for i, rgb in zip(view.ids, drawn[0], strict=True)}
     explorer.plate.refresh()
-    marks = [item.mark for item in explorer.plate.view._items.values() if item.mark is not None]
-    on_plate = {mark.id: mark.rgb for mark in marks if mark.rgb is not None}
+    on_plate = {mark.id: mark.rgb for mark in explorer.plate.view.marks if mark.rgb is not None}
     points = viewer.layers["wells"]
     border = (np.asarray(points.border_color)[:, :3] * 255).round().astype(int)
     on_canvas = {i: tuple(int(v) for v in rgb) for i, rgb in zip(points.features["id"], border, strict=True)}

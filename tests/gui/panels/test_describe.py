@@ -190,7 +190,7 @@ def test_names_of_clusters_lie_on_the_map_without_covering_each_other(panel, qtb
     qtbot.waitUntil(lambda: session.work(Task.DESCRIBE) is None)
     assert panel.name.isChecked()
     qtbot.wait(50)
-    labels = view.view._labels
+    labels = view.view.names.labels
     assert [label.toPlainText() for label in labels] == [c.name for c in clusters[:2]], (
         "silent ones are not written"
     )
@@ -199,5 +199,5 @@ def test_names_of_clusters_lie_on_the_map_without_covering_each_other(panel, qtb
     assert not boxes[0].intersects(boxes[1])
     qtbot.mouseClick(panel.name, Qt.MouseButton.LeftButton)
     assert session.clusters == ()
-    assert view.view._labels == []
+    assert view.view.names.labels == []
     controller.close()

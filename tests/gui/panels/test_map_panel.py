@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pyqtgraph import getConfigOption, setConfigOptions
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtGui import QColor, QPalette
 
+from napari_cellclip.gui.panels.drawing.picking import inside
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.panels.wells.map_panel import MapPanel
-from napari_cellclip.gui.panels.wells.map_view import POINTS_AT_MOST, MapView, density, inside
+from napari_cellclip.gui.panels.wells.map_view import POINTS_AT_MOST, MapView
 from napari_cellclip.gui.state.requests import MapRequest
 from tests.gui.toy_screens import projection_for
 
@@ -103,7 +102,8 @@ def test_pca_stands_in_until_umap_comes(session, full_session, qtbot):
     qtbot.addWidget(panel)
     sent = []
     full_session.requested.connect(sent.append)
-    panel.method.setCurrentIndex(panel.method.findData("pca"))
+    panel.show()
+    qtbot.keyClick(panel.method, Qt.Key.Key_Down)
     assert sent == [MapRequest("pca")]
     other = projection_for(full_session.screen, "pca")
     other.xy = other.xy * 3
@@ -124,13 +124,6 @@ def test_points_hidden_by_density_beyond_the_limit(qtbot):
     assert len(view.scatter.data) == 7
     assert view.density_item.image is not None
     assert view.nearest(*xy[123]) == "p/123"
-
-
-@given(st.integers(1, 400), st.integers(0, 5))
-def test_density_counts_every_point(n, seed):
-    counts, rectangle = density(np.random.default_rng(seed).normal(size=(n, 2)), bins=16)
-    assert np.expm1(counts).sum() == pytest.approx(n)
-    assert rectangle.width() > 0
 
 
 def test_inside_agrees_with_a_rectangle():

@@ -7,9 +7,10 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QImage
 
+from napari_cellclip.gui.panels.drawing.plate_drawing import PlateDrawing, WellMark
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.panels.wells.plate_panel import PlatePanel
-from napari_cellclip.gui.panels.wells.plate_view import PlateView, WellMark
+from napari_cellclip.gui.panels.wells.plate_view import PlateView
 from napari_cellclip.vocabulary import PLATE_SHAPES, well_name
 
 LEFT = Qt.MouseButton.LeftButton
@@ -105,7 +106,7 @@ def test_keyboard_starts_without_a_mouse(panel, qtbot):
 
 
 def test_matching_wells_are_painted_in_colour_and_the_rest_in_grey(panel, qtbot):
-    panel.view.shown = None
+    panel.view.set_rings(frozenset(), None)
     picture = pixels(panel.view.viewport())
 
     def chroma(well):
@@ -137,7 +138,7 @@ def test_any_format_fits_into_view(count, qtbot):
     marks = [
         WellMark(f"p/{well_name(r, c)}", r, c, (200, 30, 30)) for r in range(rows) for c in range(columns)
     ]
-    view.set_wells(marks, (rows, columns))
+    view.set_plates([PlateDrawing("p", (rows, columns), tuple(marks))])
     view.show()
     qtbot.waitExposed(view)
     for mark in (marks[0], marks[-1]):
@@ -145,22 +146,3 @@ def test_any_format_fits_into_view(count, qtbot):
         assert view.viewport().rect().contains(at)
         assert view.well_at(at) == mark.id
         assert pixels(view.viewport())[at.y(), at.x(), 0] > 150
-
-
-def test_a_screen_of_two_plates_offers_both(full_session, plate_folder, qtbot):
-    import dataclasses
-
-    import pandas as pd
-
-    screen = full_session.screen
-    second = screen.wells.rename(index=lambda i: i.replace("toy/", "other/")).assign(Metadata_Plate="other")
-    labels = screen.labels | {i.replace("toy/", "other/"): p for i, p in screen.labels.items()}
-    both = dataclasses.replace(screen, wells=pd.concat([screen.wells, second]), labels=labels)
-    full_session.set_screen(both)
-    panel = PlatePanel(full_session, Thumbnails(full_session))
-    qtbot.addWidget(panel)
-    panel.plates.setCurrentText("other")
-    assert full_session.view.plate == "other"
-    assert panel.view.position_of("other/C04")
-    with pytest.raises(StopIteration):
-        panel.view.position_of("toy/C04")

@@ -209,10 +209,10 @@ def test_references_are_diamonds_on_the_map(explorer, qtbot) -> None:
     ask(qtbot, explorer, "tubulin inhibitor")
     view = explorer.map.view
     treatments = explorer.session.screen.wells["Metadata_treatment"].reindex(view.ids)
-    wanted = view.xy[treatments.isin(TUBULIN).to_numpy()]
+    wanted = view.shown_at[treatments.isin(TUBULIN).to_numpy()]
     drawn = np.column_stack(view.marks.getData())
     np.testing.assert_allclose(np.sort(drawn, axis=0), np.sort(wanted, axis=0))
-    assert {label.toPlainText() for label in view._labels} == set(TUBULIN)
+    assert {label.toPlainText() for label in view.names.labels} == set(TUBULIN)
     explorer.session.show_answer(None)
     assert len(view.marks.getData()[0]) == 0
 

@@ -1,32 +1,50 @@
-"""The Map tab: wells near each other look alike to the model."""
+"""The map: wells near each other look alike to the model."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtGui import QActionGroup
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from napari_cellclip.gui.palette import well_colours
+from napari_cellclip.gui.panels.drawing.lasso_box import Tool
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
+from napari_cellclip.gui.panels.wells.legend import Legend
 from napari_cellclip.gui.panels.wells.map_view import MapView
-from napari_cellclip.gui.plain_text import PlainLabel
+from napari_cellclip.gui.plain_text import PlainElidingLabel, plain
 from napari_cellclip.gui.state.references import reference_wells
 from napari_cellclip.gui.state.requests import MapPictureRequest, MapRequest
+from napari_cellclip.gui.state.selection import Mode
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task, Work
+from napari_cellclip.gui.state.wells import counted
+
+if TYPE_CHECKING:
+    from napari_cellclip.explore import Projection
+    from napari_cellclip.gui.state.view import View
 
 METHODS = {"umap": "UMAP", "pca": "PCA"}
+TOOLS = {Tool.LASSO: "Lasso", Tool.RECTANGLE: "Rectangle", Tool.PAN: "Pan"}
+MODES = {
+    Mode.REPLACE: "Replace the selection",
+    Mode.ADD: "Add to it (Shift)",
+    Mode.SUBTRACT: "Take away from it (Alt)",
+    Mode.INTERSECT: "Intersect with it (Ctrl)",
+}
 HELP = (
     "Each point is a well; neighbours look alike to the model. Distances between far groups mean little.\n"
+    "Points that would cover each other are drawn side by side: zoom in for their places, and for pictures.\n"
     "Diamonds are references of the last question.\n"
-    "Drag draws a lasso (Shift adds, Alt takes away, Ctrl intersects).\n"
-    "The wheel zooms, the middle button moves the map.\n"
+    "Drag draws a lasso or a rectangle (Shift adds, Alt takes away, Ctrl intersects).\n"
+    "The wheel zooms, the middle button moves the map, Home shows all of it.\n"
     "Double-click opens a well."
 )
+NO_MAP = "The map appears once a plate is encoded (Set-up tab)."
 
 
 class MapPanel(QWidget):
@@ -43,24 +61,33 @@ class MapPanel(QWidget):
     def __init__(self, session: Session, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
-        self.view = MapView(thumbnails.tooltip, HELP)
+        self._drawn: Projection | None = None
+        self.view = MapView(thumbnails.tooltip, HELP, thumbnails.pixmap)
         self.method = QComboBox()
+        self.method.setAccessibleName("Method of the map")
         for key, title in METHODS.items():
             self.method.addItem(title, key)
         self.method.setToolTip("Method of the map; both are seeded and stored with the screen")
-        self.pan = QToolButton()
-        self.pan.setText("Pan")
-        self.pan.setCheckable(True)
-        self.pan.setToolTip("Drag moves the map instead of drawing a lasso")
+        self.tool = QToolButton()
+        self.tool.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.tool.setToolTip("What dragging on the map does, and how it meets what is selected")
+        self.tool_menu = QMenu(self.tool)
+        self.tool.setMenu(self.tool_menu)
+        self._fill_menu()
+        self.thumbnails = QToolButton()
+        self.thumbnails.setText("Thumbnails")
+        self.thumbnails.setCheckable(True)
+        self.thumbnails.setToolTip("Show pictures in place of points, as soon as they have room: zoom in")
         self.to_canvas = QPushButton("Show on canvas")
         self.to_canvas.setToolTip("Show the map on the canvas, each well as its thumbnail")
-        self.state = PlainLabel()
-        self.state.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.state.setWordWrap(True)
+        self.legend = Legend()
+        self.state = PlainElidingLabel()
+        self.state.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         above = QHBoxLayout()
         above.setContentsMargins(2, 0, 2, 0)
         above.addWidget(self.method)
-        above.addWidget(self.pan)
+        above.addWidget(self.tool)
+        above.addWidget(self.thumbnails)
         above.addStretch(1)
         above.addWidget(self.to_canvas)
         layout = QVBoxLayout(self)
@@ -68,15 +95,16 @@ class MapPanel(QWidget):
         layout.setSpacing(2)
         layout.addLayout(above)
         layout.addWidget(self.view, 1)
+        layout.addWidget(self.legend)
         layout.addWidget(self.state)
 
-        self.method.currentIndexChanged.connect(self._method_chosen)
-        self.pan.toggled.connect(self._pan_toggled)
+        self.method.activated.connect(self._method_chosen)
+        self.thumbnails.toggled.connect(self._thumbnails_toggled)
         self.to_canvas.clicked.connect(self._show_on_canvas)
-        self.view.picked.connect(self._picked)
+        self.view.picked.connect(session.selection.apply)
         self.view.opened.connect(session.show)
         listen(self, session.maps_changed, self.refresh)
-        listen(self, session.clusters_changed, self._name_clusters)
+        listen(self, session.clusters_changed, self._clusters_changed)
         listen(self, session.answer_changed, self._mark_references)
         listen(self, session.wells_changed, self.recolour)
         listen(self, session.view_changed, self._view_changed)
@@ -91,37 +119,39 @@ class MapPanel(QWidget):
 
     def refresh(self) -> None:
         """Place the points."""
-        projection = self.session.maps.get(self.session.view.map_method)
+        projection = self.session.map
         if projection is None:
             self.view.set_points([], np.zeros((0, 2)))
         else:
             self.view.set_points([str(i) for i in projection.ids], projection.xy)
         self.to_canvas.setEnabled(projection is not None)
+        self._show_view()
         self._show_state()
-        self.recolour()
+        self._clusters_changed()
         self._mark_references()
 
     def _mark_references(self) -> None:
         """Draw the references of the last question that are wells of this screen as diamonds."""
         self.view.set_marks(reference_wells(self.session.screen, self.session.answer))
 
-    def _name_clusters(self) -> None:
+    def _clusters_changed(self) -> None:
+        """Write the names of the clusters of this map; they may also colour it."""
         named = [(*cluster.centre, cluster.name) for cluster in self.session.clusters if cluster.name]
         self.view.set_names(named)
+        self.recolour()
 
     def recolour(self) -> None:
-        """Colour the points by score, or by what was chosen."""
-        session = self.session
-        table = session.wells.reindex(self.view.ids)
-        tone = tones(self)
-        colours = well_colours(session, table, tone.dark)
+        """Colour the points by what was chosen for all views."""
+        session, tone = self.session, tones(self)
+        colours = well_colours(session, session.wells.reindex(self.view.ids), tone.rgb)
         colours.rgb[~colours.known] = tone.between(0.45).getRgb()[:3]
-        self.view.set_colours(colours.rgb, colours.bright)
+        self.view.set_colours(colours.rgb, colours.bright, colours.outlined)
+        self.legend.set_colours(colours)
         self._rings()
 
     def changeEvent(self, event: Any) -> None:
         super().changeEvent(event)
-        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange) and hasattr(self, "state"):
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange) and hasattr(self, "legend"):
             self.view.follow_theme()
             self.recolour()
             self._mark_references()
@@ -132,24 +162,57 @@ class MapPanel(QWidget):
         self.recolour()
         self._mark_references()
 
-    def _method_chosen(self) -> None:
+    def _fill_menu(self) -> None:
+        """Offer tools and modes, one of each."""
+        for titles, choose in ((TOOLS, self._choose_tool), (MODES, self._choose_mode)):
+            group = QActionGroup(self.tool_menu)
+            for key, title in titles.items():
+                action = self.tool_menu.addAction(title)
+                action.setCheckable(True)
+                action.setData(key)
+                group.addAction(action)
+            group.actions()[0].setChecked(True)
+            group.triggered.connect(lambda action, choose=choose: choose(action.data()))
+            self.tool_menu.addSeparator()
+        show_all = self.tool_menu.addAction("Show all points (Home)")
+        show_all.triggered.connect(self.view.fit)
+        self._choose_tool(Tool.LASSO)
+
+    def _choose_tool(self, tool: Tool) -> None:
+        self.view.box.tool = tool
+        self.tool.setText(TOOLS[tool])
+
+    def _choose_mode(self, mode: Mode) -> None:
+        self.view.box.mode = mode
+
+    def _method_chosen(self, _index: int) -> None:
         method = self.method.currentData()
-        self.session.look(map_method=method)
         if method not in self.session.maps.by_method:
             self.session.request(MapRequest(method))
-        self.refresh()
+        self.session.look(map_method=method)
+
+    def _thumbnails_toggled(self, on: bool) -> None:
+        self.session.look(map_thumbnails=on)
 
     def _show_on_canvas(self) -> None:
         self.session.request(MapPictureRequest())
 
-    def _pan_toggled(self, on: bool) -> None:
-        self.view.box.panning = on
-
-    def _picked(self, ids: list[str], mode: str) -> None:
-        self.session.selection.apply(ids, mode)
-
-    def _view_changed(self, _view: object) -> None:
+    def _view_changed(self, view: View) -> None:
+        if self.session.map is not self._drawn:
+            self.refresh()
+            return
+        self._show_view()
         self.recolour()
+
+    def _show_view(self) -> None:
+        """Show what the session's view says in the controls."""
+        view = self.session.view
+        self._drawn = self.session.map
+        self.method.setCurrentIndex(self.method.findData(view.map_method))
+        self.thumbnails.blockSignals(True)
+        self.thumbnails.setChecked(view.map_thumbnails)
+        self.thumbnails.blockSignals(False)
+        self.view.show_pictures(view.map_thumbnails)
 
     def _rings(self, _: object = None) -> None:
         self.view.set_rings(self.session.selection.ids, self.session.shown_well)
@@ -159,13 +222,19 @@ class MapPanel(QWidget):
             self._show_state()
 
     def _show_state(self) -> None:
-        work = self.session.work(Task.MAP)
-        projection = self.session.maps.get(self.session.view.map_method)
-        if work is not None:
-            text = work.message + " …"
-        elif projection is None:
-            text = "The map appears once a plate is encoded (Set-up tab)."
+        """Say which map is drawn, of how many wells, and what is still to come."""
+        work, drawn = self.session.work(Task.MAP), self.session.map
+        wanted = METHODS[self.session.view.map_method]
+        if drawn is None:
+            text = f"{work.message} …" if work is not None else NO_MAP
         else:
-            text = ""
+            title = METHODS.get(drawn.method.lower(), drawn.method)
+            text = f"{title} of {counted(len(drawn.ids), 'well')}"
+            if note := drawn.parameters.get("note"):
+                text = str(note)
+            elif work is not None and title != wanted:
+                text += f", until {wanted} is computed …"
+            elif work is not None:
+                text += f" · {work.message} …"
         self.state.setText(text)
-        self.state.setVisible(bool(text))
+        self.state.setToolTip(plain(text))

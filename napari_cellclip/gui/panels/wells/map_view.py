@@ -1,4 +1,4 @@
-"""A scatter of points by id with a lasso; density instead of points beyond a number."""
+"""A map of wells by id: dots, pictures when zoomed in, a picture of their density where there are many."""
 
 from __future__ import annotations
 
@@ -7,95 +7,41 @@ from typing import Any
 
 import numpy as np
 import qtpy.QtCore  # noqa: F401  pyqtgraph takes the binding that is loaded already
-from pyqtgraph import (
-    GraphicsLayoutWidget,
-    ImageItem,
-    PlotCurveItem,
-    ScatterPlotItem,
-    TextItem,
-    ViewBox,
-    mkBrush,
-    mkPen,
-)
-from qtpy.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from pyqtgraph import GraphicsLayoutWidget, ImageItem, ScatterPlotItem, mkBrush, mkPen
+from qtpy.QtCore import QEvent, QRectF, Qt, Signal
+from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import QToolTip, QWidget
 from scipy.spatial import cKDTree
-from skimage.measure import points_in_poly
 from superqt.utils import qthrottled
 
-from napari_cellclip.gui.panels.theme import SHOWN, tones
-from napari_cellclip.gui.panels.wells.plate_view import mode_of
+from napari_cellclip.gui.panels.drawing.dense_picture import dense_picture
+from napari_cellclip.gui.panels.drawing.lasso_box import LassoBox
+from napari_cellclip.gui.panels.drawing.map_names import MapNames, Name
+from napari_cellclip.gui.panels.drawing.map_pictures import MapPictures
+from napari_cellclip.gui.panels.drawing.picking import inside
+from napari_cellclip.gui.panels.drawing.spread import remove_overlaps
+from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.state.selection import Mode
 
 POINTS_AT_MOST = 20_000
-DENSITY_BINS = 512
+"""Points that are drawn one by one; of more, a picture of their density is drawn."""
+MARKED_AT_MOST = 2_000
+"""Rings and coloured dots that are drawn one by one over the density; more are part of its picture."""
+SPREAD_AT_MOST = 3_000
+"""Points that are moved apart on the screen."""
+AVOIDED = 2_000
+"""Points that names keep away from, taken evenly from all."""
+SMALLEST, LARGEST = 4.0, 11.0
+"""Diameters of a dot in pixels; between them, by how many there are."""
 MARK_ABOVE = 17
 """How far above its diamond the name of a reference stands, in pixels."""
 REACH = 14
 """How near the pointer has to be to a point, in pixels."""
 
 
-def inside(polygon: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Which points lie in a polygon: boolean ``[n]``; the bounding box is tried first."""
-    within = np.zeros(len(points), bool)
-    if len(polygon) < 3 or len(points) == 0:
-        return within
-    low, high = polygon.min(axis=0), polygon.max(axis=0)
-    near = np.flatnonzero(((points >= low) & (points <= high)).all(axis=1))
-    if len(near):
-        within[near] = points_in_poly(points[near], polygon)
-    return within
-
-
-def density(points: np.ndarray, bins: int = DENSITY_BINS) -> tuple[np.ndarray, QRectF]:
-    """Logarithm of the points per pixel, float ``[bins, bins]`` (x, y), and the rectangle it covers."""
-    low, high = points.min(axis=0), points.max(axis=0)
-    span = np.maximum(high - low, 1e-9)
-    place = np.minimum(((points - low) / span * bins).astype(int), bins - 1)
-    counts = np.bincount(place[:, 0] * bins + place[:, 1], minlength=bins * bins).reshape(bins, bins)
-    return np.log1p(counts), QRectF(low[0], low[1], span[0], span[1])
-
-
-class _LassoBox(ViewBox):
-    """Left drag draws a lasso or, in pan mode, moves the map; middle drag always moves it."""
-
-    lassoed = Signal(object, str)
-    clicked = Signal(object, str)
-    double_clicked = Signal(object)
-
-    def __init__(self) -> None:
-        super().__init__(lockAspect=True, enableMenu=False)
-        self.panning = False
-        self._path: list[QPointF] = []
-        self.outline = PlotCurveItem()
-        self.addItem(self.outline, ignoreBounds=True)
-
-    def mouseDragEvent(self, event: Any, axis: int | None = None) -> None:
-        if self.panning or event.button() != Qt.MouseButton.LeftButton:
-            super().mouseDragEvent(event, axis)
-            return
-        event.accept()
-        if event.isStart():
-            self._path = [self.mapToView(event.buttonDownPos())]
-        self._path.append(self.mapToView(event.pos()))
-        xy = np.array([(p.x(), p.y()) for p in self._path])
-        if event.isFinish():
-            self._path = []
-            self.outline.setData([], [])
-            self.lassoed.emit(xy, mode_of(event.modifiers()))
-        else:
-            closed = np.vstack([xy, xy[:1]])
-            self.outline.setData(closed[:, 0], closed[:, 1])
-
-    def mouseClickEvent(self, event: Any) -> None:
-        if event.button() != Qt.MouseButton.LeftButton:
-            return
-        event.accept()
-        at = self.mapToView(event.pos())
-        if event.double():
-            self.double_clicked.emit((at.x(), at.y()))
-        else:
-            self.clicked.emit((at.x(), at.y()), mode_of(event.modifiers()))
+def dot_size(n: int, area: float) -> float:
+    """Diameter of dots such that all of them fill about a tenth of the view, in pixels."""
+    return float(np.clip(np.sqrt(0.1 * area / max(n, 1)), SMALLEST, LARGEST))
 
 
 class _Dots(ScatterPlotItem):
@@ -106,7 +52,7 @@ class _Dots(ScatterPlotItem):
 
 
 class MapView(GraphicsLayoutWidget):
-    """Points with ids, coloured; says what was lassoed, clicked, opened.
+    """Points with ids, coloured; says what was outlined, clicked, opened.
 
     Parameters
     ----------
@@ -114,36 +60,59 @@ class MapView(GraphicsLayoutWidget):
         Rich text for an id.
     help_text : str
         Tooltip beside the points.
+    picture : callable
+        Picture of an id with a side in pixels, or ``None`` where there is none.
+
+    Attributes
+    ----------
+    ids : list of str
+        Of the points.
+    xy : ndarray (n, 2)
+        Their places on the map.
+    shown_at : ndarray (n, 2)
+        Where they are drawn: moved apart where they would cover each other at this zoom.
     """
 
     picked = Signal(object, str)
     opened = Signal(str)
 
     def __init__(
-        self, tooltip: Callable[[str], str], help_text: str = "", parent: QWidget | None = None
+        self,
+        tooltip: Callable[[str], str],
+        help_text: str = "",
+        picture: Callable[[str, int], QPixmap | None] = lambda _id, _side: None,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._tooltip, self._help = tooltip, help_text
         self.ids: list[str] = []
-        self.xy = np.zeros((0, 2))
+        self.xy = self.shown_at = np.zeros((0, 2))
+        self._row_of: dict[str, int] = {}
         self._tree: cKDTree | None = None
-        self._bright = np.zeros(0, bool)
-        self.box = _LassoBox()
+        self._rgb = np.zeros((0, 3), np.uint8)
+        self._bright = self._outlined = np.zeros(0, bool)
+        self._selected = np.zeros(0, np.intp)
+        self._shown: str | None = None
+        self._size = LARGEST
+        self._marked: dict[str, list[int]] = {}
+        self._cluster_names: list[Name] = []
+        self.box = LassoBox()
         self.addItem(self.box)
-        self.density_item = ImageItem()
-        self.scatter = _Dots(pxMode=True, size=9)
-        self.rings = _Dots(pxMode=True, size=14, brush=None)
-        for item in (self.density_item, self.scatter, self.rings):
-            self.box.addItem(item)
+        self.density_item = ImageItem(axisOrder="row-major")
+        self.scatter = _Dots(pxMode=True)
+        self.rings = _Dots(pxMode=True, brush=None)
+        self.shown_ring = _Dots(pxMode=True, brush=None)
         self.marks = _Dots(pxMode=True, size=17, symbol="d", brush=None)
-        self.marks.setZValue(5)
-        self.box.addItem(self.marks)
-        self._mark_names: list[tuple[float, float, str]] = []
-        self._cluster_names: list[tuple[float, float, str]] = []
-        self._labels: list[TextItem] = []
-        # Every step of the wheel or of a drag moves the range: names are placed anew at most every 50 ms.
-        self._place_labels_soon = qthrottled(self._place_labels, timeout=50, parent=self)
-        self.box.sigRangeChanged.connect(self._place_labels_soon)
+        for level, item in enumerate(
+            (self.density_item, self.scatter, self.rings, self.shown_ring, self.marks)
+        ):
+            item.setZValue(level)
+            self.box.addItem(item, ignoreBounds=True)
+        self.pictures = MapPictures(self.box, picture)
+        self.names = MapNames(self.box)
+        # Every step of the wheel or of a drag moves the range: what follows from it is made anew less often.
+        self._settle_soon = qthrottled(self._settle, timeout=60, parent=self)
+        self.box.sigRangeChanged.connect(self._range_changed)
         self.box.lassoed.connect(self._lassoed)
         self.box.clicked.connect(self._clicked)
         self.box.double_clicked.connect(self._double_clicked)
@@ -156,26 +125,39 @@ class MapView(GraphicsLayoutWidget):
         """Whether a density picture stands for the points."""
         return len(self.ids) > POINTS_AT_MOST
 
+    # ------------------------------------------------------------------ what is drawn
+
     def follow_theme(self) -> None:
         """Take background and line colours from napari's theme."""
         tone = tones(self)
         self.setBackground(tone.background)
         self.box.outline.setPen(mkPen(tone.text, width=1.5))
         self._ring_pen = mkPen(tone.text, width=2)
+        self._shown_pen = mkPen(tone.shown, width=3)
+        self._outline_pen = mkPen(tone.text, width=1)
         self._mark_pen = mkPen(tone.text, width=1.5)
 
     def set_points(self, ids: list[str], xy: np.ndarray) -> None:
         """Place points; the view is fitted when the places are new."""
         xy = np.asarray(xy, dtype=float)
-        moved = ids != self.ids or xy.shape != self.xy.shape or not np.array_equal(xy, self.xy)
-        self.ids, self.xy = ids, xy
-        self._tree = cKDTree(xy) if len(xy) else None
-        if moved and len(xy):
-            low, high = xy.min(axis=0), xy.max(axis=0)
+        if ids == self.ids and xy.shape == self.xy.shape and np.array_equal(xy, self.xy):
+            return
+        self.ids, self.xy, self.shown_at, self._tree = ids, xy, xy, None
+        self._row_of = {identifier: i for i, identifier in enumerate(ids)}
+        self._rgb, self._bright = np.full((len(ids), 3), 128, np.uint8), np.zeros(len(ids), bool)
+        self._outlined, self._selected = self._bright, np.zeros(0, np.intp)
+        self._marked = {}
+        self.fit()
+
+    def fit(self) -> None:
+        """Show all points."""
+        if len(self.xy):
+            low, high = self.xy.min(axis=0), self.xy.max(axis=0)
             span = np.maximum(high - low, 1e-6)
             self.box.setRange(QRectF(low[0], low[1], span[0], span[1]), padding=0.08)
+        self._settle()
 
-    def set_colours(self, rgb: np.ndarray, bright: np.ndarray) -> None:
+    def set_colours(self, rgb: np.ndarray, bright: np.ndarray, outlined: np.ndarray | None = None) -> None:
         """Colour the points.
 
         Parameters
@@ -183,107 +165,148 @@ class MapView(GraphicsLayoutWidget):
         rgb : ndarray
             uint8 ``[n, 3]``.
         bright : ndarray of bool
-            Points to be drawn over the others and larger; beyond :data:`POINTS_AT_MOST` points only these
-            (at most that many) are drawn, over a density picture of all.
+            Points to be drawn over the others and larger.
+        outlined : ndarray of bool, optional
+            Points whose colour is too near to the background to be seen without an outline.
         """
-        self._bright = bright
-        if not self.ids:
-            self.scatter.clear()
-            self.density_item.clear()
-            return
-        if self.dense:
-            counts, rectangle = density(self.xy)
-            tone = tones(self)
-            steps = np.linspace(0, 1, 256)
-            table = np.array([tone.between(0.75 * s).getRgb()[:3] for s in steps], np.uint8)
-            self.density_item.setImage(counts, lut=table, levels=(0, float(counts.max())))
-            self.density_item.setRect(rectangle)
-            order = np.flatnonzero(bright)[:POINTS_AT_MOST]
-        else:
-            self.density_item.clear()
-            order = np.argsort(bright, kind="stable")  # what matches is drawn last, on top
-        # One brush per colour, shared: pyqtgraph is slow with a brush for each point.
-        colours, which = np.unique(rgb[order] // 8 * 8, axis=0, return_inverse=True)
-        brushes = [mkBrush(*(int(v) for v in c)) for c in colours]
-        self.scatter.setData(
-            x=self.xy[order, 0],
-            y=self.xy[order, 1],
-            brush=[brushes[i] for i in np.ravel(which)],
-            pen=None,
-            size=np.where(bright[order], 11, 8),
-        )
+        self._rgb, self._bright = rgb, bright
+        self._outlined = np.zeros(len(rgb), bool) if outlined is None else outlined
+        self._draw_points()
+        self._draw_pictures()
 
     def set_rings(self, ids: frozenset[str], shown: str | None) -> None:
         """Ring the selected points, and the one on the canvas."""
-        place = [i for i, identifier in enumerate(self.ids) if identifier in ids or identifier == shown]
-        pens = [mkPen(SHOWN, width=3) if self.ids[i] == shown else self._ring_pen for i in place]
-        self.rings.setData(x=self.xy[place, 0], y=self.xy[place, 1], pen=pens, brush=None)
+        rows = [self._row_of[i] for i in ids if i in self._row_of]
+        before, self._selected = self._selected, np.array(sorted(rows), np.intp)
+        self._shown = shown
+        if self.dense and max(len(before), len(rows)) > MARKED_AT_MOST:
+            self._draw_points()
+        self._draw_rings()
 
-    def set_names(self, names: list[tuple[float, float, str]]) -> None:
+    def show_pictures(self, on: bool) -> None:
+        """Draw pictures in place of points as soon as they have room, or never."""
+        if self.pictures.enabled != on:
+            self.pictures.enabled = on
+            self._settle()
+
+    def set_names(self, names: list[Name]) -> None:
         """Write names at places of the map, the first ones if not all fit."""
         self._cluster_names = names
         self._write_names()
 
     def set_marks(self, marks: dict[str, tuple[str, ...]]) -> None:
         """Draw diamonds around points: ids by the name that is written beside the middle one of each."""
-        place = {identifier: i for i, identifier in enumerate(self.ids)}
-        found = {name: [place[i] for i in ids if i in place] for name, ids in marks.items()}
-        rows = [i for at in found.values() for i in at]
-        self.marks.setData(x=self.xy[rows, 0], y=self.xy[rows, 1], pen=self._mark_pen, brush=None)
-        self._mark_names = []
-        for name, at in found.items():
-            if at:
-                middle = self.xy[at][np.argmin(((self.xy[at] - self.xy[at].mean(axis=0)) ** 2).sum(axis=1))]
-                self._mark_names.append((float(middle[0]), float(middle[1]), name))
+        self._marked = {
+            name: [self._row_of[i] for i in ids if i in self._row_of] for name, ids in marks.items()
+        }
+        self._draw_marks()
         self._write_names()
 
-    def _write_names(self) -> None:
-        names = [*self._cluster_names, *self._mark_names]
-        for label in self._labels:
-            self.box.removeItem(label)
-        tone = tones(self)
-        fill = tone.background
-        fill.setAlphaF(0.8)
-        self._labels = [
-            TextItem(name, color=tone.text, anchor=(0.5, 0.5), fill=mkBrush(fill)) for _, _, name in names
-        ]
-        for label in self._labels:
-            label.setZValue(10)
-            self.box.addItem(label, ignoreBounds=True)
-        self._place_labels()
+    def _range_changed(self, *_: object) -> None:
+        self._settle_soon()
 
-    def _place_labels(self, *_: object) -> None:
-        """Move names so that none covers another, as they are seen now."""
-        if not self._labels:
-            return
-        from napari_cellclip.explore.maps.label_placement import place_labels
-
-        width, height = self.box.viewPixelSize()
-        anchors = [(x, y) for x, y, _ in self._cluster_names]
-        anchors += [(x, y + MARK_ABOVE * height) for x, y, _ in self._mark_names]
-        boxes = [label.boundingRect() for label in self._labels]
-        (left, right), (bottom, top) = self.box.viewRange()
-        placed = place_labels(
-            anchors,
-            [(box.width() * width, box.height() * height) for box in boxes],
-            bounds=(left, bottom, right, top),
+    def _settle(self) -> None:
+        """Make anew what depends on the zoom: places of dots, density, pictures and names."""
+        if not self.isVisible():
+            return  # showEvent does it
+        view = self.box.viewRect()
+        pixel = np.array(self.box.viewPixelSize())
+        area = (view.width() / pixel[0]) * (view.height() / pixel[1])
+        self._size = dot_size(len(self.ids), area)
+        self.pictures.choose(self.xy, view, area)
+        size = self.pictures.side * 1.15 if self.pictures.side else self._size + 1
+        self.shown_at = (
+            remove_overlaps(self.xy / pixel, size) * pixel if len(self.xy) <= SPREAD_AT_MOST else self.xy
         )
-        for label, (x, y) in zip(self._labels, placed, strict=True):
-            label.setVisible(bool(np.isfinite(x)))
-            if np.isfinite(x):
-                label.setPos(float(x), float(y))
+        self._tree = cKDTree(self.shown_at) if len(self.xy) and not self.dense else None
+        self._draw_points()
+        self._draw_pictures()
+        self._draw_rings()
+        self._draw_marks()
+        self._write_names()
+
+    def _draw_points(self) -> None:
+        bright = self._bright
+        if self.dense:
+            self._draw_density()
+            rows = np.flatnonzero(bright)
+            order = rows if len(rows) <= MARKED_AT_MOST else rows[:0]
+        else:
+            self.density_item.clear()
+            order = np.argsort(bright, kind="stable")  # what matches is drawn last, on top
+        # One brush and pen per colour, shared: pyqtgraph is slow with one of each for each point.
+        colours, which = np.unique(self._rgb[order] // 8 * 8, axis=0, return_inverse=True)
+        brushes = [mkBrush(*(int(v) for v in c)) for c in colours]
+        pens = (mkPen(None), self._outline_pen)
+        self.scatter.setData(
+            x=self.shown_at[order, 0],
+            y=self.shown_at[order, 1],
+            brush=[brushes[i] for i in np.ravel(which)],
+            pen=[pens[int(needed)] for needed in self._outlined[order]],
+            size=np.where(bright[order], self._size + 2, self._size),
+        )
+
+    def _draw_density(self) -> None:
+        view, (width, height) = self.box.viewRect(), self.box.viewPixelSize()
+        tone = tones(self)
+        columns, rows = max(1, round(view.width() / width)), max(1, round(view.height() / height))
+        bright, selected = self._bright, self._selected
+        picture = dense_picture(
+            self.xy,
+            (view.left(), view.top(), view.width(), view.height()),
+            (columns, rows),
+            grey=np.array([tone.between(0.75 * s).getRgb()[:3] for s in np.linspace(0, 1, 256)], np.uint8),
+            rgb=self._rgb,
+            bright=bright if np.count_nonzero(bright) > MARKED_AT_MOST else np.zeros_like(bright),
+            selected=selected if len(selected) > MARKED_AT_MOST else selected[:0],
+            ring=tone.text.getRgb()[:3],  # type: ignore[arg-type]
+        )
+        self.density_item.setImage(picture, levels=(0, 255))
+        self.density_item.setRect(view)
+
+    def _draw_pictures(self) -> None:
+        self.pictures.draw(self.ids, self.shown_at, self._rgb)
+
+    def _draw_rings(self) -> None:
+        selected = self._selected
+        if self.dense and len(selected) > MARKED_AT_MOST:
+            selected = selected[:0]
+        around = self.pictures.side
+        look = {"symbol": "s", "size": around + 8} if around else {"symbol": "o", "size": self._size + 6}
+        self.rings.setData(*self.shown_at[selected].T, pen=self._ring_pen, brush=None, **look)
+        shown = [self._row_of[self._shown]] if self._shown in self._row_of else []
+        self.shown_ring.setData(*self.shown_at[shown].T, pen=self._shown_pen, brush=None, **look)
+
+    def _draw_marks(self) -> None:
+        rows = [i for at in self._marked.values() for i in at]
+        self.marks.setData(*self.shown_at[rows].T, pen=self._mark_pen, brush=None)
+
+    def _write_names(self) -> None:
+        names = list(self._cluster_names)
+        height = self.box.viewPixelSize()[1]
+        for name, at in self._marked.items():
+            if at:
+                places = self.shown_at[at]
+                middle = places[np.argmin(((places - places.mean(axis=0)) ** 2).sum(axis=1))]
+                names.append((float(middle[0]), float(middle[1]) + MARK_ABOVE * height, name))
+        self.names.write(names, tones(self))
+        self.names.place(self.shown_at[:: max(1, len(self.xy) // AVOIDED)])
+
+    # ------------------------------------------------------------------ what is picked
 
     def nearest(self, x: float, y: float) -> str | None:
         """Id of the point nearest to a place on the map, if it is near on the screen."""
-        if self._tree is None:
+        if not len(self.xy):
             return None
+        if self._tree is None:
+            self._tree = cKDTree(self.shown_at)
         _, index = self._tree.query((x, y))
         pixel = self.box.viewPixelSize()
-        away = np.hypot((self.xy[index, 0] - x) / pixel[0], (self.xy[index, 1] - y) / pixel[1])
-        return self.ids[index] if away <= REACH else None
+        away = np.hypot((self.shown_at[index, 0] - x) / pixel[0], (self.shown_at[index, 1] - y) / pixel[1])
+        return self.ids[index] if away <= max(REACH, self.pictures.side / 2) else None
 
     def _lassoed(self, polygon: np.ndarray, mode: str) -> None:
-        chosen = np.flatnonzero(inside(polygon, self.xy))
+        chosen = np.flatnonzero(inside(polygon, self.shown_at))
         self.picked.emit([self.ids[i] for i in chosen], mode)
 
     def _clicked(self, at: tuple[float, float], mode: str) -> None:
@@ -294,6 +317,27 @@ class MapView(GraphicsLayoutWidget):
     def _double_clicked(self, at: tuple[float, float]) -> None:
         if (hit := self.nearest(*at)) is not None:
             self.opened.emit(hit)
+
+    # ------------------------------------------------------------------ Qt events
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        if hasattr(self, "names"):
+            self._settle_soon()
+
+    def showEvent(self, event: Any) -> None:
+        super().showEvent(event)
+        self._settle()
+
+    def keyPressEvent(self, event: Any) -> None:
+        if event.key() == Qt.Key.Key_Home:
+            self.fit()
+        elif event.key() == Qt.Key.Key_Escape:
+            self.picked.emit([], Mode.REPLACE)
+        elif event.key() == Qt.Key.Key_A and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.picked.emit(list(self.ids), Mode.REPLACE)
+        else:
+            super().keyPressEvent(event)
 
     def viewportEvent(self, event: Any) -> bool:
         if event.type() == QEvent.Type.ToolTip:

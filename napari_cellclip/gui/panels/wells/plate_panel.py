@@ -1,57 +1,40 @@
-"""The Plate tab: the wells in their places, coloured by score."""
+"""The plates: wells in their places, in colours or as pictures, one plate or all side by side."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QEvent, QRectF, QSize, Qt
-from qtpy.QtGui import QImage, QPainter
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+import pandas as pd
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QTabBar, QToolButton, QVBoxLayout, QWidget
 
-from napari_cellclip.gui.palette import ColourScale, well_colours
+from napari_cellclip.gui.palette import WellColours, well_colours
+from napari_cellclip.gui.panels.drawing.plate_drawing import RGB, PlateDrawing, WellMark
 from napari_cellclip.gui.panels.listen import listen
+from napari_cellclip.gui.panels.menu_button import literal
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
-from napari_cellclip.gui.panels.wells.plate_view import PlateView, WellMark
-from napari_cellclip.gui.plain_text import PlainLabel
+from napari_cellclip.gui.panels.wells.colour_box import ColourBox
+from napari_cellclip.gui.panels.wells.plate_view import PlateView
+from napari_cellclip.gui.plain_text import PlainElidingLabel, plain
 from napari_cellclip.gui.state.session import Session
-from napari_cellclip.gui.state.wells import edge_medians, grid_of, shape_of
+from napari_cellclip.gui.state.view import View
+from napari_cellclip.gui.state.wells import counted, edge_medians, failed_wells, grid_of, shape_of
 
-COLOURINGS = {"score": "Score", "cosine": "Cosine"}
-LEGEND = "− negative   + positive control   ▨ no image"
+MARKS = "− negative   + positive control   ▨ no image   ✕ failed"
+HELP = (
+    "Highlighted wells are in colour, the others grey; an outline stands in where a colour is hard to see.\n"
+    "The squares along the edges are row and column medians.\n"
+    "Click a letter or number to select its row or column, the corner for all.\n"
+    "Drag selects (Shift adds, Alt takes away, Ctrl intersects); double-click opens a well."
+)
+PICTURE = 64
+"""Side of the pictures of wells in pixels, before they are fitted."""
 
-
-class ColourBar(QWidget):
-    """The ramp in use with its ends, and the threshold as a tick."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._scale: ColourScale | None = None
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-
-    def sizeHint(self) -> QSize:
-        return QSize(160, self.fontMetrics().height() + 4)
-
-    def set_scale(self, scale: ColourScale | None) -> None:
-        """Show a scale, or nothing."""
-        self._scale = scale
-        self.update()
-
-    def paintEvent(self, _event: object) -> None:
-        if self._scale is None:
-            return
-        painter = QPainter(self)
-        painter.setPen(tones(self).text)
-        low, high = f"{self._scale.low:.2g}", f"{self._scale.high:.2g}"
-        metrics, middle = self.fontMetrics(), Qt.AlignmentFlag.AlignVCenter
-        left, right = metrics.horizontalAdvance(low) + 5, metrics.horizontalAdvance(high) + 5
-        painter.drawText(self.rect(), middle | Qt.AlignmentFlag.AlignLeft, low)
-        painter.drawText(self.rect(), middle | Qt.AlignmentFlag.AlignRight, high)
-        bar = QRectF(left, self.height() * 0.2, self.width() - left - right, self.height() * 0.6)
-        rgb = np.ascontiguousarray(self._scale.colours(np.linspace(self._scale.low, self._scale.high, 256)))
-        image = QImage(rgb.data, 256, 1, 768, QImage.Format.Format_RGB888)
-        painter.drawImage(bar, image)
+MOST_SIDE_BY_SIDE = 24
+"""Plates drawn at once: more would be too small to read."""
 
 
 class PlatePanel(QWidget):
@@ -62,46 +45,49 @@ class PlatePanel(QWidget):
     session : Session
         Read and written.
     thumbnails : Thumbnails
-        Pictures for the tooltips.
+        Pictures of the wells.
     """
 
     def __init__(self, session: Session, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
+        self._thumbnails = thumbnails
         self.view = PlateView(thumbnails.tooltip)
-        self.bar = ColourBar()
-        self.plates = QComboBox()
-        self.plates.setToolTip("Plate of the screen to show")
-        self.colouring = QComboBox()
-        self.colouring.setToolTip("What the colour of a well shows")
-        for key, title in COLOURINGS.items():
-            self.colouring.addItem(title, key)
-        self.legend = PlainLabel(LEGEND)
-        self.legend.setToolTip(
-            "Highlighted wells are in colour, the others grey.\n"
-            "The squares along the edges are row and column medians.\n"
-            "Drag selects (Shift adds, Alt takes away, Ctrl intersects); double-click opens a well."
-        )
-        below = QHBoxLayout()
-        below.setContentsMargins(2, 0, 2, 0)
-        below.addWidget(self.plates)
-        below.addWidget(self.colouring)
-        below.addWidget(self.bar, 1)
-        below.addWidget(self.legend)
+        self.plates = QTabBar()
+        self.plates.setAccessibleName("Plates")
+        self.plates.setToolTip("Plates of the screen, with how many of their wells are highlighted")
+        self.plates.setExpanding(False)
+        self.plates.setDrawBase(False)
+        self.plates.setUsesScrollButtons(True)
+        self.plates.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.side_by_side = _toggle("Side by side", "Draw all plates of the screen beside each other")
+        self.pictures = _toggle("Thumbnails", "Show the picture of each well in place of its colour")
+        self.colours = ColourBox(session)
+        self.marks = PlainElidingLabel(MARKS)
+        self.marks.setToolTip(HELP)
+        strip = QHBoxLayout()
+        strip.setContentsMargins(2, 0, 2, 0)
+        strip.addWidget(self.plates, 1)
+        strip.addWidget(self.pictures)
+        strip.addWidget(self.side_by_side)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 2, 2, 2)
         layout.setSpacing(2)
+        layout.addLayout(strip)
         layout.addWidget(self.view, 1)
-        layout.addLayout(below)
+        layout.addWidget(self.colours)
+        layout.addWidget(self.marks)
 
-        self.view.picked.connect(self._picked)
+        self.view.picked.connect(session.selection.apply)
         self.view.opened.connect(session.show)
-        self.colouring.currentIndexChanged.connect(self._colouring_chosen)
-        self.plates.currentTextChanged.connect(self._plate_chosen)
+        self.plates.currentChanged.connect(self._plate_chosen)
+        self.side_by_side.toggled.connect(self._side_by_side_toggled)
+        self.pictures.toggled.connect(self._pictures_toggled)
         listen(self, session.wells_changed, self.refresh)
+        listen(self, session.clusters_changed, self.refresh)
         listen(self, session.view_changed, self._view_changed)
-        listen(self, session.selection.changed, self._selection_changed)
-        listen(self, session.shown_changed, self._shown_changed)
+        listen(self, session.selection.changed, self._rings)
+        listen(self, session.shown_changed, self._rings)
         self.refresh()
 
     def value(self) -> frozenset[str]:
@@ -113,41 +99,56 @@ class PlatePanel(QWidget):
         session, view = self.session, self.session.view
         table = session.wells
         names = list(dict.fromkeys(table["plate"])) if len(table) else []
+        shown = view.plate if view.plate in names else (names[0] if names else "")
+        drawn = names[:MOST_SIDE_BY_SIDE] if view.side_by_side and names else [shown]
+        here = table[table["plate"].isin(drawn)] if names else table
+        colours = well_colours(session, here, tones(self).rgb)
         self._offer_plates(names)
-        name = view.plate if view.plate in names else (names[0] if names else None)
-        here = table[table["plate"] == name] if name is not None else table
-        plate = session.plate if session.plate is not None and session.plate.name == name else None
-        shape = shape_of(here, plate)
-        column = session.colour_column
-        colours = well_colours(session, here, tones(self).dark)
-        scored, scale = colours.known, colours.scale
-        marks = [
+        self.view.pictures = partial(self._thumbnails.pixmap, side=PICTURE) if view.thumbnails else None
+        failed, plates = failed_wells(session.screen), here["plate"].to_numpy(object)
+        self.view.set_plates(
+            [self._drawing(name, here, np.flatnonzero(plates == name), colours, failed) for name in drawn]
+        )
+        self.colours.legend.set_colours(colours)
+        self._rings()
+
+    def _drawing(
+        self, name: str, table: pd.DataFrame, rows: np.ndarray, colours: WellColours, failed: frozenset[str]
+    ) -> PlateDrawing:
+        """Make the drawing of one plate, whose wells are these rows of the table and of the colours."""
+        plate, wells = self.session.plate, table.iloc[rows]
+        shape = shape_of(wells, plate if plate is not None and plate.name == name else None)
+        marks = tuple(
             WellMark(
                 str(identifier),
                 int(row),
                 int(column),
-                tuple(int(v) for v in rgb) if has else None,  # type: ignore[arg-type]
+                _rgb(colours.rgb[i]) if colours.known[i] else None,
                 control,
+                bool(colours.outlined[i]),
+                str(identifier) in failed,
             )
-            for identifier, row, column, control, rgb, has in zip(
-                here.index, here["row"], here["column"], here["control"], colours.rgb, scored, strict=True
+            for i, identifier, row, column, control in zip(
+                rows, wells.index, wells["row"], wells["column"], wells["control"], strict=True
             )
+            if 0 <= row < shape[0] and 0 <= column < shape[1]
+        )
+        if colours.scale is None or colours.numbers is None or not colours.known[rows].any():
+            return PlateDrawing(name, shape, marks)
+        grid = grid_of(wells.assign(shown=colours.numbers[rows]), shape, "shown")
+        # On the scale of the legend, so that what is read off is true; missing medians are left out.
+        edges = [
+            tuple(
+                _rgb(rgb) if there else None
+                for rgb, there in zip(colours.scale.in_colour(medians), np.isfinite(medians), strict=True)
+            )
+            for medians in edge_medians(grid)
         ]
-        self.view.set_wells(marks, shape)
-        if scored.any():
-            rows, columns = edge_medians(grid_of(here, shape, column))
-            median_scale = ColourScale.spanning(np.r_[rows, columns], None, scale.dark)
-            self.view.set_medians(median_scale.colours(rows), median_scale.colours(columns))
-        else:
-            self.view.set_medians(None, None)
-        self.bar.set_scale(scale if scored.any() else None)
-        self.colouring.setVisible(bool(scored.any()))
-        self._shown_changed(session.shown)
-        self._selection_changed(session.selection.ids)
+        return PlateDrawing(name, shape, marks, *edges)
 
     def changeEvent(self, event: Any) -> None:
         super().changeEvent(event)
-        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange) and hasattr(self, "legend"):
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange) and hasattr(self, "marks"):
             self.refresh()
 
     def showEvent(self, event: Any) -> None:
@@ -155,31 +156,57 @@ class PlatePanel(QWidget):
         self.refresh()
 
     def _offer_plates(self, names: list[str]) -> None:
-        self.plates.setVisible(len(names) > 1)
-        if [self.plates.itemText(i) for i in range(self.plates.count())] != names:
-            self.plates.blockSignals(True)
-            self.plates.clear()
-            self.plates.addItems(names)
-            if self.session.view.plate in names:
-                self.plates.setCurrentText(self.session.view.plate)
-            self.plates.blockSignals(False)
+        """Bring the strip of plates up to date: names, and how many wells of each are highlighted."""
+        session, bar = self.session, self.plates
+        self.side_by_side.setEnabled(len(names) > 1)
+        bar.blockSignals(True)
+        while bar.count() > len(names):
+            bar.removeTab(bar.count() - 1)
+        while bar.count() < len(names):
+            bar.addTab("")
+        hits: dict[str, int] = {}
+        if session.answer is not None and session.highlight != "all":
+            table = session.wells
+            hits = table["plate"][session.highlighted(table)].value_counts().to_dict()
+        for number, name in enumerate(names):
+            count = f" · {hits.get(name, 0)}" if session.answer is not None else ""
+            if bar.tabText(number) != (text := literal(name + count)):
+                bar.setTabText(number, text)
+            bar.setTabData(number, name)
+            bar.setTabToolTip(number, plain(f"{name}: {counted(hits.get(name, 0), 'well')} highlighted"))
+        if session.view.plate in names:
+            bar.setCurrentIndex(names.index(session.view.plate))
+        bar.setEnabled(not session.view.side_by_side)
+        bar.blockSignals(False)
 
-    def _plate_chosen(self, name: str) -> None:
-        self.session.look(plate=name)
+    def _plate_chosen(self, number: int) -> None:
+        self.session.look(plate=self.plates.tabData(number))
 
-    def _colouring_chosen(self) -> None:
-        self.session.look(colour_by=self.colouring.currentData())
+    def _side_by_side_toggled(self, on: bool) -> None:
+        self.session.look(side_by_side=on)
 
-    def _picked(self, ids: list[str], mode: str) -> None:
-        self.session.selection.apply(ids, mode)
+    def _pictures_toggled(self, on: bool) -> None:
+        self.session.look(thumbnails=on)
 
-    def _view_changed(self, _view: object) -> None:
+    def _view_changed(self, view: View) -> None:
+        for button, on in ((self.side_by_side, view.side_by_side), (self.pictures, view.thumbnails)):
+            button.blockSignals(True)
+            button.setChecked(on)
+            button.blockSignals(False)
         self.refresh()
 
-    def _selection_changed(self, ids: frozenset[str]) -> None:
-        self.view.selected = ids
-        self.view.viewport().update()
+    def _rings(self, _: object = None) -> None:
+        self.view.set_rings(self.session.selection.ids, self.session.shown_well)
 
-    def _shown_changed(self, _site: str | None) -> None:
-        self.view.shown = self.session.shown_well
-        self.view.viewport().update()
+
+def _toggle(text: str, tip: str) -> QToolButton:
+    button = QToolButton()
+    button.setText(text)
+    button.setToolTip(tip)
+    button.setCheckable(True)
+    return button
+
+
+def _rgb(colour: np.ndarray) -> RGB:
+    red, green, blue = (int(v) for v in colour)
+    return red, green, blue

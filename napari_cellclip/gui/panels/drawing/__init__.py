@@ -1,0 +1,1 @@
+"""What plates and maps are drawn with; nothing here knows the session."""
