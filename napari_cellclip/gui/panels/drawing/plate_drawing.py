@@ -150,10 +150,9 @@ class Drawn(Protocol):
     selected: frozenset[str]
     shown: str | None
     current: str | None
+    area: QRectF
 
     def box_of(self, identifier: str | None) -> QRectF | None: ...
-
-    def sceneRect(self) -> QRectF: ...
 
     def hasFocus(self) -> bool: ...
 
@@ -164,7 +163,7 @@ class _Item(QGraphicsItem):
         self._view = view
 
     def boundingRect(self) -> QRectF:
-        return self._view.sceneRect()
+        return self._view.area
 
 
 class WellsItem(_Item):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.wells.legend import Legend
-from napari_cellclip.gui.plain_text import plain
+from napari_cellclip.gui.plain_text import PlainLabel, plain
 from napari_cellclip.gui.state.colouring import chosen_colouring, colourings
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.site_values import STATISTICS
@@ -44,7 +44,7 @@ class ColourBox(QWidget):
             "Off: they span every well of this plate, outliers included."
         )
         self.legend = Legend()
-        label = QLabel("Colour by")
+        label = PlainLabel("Colour by")
         label.setBuddy(self.by)
         self.choices = QHBoxLayout()
         self.choices.setContentsMargins(0, 0, 0, 0)

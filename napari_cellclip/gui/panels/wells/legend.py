@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPen
-from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
+from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_cellclip.gui.palette import Category, ColourScale, WellColours
 from napari_cellclip.gui.panels.theme import tones
@@ -41,6 +39,7 @@ class Legend(QWidget):
         """Explain these colours, or nothing."""
         self._colours = colours if colours is not None and colours.known.any() else None
         self.setAccessibleDescription(self.text())
+        self.setToolTip(plain(self.text()))
         self.update()
 
     def text(self) -> str:
@@ -52,12 +51,6 @@ class Legend(QWidget):
             return f"{colours.title}: {_number(colours.scale.low)} to {_number(colours.scale.high)}"
         names = [f"{category.name}: {category.count}" for category in colours.categories]
         return "\n".join([f"{colours.title} (wells)", *names])
-
-    def event(self, event: Any) -> bool:
-        if event.type() == QEvent.Type.ToolTip:
-            QToolTip.showText(event.globalPos(), plain(self.text()), self)
-            return True
-        return bool(super().event(event))
 
     def paintEvent(self, _event: object) -> None:
         if self._colours is None:

@@ -23,7 +23,7 @@ from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.view import View
 from napari_cellclip.gui.state.wells import counted, edge_medians, failed_wells, grid_of, shape_of
 
-MARKS = "− negative   + positive control   ▨ no image   ✕ failed"
+MARKS = "− neg. control  + pos. control  ▨ no image  ✕ failed"
 HELP = (
     "Highlighted wells are in colour, the others grey; an outline stands in where a colour is hard to see.\n"
     "The squares along the edges are row and column medians.\n"
@@ -202,7 +202,7 @@ class PlatePanel(QWidget):
 def _toggle(text: str, tip: str) -> QToolButton:
     button = QToolButton()
     button.setText(text)
-    button.setToolTip(tip)
+    button.setToolTip(plain(tip))
     button.setCheckable(True)
     return button
 

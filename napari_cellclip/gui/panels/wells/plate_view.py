@@ -47,6 +47,7 @@ class PlateView(QGraphicsView):
     def __init__(self, tooltip: Callable[[str], str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.placed: list[Placed] = []
+        self.area = QRectF()
         self.selected: frozenset[str] = frozenset()
         self.shown: str | None = None
         self.current: str | None = None
@@ -148,9 +149,10 @@ class PlateView(QGraphicsView):
         area = QRectF()
         for placed in self.placed:
             area = area.united(placed.area)
-        if area != self.sceneRect():
+        if area != self.area:
             for item in (self._wells, self._rings):
                 item.prepareGeometryChange()
+            self.area = area
             self.setSceneRect(area)
         self.fitInView(area, Qt.AspectRatioMode.KeepAspectRatio)
         self._wells.update()
