@@ -85,13 +85,16 @@ class MapPanel(QWidget):
         above.addWidget(self.tool)
         above.addStretch(1)
         above.addWidget(self.to_canvas)
+        below = QHBoxLayout()
+        below.setContentsMargins(2, 0, 2, 0)
+        below.addWidget(self.state, 1)
+        below.addWidget(self.legend, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 2, 2, 2)
         layout.setSpacing(2)
         layout.addLayout(above)
         layout.addWidget(self.view, 1)
-        layout.addWidget(self.legend)
-        layout.addWidget(self.state)
+        layout.addLayout(below)
 
         self.method.activated.connect(self._method_chosen)
         self.to_canvas.clicked.connect(self._show_on_canvas)
@@ -230,7 +233,7 @@ class MapPanel(QWidget):
             if note := drawn.parameters.get("note"):
                 text = str(note)
             elif work is not None and title != wanted:
-                text += f", until {wanted} is computed …"
+                text = f"{title} while {wanted} is computed …"
             elif work is not None:
                 text += f" · {work.message} …"
         self.state.setText(text)

@@ -65,6 +65,7 @@ class PlatePanel(QWidget):
         self.colours = ColourBox(session)
         self.marks = PlainElidingLabel(MARKS)
         self.marks.setToolTip(HELP)
+        self.colours.explained.addWidget(self.marks, 1)
         strip = QHBoxLayout()
         strip.setContentsMargins(2, 0, 2, 0)
         strip.addWidget(self.plates, 1)
@@ -76,7 +77,6 @@ class PlatePanel(QWidget):
         layout.addLayout(strip)
         layout.addWidget(self.view, 1)
         layout.addWidget(self.colours)
-        layout.addWidget(self.marks)
 
         self.view.picked.connect(session.selection.apply)
         self.view.opened.connect(session.show)
