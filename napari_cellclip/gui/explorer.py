@@ -21,7 +21,7 @@ from napari_cellclip.gui.panels.references.references_panel import ReferencesPan
 from napari_cellclip.gui.panels.run.problem_list import ProblemList
 from napari_cellclip.gui.panels.run.run_panel import RunPanel
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
-from napari_cellclip.gui.panels.wells.hits_panel import HitsPanel
+from napari_cellclip.gui.panels.hits.hits_panel import HitsPanel
 from napari_cellclip.gui.panels.wells.map_panel import MapPanel
 from napari_cellclip.gui.panels.wells.plate_panel import PlatePanel
 from napari_cellclip.gui.state.requests import OpenRequest

@@ -58,6 +58,7 @@ class Recent(BaseModel):
     screens: list[Opened] = Field(default_factory=list)
     sessions: list[Opened] = Field(default_factory=list)
     stains: dict[str, Confirmed] = Field(default_factory=dict)
+    hit_columns: dict[str, bool] = Field(default_factory=dict)
 
 
 def recent_file() -> Path:
@@ -104,6 +105,16 @@ def remember_stains(plate: Plate) -> None:
 def confirmed_stains(plate: Plate) -> Confirmed | None:
     """The mapping confirmed for a plate of the same kind, if there is one."""
     return read_recent().stains.get(kind_of(plate.layout, plate.stains.available))
+
+
+def hit_columns_chosen() -> dict[str, bool]:
+    """Columns of the hits that the user chose to show or to hide, by key."""
+    return read_recent().hit_columns
+
+
+def remember_hit_columns(chosen: dict[str, bool]) -> None:
+    """Keep the choice of columns of the hits."""
+    _write(read_recent().model_copy(update={"hit_columns": chosen}))
 
 
 def _write(recent: Recent) -> None:

@@ -14,7 +14,9 @@ from qtpy.QtGui import QImage, QPixmap
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.vocabulary import CellClipError
 
-CACHED = 2000
+CACHED = 8000
+SMALL = 34
+"""Side of a picture in a line of the hits, in pixels."""
 
 
 def look_alike_lines(row: pd.Series) -> list[str]:
@@ -56,6 +58,14 @@ class Thumbnails:
         if key not in self._pixmaps:
             self._pixmaps[key] = self._render(identifier, side)
         return self._pixmaps[key]
+
+    def is_known(self, identifier: str, side: int) -> bool:
+        """Whether :meth:`pixmap` answers at once."""
+        return (identifier, side) in self._pixmaps
+
+    def has_picture(self, identifier: str) -> bool:
+        """Whether the screen has a picture of a well."""
+        return self.pixmap(identifier, SMALL) is not None
 
     def _render(self, identifier: str, side: int) -> QPixmap | None:
         screen = self._session.screen

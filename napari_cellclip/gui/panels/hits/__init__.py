@@ -1,0 +1,1 @@
+"""The Hits tab: treatments as lines, their wells as chips; a gallery; filters."""

@@ -1,0 +1,420 @@
+"""The Hits tab: one line a treatment, best first, with its wells as chips; or single wells, or a gallery."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from qtpy.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QPoint, Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QButtonGroup,
+    QHBoxLayout,
+    QHeaderView,
+    QLineEdit,
+    QMenu,
+    QStackedWidget,
+    QToolButton,
+    QTreeView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_cellclip.gui.panels.hits.chips import (
+    CHIP,
+    ChipDelegate,
+    DoseCurveDelegate,
+    LazyPictures,
+    ReferenceDelegate,
+)
+from napari_cellclip.gui.panels.hits.gallery import GalleryModel, GalleryView
+from napari_cellclip.gui.panels.hits.hit_columns import COLUMNS, FIXED, KEYS, filled, shown_columns
+from napari_cellclip.gui.panels.hits.hits_model import ID_ROLE, WELLS_ROLE, HitsModel
+from napari_cellclip.gui.panels.listen import listen
+from napari_cellclip.gui.panels.stain_bars import StainBarDelegate
+from napari_cellclip.gui.panels.thumbnails import Thumbnails
+from napari_cellclip.gui.plain_text import plain
+from napari_cellclip.gui.recent import hit_columns_chosen, remember_hit_columns
+from napari_cellclip.gui.state.hit_filter import read_conditions
+from napari_cellclip.gui.state.requests import VersusRequest
+from napari_cellclip.gui.state.session import Session
+from napari_cellclip.vocabulary import CellClipError
+
+FILTER_TIP = (
+    "Show only some lines: words, or conditions joined by commas, such as  q < 0.05, dose >= 1,\n"
+    "mechanism: tubulin. Columns: score, q, n, dose, probability, treatment, mechanism, plate, well, control.\n"
+    "A treatment stays if any of its wells meets them."
+)
+VIEWS = {
+    "treatments": ("Treatments", "One line a treatment and dose; a line unfolds into its replicate wells"),
+    "wells": ("Wells", "One line a well"),
+    "gallery": ("Gallery", "A picture of each well, best first"),
+}
+
+
+class HitsPanel(QWidget):
+    """Wells in the order of the answer; its selection is the session's, both ways, by id.
+
+    Parameters
+    ----------
+    session : Session
+        Read and written.
+    thumbnails : Thumbnails
+        Pictures of the wells.
+    """
+
+    def __init__(self, session: Session, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self._echo, self._answer = False, session.answer
+        self._chosen_columns = hit_columns_chosen()
+        self.model = HitsModel(session, thumbnails, self)
+        self.table = QTreeView()
+        self._make_table(thumbnails)
+        self.pictures = GalleryModel(session, thumbnails, self)
+        self.gallery = GalleryView(session, thumbnails, self.pictures)
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("Filter: words, q < 0.05, dose >= 1, mechanism: …")
+        self.filter.setToolTip(FILTER_TIP)
+        self.filter.setClearButtonEnabled(True)
+        self.filter.setAccessibleName("Filter of the hits")
+        self.views = QButtonGroup(self)
+        self.buttons: dict[str, QToolButton] = {}
+        above = QHBoxLayout()
+        above.setContentsMargins(0, 0, 0, 0)
+        above.addWidget(self.filter, 1)
+        for key, (title, tip) in VIEWS.items():
+            button = QToolButton()
+            button.setText(title)
+            button.setToolTip(plain(tip))
+            button.setCheckable(True)
+            self.views.addButton(button)
+            self.buttons[key] = button
+            above.addWidget(button)
+        self.buttons["treatments"].setChecked(True)
+        self.columns = QToolButton()
+        self.columns.setText("Columns")
+        self.columns.setToolTip("Choose the columns; the choice is remembered")
+        self.columns.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.column_menu = QMenu(self.columns)
+        self.column_menu.aboutToShow.connect(self._fill_columns)
+        self.columns.setMenu(self.column_menu)
+        above.addWidget(self.columns)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.table)
+        self.stack.addWidget(self.gallery)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2, 2, 2, 2)
+        layout.setSpacing(2)
+        layout.addLayout(above)
+        layout.addWidget(self.stack, 1)
+
+        self.filter.textChanged.connect(self._filter_changed)
+        self.views.buttonClicked.connect(self._view_chosen)
+        self.table.selectionModel().selectionChanged.connect(self._table_selected)
+        self.gallery.selectionModel().selectionChanged.connect(self._gallery_selected)
+        self.table.doubleClicked.connect(self._opened)
+        self.gallery.activated.connect(self._show_well)
+        self.gallery.doubleClicked.connect(self._show_well)
+        self.table.header().sectionClicked.connect(self._header_clicked)
+        listen(self, session.wells_changed, self.refresh)
+        listen(self, session.view_changed, self._view_changed)
+        listen(self, session.contributions_changed, self._explained)
+        listen(self, session.selection.changed, self._selection_changed)
+        listen(self, session.shown_changed, self._shown_changed)
+        self.refresh()
+
+    def _make_table(self, thumbnails: Thumbnails) -> None:
+        table = self.table
+        table.setModel(self.model)
+        table.setUniformRowHeights(True)
+        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        table.setExpandsOnDoubleClick(False)
+        table.setAccessibleName("Hits")
+        lazy = LazyPictures(thumbnails, table.viewport())
+        self.chips = ChipDelegate(self.session, lazy, table)
+        for key, delegate in (
+            ("id", self.chips),
+            ("reference", ReferenceDelegate(self.model, lazy, table)),
+            ("dose", DoseCurveDelegate(table)),
+            ("stains", StainBarDelegate(table)),
+        ):
+            table.setItemDelegateForColumn(KEYS.index(key), delegate)
+        header = table.header()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setStretchLastSection(False)
+        header.setSectionsClickable(True)
+        header.setSortIndicatorShown(True)
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header.customContextMenuRequested.connect(self._header_menu)
+        table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        table.customContextMenuRequested.connect(self._row_menu)
+        width = self.fontMetrics().averageCharWidth()
+        for number, column in enumerate(COLUMNS):
+            table.setColumnWidth(number, column.letters * width + 12)
+
+    def value(self) -> pd.DataFrame:
+        """The wells in the order shown."""
+        return self.session.wells.loc[self.model.ids]
+
+    # ------------------------------------------------------------------ what is shown
+
+    def refresh(self) -> None:
+        """Reload the wells: best first when there is an answer, else plate order; a new answer from its top."""
+        new = self.session.answer is not self._answer
+        self._answer = self.session.answer
+        self._echo = True
+        try:
+            self.model.reload()
+            self._sort_by_best()
+            self._show_columns()
+            self.pictures.show(self.model.ids)
+        finally:
+            self._echo = False
+        self._mark(self.session.selection.ids)
+        if new:
+            self.table.scrollToTop()
+            self.gallery.scrollToTop()
+
+    def _sort_by_best(self) -> None:
+        table, header = self.session.wells, self.table.header()
+        if self.session.answer is None:
+            self.model.sort(-1)
+            header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+            return
+        key, order = "score", Qt.SortOrder.DescendingOrder
+        if table["probability"].notna().any():
+            key = "probability"  # of the treatment: what one replicate scores alone comes second
+        elif not table["score"].notna().any():
+            key = "cosine"
+        elif self.model.by_treatment and table["q"].notna().any():
+            key, order = "q", Qt.SortOrder.AscendingOrder
+        self.model.sort(KEYS.index(key), order)
+        header.setSortIndicator(KEYS.index(key), order)
+
+    def _show_columns(self) -> None:
+        session, table = self.session, self.session.wells
+        pictures = self.model.has_pictures
+        self.chips.has_pictures = pictures
+        there = filled(
+            table,
+            answered=session.answer is not None,
+            explained=session.contributions is not None,
+            doses=bool(self.model.curves),
+            references=self.model.has_reference_pictures,
+        )
+        scored = bool(table["score"].notna().any()) if len(table) else False
+        shown = shown_columns(there, self._chosen_columns, scored)
+        for number, key in enumerate(KEYS):
+            self.table.setColumnHidden(number, not shown[key])
+        single = all(len(wells) == 1 for wells in self.model.groups.wells)
+        width = (
+            CHIP + 12 if pictures and single else COLUMNS[1].letters * self.fontMetrics().averageCharWidth()
+        )
+        self.table.setColumnWidth(KEYS.index("id"), width)
+
+    def _filter_changed(self, text: str) -> None:
+        try:
+            self.model.conditions = read_conditions(text)
+        except CellClipError as error:
+            self.filter.setToolTip(plain(f"{error}."))
+            self.filter.setStyleSheet("QLineEdit { border: 1px solid #e0524d; }")
+            return
+        self.filter.setToolTip(FILTER_TIP)
+        self.filter.setStyleSheet("")
+        self._reload_in_place()
+
+    def _view_chosen(self, button: QToolButton) -> None:
+        key = next(k for k, b in self.buttons.items() if b is button)
+        self.stack.setCurrentWidget(self.gallery if key == "gallery" else self.table)
+        self.columns.setEnabled(key != "gallery")
+        self.model.by_treatment = key == "treatments"
+        self._reload_in_place()
+
+    def _reload_in_place(self) -> None:
+        self._echo = True
+        try:
+            self.model.reload()
+            self._sort_by_best()
+            self._show_columns()
+            self.pictures.show(self.model.ids)
+        finally:
+            self._echo = False
+        self._mark(self.session.selection.ids)
+
+    def _header_clicked(self, column: int) -> None:
+        """Sort by a column: numbers from the large end first, q and texts from the small one; again turns."""
+        header = self.table.header()
+        self._echo = True
+        try:
+            self.model.sort(column, header.sortIndicatorOrder())
+            self.pictures.show(self.model.ids)
+        finally:
+            self._echo = False
+        self._mark(self.session.selection.ids)
+
+    # ------------------------------------------------------------------ columns
+
+    def _fill_columns(self) -> None:
+        self.column_menu.clear()
+        for number, column in enumerate(COLUMNS):
+            if column.key in FIXED:
+                continue
+            action = self.column_menu.addAction(column.title)
+            action.setCheckable(True)
+            action.setChecked(not self.table.isColumnHidden(number))
+            action.setToolTip(plain(column.tip))
+            action.setData(column.key)
+            action.toggled.connect(self._column_toggled)
+
+    def _column_toggled(self, on: bool) -> None:
+        action: Any = self.sender()
+        self._chosen_columns = {**self._chosen_columns, action.data(): on}
+        remember_hit_columns(self._chosen_columns)
+        self._show_columns()
+
+    def _header_menu(self, place: QPoint) -> None:
+        self.column_menu.popup(self.table.header().mapToGlobal(place))
+
+    # ------------------------------------------------------------------ wells
+
+    def _view_changed(self, _view: object) -> None:
+        self.model.recolour()
+
+    def _explained(self) -> None:
+        self._show_columns()
+        self.model.recolour()
+
+    def _shown_changed(self, _site: object) -> None:
+        self.table.viewport().update()
+        self.gallery.viewport().update()
+
+    def _opened(self, index: QModelIndex) -> None:
+        """Show the well of the chip that was double-clicked, or the best one of the line."""
+        well = None
+        if index.column() == KEYS.index("id") and self.chips.has_pictures:
+            x = self.table.viewport().mapFromGlobal(self.table.cursor().pos()).x()
+            well = self.chips.well_at(self.table.visualRect(index), index, x)
+        self.session.show(well or index.data(ID_ROLE))
+
+    def _show_well(self, index: QModelIndex) -> None:
+        self.session.show(index.data(ID_ROLE))
+
+    def keyPressEvent(self, event: Any) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.table.currentIndex().isValid():
+            self._show_well(self.table.currentIndex())
+            return
+        super().keyPressEvent(event)
+
+    def _row_menu(self, place: QPoint) -> None:
+        index = self.table.indexAt(place)
+        if not index.isValid():
+            return
+        well, wells = index.data(ID_ROLE), index.data(WELLS_ROLE)
+        menu = QMenu(self)
+        menu.addAction("Show on the canvas").setData(("show", (well,)))
+        menu.addAction("Show beside the nearest negative control").setData(("versus", (well,)))
+        if len(wells) > 1:
+            menu.addAction("Show replicates beside each other").setData(("versus", tuple(wells[:4])))
+        menu.triggered.connect(self._chosen_in_menu)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(self.table.viewport().mapToGlobal(place))
+
+    def _chosen_in_menu(self, action: Any) -> None:
+        what, wells = action.data()
+        if what == "show":
+            self.session.show(wells[0])
+        else:
+            self.session.request(VersusRequest(wells))
+
+    # ------------------------------------------------------------------ selection
+
+    def _table_selected(self, *_: object) -> None:
+        if self._echo:
+            return
+        ids = {
+            well for index in self.table.selectionModel().selectedRows() for well in index.data(WELLS_ROLE)
+        }
+        self._select(ids, self.gallery)
+
+    def _gallery_selected(self, *_: object) -> None:
+        if self._echo:
+            return
+        ids = {index.data(ID_ROLE) for index in self.gallery.selectionModel().selectedIndexes()}
+        self._select(ids, self.table)
+
+    def _select(self, ids: set[str], other: QAbstractItemView) -> None:
+        self._echo = True
+        try:
+            self.session.selection.replace(ids)
+            self._mark(self.session.selection.ids, only=other)
+        finally:
+            self._echo = False
+
+    def _selection_changed(self, ids: frozenset[str]) -> None:
+        if self._echo:
+            return
+        first = self._mark(ids)
+        if first is not None:
+            self.table.scrollTo(first)
+            self.gallery.scrollTo(self.pictures.index(self.pictures.row_of[first.data(ID_ROLE)]))
+
+    def _mark(self, ids: frozenset[str], only: QAbstractItemView | None = None) -> QModelIndex | None:
+        """Select lines of which all wells are selected, and single wells of others; returns the first."""
+        before, self._echo = self._echo, True
+        try:
+            first = None
+            if only is not self.gallery:
+                first = self._mark_table(ids)
+            if only is not self.table:
+                rows = sorted(self.pictures.row_of[i] for i in ids if i in self.pictures.row_of)
+                chosen = QItemSelection()
+                for start, stop in runs(rows):
+                    chosen.select(self.pictures.index(start), self.pictures.index(stop))
+                flag = QItemSelectionModel.SelectionFlag.ClearAndSelect
+                self.gallery.selectionModel().select(chosen, flag)
+        finally:
+            self._echo = before
+        return first
+
+    def _mark_table(self, ids: frozenset[str]) -> QModelIndex | None:
+        model = self.model
+        by_row: dict[int, list[int]] = {}
+        for well in ids:
+            if (place := model.place_of.get(well)) is not None:
+                by_row.setdefault(place[0], []).append(place[1])
+        whole = sorted(row for row, children in by_row.items() if len(children) == len(model.wells_at(row)))
+        last = len(COLUMNS) - 1
+        chosen = QItemSelection()
+        for start, stop in runs(whole):
+            chosen.select(model.index(start, 0), model.index(stop, last))
+        first = model.index(whole[0], 0) if whole else None
+        for row in sorted(set(by_row) - set(whole)):
+            line = model.index(row, 0)
+            for start, stop in runs(sorted(by_row[row])):
+                chosen.select(model.index(start, 0, line), model.index(stop, last, line))
+            if first is None or row < first.row():
+                first = model.index(min(by_row[row]), 0, line)
+        flag = QItemSelectionModel.SelectionFlag.ClearAndSelect
+        self.table.selectionModel().select(chosen, flag)
+        return first
+
+
+def runs(rows: list[int]) -> list[tuple[int, int]]:
+    """Join ascending numbers that follow each other.
+
+    Examples
+    --------
+    >>> runs([1, 2, 3, 7])
+    [(1, 3), (7, 7)]
+    """
+    found: list[tuple[int, int]] = []
+    for row in rows:
+        if found and found[-1][1] == row - 1:
+            found[-1] = found[-1][0], row
+        else:
+            found.append((row, row))
+    return found

@@ -1,0 +1,116 @@
+"""Filters of the hits: words, and conditions on columns such as ``q < 0.05``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_cellclip.gui.state.hit_groups import name_and_dose
+from napari_cellclip.vocabulary import CellClipError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+NAMES = {
+    "n": "replicates",
+    "moa": "mechanism",
+    "compound": "treatment",
+    "p": "probability",
+    "chance": "probability",
+}
+"""Short names of columns."""
+
+NUMBERS = ("score", "q", "replicates", "dose", "probability", "looks_like", "built_like", "cosine", "rank")
+TEXTS = ("treatment", "mechanism", "plate", "well", "control", "kind", "nearest", "rivals")
+SEARCHED = ("treatment", "mechanism", "plate", "well")
+"""Columns in which words without a condition are looked for."""
+
+_CONDITION = re.compile(r"^\s*(?P<name>[A-Za-z_]+)\s*(?P<sign><=|>=|!=|=|<|>|:)\s*(?P<value>.*\S)\s*$")
+_AND = re.compile(r"\s*[,;]\s*|\s+and\s+", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition: a column, a sign and a value; an empty column is a word looked for in several."""
+
+    column: str
+    sign: str
+    value: str
+
+
+def read_conditions(text: str) -> tuple[Condition, ...]:
+    """Read a filter: conditions joined by commas or *and*; ``:`` and ``=`` look for a part of a text.
+
+    Raises
+    ------
+    CellClipError
+        If a column is not known, or a number is none.
+
+    Examples
+    --------
+    >>> read_conditions("q < 0.05, mechanism: tubulin")
+    (Condition(column='q', sign='<', value='0.05'), Condition(column='mechanism', sign=':', value='tubulin'))
+    """
+    found = []
+    for part in _AND.split(text.strip()):
+        if not part:
+            continue
+        match = _CONDITION.match(part)
+        if match is None:
+            found.append(Condition("", ":", part))
+            continue
+        name = match["name"].lower()
+        column = NAMES.get(name, name)
+        if column in NUMBERS:
+            try:
+                float(match["value"])
+            except ValueError:
+                raise CellClipError(f"{name} is a number, and {match['value']!r} is none") from None
+        elif column not in TEXTS:
+            raise CellClipError(f"there is no column {name!r}: use one of {', '.join((*NUMBERS, *TEXTS))}")
+        elif match["sign"] not in (":", "=", "!="):
+            raise CellClipError(f"{name} is a text: write {name}: with a part of it")
+        found.append(Condition(column, match["sign"], match["value"]))
+    return tuple(found)
+
+
+def passing(table: pd.DataFrame, conditions: tuple[Condition, ...]) -> NDArray[np.bool_]:
+    """Mark the wells that meet all conditions: boolean ``[wells]``; a missing number meets none."""
+    kept = np.ones(len(table), bool)
+    for condition in conditions:
+        if condition.column in NUMBERS:
+            kept &= _compared(_numbers(table, condition.column), condition.sign, float(condition.value))
+        else:
+            columns = (condition.column,) if condition.column else SEARCHED
+            wanted = condition.value.casefold()
+            has = np.zeros(len(table), bool)
+            for column in columns:
+                has |= np.array([wanted in str(text).casefold() for text in table[column]], bool)
+            kept &= ~has if condition.sign == "!=" else has
+    return kept
+
+
+def _numbers(table: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    if column == "dose":
+        return np.array([name_and_dose(str(text))[1] for text in table["treatment"]], np.float64)
+    return table[column].to_numpy(np.float64)
+
+
+def _compared(values: NDArray[np.float64], sign: str, limit: float) -> NDArray[np.bool_]:
+    there = np.isfinite(values)
+    match sign:
+        case "<":
+            return there & (values < limit)
+        case "<=":
+            return there & (values <= limit)
+        case ">":
+            return there & (values > limit)
+        case ">=":
+            return there & (values >= limit)
+        case "!=":
+            return there & (values != limit)
+    return there & (values == limit)
