@@ -15,13 +15,13 @@ from napari_cellclip.gui.panels.explain.describe_panel import DescribePanel
 from napari_cellclip.gui.panels.explain.explain_panel import ExplainPanel
 from napari_cellclip.gui.panels.footer import Footer
 from napari_cellclip.gui.panels.header import Header
+from napari_cellclip.gui.panels.hits.hits_panel import HitsPanel
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.query.query_panel import QueryPanel
 from napari_cellclip.gui.panels.references.references_panel import ReferencesPanel
 from napari_cellclip.gui.panels.run.problem_list import ProblemList
 from napari_cellclip.gui.panels.run.run_panel import RunPanel
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
-from napari_cellclip.gui.panels.hits.hits_panel import HitsPanel
 from napari_cellclip.gui.panels.wells.map_panel import MapPanel
 from napari_cellclip.gui.panels.wells.plate_panel import PlatePanel
 from napari_cellclip.gui.state.requests import OpenRequest

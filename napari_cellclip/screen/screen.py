@@ -353,10 +353,7 @@ class Screen:
         return Screen(self.path, record, self._labels)
 
     def to_anndata(self) -> AnnData:
-        """Hand over embedded wells: `obs` the wells, `X` the embeddings, `uns` model card and failures.
-
-        Wells without an embedding are named in ``uns["cellclip"]["wells_without_embedding"]``.
-        """
+        """Hand over embedded wells: `obs` wells, `X` embeddings, `uns` card, failures and wells left out."""
         return as_anndata(self.wells, self.embeddings, self._about())
 
     def to_parquet(self, path: str | Path) -> Path:
@@ -382,16 +379,8 @@ class Screen:
         return Path(path)
 
     def exported(self, wells: Iterable[str] | None = None) -> ExportedWells:
-        """Gather what an export holds.
-
-        Parameters
-        ----------
-        wells : iterable of str, optional
-            Only these (ids); all by default. Those that the screen does not have are left out.
-        """
-        if wells is None:
-            return ExportedWells(self.wells, self.embeddings, self._about())
-        wanted = self.wells.index.isin(list(wells))
+        """Gather what an export holds: all wells, or those of these ids that the screen has."""
+        wanted = slice(None) if wells is None else self.wells.index.isin(list(wells))
         return ExportedWells(self.wells.loc[wanted], self.embeddings[wanted], self._about())
 
     def _about(self) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_cellclip.gui.explorer import Explorer
-from napari_cellclip.gui.panels.wells.hits_panel import COLUMNS, ID_ROLE
+from napari_cellclip.gui.panels.hits.hit_columns import KEYS
+from napari_cellclip.gui.panels.hits.hits_model import ID_ROLE
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.plates import Plate
@@ -226,13 +227,12 @@ def test_open_cancel_resume_ask(explorer, sample, qtbot, fingerprint_threads):
     answer = session.answer
     assert (answer.evidence, answer.evidence_reason) == ("look-alikes", "Asked for.")
     assert set(explorer.references.members.names()) == set(answer.references.members["name"])
-    keys = [key for _, key in COLUMNS]
     hits = explorer.hits
-    assert not hits.table.isColumnHidden(keys.index("reference"))
-    row = next(row for row in range(24) if hits.sorted.index(row, keys.index("nearest")).data())
-    picture = hits.sorted.index(row, keys.index("reference")).data(Qt.ItemDataRole.DecorationRole)
-    assert picture is not None
-    assert not picture.isNull()
+    assert not hits.table.isColumnHidden(KEYS.index("reference"))
+    row = next(
+        row for row in range(hits.model.rowCount()) if hits.model.index(row, KEYS.index("nearest")).data()
+    )
+    assert hits.model.reference_of(hits.model.index(row, 0).data(ID_ROLE)) in session.wells.index
     explained = answer.direction is not None
     assert explorer.explain.contributions.button.isEnabled() == explained
     explorer.query.evidence.kinds["auto"].trigger()

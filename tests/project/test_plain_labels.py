@@ -19,6 +19,7 @@ ESCAPED = {  # modules that show markup of their own, made with html.escape
     "napari_cellclip.gui.panels.run.stain_table",
 }
 TOOLTIPS = {  # QToolTip.showText of Thumbnails.tooltip, which is made with html.escape
+    "napari_cellclip.gui.panels.hits.chips",
     "napari_cellclip.gui.panels.wells.plate_view",
     "napari_cellclip.gui.panels.wells.map_view",
 }

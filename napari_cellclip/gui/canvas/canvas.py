@@ -11,13 +11,13 @@ from psygnal import Signal
 
 from napari_cellclip.gui.canvas.canvas_bar import CanvasBar
 from napari_cellclip.gui.canvas.canvas_keys import CanvasKeys
+from napari_cellclip.gui.canvas.canvas_view import CanvasState, CanvasView
 from napari_cellclip.gui.canvas.display_contrast import DisplayContrast
 from napari_cellclip.gui.canvas.field_layers import DrawnField, FieldLayers
 from napari_cellclip.gui.canvas.field_reading import ReadFields, read_fields
 from napari_cellclip.gui.canvas.heat_layer import HeatLayer
 from napari_cellclip.gui.canvas.map_picture import MapPicture
-from napari_cellclip.gui.state.canvas_view import CanvasState, CanvasView
-from napari_cellclip.gui.state.matched_wells import wells_beside
+from napari_cellclip.gui.canvas.matched_wells import wells_beside
 from napari_cellclip.gui.state.requests import MapPictureRequest, Request, VersusRequest
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.jobs import Jobs

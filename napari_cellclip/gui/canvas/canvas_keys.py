@@ -8,7 +8,7 @@ from weakref import ref
 from napari_cellclip.vocabulary import STAINS, Stain
 
 if TYPE_CHECKING:
-    from napari_cellclip.gui.state.canvas_view import CanvasView
+    from napari_cellclip.gui.canvas.canvas_view import CanvasView
     from napari_cellclip.gui.state.session import Session
 
 ARROWS = {"Left": ("well", -1), "Right": ("well", 1), "Up": ("site", -1), "Down": ("site", 1)}

@@ -26,7 +26,7 @@ from napari_cellclip.gui.state.selection import Selection
 from napari_cellclip.gui.state.setup import SetUp
 from napari_cellclip.gui.state.tasks import Task, Work
 from napari_cellclip.gui.state.view import Highlight, Projections, View
-from napari_cellclip.gui.state.wells import well_table
+from napari_cellclip.gui.state.wells import opened_wells, with_answer
 from napari_cellclip.vocabulary import PlateError
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ class Session:
         self._shown: str | None = None
         self._work: dict[str, Work] = {}
         self._wells: pd.DataFrame | None = None
+        self._opened: tuple[tuple[Plate | None, PlateMap | None, Screen | None], pd.DataFrame] | None = None
 
     # ------------------------------------------------------------------ requests and work
 
@@ -231,7 +232,10 @@ class Session:
     def wells(self) -> pd.DataFrame:
         """One row per well: see :func:`~napari_cellclip.gui.state.wells.well_table`."""
         if self._wells is None:
-            self._wells = well_table(self._plate, self._platemap, self._screen, self._answer)
+            opened = (self._plate, self._platemap, self._screen)
+            if self._opened is None or any(a is not b for a, b in zip(self._opened[0], opened, strict=True)):
+                self._opened = opened, opened_wells(*opened)  # what no answer changes is joined once
+            self._wells = with_answer(self._opened[1], self._answer)
         return self._wells
 
     def set_plate(self, plate: Plate | None, platemap: PlateMap | None = None) -> None:

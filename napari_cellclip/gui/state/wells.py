@@ -77,6 +77,8 @@ def well_table(
 ) -> pd.DataFrame:
     """Join plate, plate map, screen and answer into one row per well.
 
+    The same as :func:`with_answer` of :func:`opened_wells`.
+
     Parameters
     ----------
     plate : Plate, optional
@@ -95,6 +97,11 @@ def well_table(
         -1 where the well is not known. From ``q`` on, columns are those of the well's treatment and dose.
         Numbers are NaN and texts empty where there are none.
     """
+    return with_answer(opened_wells(plate, platemap, screen), answer)
+
+
+def opened_wells(plate: Plate | None, platemap: PlateMap | None, screen: Screen | None) -> pd.DataFrame:
+    """Join plate, plate map and screen: columns of a well table that no answer changes, in plate order."""
     rows: dict[str, dict[str, object]] = {}
     if plate is not None:
         for well in plate.wells:
@@ -126,6 +133,11 @@ def well_table(
                 rows[identifier].update({k: known[k] for k in ("treatment", "kind", "control", "mechanism")})
     table = pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS[:10]))
     table.index.name = "id"
+    return table.sort_values(["plate", "row", "column", "well"], kind="stable") if len(table) else table
+
+
+def with_answer(table: pd.DataFrame, answer: Answer | None) -> pd.DataFrame:
+    """Add what an answer says of the wells, or empty columns."""
     if answer is not None:
         scores = answer.scores.reindex(table.index)
         tested = answer.treatments_table
@@ -140,7 +152,7 @@ def well_table(
     else:
         table = table.assign(score=np.nan, cosine=np.nan, rank=np.nan, q=np.nan, replicates=np.nan)
         table = table.assign(**{name: "" if name in TEXTS else np.nan for name in OF_TREATMENTS})
-    return table.sort_values(["plate", "row", "column", "well"], kind="stable") if len(table) else table
+    return table
 
 
 def _of_treatments(tested: pd.DataFrame, name: str, rows: NDArray[np.intp]) -> NDArray[Any]:

@@ -21,9 +21,11 @@ from napari_cellclip.explore.references import referenced_screen
 from napari_cellclip.explore.references.evidence import ReferenceEvidence
 from napari_cellclip.explore.references.probability.recognisable import Recognisable
 from napari_cellclip.gui.explorer import Explorer
+from napari_cellclip.gui.panels.hits.chips import CHIP
+from napari_cellclip.gui.panels.hits.hit_columns import KEYS
+from napari_cellclip.gui.panels.hits.hits_panel import HitsPanel
 from napari_cellclip.gui.panels.query.evidence_button import EvidenceOptions
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
-from napari_cellclip.gui.panels.wells.hits_panel import COLUMNS, HitsPanel
 from napari_cellclip.gui.state.field_match import NO_DIRECTION
 from napari_cellclip.gui.state.references import beside, nearest_names
 from napari_cellclip.gui.state.requests import OpenRequest
@@ -45,7 +47,6 @@ pytestmark = [
 ]
 LEFT = Qt.MouseButton.LeftButton
 PATIENCE = 60_000
-KEYS = [key for _, key in COLUMNS]
 TUBULIN = ["nocodazole", "colchicine", "vinorelbine"]
 
 
@@ -197,8 +198,8 @@ def test_hits_tell_likeness_probability_and_nearest_references(explorer, qtbot) 
     assert first["looks_like"] == pytest.approx(table.at[tested, "looks_like"])
     for key in ("looks_like", "nearest"):
         assert not hits.table.isColumnHidden(KEYS.index(key))
-    for key in ("id", "reference"):
-        assert hits.table.isColumnHidden(KEYS.index(key)), "profiles have no pictures"
+    assert hits.table.isColumnHidden(KEYS.index("reference")), "profiles have no pictures"
+    assert not hits.chips.has_pictures
     assert hit_list(session)["nearest"].astype(bool).any()
     session.show_answer(None)
     assert hits.table.isColumnHidden(KEYS.index("nearest"))
@@ -351,13 +352,14 @@ def test_the_nearest_reference_is_shown_beside_the_hit(full_session, qtbot) -> N
     panel = HitsPanel(full_session, Thumbnails(full_session))
     qtbot.addWidget(panel)
     assert panel.value().index[0] == "toy/D04", "the most probable first"
-    assert panel.sorted.index(0, KEYS.index("probability")).data() == "41 % (26-58 %, n 34)"
+    assert panel.model.index(0, KEYS.index("probability")).data() == "41 % (26-58 %, n 34)"
     assert not panel.table.isColumnHidden(KEYS.index("reference"))
     assert panel.table.isColumnHidden(KEYS.index("built_like"))
-    picture = panel.sorted.index(0, KEYS.index("reference")).data(Qt.ItemDataRole.DecorationRole)
+    assert panel.model.reference_of("toy/D04") == "toy/C05"
+    picture = panel.model._thumbnails.pixmap("toy/C05", CHIP)
     shade = picture.toImage().pixelColor(5, 5).red()
     assert abs(shade - int(screen.preview("toy/C05")[0, 0, 0])) < 8
-    tooltip = panel.sorted.index(0, KEYS.index("nearest")).data(Qt.ItemDataRole.ToolTipRole)
+    tooltip = panel.model.index(0, KEYS.index("nearest")).data(Qt.ItemDataRole.ToolTipRole)
     assert "41 % shared the mechanism" in tooltip
     assert "rival explanations: HDAC inhibitor: x (0.80)" in tooltip
 

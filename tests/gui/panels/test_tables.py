@@ -1,36 +1,18 @@
-"""Hits, query line, footer, header: panels of text."""
+"""Query line, footer, header: panels of text."""
 
 from __future__ import annotations
 
-import dataclasses
-
-import numpy as np
 import pytest
-from qtpy.QtCore import QItemSelectionModel, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_cellclip.gui.panels.footer import Footer
 from napari_cellclip.gui.panels.query.query_panel import QueryPanel
-from napari_cellclip.gui.panels.stain_bars import BARS_ROLE
-from napari_cellclip.gui.panels.thumbnails import Thumbnails
-from napari_cellclip.gui.panels.wells.hits_panel import COLUMNS, ID_ROLE, HitsPanel
 from napari_cellclip.gui.state.requests import AskRequest
 from napari_cellclip.gui.state.tasks import Task, Work
 from napari_cellclip.gui.work.controller import Controller
 from napari_cellclip.gui.work.python_script import python_script
-from tests.gui.toy_screens import answer_for, contributions
-
-KEYS = [key for _, key in COLUMNS]
-
-
-@pytest.fixture
-def hits(full_session, qtbot):
-    panel = HitsPanel(full_session, Thumbnails(full_session))
-    qtbot.addWidget(panel)
-    panel.resize(600, 400)
-    panel.show()
-    qtbot.waitExposed(panel)
-    return panel
+from tests.gui.toy_screens import answer_for
 
 
 @pytest.fixture
@@ -46,72 +28,6 @@ def choose(combo, data):
     """Choose an item as a user does."""
     combo.setCurrentIndex(combo.findData(data))
     combo.activated.emit(combo.currentIndex())
-
-
-def test_best_first_and_sortable_by_a_click_on_the_header(hits, qtbot):
-    assert list(hits.value().index[:3]) == ["toy/C06", "toy/D04", "toy/E07"]
-    header = hits.table.horizontalHeader()
-    column = KEYS.index("well")
-    spot = header.viewport().rect().center()
-    spot.setX(header.sectionViewportPosition(column) + 10)
-    qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=spot)
-    wells = list(hits.value()["well"])
-    assert wells in (sorted(wells), sorted(wells, reverse=True))
-    assert len(wells) == 11
-
-
-def test_thumbnail_belongs_to_its_row_after_sorting(hits):
-    screen = hits.session.screen
-    for order in (Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder):
-        hits.table.sortByColumn(KEYS.index("treatment"), order)
-        for row in range(hits.sorted.rowCount()):
-            index = hits.sorted.index(row, 0)
-            shade = index.data(Qt.ItemDataRole.DecorationRole).toImage().pixelColor(5, 5).red()
-            # A test display may hold 16 bits per pixel; wells are 20 apart.
-            assert abs(shade - int(screen.preview(index.data(ID_ROLE))[0, 0, 0])) < 8
-
-
-def test_selection_goes_both_ways_by_id(hits, qtbot):
-    hits.session.selection.replace(["toy/D04", "toy/E07"])
-    rows = hits.table.selectionModel().selectedRows()
-    assert {r.data(ID_ROLE) for r in rows} == {"toy/D04", "toy/E07"}
-    hits.table.sortByColumn(KEYS.index("well"), Qt.SortOrder.DescendingOrder)
-    hits.table.selectionModel().select(
-        hits.sorted.index(0, 0),
-        QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows,
-    )
-    assert hits.session.selection.ids == {"toy/E07"}
-
-
-def test_undo_reaches_the_table(hits):
-    hits.session.selection.replace(["toy/D04"])
-    hits.session.selection.replace(["toy/C06"])
-    hits.session.selection.undo()
-    assert {r.data(ID_ROLE) for r in hits.table.selectionModel().selectedRows()} == {"toy/D04"}
-
-
-def test_a_new_answer_keeps_the_selection(hits):
-    hits.session.selection.replace(["toy/D04"])
-    hits.session.answer = answer_for(hits.session.screen, {"toy/E07": 20.0})
-    assert hits.session.selection.ids == {"toy/D04"}
-    assert {r.data(ID_ROLE) for r in hits.table.selectionModel().selectedRows()} == {"toy/D04"}
-    assert hits.value().index[0] == "toy/E07"
-
-
-def test_double_click_opens_the_well_of_the_row(hits, qtbot):
-    spot = hits.table.visualRect(hits.sorted.index(1, KEYS.index("well"))).center()
-    qtbot.mouseClick(hits.table.viewport(), Qt.MouseButton.LeftButton, pos=spot)
-    qtbot.mouseDClick(hits.table.viewport(), Qt.MouseButton.LeftButton, pos=spot)
-    assert hits.session.shown_well == "toy/D04"
-
-
-def test_without_controls_the_cosine_ranks_and_colours(full_session, qtbot):
-    answer = answer_for(full_session.screen, {"toy/E05": 3.0, "toy/E06": 2.0})
-    full_session.answer = dataclasses.replace(answer, scores=answer.scores.assign(score=np.nan))
-    panel = HitsPanel(full_session, Thumbnails(full_session))
-    qtbot.addWidget(panel)
-    assert list(panel.value().index[:2]) == ["toy/E05", "toy/E06"]
-    assert full_session.colour_column == "cosine"
 
 
 def test_typing_and_enter_asks(query, qtbot):
@@ -214,22 +130,6 @@ def test_wells_are_asked_for_by_example(query, qtbot):
     )
     qtbot.keyClick(query.line, Qt.Key.Key_Up)
     assert "wells like" not in query.line.text() or query.line.text() == asked[-1].text
-
-
-def test_hits_show_q_replicates_and_bars(full_session, qtbot):
-    full_session.answer = answer_for(full_session.screen, {"toy/C06": 9.0, "toy/D04": 5.0}, match=True)
-    panel = HitsPanel(full_session, Thumbnails(full_session))
-    qtbot.addWidget(panel)
-    q, n, stains = (KEYS.index(key) for key in ("q", "replicates", "stains"))
-    assert panel.sorted.index(0, q).data() == "0.00012"
-    assert panel.sorted.index(0, n).data() == "1"
-    assert panel.table.isColumnHidden(stains)
-    full_session.contributions = contributions(["toy/C06"])
-    assert not panel.table.isColumnHidden(stains)
-    assert panel.sorted.index(0, stains).data(BARS_ROLE)[0] == pytest.approx([0.01, 0.02, 0.03, 0.04, -0.05])
-    assert panel.sorted.index(1, stains).data(BARS_ROLE) is None
-    grey = [panel.sorted.index(row, q).data(Qt.ItemDataRole.ForegroundRole) is not None for row in range(3)]
-    assert grey == [False, False, True]
 
 
 def test_script_of_an_example_or_chosen_prompts(full_session):

@@ -6,13 +6,13 @@ from time import perf_counter
 from typing import Any
 
 from qtpy.QtCore import QEvent, QModelIndex, QObject, QPointF, QRect, QRectF, QSize, Qt, QTimer
-from qtpy.QtGui import QColor, QPainter, QPen, QPixmap, QPolygonF
+from qtpy.QtGui import QPainter, QPen, QPixmap, QPolygonF
 from qtpy.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QToolTip, QWidget
 
+from napari_cellclip.gui.panels.hits.hit_groups import name_and_dose
 from napari_cellclip.gui.panels.hits.hits_model import CURVE_ROLE, ID_ROLE, WELLS_ROLE, HitsModel
-from napari_cellclip.gui.panels.theme import SHOWN, tones
+from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import SMALL, Thumbnails
-from napari_cellclip.gui.state.hit_groups import name_and_dose
 from napari_cellclip.gui.state.session import Session
 
 CHIP = SMALL
@@ -114,7 +114,7 @@ class ChipDelegate(QStyledItemDelegate):
                 )
             edge = None
             if well == self._session.shown_well:
-                edge = QColor(SHOWN)
+                edge = tone.shown
             elif well in self._session.selection:
                 edge = tone.text
             if edge is not None:
@@ -182,7 +182,7 @@ class DoseCurveDelegate(QStyledItemDelegate):
         painter.drawPolyline(QPolygonF(points))
         own = name_and_dose(treatment)[1]
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(SHOWN))
+        painter.setBrush(tone.shown)
         for point, (dose, _) in zip(points, curve, strict=True):
             if dose == own:
                 painter.drawEllipse(point, 3.0, 3.0)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QAbstractListModel, QModelIndex, QRect, QSize, Qt
-from qtpy.QtGui import QColor, QPainter, QPen
+from qtpy.QtGui import QPainter, QPen
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QListView,
@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_cellclip.gui.panels.hits.chips import LazyPictures
 from napari_cellclip.gui.panels.hits.hits_model import ID_ROLE
-from napari_cellclip.gui.panels.theme import SHOWN, tones
+from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.state.session import Session
 
@@ -89,7 +89,7 @@ class GalleryDelegate(QStyledItemDelegate):
             )
         edge = None
         if well == self._session.shown_well:
-            edge = QColor(SHOWN)
+            edge = tone.shown
         elif option.state & QStyle.StateFlag.State_Selected:
             edge = tone.text
         if edge is not None:

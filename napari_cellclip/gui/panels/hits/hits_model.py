@@ -1,4 +1,4 @@
-"""The lines of the hits and their wells, for Qt's views; sorted here, since Qt asks for each cell one by one."""
+"""The lines of the hits and their wells, for Qt's views; sorted here, since Qt would ask cell by cell."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from qtpy.QtCore import QAbstractItemModel, QModelIndex, Qt
 from qtpy.QtWidgets import QWidget
 
 from napari_cellclip.gui.panels.hits.hit_columns import COLUMNS, KEYS, cell_text
+from napari_cellclip.gui.panels.hits.hit_filter import Condition, passing
+from napari_cellclip.gui.panels.hits.hit_groups import HitGroups, examples_of, grouped
 from napari_cellclip.gui.panels.stain_bars import BARS_ROLE
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.plain_text import plain
-from napari_cellclip.gui.state.hit_filter import Condition, passing
-from napari_cellclip.gui.state.hit_groups import HitGroups, examples_of, grouped
 from napari_cellclip.gui.state.references import beside, nearest_names, reference_wells
 from napari_cellclip.gui.state.session import Session
 

@@ -10,39 +10,31 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QButtonGroup,
     QHBoxLayout,
-    QHeaderView,
     QLineEdit,
     QMenu,
     QStackedWidget,
     QToolButton,
-    QTreeView,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_cellclip.gui.panels.hits.chips import (
-    CHIP,
-    ChipDelegate,
-    DoseCurveDelegate,
-    LazyPictures,
-    ReferenceDelegate,
-)
+from napari_cellclip.gui.panels.hits.chips import CHIP
 from napari_cellclip.gui.panels.hits.gallery import GalleryModel, GalleryView
 from napari_cellclip.gui.panels.hits.hit_columns import COLUMNS, FIXED, KEYS, filled, shown_columns
+from napari_cellclip.gui.panels.hits.hit_filter import read_conditions
 from napari_cellclip.gui.panels.hits.hits_model import ID_ROLE, WELLS_ROLE, HitsModel
+from napari_cellclip.gui.panels.hits.hits_table import HitsTable, runs
 from napari_cellclip.gui.panels.listen import listen
-from napari_cellclip.gui.panels.stain_bars import StainBarDelegate
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.plain_text import plain
 from napari_cellclip.gui.recent import hit_columns_chosen, remember_hit_columns
-from napari_cellclip.gui.state.hit_filter import read_conditions
 from napari_cellclip.gui.state.requests import VersusRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.vocabulary import CellClipError
 
 FILTER_TIP = (
     "Show only some lines: words, or conditions joined by commas, such as  q < 0.05, dose >= 1,\n"
-    "mechanism: tubulin. Columns: score, q, n, dose, probability, treatment, mechanism, plate, well, control.\n"
+    "mechanism: tubulin. Columns: score, q, n, dose, probability, treatment, mechanism, plate, well.\n"
     "A treatment stays if any of its wells meets them."
 )
 VIEWS = {
@@ -69,8 +61,8 @@ class HitsPanel(QWidget):
         self._echo, self._answer = False, session.answer
         self._chosen_columns = hit_columns_chosen()
         self.model = HitsModel(session, thumbnails, self)
-        self.table = QTreeView()
-        self._make_table(thumbnails)
+        self.table = HitsTable(session, thumbnails, self.model)
+        self.chips = self.table.chips
         self.pictures = GalleryModel(session, thumbnails, self)
         self.gallery = GalleryView(session, thumbnails, self.pictures)
         self.filter = QLineEdit()
@@ -116,45 +108,16 @@ class HitsPanel(QWidget):
         self.table.doubleClicked.connect(self._opened)
         self.gallery.activated.connect(self._show_well)
         self.gallery.doubleClicked.connect(self._show_well)
-        self.table.header().sectionClicked.connect(self._header_clicked)
+        header = self.table.header()
+        header.sectionClicked.connect(self._header_clicked)
+        header.customContextMenuRequested.connect(self._header_menu)
+        self.table.customContextMenuRequested.connect(self._row_menu)
         listen(self, session.wells_changed, self.refresh)
         listen(self, session.view_changed, self._view_changed)
         listen(self, session.contributions_changed, self._explained)
         listen(self, session.selection.changed, self._selection_changed)
         listen(self, session.shown_changed, self._shown_changed)
         self.refresh()
-
-    def _make_table(self, thumbnails: Thumbnails) -> None:
-        table = self.table
-        table.setModel(self.model)
-        table.setUniformRowHeights(True)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        table.setExpandsOnDoubleClick(False)
-        table.setAccessibleName("Hits")
-        lazy = LazyPictures(thumbnails, table.viewport())
-        self.chips = ChipDelegate(self.session, lazy, table)
-        for key, delegate in (
-            ("id", self.chips),
-            ("reference", ReferenceDelegate(self.model, lazy, table)),
-            ("dose", DoseCurveDelegate(table)),
-            ("stains", StainBarDelegate(table)),
-        ):
-            table.setItemDelegateForColumn(KEYS.index(key), delegate)
-        header = table.header()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setStretchLastSection(False)
-        header.setSectionsClickable(True)
-        header.setSortIndicatorShown(True)
-        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        header.customContextMenuRequested.connect(self._header_menu)
-        table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        table.customContextMenuRequested.connect(self._row_menu)
-        width = self.fontMetrics().averageCharWidth()
-        for number, column in enumerate(COLUMNS):
-            table.setColumnWidth(number, column.letters * width + 12)
 
     def value(self) -> pd.DataFrame:
         """The wells in the order shown."""
@@ -163,7 +126,7 @@ class HitsPanel(QWidget):
     # ------------------------------------------------------------------ what is shown
 
     def refresh(self) -> None:
-        """Reload the wells: best first when there is an answer, else plate order; a new answer from its top."""
+        """Reload the wells: best first if there is an answer, else plate order; a new answer from the top."""
         new = self.session.answer is not self._answer
         self._answer = self.session.answer
         self._echo = True
@@ -222,6 +185,8 @@ class HitsPanel(QWidget):
         except CellClipError as error:
             self.filter.setToolTip(plain(f"{error}."))
             self.filter.setStyleSheet("QLineEdit { border: 1px solid #e0524d; }")
+            self.model.conditions = ()
+            self._reload_in_place()
             return
         self.filter.setToolTip(FILTER_TIP)
         self.filter.setStyleSheet("")
@@ -294,11 +259,7 @@ class HitsPanel(QWidget):
 
     def _opened(self, index: QModelIndex) -> None:
         """Show the well of the chip that was double-clicked, or the best one of the line."""
-        well = None
-        if index.column() == KEYS.index("id") and self.chips.has_pictures:
-            x = self.table.viewport().mapFromGlobal(self.table.cursor().pos()).x()
-            well = self.chips.well_at(self.table.visualRect(index), index, x)
-        self.session.show(well or index.data(ID_ROLE))
+        self.session.show(self.table.well_at(index))
 
     def _show_well(self, index: QModelIndex) -> None:
         self.session.show(index.data(ID_ROLE))
@@ -368,7 +329,7 @@ class HitsPanel(QWidget):
         try:
             first = None
             if only is not self.gallery:
-                first = self._mark_table(ids)
+                first = self.table.mark(ids)
             if only is not self.table:
                 rows = sorted(self.pictures.row_of[i] for i in ids if i in self.pictures.row_of)
                 chosen = QItemSelection()
@@ -379,42 +340,3 @@ class HitsPanel(QWidget):
         finally:
             self._echo = before
         return first
-
-    def _mark_table(self, ids: frozenset[str]) -> QModelIndex | None:
-        model = self.model
-        by_row: dict[int, list[int]] = {}
-        for well in ids:
-            if (place := model.place_of.get(well)) is not None:
-                by_row.setdefault(place[0], []).append(place[1])
-        whole = sorted(row for row, children in by_row.items() if len(children) == len(model.wells_at(row)))
-        last = len(COLUMNS) - 1
-        chosen = QItemSelection()
-        for start, stop in runs(whole):
-            chosen.select(model.index(start, 0), model.index(stop, last))
-        first = model.index(whole[0], 0) if whole else None
-        for row in sorted(set(by_row) - set(whole)):
-            line = model.index(row, 0)
-            for start, stop in runs(sorted(by_row[row])):
-                chosen.select(model.index(start, 0, line), model.index(stop, last, line))
-            if first is None or row < first.row():
-                first = model.index(min(by_row[row]), 0, line)
-        flag = QItemSelectionModel.SelectionFlag.ClearAndSelect
-        self.table.selectionModel().select(chosen, flag)
-        return first
-
-
-def runs(rows: list[int]) -> list[tuple[int, int]]:
-    """Join ascending numbers that follow each other.
-
-    Examples
-    --------
-    >>> runs([1, 2, 3, 7])
-    [(1, 3), (7, 7)]
-    """
-    found: list[tuple[int, int]] = []
-    for row in rows:
-        if found and found[-1][1] == row - 1:
-            found[-1] = found[-1][0], row
-        else:
-            found.append((row, row))
-    return found

@@ -124,7 +124,7 @@ def grouped(table: pd.DataFrame, by_treatment: bool = True) -> HitGroups:
 
 
 def examples_of(table: pd.DataFrame, wells: Collection[str]) -> frozenset[str]:
-    """Find the wells of the treatments of example wells: these are not tested, they would match themselves."""
+    """Find the wells of treatments of example wells: they are not tested, they would match themselves."""
     there = table.index.isin(list(wells))
     treatments = set(table.loc[there, "treatment"]) - {""}
     return frozenset(table.index[there | table["treatment"].isin(treatments).to_numpy(bool)].astype(str))

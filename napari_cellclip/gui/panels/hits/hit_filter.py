@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_cellclip.gui.state.hit_groups import name_and_dose
+from napari_cellclip.gui.panels.hits.hit_groups import name_and_dose
 from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ SEARCHED = ("treatment", "mechanism", "plate", "well")
 """Columns in which words without a condition are looked for."""
 
 _CONDITION = re.compile(r"^\s*(?P<name>[A-Za-z_]+)\s*(?P<sign><=|>=|!=|=|<|>|:)\s*(?P<value>.*\S)\s*$")
+_STARTED = re.compile(r"^\s*[A-Za-z_]+\s*(?:<=|>=|!=|=|<|>|:)?\s*$")
 _AND = re.compile(r"\s*[,;]\s*|\s+and\s+", re.IGNORECASE)
 
 
@@ -60,11 +61,13 @@ def read_conditions(text: str) -> tuple[Condition, ...]:
         if not part:
             continue
         match = _CONDITION.match(part)
+        if match is None and _STARTED.match(part) and _column(part) in (*NUMBERS, *TEXTS):
+            continue  # a condition that is being typed: the sign or the value is still to come
         if match is None:
             found.append(Condition("", ":", part))
             continue
         name = match["name"].lower()
-        column = NAMES.get(name, name)
+        column = _column(name)
         if column in NUMBERS:
             try:
                 float(match["value"])
@@ -76,6 +79,12 @@ def read_conditions(text: str) -> tuple[Condition, ...]:
             raise CellClipError(f"{name} is a text: write {name}: with a part of it")
         found.append(Condition(column, match["sign"], match["value"]))
     return tuple(found)
+
+
+def _column(text: str) -> str:
+    """Column that a condition begins with, by its own or its short name."""
+    name = re.split(r"[^a-z_]", text.strip().lower(), maxsplit=1)[0]
+    return NAMES.get(name, name)
 
 
 def passing(table: pd.DataFrame, conditions: tuple[Condition, ...]) -> NDArray[np.bool_]:

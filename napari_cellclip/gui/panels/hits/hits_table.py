@@ -1,0 +1,117 @@
+"""The table of the hits: lines that unfold, chips, and a selection by ids."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, Qt
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeView, QWidget
+
+from napari_cellclip.gui.panels.hits.chips import (
+    ChipDelegate,
+    DoseCurveDelegate,
+    LazyPictures,
+    ReferenceDelegate,
+)
+from napari_cellclip.gui.panels.hits.hit_columns import COLUMNS, KEYS
+from napari_cellclip.gui.panels.hits.hits_model import ID_ROLE, WELLS_ROLE, HitsModel
+from napari_cellclip.gui.panels.stain_bars import StainBarDelegate
+from napari_cellclip.gui.panels.thumbnails import Thumbnails
+from napari_cellclip.gui.state.session import Session
+
+
+class HitsTable(QTreeView):
+    """Shows the model of the hits.
+
+    Parameters
+    ----------
+    session : Session
+        Says which wells are selected and shown.
+    thumbnails : Thumbnails
+        Pictures of the wells.
+    model : HitsModel
+        What is shown.
+    """
+
+    def __init__(
+        self, session: Session, thumbnails: Thumbnails, model: HitsModel, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._model = model
+        self.setModel(model)
+        self.setUniformRowHeights(True)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setExpandsOnDoubleClick(False)
+        self.setAccessibleName("Hits")
+        lazy = LazyPictures(thumbnails, self.viewport())
+        self.chips = ChipDelegate(session, lazy, self)
+        for key, delegate in (
+            ("id", self.chips),
+            ("reference", ReferenceDelegate(model, lazy, self)),
+            ("dose", DoseCurveDelegate(self)),
+            ("stains", StainBarDelegate(self)),
+        ):
+            self.setItemDelegateForColumn(KEYS.index(key), delegate)
+        header = self.header()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setStretchLastSection(False)
+        header.setSectionsClickable(True)
+        header.setSortIndicatorShown(True)
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        width = self.fontMetrics().averageCharWidth()
+        for number, column in enumerate(COLUMNS):
+            self.setColumnWidth(number, column.letters * width + 12)
+
+    def selected_wells(self) -> set[str]:
+        """Ids of the wells of the lines that are selected, and of single ones."""
+        return {well for index in self.selectionModel().selectedRows() for well in index.data(WELLS_ROLE)}
+
+    def well_at(self, index: QModelIndex) -> str:
+        """Well whose chip is under the mouse, or the best one of a line."""
+        well = None
+        if index.column() == KEYS.index("id") and self.chips.has_pictures:
+            x = self.viewport().mapFromGlobal(self.cursor().pos()).x()
+            well = self.chips.well_at(self.visualRect(index), index, x)
+        return str(well or index.data(ID_ROLE))
+
+    def mark(self, ids: frozenset[str]) -> QModelIndex | None:
+        """Select lines of which all wells are selected, and single wells of others; returns the first."""
+        model = self._model
+        by_row: dict[int, list[int]] = {}
+        for well in ids:
+            if (place := model.place_of.get(well)) is not None:
+                by_row.setdefault(place[0], []).append(place[1])
+        whole = sorted(row for row, children in by_row.items() if len(children) == len(model.wells_at(row)))
+        last = len(COLUMNS) - 1
+        chosen = QItemSelection()
+        for start, stop in runs(whole):
+            chosen.select(model.index(start, 0), model.index(stop, last))
+        first = model.index(whole[0], 0) if whole else None
+        for row in sorted(set(by_row) - set(whole)):
+            line = model.index(row, 0)
+            for start, stop in runs(sorted(by_row[row])):
+                chosen.select(model.index(start, 0, line), model.index(stop, last, line))
+            if first is None or row < first.row():
+                first = model.index(min(by_row[row]), 0, line)
+        flag = QItemSelectionModel.SelectionFlag.ClearAndSelect
+        self.selectionModel().select(chosen, flag)
+        return first
+
+
+def runs(rows: list[int]) -> list[tuple[int, int]]:
+    """Join ascending numbers that follow each other.
+
+    Examples
+    --------
+    >>> runs([1, 2, 3, 7])
+    [(1, 3), (7, 7)]
+    """
+    found: list[tuple[int, int]] = []
+    for row in rows:
+        if found and found[-1][1] == row - 1:
+            found[-1] = found[-1][0], row
+        else:
+            found.append((row, row))
+    return found
