@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_cellclip.explore import Answer, ask, like
     from napari_cellclip.explore.describe import annotate_all, describe
     from napari_cellclip.model import load_model
-    from napari_cellclip.plates import Plate, PlateMap, open_plate
+    from napari_cellclip.plates import Plate, PlateMap, fetch_plate, open_plate, search_gallery
     from napari_cellclip.screen import Screen, import_profiles
     from napari_cellclip.screen.encode import encode, iter_encode
     from napari_cellclip.vocabulary import CellClipError, Perturbation, Stain
@@ -33,7 +33,9 @@ _SUBPACKAGE_OF = {
     "load_model": "model",
     "Plate": "plates",
     "PlateMap": "plates",
+    "fetch_plate": "plates",
     "open_plate": "plates",
+    "search_gallery": "plates",
     "Screen": "screen",
     "encode": "screen",
     "import_profiles": "screen",
@@ -56,11 +58,13 @@ __all__ = [
     "ask",
     "describe",
     "encode",
+    "fetch_plate",
     "import_profiles",
     "iter_encode",
     "like",
     "load_model",
     "open_plate",
+    "search_gallery",
 ]
 
 

@@ -124,7 +124,8 @@ def encode(
         projection=projection,  # type: ignore[arg-type]
     )
     opened.require_stains()  # before the model loads: a refusal should not take a minute
-    labels = read_platemap(opened, plate, platemap, metadata, decimal)
+    place = Path(plate) if opened.address == str(opened.path) else opened.path
+    labels = read_platemap(opened, place, platemap, metadata, decimal)
 
     from napari_cellclip.model import load_model
     from napari_cellclip.screen import Screen, iter_encode

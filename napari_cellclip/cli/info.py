@@ -65,7 +65,7 @@ def facts(plate: Plate, odd: tuple[Problem, ...] = ()) -> dict[str, Any]:
     stains = plate.stains
     return {
         "name": plate.name,
-        "path": str(plate.path),
+        "path": plate.address,
         "layout": plate.layout,
         "shape": list(plate.shape),
         "pixel_size": plate.pixel_size,
@@ -115,7 +115,7 @@ def describe(plate: Plate, odd: tuple[Problem, ...] = ()) -> str:
     )
     pixel = f"{plate.pixel_size:g} µm" if plate.pixel_size else "not stated in the files"
     lines = [
-        f"Plate {plate.name}  ({plate.path})",
+        f"Plate {plate.name}  ({plate.address})",
         f"  layout      {plate.layout}",
         f"  wells       {len(plate.wells)} of {rows * columns} ({rows} x {columns}), "
         f"{sites} sites each, {len(plate.sites)} sites in all",

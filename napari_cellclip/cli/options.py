@@ -7,13 +7,30 @@ from typing import Annotated
 
 import typer
 
+
+def plate_place(text: str) -> str:
+    """Check that a plate's folder or file exists; addresses of remote plates go through.
+
+    Raises
+    ------
+    typer.BadParameter
+        If there is no such path.
+    """
+    from napari_cellclip.plates import remote_address
+
+    if remote_address(text) is None and not Path(text).expanduser().exists():
+        raise typer.BadParameter(f"Path {text!r} does not exist.")
+    return text
+
+
 PlateArgument = Annotated[
-    Path,
+    str,
     typer.Argument(
-        exists=True,
+        parser=plate_place,
         metavar="PLATE",
         show_default=False,
-        help="The plate: a folder of images, a load_data.csv or an OME-Zarr folder.",
+        help="The plate: a folder of images, a load_data.csv or an OME-Zarr folder; or an address, such as "
+        "s3://bucket/plate, https://host/plate.zarr or cpg://cpg0016-jump/source_4/BR00123947.",
     ),
 ]
 

@@ -19,6 +19,7 @@ from napari_cellclip.cli.demo import demo
 from napari_cellclip.cli.derive import derive
 from napari_cellclip.cli.encode import encode
 from napari_cellclip.cli.evaluate import evaluate
+from napari_cellclip.cli.gallery import gallery
 from napari_cellclip.cli.import_profiles import import_profiles
 from napari_cellclip.cli.import_published_features import import_published_features
 from napari_cellclip.cli.info import info
@@ -38,6 +39,7 @@ AFTER_INTERRUPT = {
     "demo": "what is encoded is kept: the same command goes on from there",
     "repair": "what is made again is kept: the same command goes on from there",
     "encode": "what is encoded is kept: the same command goes on from there",
+    "gallery": "what is fetched is kept: the same command goes on from there",
     "simulate": "no plate was written",
     "train": "the same command goes on from the last finished epoch",
 }
@@ -106,6 +108,7 @@ for verb in (
     version,
 ):
     app.command()(verb)
+app.add_typer(gallery, name="gallery")
 app.add_typer(models, name="models")
 app.add_typer(annotation_tables, name="annotations")
 app.add_typer(references, name="references")

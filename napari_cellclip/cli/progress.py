@@ -5,10 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Protocol, TypeVar
-
-if TYPE_CHECKING:
-    from napari_cellclip.screen import Progress
+from typing import Protocol, TypeVar
 
 
 class Step(Protocol):
@@ -27,7 +24,16 @@ class Step(Protocol):
         """What was just done."""
 
 
+class Telling(Step, Protocol):
+    """A step whose message may have to be read."""
+
+    @property
+    def notice(self) -> bool:
+        """Whether the message must not be missed."""
+
+
 S = TypeVar("S", bound=Step)
+N = TypeVar("N", bound=Telling)
 
 
 @contextmanager
@@ -58,7 +64,7 @@ def progress_bar(description: str) -> Iterator[Callable[[Step], None]]:
         bar.refresh()
 
 
-def with_notices(steps: Generator[Progress, None, None]) -> Generator[Progress, None, None]:
+def with_notices(steps: Generator[N, None, None]) -> Generator[N, None, None]:
     """Print the messages that must not be missed, above the bar, and hand on all steps."""
     from tqdm import tqdm
 

@@ -5,17 +5,27 @@ from napari_cellclip.plates.opening import detect_layout, open_plate
 from napari_cellclip.plates.plate import Plate, Well
 from napari_cellclip.plates.platemaps.finding import find_platemap
 from napari_cellclip.plates.platemaps.platemap import PlateMap
+from napari_cellclip.plates.remote.fetching import FetchProgress, fetch_plate, iter_fetch_plate
+from napari_cellclip.plates.remote.gallery.search import SearchProgress, iter_search_gallery, search_gallery
+from napari_cellclip.plates.remote.stores.addresses import remote_address
 from napari_cellclip.plates.site import Site
 from napari_cellclip.plates.stain_mapping import StainMapping
 
 __all__ = [
+    "FetchProgress",
     "Plate",
     "PlateMap",
     "Problem",
+    "SearchProgress",
     "Site",
     "StainMapping",
     "Well",
     "detect_layout",
+    "fetch_plate",
     "find_platemap",
+    "iter_fetch_plate",
+    "iter_search_gallery",
     "open_plate",
+    "remote_address",
+    "search_gallery",
 ]

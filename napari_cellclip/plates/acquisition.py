@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -104,6 +104,10 @@ class Acquisition:
     fields: tuple[Field, ...]
     pixel_size: float | None = None
     problems: tuple[Problem, ...] = ()
+    address: str = ""
+    """Where a plate came from that is not on this computer, as ``open_plate`` takes it."""
+    need: Callable[[Path], object] = Path.exists
+    """Makes sure that a file of the plate is on this computer."""
 
 
 def plate_name(path: Path) -> str:

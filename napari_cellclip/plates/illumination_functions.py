@@ -169,6 +169,7 @@ def _named_by_load_data(plate: Plate, image_root: Path | None) -> Illumination:
         if len(found) != 1:
             what = "more than one file" if found else "no file"
             raise PlateError(f"{root} holds {what} {name}, the illumination function of {stain}")
+        plate.need(found[0])
         functions[stain] = read_function(found[0])
     return Illumination(functions, f"functions named by {table_path.name}")
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from napari_cellclip.plates.acquisition import Acquisition
 from napari_cellclip.plates.images.processing import Processing
 from napari_cellclip.plates.images.projection import Projection
 from napari_cellclip.plates.layouts import LAYOUTS
-from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
+from napari_cellclip.plates.layouts.layout import Options, Strength
 from napari_cellclip.plates.plate import Plate
-from napari_cellclip.vocabulary import PlateError, PlateMapError, Stain
+from napari_cellclip.plates.reading import find_layout, read_plate
+from napari_cellclip.plates.remote.opening import open_remote
+from napari_cellclip.plates.remote.stores.addresses import remote_address
+from napari_cellclip.vocabulary import PlateError, Stain
 
 
 def open_plate(
@@ -30,7 +32,9 @@ def open_plate(
     Parameters
     ----------
     path : str or Path
-        Folder of a plate, an ``Index.idx.xml``, a ``load_data.csv`` (or ``.csv.gz``), or an OME-Zarr plate.
+        Folder of a plate, an ``Index.idx.xml``, a ``load_data.csv`` (or ``.csv.gz``), or an OME-Zarr plate;
+        or the address of one: ``s3://bucket/plate``, ``https://host/plate.zarr``, or a plate of the Cell
+        Painting Gallery, ``cpg://cpg0016-jump/source_4/BR00123947`` (``docs/remote.md``).
     layout : str, optional
         Name of a layout, such as ``"phenix"`` or ``"tiff-folder"`` (``docs/formats.md`` lists them); found
         out unless given.
@@ -67,17 +71,19 @@ def open_plate(
     >>> open_plate("BR00117006", channels={"DNA": "ch5"})   # doctest: +SKIP
     Plate('BR00117006', phenix, 1 wells, 1 sites, stains DNA)
     """
-    place = Path(path).expanduser()
     root = Path(image_root).expanduser() if image_root is not None else None
-    if not place.exists():
-        raise PlateError(f"{place} does not exist: check the path")
     if root is not None and not root.is_dir():
         raise PlateError(f"the image root {root} is not a folder: check the path")
     if layout is not None and layout not in LAYOUTS:
         raise PlateError(f"{layout!r} is not a layout: choose {', '.join(LAYOUTS)}")
+    options = Options(name, pattern, root, time)
+    if (address := remote_address(path)) is not None:
+        return Plate(open_remote(address, layout, options), channels, Processing(projection))
+    place = Path(path).expanduser()
+    if not place.exists():
+        raise PlateError(f"{place} does not exist: check the path")
     try:
-        acquisition = _read(place, layout, Options(name, pattern, root, time))
-        return Plate(acquisition, channels, Processing(projection))
+        return Plate(read_plate(place, layout, options), channels, Processing(projection))
     except PermissionError as error:
         raise PlateError(f"{error.filename} may not be read: ask for permission to that folder") from None
     except OSError as error:
@@ -108,44 +114,7 @@ def detect_layout(path: str | Path) -> str | None:
     'phenix'
     """
     try:
-        found = _find(Path(path).expanduser(), LAYOUTS.values(), Options())
+        found = find_layout(Path(path).expanduser(), LAYOUTS.values(), Options())
     except (OSError, ValueError, RuntimeError):  # no such disk, a NUL in the path, no such user
         return None
     return found[0].name if found is not None and found[1].strength > Strength.IMAGES else None
-
-
-def _read(path: Path, layout: str | None, options: Options) -> Acquisition:
-    if layout is not None:
-        tried = [LAYOUTS[layout]]
-    else:
-        tried = [known for known in LAYOUTS.values() if known.reads_patterns or not options.pattern]
-    found = _find(path, tried, options)
-    if found is None and layout is not None:
-        raise PlateError(f"{path} is not laid out as {layout!r}: leave layout= out to have it found out")
-    if found is None:
-        raise PlateError(_no_plate(path))
-    if found[1].refusal:
-        raise PlateError(found[1].refusal)
-    try:
-        return found[0].read(found[1].path, options)
-    except PlateMapError as error:  # the tables of some layouts are read as plate maps are
-        raise PlateError(str(error)) from error
-
-
-def _find(path: Path, layouts: Iterable[Layout], options: Options) -> tuple[Layout, Match] | None:
-    """Find the layout that the files speak for most strongly; among equals the first in order."""
-    best: tuple[Layout, Match] | None = None
-    for layout in layouts:
-        if best is not None and layout.strongest <= best[1].strength:
-            continue  # a folder can be long, and need not be searched once more
-        match = layout.detect(path, options)
-        if match is not None and (best is None or match.strength > best[1].strength):
-            best = layout, match
-    return best
-
-
-def _no_plate(path: Path) -> str:
-    if path.is_dir() and not any(path.iterdir()):
-        return f"{path} is empty: check that this is the folder with the images in it"
-    *expected, last = (layout.expected for layout in LAYOUTS.values())
-    return f"{path} holds no plate that can be read: expected {', '.join(expected)}, or {last}"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -68,7 +69,9 @@ class Plate:
     name : str
         Used in ids.
     path : Path
-        Where it was opened.
+        Where its files are; of a remote plate the folder in the cache.
+    address : str
+        What opens it again: the path, or the address of a remote plate.
     layout : str
         ``"phenix"``, ``"tiff-folder"`` and so on: how its files lie on disk.
     shape : tuple of int
@@ -101,6 +104,7 @@ class Plate:
         self._chosen = {stain: channel.name for stain, channel in chosen.items()}
         self.name = acquisition.name
         self.path = acquisition.path
+        self.address = acquisition.address or str(acquisition.path)
         self.layout = acquisition.layout
         self.shape = acquisition.shape
         self.pixel_size = acquisition.pixel_size
@@ -138,6 +142,16 @@ class Plate:
                 Problem(self.name, f"the images are {what}; use the raw 16-bit images if you have them")
             )
         return tuple(found)
+
+    def need(self, file: Path) -> None:
+        """Make sure that a file beside the images is on this computer; of a remote plate it is fetched.
+
+        Raises
+        ------
+        PlateError
+            If it cannot be fetched.
+        """
+        self._acquisition.need(file)
 
     def well(self, name: str) -> Well:
         """Find a well by name in any spelling (``"b3"``) or by id (``"plate/B03"``).

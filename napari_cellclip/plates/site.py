@@ -100,8 +100,7 @@ class Site:
     @property
     def files(self) -> tuple[Path, ...]:
         """Image files (or array metadata files) of the mapped stains."""
-        channels = [c for c in self._stains.channels.values() if c in self._field.planes]
-        return tuple(dict.fromkeys(plane.file for c in channels for plane in self._field.planes[c]))
+        return tuple(self._by_file())
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -162,14 +161,14 @@ class Site:
             16 hex digits; others once a file was changed or has gone.
         """
         digest = hashlib.sha256()
-        for file in self.files:
-            try:
-                stat = file.stat()
-                state = f"{stat.st_size}|{stat.st_mtime_ns}"
-            except OSError:
-                state = "missing"
-            digest.update(f"{file.name}|{state}\n".encode())
+        for plane in self._by_file().values():
+            digest.update(f"{plane.file.name}|{plane.state()}\n".encode())
         return digest.hexdigest()[:16]
+
+    def _by_file(self) -> dict[Path, Plane]:
+        """One plane of each file of the mapped stains."""
+        channels = [c for c in self._stains.channels.values() if c in self._field.planes]
+        return {plane.file: plane for c in channels for plane in self._field.planes[c]}
 
     def _wanted(self, stains: Sequence[Stain | str]) -> list[Stain]:
         wanted = [Stain(s) for s in stains]

@@ -136,7 +136,7 @@ def _iter_encode(
         states = plate.file_states()
         plan, again = make_plan(plate, shard_sites, states), set[str]()
         begun = PlateRecord(
-            path=str(plate.path),
+            path=plate.address,
             layout=plate.layout,
             shape=plate.shape,
             pixel_size=plate.pixel_size,

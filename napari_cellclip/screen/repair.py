@@ -64,7 +64,7 @@ def iter_repair(
 
 def _plate(folder: Path, name: str, record: PlateRecord, images: Path | None) -> Plate:
     """Open the images of a plate as when it was encoded: stains, focal planes, illumination."""
-    place = Path(record.path) if images is None else images
+    place: str | Path = record.path if images is None else images
     if images is not None and (images / name).exists():
         place = images / name
     if not record.stains:

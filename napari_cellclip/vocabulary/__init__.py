@@ -18,6 +18,7 @@ from napari_cellclip.vocabulary.ids import (
     split_id,
     well_id,
     well_name,
+    wells_in,
 )
 from napari_cellclip.vocabulary.perturbations import Control, Kind, Perturbation, is_gene_symbol
 from napari_cellclip.vocabulary.stains import STAINS, Stain, is_unstained
@@ -45,4 +46,5 @@ __all__ = [
     "split_id",
     "well_id",
     "well_name",
+    "wells_in",
 ]

@@ -100,6 +100,34 @@ def normalise_well(text: str) -> str:
     return well_name(*parse_well(text))
 
 
+def wells_in(text: str) -> list[str]:
+    """Read wells as people type them: ``A01, b2`` and blocks such as ``A01:B12``.
+
+    Returns
+    -------
+    list of str
+        Names of wells, each once.
+
+    Raises
+    ------
+    CellClipError
+        If a part of the text is no well.
+
+    Examples
+    --------
+    >>> wells_in("A1:B2; H12")
+    ['A01', 'A02', 'B01', 'B02', 'H12']
+    """
+    wells: list[str] = []
+    for part in text.replace(";", ",").split(","):
+        first, _, last = part.partition(":")
+        if first.strip():
+            corners = (parse_well(normalise_well(well)) for well in (first, last or first))
+            (top, left), (bottom, right) = corners
+            wells += [well_name(r, c) for r in range(top, bottom + 1) for c in range(left, right + 1)]
+    return list(dict.fromkeys(wells))
+
+
 def plate_shape(rows: int, columns: int) -> tuple[int, int]:
     """Smallest standard plate that holds this many rows and columns.
 

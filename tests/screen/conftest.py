@@ -13,6 +13,7 @@ from napari_cellclip.model import EncoderCard, FileCard, IntensityScaling, Model
 from napari_cellclip.model.encoders.precision import PrecisionProbe
 from napari_cellclip.plates import Plate
 from napari_cellclip.plates.acquisition import Acquisition, Channel, Field
+from napari_cellclip.plates.images.plane import file_state
 from napari_cellclip.vocabulary import STAINS, ModelError, PlateError, parse_well, site_id
 
 DIM, EMBED = 6, 4
@@ -32,6 +33,9 @@ class MemoryPlane:
     @property
     def file(self) -> Path:
         return self.plate.files.get(self.site, self.plate.path / f"{self.site.split('/')[1]}.tiff")
+
+    def state(self):
+        return file_state(self.file)
 
     def header(self):
         return self.plate.size, np.dtype(np.uint16)

@@ -12,7 +12,7 @@ import numpy as np
 from cachetools import LRUCache, cached
 from numpy.typing import NDArray
 
-from napari_cellclip.plates.images.plane import MAX_PIXELS, check_format
+from napari_cellclip.plates.images.plane import MAX_PIXELS, check_format, file_state
 from napari_cellclip.vocabulary import PlateError
 
 CACHE_BYTES = 2**28
@@ -47,6 +47,10 @@ class NpzPlane:
     def file(self) -> Path:
         """The archive."""
         return self.path
+
+    def state(self) -> str:
+        """State of that file."""
+        return file_state(self.file)
 
     def header(self) -> tuple[tuple[int, int], np.dtype[Any]]:
         """Shape (Y, X) and dtype without reading pixels."""

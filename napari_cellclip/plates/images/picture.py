@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cellclip.plates.images.plane import check_format
+from napari_cellclip.plates.images.plane import check_format, file_state
 from napari_cellclip.vocabulary import PlateError
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jp2", ".j2k")
@@ -42,6 +42,10 @@ class PicturePlane:
     def file(self) -> Path:
         """The file."""
         return self.path
+
+    def state(self) -> str:
+        """State of that file."""
+        return file_state(self.file)
 
     def header(self) -> tuple[tuple[int, int], np.dtype[Any]]:
         """Shape (Y, X) and dtype without decoding pixels."""

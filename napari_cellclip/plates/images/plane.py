@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +23,34 @@ class Plane(Protocol):
     def file(self) -> Path:
         """The file to name in messages and to watch for changes."""
 
+    def state(self) -> str:
+        """State of the file: other words once it was changed or has gone."""
+
     def header(self) -> tuple[tuple[int, int], np.dtype[Any]]:
         """Shape (Y, X) and dtype without reading pixels."""
 
     def read(self) -> NDArray[Any]:
         """Pixels (Y, X), dtype as stored; raises PlateError naming the file."""
+
+
+@runtime_checkable
+class StackPlane(Plane, Protocol):
+    """A plane that may stand for several focal planes in one file."""
+
+    def read_stack(self) -> list[NDArray[Any]]:
+        """Pixels (Y, X) of each focal plane."""
+
+    def depth(self) -> int:
+        """How many focal planes there are."""
+
+
+def file_state(path: Path) -> str:
+    """Look up size and time of a file, in words that change when it does."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return "missing"
+    return f"{stat.st_size}|{stat.st_mtime_ns}"
 
 
 def check_format(name: str, shape: tuple[int, int], dtype: Any) -> None:

@@ -9,9 +9,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from napari_cellclip.plates.images.picture import PICTURE_SUFFIXES, PicturePlane
-from napari_cellclip.plates.images.plane import Plane
+from napari_cellclip.plates.images.plane import Plane, StackPlane
 from napari_cellclip.plates.images.tiff import TiffPlane
-from napari_cellclip.plates.images.zarr import ZarrPlane
 
 
 def plane_of(path: Path) -> Plane:
@@ -21,12 +20,12 @@ def plane_of(path: Path) -> Plane:
 
 def focal_planes(plane: Plane) -> list[NDArray[Any]]:
     """Read the focal planes of a channel, (Y, X) each: a TIFF file or an array may hold several."""
-    return plane.read_stack() if isinstance(plane, TiffPlane | ZarrPlane) else [plane.read()]
+    return plane.read_stack() if isinstance(plane, StackPlane) else [plane.read()]
 
 
 def depth_of(plane: Plane) -> int:
     """Count the focal planes of a channel in one file, from its header."""
-    return plane.depth() if isinstance(plane, TiffPlane | ZarrPlane) else 1
+    return plane.depth() if isinstance(plane, StackPlane) else 1
 
 
 def stacked_by_channel(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cellclip.plates.images.plane import check_format
+from napari_cellclip.plates.images.plane import check_format, file_state
 from napari_cellclip.plates.images.tiff_metadata import TiffAxes, read_axes
 from napari_cellclip.vocabulary import PlateError
 
@@ -49,6 +49,10 @@ class TiffPlane:
     def file(self) -> Path:
         """The TIFF file, or the zip archive that holds it."""
         return self.path
+
+    def state(self) -> str:
+        """State of that file."""
+        return file_state(self.file)
 
     def header(self) -> tuple[tuple[int, int], np.dtype[Any]]:
         """Shape (Y, X) and dtype from the header alone."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cellclip.plates.images.plane import check_format
+from napari_cellclip.plates.images.plane import check_format, file_state
 from napari_cellclip.vocabulary import PlateError
 
 if TYPE_CHECKING:
@@ -33,6 +35,9 @@ _ZARR_CODECS = frozenset(
         ),
     }
 )
+
+MAX_CHUNKS = 100_000
+"""Most chunks of one plane."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,10 @@ class ZarrPlane:
     def file(self) -> Path:
         """The array's metadata file, whose time and size stand for the pixels."""
         return _metadata_file(self.path)
+
+    def state(self) -> str:
+        """State of that file."""
+        return file_state(self.file)
 
     def header(self) -> tuple[tuple[int, int], np.dtype[Any]]:
         """Shape (Y, X) and dtype."""
@@ -117,6 +126,58 @@ class ZarrPlane:
 
 def _metadata_file(path: Path) -> Path:
     return path / "zarr.json" if (path / "zarr.json").exists() else path / ".zarray"
+
+
+def chunk_files(path: Path, index: tuple[int | None, ...]) -> list[Path]:
+    """Name the files of the chunks (or shards) that a plane needs; nothing is read but the metadata.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of the array.
+    index : tuple of int or None
+        As :attr:`ZarrPlane.index`.
+
+    Raises
+    ------
+    PlateError
+        If the metadata are missing or damaged, or the plane lies in more than `MAX_CHUNKS` chunks.
+    """
+    try:
+        content = json.loads(_metadata_file(path).read_text(encoding="utf-8"))
+        shape, (chunks, prefix, separator) = content["shape"], _chunk_names(content)
+        ranges: list[range] = []
+        for n, size, at in zip(shape, chunks, (*index, None, None), strict=True):
+            whole = range(-(-int(n) // int(size)))
+            ranges.append(whole if at is None else whole[int(at) // int(size) :][:1])
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        ZeroDivisionError,
+        RecursionError,
+    ) as error:
+        raise PlateError(f"{path} is no readable Zarr array; copy it again ({error})") from error
+    if not 0 < math.prod(len(r) for r in ranges) <= MAX_CHUNKS:
+        raise PlateError(f"{path} claims shape {shape} in chunks of {chunks}: its metadata are damaged")
+    names = (separator.join([*prefix, *map(str, numbers)]) for numbers in product(*ranges))
+    return [path.joinpath(*name.split("/")) for name in names]
+
+
+def _chunk_names(content: dict[str, Any]) -> tuple[list[int], list[str], str]:
+    """Shape of the chunks, what their names begin with, and what separates the numbers in them."""
+    if content.get("zarr_format") != 3:
+        separator, prefix, chunks = content.get("dimension_separator", "."), [], content["chunks"]
+    else:
+        encoding = content["chunk_key_encoding"]
+        default = encoding["name"] == "default"
+        separator = (encoding.get("configuration") or {}).get("separator", "/" if default else ".")
+        prefix, chunks = ["c"] * default, content["chunk_grid"]["configuration"]["chunk_shape"]
+    if separator not in (".", "/"):
+        raise ValueError(f"its chunks are named with {separator!r}")
+    return chunks, prefix, separator
 
 
 def zarr_shape(path: Path) -> tuple[int, ...]:

@@ -6,7 +6,6 @@ Every image's own channels and axes are honoured, as wells of one plate need not
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +24,7 @@ from napari_cellclip.plates.acquisition import (
 from napari_cellclip.plates.images.zarr import ZarrPlane, zarr_shape
 from napari_cellclip.plates.layouts.files import ZARR_MARKS, folders_in, inside
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
+from napari_cellclip.plates.layouts.ome_metadata import attributes_of, dictionaries
 from napari_cellclip.vocabulary import (
     PLATE_SHAPES,
     CellClipError,
@@ -62,9 +62,9 @@ def detect(path: Path, options: Options) -> Match | None:
     """Find the group of an OME-Zarr plate that ``path`` is, holds or describes."""
     if path.is_file():
         return detect(path.parent, options) if path.name in ZARR_MARKS else None
-    if "plate" in _attributes(path):
+    if "plate" in attributes_of(path):
         return Match(path, Strength.METADATA)
-    inner = [f for f in folders_in(path) if "plate" in _attributes(f)]
+    inner = [f for f in folders_in(path) if "plate" in attributes_of(f)]
     if options.name and len(inner) > 1:
         inner = [f for f in inner if plate_name(f) == options.name] or inner
     if len(inner) > 1:
@@ -89,12 +89,12 @@ def read(root: Path, options: Options) -> Acquisition:
     PlateError
         If the plate's metadata list no image that can be used.
     """
-    plate = _attributes(root)["plate"]
+    plate = attributes_of(root)["plate"]
     problems: list[Problem] = []
     found = _Found(time=options.time or 1)
     fields: list[Field] = []
     listed: set[tuple[int, int]] = set()
-    for entry in _list(plate, "wells"):
+    for entry in dictionaries(plate, "wells"):
         text = str(entry.get("path", ""))
         folder = inside(root, text)
         position = _position(entry, plate)
@@ -131,7 +131,7 @@ def _well(
     problems: list[Problem],
 ) -> list[Field]:
     name = well_name(*position)
-    images = _list(_attributes(folder).get("well", {}), "images")
+    images = dictionaries(attributes_of(folder).get("well", {}), "images")
     if not images:
         problems.append(
             Problem(name, f"the well's group {text} is missing or lists no images; copy it again")
@@ -154,9 +154,9 @@ def _well(
 
 
 def _planes(group: Path, label: str, found: _Found) -> tuple[dict[str, tuple[ZarrPlane, ...]], str]:
-    attributes = _attributes(group)
-    scales = _list(attributes, "multiscales")
-    datasets = _list(scales[0], "datasets") if scales else []
+    attributes = attributes_of(group)
+    scales = dictionaries(attributes, "multiscales")
+    datasets = dictionaries(scales[0], "datasets") if scales else []
     array = inside(group, str(datasets[0].get("path", ""))) if datasets else None
     if array is None:
         return {}, "has no multiscales metadata that can be followed; copy the image again"
@@ -183,7 +183,7 @@ def _planes(group: Path, label: str, found: _Found) -> tuple[dict[str, tuple[Zar
 
 
 def _channels(attributes: dict[str, Any], count: int) -> list[Channel]:
-    described = _list(attributes.get("omero") or {}, "channels")
+    described = dictionaries(attributes.get("omero") or {}, "channels")
     labels = [str(c.get("label") or c.get("name") or "").strip() for c in described]
     labels = (labels + [""] * count)[:count]
     return [
@@ -198,8 +198,8 @@ def _pixel_size(scale: dict[str, Any], dataset: dict[str, Any]) -> float | None:
     size = 1.0
     found = False
     for transform in [
-        *_list(dataset, "coordinateTransformations"),
-        *_list(scale, "coordinateTransformations"),
+        *dictionaries(dataset, "coordinateTransformations"),
+        *dictionaries(scale, "coordinateTransformations"),
     ]:
         factors = transform.get("scale")
         if transform.get("type") == "scale" and isinstance(factors, list) and factors:
@@ -224,32 +224,9 @@ def _position(entry: dict[str, Any], plate: dict[str, Any]) -> tuple[int, int] |
 
 def _shape(plate: dict[str, Any], positions: list[tuple[int, int]]) -> tuple[int, int]:
     """Size of the plate: as many rows and columns as it lists where that is a standard plate."""
-    listed = len(_list(plate, "rows")), len(_list(plate, "columns"))
+    listed = len(dictionaries(plate, "rows")), len(dictionaries(plate, "columns"))
     holds_all = all(row < listed[0] and column < listed[1] for row, column in positions)
     return listed if listed in PLATE_SHAPES.values() and holds_all else shape_for(positions)
-
-
-def _attributes(group: Path) -> dict[str, Any]:
-    """OME attributes of a Zarr group of either version; empty where there are none."""
-    if attributes := _json(group / ".zattrs"):
-        return attributes
-    content = _json(group / "zarr.json").get("attributes")
-    ome = content.get("ome") if isinstance(content, dict) else None
-    return ome if isinstance(ome, dict) else {}
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        with open(path, encoding="utf-8") as stream:
-            content = json.load(stream)
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _list(parent: Any, key: str) -> list[dict[str, Any]]:
-    items = parent.get(key) if isinstance(parent, dict) else None
-    return [i for i in items if isinstance(i, dict)] if isinstance(items, list) else []
 
 
 LAYOUT = Layout("ome-zarr", "an OME-Zarr plate", detect, read)

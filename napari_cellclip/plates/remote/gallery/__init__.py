@@ -1,0 +1,1 @@
+"""The Cell Painting Gallery: its folders, its tables, searching it and fetching from it."""
