@@ -12,7 +12,7 @@ SPREAD  := -n $(WORKERS) --dist loadfile
 PYTEST  := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-all test-floors bench demo-model notebooks lint types contracts manifest wheel clean
+.PHONY: help demo test test-slow test-all test-floors bench bench-quick demo-model notebooks lint types contracts manifest wheel clean
 
 help:  ## show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -38,9 +38,11 @@ test-floors: $(VENV)-floors/test.installed  ## the fast tests with the oldest ve
 	@.ci/system.sh window
 	OMP_NUM_THREADS=1 $(VENV)-floors/bin/python -m pytest $(SPREAD) -m "not slow" $(ARGS)
 
-bench: $(VENV)/test.installed  ## run every timing of benchmarks/speed (what they mean: docs/benchmarks.md)
-	@for file in benchmarks/speed/[a-z]*.py; do \
-	  name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m benchmarks.speed.$$name || exit 1; done
+bench: $(VENV)/test.installed  ## every timing, to benchmarks/REPORT.md (half an hour; what they mean: docs/benchmarks.md)
+	$(BIN)/python -m benchmarks.speed.report $(ARGS)
+
+bench-quick: $(VENV)/test.installed  ## the same at tiny sizes: whether they run, never how fast
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed.report --quick --out build/bench
 
 demo-model: $(VENV)/all.installed  ## train the bundled model again from its recipe (under an hour on 2 cores)
 	$(BIN)/python -m napari_cellclip.training.demo

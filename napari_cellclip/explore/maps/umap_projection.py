@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from napari_cellclip.explore.maps.compiled_umap import compiled_umap
 from napari_cellclip.explore.maps.neighbours import nearest
 from napari_cellclip.explore.maps.projection import Projection, mapped_wells, principal_plane
 from napari_cellclip.screen.storage.parquet import read_table, write_table
@@ -104,11 +105,7 @@ def layout(unit: NDArray[np.float32], *, seed: int, n_neighbors: int, min_dist: 
     with warnings.catch_warnings():
         # Expected: an exact search has no index to hand over, and we place new wells ourselves.
         warnings.filterwarnings("ignore", message=r"precomputed_knn\[2\]", category=UserWarning)
-        # umap-learn looks for tensorflow, which only its parametric variant needs.
-        warnings.filterwarnings("ignore", message="Tensorflow not installed", category=ImportWarning)
-        from umap import UMAP
-
-        mapper = UMAP(
+        mapper = compiled_umap().UMAP(
             n_neighbors=n_neighbors,
             min_dist=min_dist,
             metric="euclidean",

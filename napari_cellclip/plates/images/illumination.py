@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+
 
 from napari_cellclip.plates.images.plane import MAX_PIXELS
 from napari_cellclip.vocabulary import PlateError, Stain
@@ -111,6 +111,8 @@ def stretched(grid: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.f
         np.clip((np.arange(n) + 0.5) * size / n - 0.5, 0, size - 1)
         for n, size in zip(shape, grid.shape, strict=True)
     ]
+    from scipy import ndimage  # a second of imports that opening a screen does not need
+
     out = ndimage.map_coordinates(grid, np.meshgrid(*places, indexing="ij"), order=1, mode="nearest")
     return np.asarray(out, np.float32)
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+
 
 from napari_cellclip.vocabulary import PlateError
 
@@ -50,6 +50,8 @@ def sharpness(image: NDArray[Any]) -> float:
     small = image.astype(np.float32)
     if even.size:
         small = even.reshape(even.shape[0] // 2, 2, -1, 2).mean(axis=(1, 3))
+    from scipy import ndimage  # a second of imports that opening a screen does not need
+
     return float(ndimage.laplace(small).var())
 
 

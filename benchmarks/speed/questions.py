@@ -1,0 +1,148 @@
+"""Asking a screen: score, verdict and ranked table against the plain matrix-vector product with its top 100.
+
+The screen lies in memory, random unit vectors around some directions, so that a million wells need no
+minutes of writing files; a sixteenth of its wells are negative controls, treatments have four replicates.
+The question is of one prompt. The first question of a screen also pays for its calibration, which is kept;
+it is a figure of its own.
+``python -m benchmarks.speed.questions [--quick]``
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.speed.figures import Figure, compare, script
+from napari_cellclip.explore import ask
+from napari_cellclip.model import EncoderCard, FileCard, ModelCard
+from napari_cellclip.screen import Screen
+from napari_cellclip.screen.storage.screen_json import CardRecord, ScreenRecord
+
+TOP = 100
+
+
+def vectors(n: int, dim: int, clusters: int = 40) -> np.ndarray:
+    """Vectors around some directions."""
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(clusters, dim)).astype(np.float32)
+    out = centres[rng.integers(0, clusters, n)]
+    out += 0.7 * rng.standard_normal(out.shape, dtype=np.float32)
+    return out
+
+
+@dataclass(eq=False)
+class TextModel:
+    """A model that embeds a text as a vector drawn by its letters."""
+
+    card: ModelCard
+
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
+        draws = [np.random.default_rng(zlib.crc32(text.encode())) for text in texts]
+        return np.stack([rng.normal(size=self.card.embed_dim) for rng in draws]).astype(np.float32)
+
+
+class MemoryScreen(Screen):
+    """A screen of embeddings in memory."""
+
+    def __init__(self, embeddings: np.ndarray, wells: pd.DataFrame, card: ModelCard) -> None:
+        own = CardRecord(card=card.model_dump(mode="json"), origin="", encoder_hash=card.encoder_hash)
+        record = ScreenRecord(version="0", card_hash=card.card_hash, cards={card.card_hash: own})
+        super().__init__(Path("memory"), record, wells)
+        self._table, self._rows, self._texts = wells, embeddings, TextModel(card)
+
+    @property
+    def wells(self) -> pd.DataFrame:
+        return self._table
+
+    @property
+    def embeddings(self) -> np.ndarray:
+        return self._rows
+
+    @property
+    def model(self) -> TextModel:
+        return self._texts
+
+
+def memory_screen(n: int, dim: int) -> MemoryScreen:
+    """Plates of 384 wells."""
+    control = np.arange(n) % 16 == 0
+    plates = np.char.add("P", (np.arange(n) // 384).astype(str))
+    treatment = np.where(control, "DMSO", np.char.add("t", (np.arange(n) // 4).astype(str)))
+    index = pd.Index(np.char.add(np.char.add(plates, "/"), (np.arange(n) % 384).astype(str)), name="well_id")
+    wells = pd.DataFrame(
+        {
+            "Metadata_Plate": plates,
+            "Metadata_control_type": np.where(control, "negcon", ""),
+            "Metadata_treatment": treatment,
+            "Metadata_cell_line": "U2OS",
+        },
+        index=index,
+    )
+    card = ModelCard(
+        name="memory",
+        encoder=EncoderCard(kind="profile", name="none", dim=dim),
+        embed_dim=dim,
+        weights=FileCard(file="none"),
+    )
+    return MemoryScreen(vectors(n, dim), wells, card)
+
+
+def asking(n: int, dim: int, rounds: int) -> list[Figure]:
+    """First question of a screen, and the next ones."""
+    screen = memory_screen(n, dim)
+    embeddings = screen.embeddings
+    text = screen.model.embed_texts(["x"])[0]
+
+    def product() -> np.ndarray:
+        cosines = embeddings @ text
+        top = np.argpartition(cosines, len(cosines) - TOP)[-TOP:]
+        return top[np.argsort(-cosines[top])]
+
+    def again() -> object:
+        return ask(screen, "what", prompts=["x"])
+
+    def first() -> object:
+        return ask(memory_like(screen), "what", prompts=["x"])
+
+    rate = embeddings.nbytes / 1e9
+    against = f"product and top {TOP} ({rate:.2f} GB read once)"
+    return [
+        compare(
+            f"ask again, {n:,} wells x {dim}",
+            again,
+            product,
+            against=against,
+            rounds=rounds,
+            wanted="<= 1.3" if n >= 1_000_000 else "< 10 ms" if n <= 384 else "",
+            limit="1: memory bandwidth, every embedding is read once",
+        ),
+        compare(
+            f"first question of a screen, with its calibration, {n:,} wells x {dim}",
+            first,
+            product,
+            against=against,
+            rounds=1,
+            warm_up=False,
+        ),
+    ]
+
+
+def memory_like(screen: MemoryScreen) -> MemoryScreen:
+    """The same screen as if it had just been opened: nothing is calibrated yet."""
+    return MemoryScreen(screen.embeddings, screen.wells, screen.card)
+
+
+def measure(quick: bool) -> list[Figure]:
+    """Ask screens of a plate, of 260 and of 2,600 plates."""
+    sizes = (384, 2_000) if quick else (384, 100_224, 1_000_000)
+    dim, rounds = (32, 1) if quick else (512, 5)
+    return [figure for n in sizes for figure in asking(n, dim, rounds)]
+
+
+if __name__ == "__main__":
+    script(measure, __doc__)

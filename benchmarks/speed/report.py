@@ -1,0 +1,93 @@
+"""Run every timing of this folder and write the report.
+
+Each script runs in a process of its own, one after the other. ``benchmarks/REPORT.md`` and ``REPORT.json``
+are written whole at the end. Nothing fails because of a time.
+``python -m benchmarks.speed.report [--quick] [--only NAME…] [--out FOLDER]``
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.speed.figures import reached, seconds_text
+
+FOLDER = Path(__file__).parent
+SCRIPTS = sorted(
+    path.stem
+    for path in FOLDER.glob("*.py")
+    if path.stem != "report" and "script(measure" in path.read_text(encoding="utf-8")
+)
+
+
+def run(name: str, quick: bool) -> dict[str, Any]:
+    """Run one script and return what it found."""
+    with tempfile.TemporaryDirectory() as made:
+        out = Path(made) / "figures.json"
+        command = [sys.executable, "-m", f"benchmarks.speed.{name}", "--json", str(out)]
+        print(f"== {name}", flush=True)
+        subprocess.run([*command, "--quick"] if quick else command, check=True)
+        found: dict[str, Any] = json.loads(out.read_text())
+    return found
+
+
+def report(found: dict[str, dict[str, Any]], quick: bool) -> str:
+    """Word the report in Markdown."""
+    where = next(iter(found.values()))["machine"]
+    lines = [
+        "# Timings",
+        "",
+        f"Written by `make bench` on {date.today():%Y-%m-%d}; what each means stands at the head of its",
+        "script in `benchmarks/speed/`. Every figure is a ratio with its partner, measured in turns in one run:",
+        "the median over rounds, smallest and largest in brackets. Below 1, ours is faster.",
+        "",
+        *(f"- {what}: {value}" for what, value in where.items()),
+    ]
+    if quick:
+        lines += ["", "**Tiny sizes: this shows that the scripts run, and measures nothing.**"]
+    for name, one in found.items():
+        lines += ["", f"## {name}", "", f"Peak memory {one['peak_memory_gb']:.1f} GB.", ""]
+        lines += ["| what | here | partner | ratio | wanted | |", "|---|---:|---:|---:|---|---|"]
+        for figure in one["figures"]:
+            lines.append(row(figure))
+    return "\n".join(lines) + "\n"
+
+
+def row(figure: dict[str, Any]) -> str:
+    """Word one figure as a row of the table."""
+    here, partner = median(figure["ours"]), median(figure["partner"])
+    low, high = figure["spread"]
+    verdict = {True: "reached", False: "**not reached**", None: ""}[
+        reached(figure["wanted"], figure["ratio"], here)
+    ]
+    limit = f"; limit {figure['limit']}" if figure["limit"] else ""
+    return (
+        f"| {figure['name']}; against {figure['against']}{limit} | {seconds_text(here)} "
+        f"| {seconds_text(partner)} | {figure['ratio']:.3g} ({low:.3g} to {high:.3g}) | {figure['wanted']} | {verdict} |"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that they run")
+    parser.add_argument("--only", nargs="+", choices=SCRIPTS, default=SCRIPTS, metavar="NAME")
+    parser.add_argument("--out", type=Path, default=FOLDER.parent, help="folder of the report")
+    given = parser.parse_args(arguments)
+    found = {name: run(name, given.quick) for name in given.only}
+    given.out.mkdir(parents=True, exist_ok=True)
+    (given.out / "REPORT.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    (given.out / "REPORT.md").write_text(report(found, given.quick), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
