@@ -24,7 +24,7 @@ FOLDER = Path(__file__).parent
 SCRIPTS = sorted(
     path.stem
     for path in FOLDER.glob("*.py")
-    if path.stem != "report" and "script(measure" in path.read_text(encoding="utf-8")
+    if path.stem != "report" and "script(measure, " in path.read_text(encoding="utf-8")
 )
 
 
@@ -46,8 +46,8 @@ def report(found: dict[str, dict[str, Any]], quick: bool) -> str:
         "# Timings",
         "",
         f"Written by `make bench` on {date.today():%Y-%m-%d}; what each means stands at the head of its",
-        "script in `benchmarks/speed/`. Every figure is a ratio with its partner, measured in turns in one run:",
-        "the median over rounds, smallest and largest in brackets. Below 1, ours is faster.",
+        "script in `benchmarks/speed/`. Every figure is a ratio with its partner, measured in turns in one",
+        "run: the median over rounds, smallest and largest in brackets. Below 1, ours is faster.",
         "",
         *(f"- {what}: {value}" for what, value in where.items()),
     ]
@@ -69,10 +69,10 @@ def row(figure: dict[str, Any]) -> str:
         reached(figure["wanted"], figure["ratio"], here)
     ]
     limit = f"; limit {figure['limit']}" if figure["limit"] else ""
-    return (
-        f"| {figure['name']}; against {figure['against']}{limit} | {seconds_text(here)} "
-        f"| {seconds_text(partner)} | {figure['ratio']:.3g} ({low:.3g} to {high:.3g}) | {figure['wanted']} | {verdict} |"
-    )
+    what = f"{figure['name']}; against {figure['against']}{limit}"
+    ratio = f"{figure['ratio']:.3g} ({low:.3g} to {high:.3g})"
+    cells = (what, seconds_text(here), seconds_text(partner), ratio, figure["wanted"], verdict)
+    return f"| {' | '.join(cells)} |"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

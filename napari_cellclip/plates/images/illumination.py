@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-
 from napari_cellclip.plates.images.plane import MAX_PIXELS
 from napari_cellclip.vocabulary import PlateError, Stain
 

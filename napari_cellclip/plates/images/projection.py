@@ -8,7 +8,6 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-
 from napari_cellclip.vocabulary import PlateError
 
 Projection = Literal["max", "mean", "focus", "dna-focus"]
