@@ -20,6 +20,7 @@ ESCAPED = {  # modules that show markup of their own, made with html.escape
 }
 TOOLTIPS = {  # QToolTip.showText of Thumbnails.tooltip, which is made with html.escape
     "napari_cellclip.gui.panels.hits.chips",
+    "napari_cellclip.gui.panels.explain.tile_strip",  # through plain()
     "napari_cellclip.gui.panels.wells.plate_view",
     "napari_cellclip.gui.panels.wells.map_view",
 }

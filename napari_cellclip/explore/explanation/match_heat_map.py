@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +21,7 @@ from napari_cellclip.screen.tiles.tiles import (
     iter_control_tiles,
     iter_field_tiles,
 )
+from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:
     from napari_cellclip.model import Model
@@ -75,11 +76,14 @@ class FieldExplanation:
         The same as a picture.
     controls : tuple of FieldTiles
         Control fields they were compared with.
+    references : tuple of FieldTiles
+        Fields of reference treatments, tiled alike, to be looked at beside them.
     """
 
     scores: TileScores
     heat_map: MatchHeatMap
     controls: tuple[FieldTiles, ...]
+    references: tuple[FieldTiles, ...] = ()
 
 
 def iter_explain_field(
@@ -91,6 +95,7 @@ def iter_explain_field(
     *,
     grid: TileGrid | Literal["dense", "card"] = "dense",
     control_fields: int = CONTROL_FIELDS,
+    references: Sequence[str] = (),
 ) -> Generator[Progress, None, FieldExplanation]:
     """Encode and score the tiles of a field and of control fields; may be closed at any step.
 
@@ -111,6 +116,9 @@ def iter_explain_field(
         those of the model card, or others.
     control_fields : int
         Control fields to compare with; 0 for none.
+    references : sequence of str
+        Ids of encoded fields of reference treatments on the same plate, tiled too; those that cannot be read
+        are left out.
 
     Yields
     ------
@@ -136,7 +144,13 @@ def iter_explain_field(
         steps = iter_control_tiles(screen, plate, model, chosen, fields=control_fields, but=site)
         controls = yield from as_part(steps, 1, 3)
     scores = yield from as_part(iter_tile_scores(screen, tiles, controls, unit, model), 2, 3)
-    return FieldExplanation(scores, heat_map(scores), controls)
+    beside = []
+    for identifier in references:
+        try:
+            beside.append((yield from iter_field_tiles(screen, plate, identifier, model, chosen)))
+        except CellClipError:  # one of several to look at: the explanation stands without it
+            continue
+    return FieldExplanation(scores, heat_map(scores), controls, tuple(beside))
 
 
 def heat_map(scores: TileScores, *, longest: int = HEAT_CELLS) -> MatchHeatMap:

@@ -8,6 +8,7 @@ from weakref import ref
 
 import numpy as np
 from psygnal import Signal
+from qtpy.QtWidgets import QWidget
 
 from napari_cellclip.gui.canvas.canvas_bar import CanvasBar
 from napari_cellclip.gui.canvas.canvas_keys import CanvasKeys
@@ -207,7 +208,8 @@ class Canvas:
         if window is not None and not self._barred:
             self._barred = True
             bar = CanvasBar(self.session, self.view, self.fields, self.drawn)
-            window.add_dock_widget(bar, name="Canvas", area="top", add_vertical_stretch=False)
+            dock = window.add_dock_widget(bar, name="Canvas", area="top", add_vertical_stretch=False)
+            dock.setTitleBarWidget(QWidget(dock))  # napari's is taller than the bar; see the Window menu
 
     def _grid_on(self, panels: int) -> None:
         """Draw each panel in a view of its own; napari links their cameras."""

@@ -102,6 +102,8 @@ class CanvasBar(QWidget):
         menu.setToolTipsVisible(True)
         self.versus.setMenu(menu)
         self.versus.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
+        self.versus.setMinimumWidth(self.versus.fontMetrics().horizontalAdvance("Versus") + 34)
+        self.setStyleSheet("QToolButton:checked { background: palette(highlight); }")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(2, 0, 2, 0)
         layout.setSpacing(3)

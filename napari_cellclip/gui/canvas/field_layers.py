@@ -225,7 +225,10 @@ class FieldLayers:
             layer = there.get(panel)
             if layer is None:
                 record = {MARK: {"panel": panel, "caption": True}}
-                layer = viewer.add_points(np.zeros((0, 2)), name=text, metadata=record)
+                like = next(iter(self.of(panel).values()))  # one unit for all layers, or napari warns
+                layer = viewer.add_points(
+                    np.zeros((0, 2)), name=text, metadata=record, scale=like.scale, units=like.units
+                )
                 layer.name_overlay.font_size = 11
                 layer.name_overlay.position = "top_left"
                 layer.name_overlay.visible = True

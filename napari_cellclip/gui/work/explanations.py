@@ -6,14 +6,19 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from napari_cellclip.gui.state.field_match import NO_DIRECTION, FieldMatch
+from napari_cellclip.gui.state.references import reference_wells
 from napari_cellclip.gui.state.requests import ExplainRequest, HeatMapRequest
+from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.jobs import Jobs
-from napari_cellclip.vocabulary import CellClipError
+from napari_cellclip.vocabulary import CellClipError, split_id
 
 if TYPE_CHECKING:
     from napari_cellclip.explore import StainContributions
     from napari_cellclip.screen import Progress
+
+REFERENCE_FIELDS = 3
+"""Fields of reference treatments that are tiled beside a field."""
 
 
 def explain_wells(jobs: Jobs, request: ExplainRequest) -> None:
@@ -44,6 +49,22 @@ def explain_wells(jobs: Jobs, request: ExplainRequest) -> None:
     jobs.stream(Task.EXPLAIN, steps, done, "Explaining wells")
 
 
+def reference_fields(session: Session, site: str) -> list[str]:
+    """Choose fields of reference treatments of the answer on the plate of a field, one a treatment.
+
+    Those of other plates have another contrast, and pixels that may not be open.
+    """
+    screen, well = session.screen, site.rsplit("/", 1)[0]
+    found: list[str] = []
+    if screen is None:
+        return found
+    for wells in reference_wells(screen, session.answer).values():
+        there = [w for w in wells if w != well and split_id(w)[0] == split_id(site)[0]]
+        fields = screen.fields.index[screen.fields["Metadata_Well_id"].isin(there[:1])]
+        found += [str(field) for field in fields[:1]]
+    return found[:REFERENCE_FIELDS]
+
+
 def draw_heat_map(jobs: Jobs, request: HeatMapRequest) -> None:
     """Score the tiles of a field."""
     session, site = jobs.session, request.site
@@ -62,13 +83,13 @@ def draw_heat_map(jobs: Jobs, request: HeatMapRequest) -> None:
         )
         return
 
-    direction = answer.direction
+    direction, beside = answer.direction, reference_fields(session, site)
 
     def steps() -> Generator[Progress, None, FieldMatch]:
         from napari_cellclip.explore.explanation.field_attention import field_attention
         from napari_cellclip.explore.explanation.match_heat_map import iter_explain_field
 
-        found = yield from iter_explain_field(screen, plate, site, direction)
+        found = yield from iter_explain_field(screen, plate, site, direction, references=beside)
         try:
             attention = field_attention(screen, site.rsplit("/", 1)[0])
         except CellClipError:  # a model that takes the median over fields has no weights

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QAbstractItemView, QScrollArea
 
 from napari_cellclip.explore.explanation.match_heat_map import FieldExplanation, MatchHeatMap
 from napari_cellclip.explore.explanation.tile_scores import TileScores
 from napari_cellclip.gui.canvas.heat_layer import HeatLayer
-from napari_cellclip.gui.panels.explain.heat_map_panel import TILE_ROLE, HeatMapPanel, attention_table
+from napari_cellclip.gui.panels.explain.explain_panel import ExplainPanel
+from napari_cellclip.gui.panels.explain.heat_map_panel import NO_REFERENCE, HeatMapPanel, attention_table
 from napari_cellclip.gui.state.field_match import FieldMatch
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.controller import Controller
@@ -20,7 +23,7 @@ from napari_cellclip.screen import Progress
 from napari_cellclip.screen.storage.previews import composite
 from napari_cellclip.screen.tiles.tiles import FieldTiles
 from napari_cellclip.vocabulary import STAINS
-from tests.gui.toy_screens import answer_for
+from tests.gui.toy_screens import answer_for, contributions
 
 
 def tiles_of(site, shades, size=8):
@@ -56,7 +59,7 @@ def panel(qtbot, full_session):
 
 
 def numbers(strip):
-    return [strip.item(i).data(TILE_ROLE) for i in range(strip.count())]
+    return [tile.tile for tile in strip.tiles]
 
 
 def test_strips_rank_the_tiles(panel):
@@ -66,22 +69,71 @@ def test_strips_rank_the_tiles(panel):
     assert numbers(panel.most)[0] == 1
     assert numbers(panel.least)[0] == 2
     assert sorted({*numbers(panel.most), *numbers(panel.least)}) == [0, 1, 2]
-    assert panel.most.item(0).text() == "4.0"
+    assert panel.most.tiles[0].caption == "4.0"
     assert "C06, site 1" in panel.state.text()
-    assert "Tiles are small." in panel.state.text()
+    assert "Tiles are small." in panel.state.toolTip()
+    assert panel.legend.value() == (-1.0, 4.0)
 
 
-def test_control_tiles_are_those_most_like_the_chosen_one(panel):
+def test_control_tiles_are_those_most_like_the_chosen_one(panel, qtbot):
     panel.session.show("toy/C06")
     panel.session.heat_map = heat_map_of()
-    first = panel.controls.item(0).text()
-    assert first == "C04 · 1", "tile 1 of the field has the features of tile 1 of that control"
-    panel.least.setCurrentRow(0)
-    assert panel.controls.count() == 3
-    icon = panel.most.item(0).icon().pixmap(64, 64).toImage()
+    first = panel.controls.tiles[0].caption
+    assert first == "C04·1", "tile 1 of the field has the features of tile 1 of that control"
+    qtbot.mouseClick(panel.least, Qt.MouseButton.LeftButton, pos=panel.least.box(0).center())
+    assert panel.least.value() == 2
+    assert len(panel.controls.tiles) == 3
+    assert panel.references.tiles == []
+    icon = panel.most.tiles[0].picture.toImage()
     shade = icon.pixelColor(icon.width() // 2, icon.height() // 2)
     expected = composite(panel.value().field.scores.tiles.crop(1)).max()
     assert shade.value() == pytest.approx(int(expected), abs=2)
+
+
+def test_reference_tiles_stand_beside_them_at_the_same_contrast(panel):
+    panel.session.show("toy/C06")
+    found = heat_map_of()
+    reference = tiles_of("toy/D04/2", (77, 120))
+    panel.session.heat_map = dataclasses.replace(
+        found, field=dataclasses.replace(found.field, references=(reference,))
+    )
+    assert panel.references.tiles[0].caption == "D04·2"
+    assert panel.session.wells.at["toy/D04", "treatment"] in panel.references.tiles[0].tooltip
+    picture = panel.references.tiles[0].picture.toImage()
+    shade = picture.pixelColor(picture.width() // 2, picture.height() // 2).value()
+    assert shade == pytest.approx(int(composite(reference.crop(1)).max()), abs=2)
+    panel.session.heat_map = found
+    assert panel.references.tiles == []
+    assert panel.references.empty == NO_REFERENCE
+
+
+def test_strips_show_what_fits_and_arrow_keys_choose(panel, qtbot):
+    panel.session.show("toy/C06")
+    panel.session.heat_map = heat_map_of(scores=(3.0, 4.0, 5.0))
+    strip = panel.most
+    strip.resize(2 * 50 - 4, strip.height())
+    assert strip.visible_tiles == min(2, len(strip.tiles))
+    strip.resize(600, strip.height())
+    with qtbot.waitSignal(strip.valueChanged):
+        qtbot.keyClick(strip, Qt.Key.Key_Right)
+    assert strip.value() == strip.tiles[0].tile == 2
+
+
+def test_the_tab_has_no_scroll_bars_inside_scroll_bars(full_session, qtbot):
+    """At 1280 x 800 the tab is about 690 x 225 pixels: tiles were cut and scrolled twice."""
+    tab = ExplainPanel(full_session)
+    qtbot.addWidget(tab)
+    tab.resize(690, 240)
+    tab.show()
+    full_session.show("toy/C06")
+    full_session.contributions = contributions(["toy/C06", "toy/D04"])
+    full_session.heat_map = heat_map_of()
+    qtbot.waitExposed(tab)
+    assert [s for s in tab.findChildren(QScrollArea) if not isinstance(s, QAbstractItemView)] == []
+    assert not tab.contributions.table.horizontalScrollBar().isVisible()
+    for strip in (tab.heat_map.most, tab.heat_map.references):
+        bottom = strip.mapTo(tab, strip.rect().bottomRight())
+        assert tab.rect().contains(bottom)
 
 
 def test_weights_of_fields_are_told_by_stain():
@@ -104,7 +156,7 @@ def test_nothing_can_be_asked_before_a_field_is_shown(panel):
 def test_button_asks_for_the_field_on_the_canvas(panel, qtbot, monkeypatch):
     asked = []
 
-    def steps(screen, plate, site, direction):
+    def steps(screen, plate, site, direction, references):
         asked.append((plate, site, direction))
         yield Progress(1, 2, "encoding tiles", stage="explanation")
         return heat_map_of(site).field

@@ -74,8 +74,8 @@ class ContributionsPanel(QWidget):
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(TREATMENT, QHeaderView.ResizeMode.Interactive)
-        self.table.setColumnWidth(TREATMENT, 18 * self.fontMetrics().averageCharWidth())
+        header.setSectionResizeMode(TREATMENT, QHeaderView.ResizeMode.Stretch)
+        header.setMinimumSectionSize(4 * self.fontMetrics().averageCharWidth())
         header.setHighlightSections(False)
 
         first = QHBoxLayout()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QScrollArea, QSplitter, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from napari_cellclip.gui.panels.explain.contributions_panel import ContributionsPanel
 from napari_cellclip.gui.panels.explain.heat_map_panel import HeatMapPanel
@@ -28,14 +28,10 @@ class ExplainPanel(QWidget):
         super().__init__(parent)
         self.contributions = ContributionsPanel(session)
         self.heat_map = HeatMapPanel(session)
-        scrolled = QScrollArea()
-        scrolled.setWidgetResizable(True)
-        scrolled.setFrameShape(QScrollArea.Shape.NoFrame)
-        scrolled.setWidget(self.heat_map)
         self.split = QSplitter(Qt.Orientation.Vertical)
         self.split.setChildrenCollapsible(False)
         self.split.addWidget(self.contributions)
-        self.split.addWidget(scrolled)
+        self.split.addWidget(self.heat_map)
         self.split.setStretchFactor(0, 1)
         self.split.setStretchFactor(1, 1)
         layout = QVBoxLayout(self)

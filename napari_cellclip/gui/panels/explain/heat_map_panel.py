@@ -1,25 +1,18 @@
-"""The match heat map of a field: its best and worst matching tiles, and control tiles beside them."""
+"""The match heat map of a field: its legend, its tiles, and control and reference tiles beside them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtGui import QIcon, QImage, QPixmap
-from qtpy.QtWidgets import (
-    QHBoxLayout,
-    QListView,
-    QListWidget,
-    QListWidgetItem,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
 
+from napari_cellclip.gui.panels.explain.heat_legend import HeatLegend
+from napari_cellclip.gui.panels.explain.tile_strip import StripTile, TileStrip, tile_pixmap
 from napari_cellclip.gui.panels.listen import listen
-from napari_cellclip.gui.plain_text import PlainLabel, RichLabel, plain
+from napari_cellclip.gui.panels.popup import Popup
+from napari_cellclip.gui.plain_text import PlainElidingLabel, RichLabel, plain
 from napari_cellclip.gui.state.field_match import NO_DIRECTION
 from napari_cellclip.gui.state.requests import CancelRequest, HeatMapRequest
 from napari_cellclip.gui.state.session import Session
@@ -27,50 +20,16 @@ from napari_cellclip.gui.state.tasks import Task, Work
 from napari_cellclip.vocabulary import split_id
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
     from napari_cellclip.gui.state.field_match import FieldMatch
+    from napari_cellclip.screen.tiles.tiles import FieldTiles
 
-PICTURE = 56
-TILE_ROLE = Qt.ItemDataRole.UserRole
 HELP = (
     "Each tile of the field on the canvas is scored as if it were a whole well, and compared with tiles of\n"
     "negative controls. Bright on the heat map: a closer match to the query."
 )
-
-
-class TileStrip(QListWidget):
-    """A row of small pictures of tiles, scrolled sideways."""
-
-    def __init__(self, name: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAccessibleName(name)
-        self.setViewMode(QListView.ViewMode.IconMode)
-        self.setFlow(QListView.Flow.LeftToRight)
-        self.setWrapping(False)
-        self.setMovement(QListView.Movement.Static)
-        self.setIconSize(QSize(PICTURE, PICTURE))
-        self.setSpacing(2)
-        self.setFixedHeight(PICTURE + 2 * self.fontMetrics().lineSpacing() + 14)
-
-    def put(self, picture: NDArray[np.uint8], caption: str, tooltip: str, tile: int | None = None) -> None:
-        """Add a tile: uint8 (5, y, x) stains, what stands below it, and its number."""
-        item = QListWidgetItem(QIcon(tile_pixmap(picture)), caption)
-        item.setToolTip(plain(tooltip))
-        item.setData(TILE_ROLE, tile)
-        self.addItem(item)
-
-
-def tile_pixmap(stains: NDArray[np.uint8]) -> QPixmap:
-    """Composite of five stains, `PICTURE` pixels on its longer side."""
-    from napari_cellclip.screen.storage.previews import composite
-
-    rgb = np.ascontiguousarray(composite(stains))
-    height, width = rgb.shape[:2]
-    image = QImage(rgb.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
-    return QPixmap.fromImage(image).scaled(
-        PICTURE, PICTURE, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
-    )
+NO_REFERENCE = "This answer has no reference wells on this plate."
 
 
 class HeatMapPanel(QWidget):
@@ -89,45 +48,46 @@ class HeatMapPanel(QWidget):
         self.session = session
         heading = RichLabel("<b>Match heat map</b>")
         heading.setToolTip(HELP)
-        self.state = PlainLabel()
-        self.state.setWordWrap(True)
+        self.state = PlainElidingLabel()
         self.button = QPushButton("Show")
         self.button.setToolTip(HELP)
-        self.most, self.least = TileStrip("Most matching tiles"), TileStrip("Least matching tiles")
-        self.controls = TileStrip("Most similar control tiles")
-        self.most_title, self.least_title = PlainLabel("Most matching"), PlainLabel("Least matching")
-        self.controls_title = PlainLabel("Most similar in the negative controls (same contrast)")
+        self.legend = HeatLegend()
+        self.most = TileStrip("Most matching", "Press Show.", True)
+        self.least = TileStrip("Least matching", "", True)
+        self.controls = TileStrip("Nearest control tiles", "There are no negative controls.", False)
+        self.references = TileStrip("Nearest reference tiles", NO_REFERENCE, False)
+        for strip in (self.controls, self.references):
+            strip.setToolTip("Tiles most like the chosen one, or the best, at the same contrast")
         self.attention = RichLabel()
-        self.attention.setToolTip("How much each field of the well weighs in its embedding, by stain")
-        first = QHBoxLayout()
+        self.weights = QToolButton()
+        self.weights.setText("Field weights")
+        self.weights.setToolTip("How much each field of the well weighs in its embedding, by stain")
+        self._popup = Popup(self.attention, self)
+        first, second = QHBoxLayout(), QHBoxLayout()
         first.addWidget(heading)
-        first.addStretch(1)
+        first.addWidget(self.legend, 1)
         first.addWidget(self.button)
+        second.addWidget(self.state, 1)
+        second.addWidget(self.weights)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 2, 2, 2)
         layout.setSpacing(2)
         layout.addLayout(first)
+        layout.addLayout(second)
         self.found = QWidget()
-        inner = QVBoxLayout(self.found)
-        inner.setContentsMargins(0, 0, 0, 0)
-        inner.setSpacing(1)
-        for title, strip in (
-            (self.most_title, self.most),
-            (self.least_title, self.least),
-            (self.controls_title, self.controls),
-        ):
-            title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-            strip.setMinimumWidth(2 * PICTURE)
-            inner.addWidget(title)
-            inner.addWidget(strip)
-        inner.addWidget(self.attention)
+        grid = QGridLayout(self.found)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(8)
+        grid.setVerticalSpacing(2)
+        for place, strip in enumerate((self.most, self.controls, self.least, self.references)):
+            grid.addWidget(strip, place // 2, place % 2)
         layout.addWidget(self.found)
-        layout.addWidget(self.state)
         layout.addStretch(1)
 
         self.button.clicked.connect(self._clicked)
-        self.most.currentItemChanged.connect(self._chosen)
-        self.least.currentItemChanged.connect(self._chosen)
+        self.weights.clicked.connect(self._show_weights)
+        self.most.valueChanged.connect(self._compare)
+        self.least.valueChanged.connect(self._compare)
         listen(self, session.heat_map_changed, self.refresh)
         listen(self, session.shown_changed, self._shown_changed)
         listen(self, session.answer_changed, self._show_state)
@@ -141,41 +101,53 @@ class HeatMapPanel(QWidget):
     def refresh(self) -> None:
         """Show the tiles of the field that was explained last."""
         found = self.session.heat_map
-        for strip in (self.most, self.least, self.controls):
-            strip.blockSignals(True)
-            strip.clear()
-            strip.blockSignals(False)
         self.found.setVisible(found is not None)
+        self.legend.setValue(None)
+        self.weights.setVisible(False)
         if found is not None:
             scores = found.field.scores
+            values = found.field.heat_map.values
+            if np.isfinite(values).any():
+                self.legend.setValue((float(np.nanmin(values)), float(np.nanmax(values))))
             for strip, tiles in ((self.most, scores.most()), (self.least, scores.least())):
-                for tile in tiles:
-                    row, column, _ = scores.tiles.positions[tile].tolist()
-                    what = f"score {scores.shown[tile]:.2f} at row {row}, column {column}"
-                    strip.put(scores.tiles.crop(tile), f"{scores.shown[tile]:.1f}", what, tile)
+                strip.setValue([self._tile(tile) for tile in tiles])
             self._compare(scores.most(1)[0])
             self.attention.setText(attention_table(found))
-            self.attention.setVisible(bool(self.attention.text()))
+            self.weights.setVisible(bool(self.attention.text()))
         self._show_state()
         self.valueChanged.emit(found)
 
-    def _compare(self, tile: int) -> None:
-        """Show the control tiles that look most like a tile."""
-        from napari_cellclip.explore.explanation.tile_scores import nearest_control_tiles
+    def _tile(self, tile: int) -> StripTile:
+        assert self.session.heat_map is not None
+        scores = self.session.heat_map.field.scores
+        row, column, _ = scores.tiles.positions[tile].tolist()
+        what = f"score {scores.shown[tile]:.2f} at row {row}, column {column}"
+        return StripTile(tile_pixmap(scores.tiles.crop(tile)), f"{scores.shown[tile]:.1f}", what, tile)
 
+    def _compare(self, tile: int) -> None:
+        """Show the control tiles and the reference tiles that look most like a tile."""
         found = self.session.heat_map
-        self.controls.clear()
         if found is None:
             return
-        scores = found.field.scores
-        for control in nearest_control_tiles(scores.tiles, tile, found.field.controls):
-            _, well, site = split_id(control.site)
-            what = f"cosine of the features {control.similarity:.3f}"
-            self.controls.put(control.crop, f"{well} · {site}", what)
+        self.controls.setValue(self._like(tile, found.field.controls))
+        self.references.setValue(self._like(tile, found.field.references))
 
-    def _chosen(self, item: QListWidgetItem | None, _before: object = None) -> None:
-        if item is not None and item.data(TILE_ROLE) is not None:
-            self._compare(int(item.data(TILE_ROLE)))
+    def _like(self, tile: int, fields: Sequence[FieldTiles]) -> list[StripTile]:
+        from napari_cellclip.explore.explanation.tile_scores import nearest_control_tiles
+
+        assert self.session.heat_map is not None
+        table = self.session.wells
+        shown = []
+        for other in nearest_control_tiles(self.session.heat_map.field.scores.tiles, tile, fields, n=6):
+            plate, well, site = split_id(other.site)
+            name = f"{plate}/{well}"
+            treatment = f"{table.at[name, 'treatment']}, " if name in table.index else ""
+            what = f"{treatment}{well} site {site}: cosine of the features {other.similarity:.3f}"
+            shown.append(StripTile(tile_pixmap(other.crop), f"{well}·{site}", what))
+        return shown
+
+    def _show_weights(self) -> None:
+        self._popup.open_below(self.weights, 50 * self.fontMetrics().averageCharWidth())
 
     def _show_state(self) -> None:
         session = self.session
@@ -196,6 +168,7 @@ class HeatMapPanel(QWidget):
         else:
             text = " ".join([f"{self._place(session.heat_map.site)}.", *session.heat_map.field.scores.notes])
         self.state.setText(text)
+        self.state.setToolTip(plain(text))
 
     @staticmethod
     def _place(site: str) -> str:

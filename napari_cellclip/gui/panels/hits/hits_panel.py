@@ -84,6 +84,7 @@ class HitsPanel(QWidget):
             self.buttons[key] = button
             above.addWidget(button)
         self.buttons["treatments"].setChecked(True)
+        self.setStyleSheet("QToolButton:checked { background: palette(highlight); }")
         self.columns = QToolButton()
         self.columns.setText("Columns")
         self.columns.setToolTip("Choose the columns; the choice is remembered")
