@@ -79,8 +79,11 @@ def read_recent() -> Recent:
 
 def remember(kind: str, path: Path) -> None:
     """Put a path first among the plates, screens or sessions opened."""
+    from napari_cellclip.plates import remote_address
+
     recent = read_recent()
-    path = path.expanduser().absolute()
+    if remote_address(path) is None:
+        path = path.expanduser().absolute()
     others = [o for o in getattr(recent, kind) if o.path != path]
     _write(recent.model_copy(update={kind: [Opened(path=path), *others][:KEPT]}))
 

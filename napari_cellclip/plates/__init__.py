@@ -6,13 +6,19 @@ from napari_cellclip.plates.plate import Plate, Well
 from napari_cellclip.plates.platemaps.finding import find_platemap
 from napari_cellclip.plates.platemaps.platemap import PlateMap
 from napari_cellclip.plates.remote.fetching import FetchProgress, fetch_plate, iter_fetch_plate
-from napari_cellclip.plates.remote.gallery.search import SearchProgress, iter_search_gallery, search_gallery
+from napari_cellclip.plates.remote.gallery.search import (
+    Found,
+    SearchProgress,
+    iter_search_gallery,
+    search_gallery,
+)
 from napari_cellclip.plates.remote.stores.addresses import remote_address
 from napari_cellclip.plates.site import Site
 from napari_cellclip.plates.stain_mapping import StainMapping
 
 __all__ = [
     "FetchProgress",
+    "Found",
     "Plate",
     "PlateMap",
     "Problem",

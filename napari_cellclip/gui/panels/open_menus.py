@@ -7,6 +7,7 @@ from pathlib import Path
 from qtpy.QtWidgets import QFileDialog, QMenu, QWidget
 
 from napari_cellclip.gui.panels.menu_button import literal
+from napari_cellclip.gui.panels.run.gallery_dialog import GalleryDialog
 from napari_cellclip.gui.plain_text import plain
 from napari_cellclip.gui.recent import read_recent
 from napari_cellclip.gui.state.requests import OpenRequest, OpenSampleRequest, Request
@@ -29,6 +30,7 @@ def fill_plates(menu: QMenu, session: Session, parent: QWidget) -> None:
 
     menu.addAction("Open plate folder …", folder)
     menu.addAction("Open load_data.csv or Index.xml …", file)
+    menu.addAction("Find in the Cell Painting Gallery …", lambda: GalleryDialog(session, parent).show())
     menu.addAction("Open sample plate (simulated)", lambda: session.request(OpenSampleRequest()))
     _recent(menu, session, [p.path for p in read_recent().plates], "No recent plates")
 

@@ -50,6 +50,39 @@ class OpenRequest(Request):
 
 
 @dataclass(frozen=True)
+class SearchGalleryRequest(Request):
+    """Search the Cell Painting Gallery.
+
+    Attributes
+    ----------
+    wanted : tuple of (str, str)
+        What is asked for, by parameter of :func:`napari_cellclip.search_gallery`.
+    """
+
+    wanted: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class FetchPlateRequest(Request):
+    """Fetch a remote plate, or a part of it, into a folder, and open that.
+
+    Attributes
+    ----------
+    address : str
+        As ``open_plate`` takes it.
+    out : Path
+        Folder to write.
+    wells, sites : tuple of str
+        What to fetch; all where empty.
+    """
+
+    address: str
+    out: Path
+    wells: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class OpenSampleRequest(Request):
     """Open the simulated 96-well sample plate, made on the first call."""
 

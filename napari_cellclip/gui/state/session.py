@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from psygnal import Signal
 
 from napari_cellclip.gui.state.field import next_site, next_well, site_to_show, well_of
+from napari_cellclip.gui.state.gallery import GalleryFinds
 from napari_cellclip.gui.state.highlight import (
     colour_column,
     highlight_in_force,
@@ -56,6 +57,8 @@ class Session:
         Reference treatments from elsewhere, and what the assay can recognise.
     setup : SetUp
         The model to encode with, and the screens there are of the plate.
+    gallery : GalleryFinds
+        What the last search of the Cell Painting Gallery found.
     history : list of AskRequest
         Queries asked, the newest last, each text once.
     """
@@ -80,6 +83,7 @@ class Session:
         self.selection = Selection()
         self.references = References()
         self.setup = SetUp()
+        self.gallery = GalleryFinds()
         self.history: list[AskRequest] = []
         self._plate: Plate | None = None
         self._platemap: PlateMap | None = None

@@ -22,6 +22,8 @@ class Task(StrEnum):
     EXPORT = "export"
     REFERENCES = "references"
     MECHANISMS = "mechanisms"
+    GALLERY = "gallery"
+    FETCH = "fetch"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from napari_cellclip.gui.state.requests import (
     EncodeRequest,
     ExplainRequest,
     ExportRequest,
+    FetchPlateRequest,
     HeatMapRequest,
     MapRequest,
     MechanismsRequest,
@@ -25,6 +26,7 @@ from napari_cellclip.gui.state.requests import (
     RemoveReferencesRequest,
     Request,
     SaveTableRequest,
+    SearchGalleryRequest,
 )
 from napari_cellclip.gui.state.session import Session, session_of
 from napari_cellclip.gui.state.tasks import Task
@@ -32,6 +34,7 @@ from napari_cellclip.gui.work.descriptions import annotate_treatments, describe_
 from napari_cellclip.gui.work.encoding import encode_plate
 from napari_cellclip.gui.work.explanations import draw_heat_map, explain_wells
 from napari_cellclip.gui.work.exports import export_wells, save_table
+from napari_cellclip.gui.work.gallery import fetch_into_folder, search_for_plates
 from napari_cellclip.gui.work.jobs import Jobs
 from napari_cellclip.gui.work.opening import open_path, open_sample
 from napari_cellclip.gui.work.queries import ask_screen, map_screen
@@ -54,6 +57,8 @@ def cancel(jobs: Jobs, request: CancelRequest) -> None:
 HANDLERS: dict[type[Request], Handler] = {
     OpenRequest: open_path,
     OpenSampleRequest: open_sample,
+    SearchGalleryRequest: search_for_plates,
+    FetchPlateRequest: fetch_into_folder,
     EncodeRequest: encode_plate,
     AskRequest: ask_screen,
     MapRequest: map_screen,

@@ -49,7 +49,7 @@ def s3(moto_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 
 @pytest.fixture(scope="session")
-def plate_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def phenix_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small simulated plate as a Phenix exports it."""
     from napari_cellclip.simulation import simulate_plate
 
@@ -58,8 +58,8 @@ def plate_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def gallery(s3: FaultyServer, moto_url: str, plate_folder: Path, tmp_path: Path) -> MadeGallery:
+def gallery(s3: FaultyServer, moto_url: str, phenix_folder: Path, tmp_path: Path) -> MadeGallery:
     """The gallery's bucket with one plate, in the real layout."""
-    made = MadeGallery(moto_url, plate_folder, tmp_path / "jump")
+    made = MadeGallery(moto_url, phenix_folder, tmp_path / "jump")
     made.fill()
     return made

@@ -57,7 +57,7 @@ class PlateSource(QWidget):
         super().__init__(parent)
         self.session = session
         self.path = QLineEdit()
-        self.path.setPlaceholderText("Drop a plate folder here, or browse")
+        self.path.setPlaceholderText("Drop a plate folder here, browse, or type an address (s3://, cpg://)")
         self.browse = QPushButton("Browse …")
         self.browse.setToolTip("Choose a plate folder")
         self.sample = QPushButton("Open sample")
@@ -101,7 +101,7 @@ class PlateSource(QWidget):
             self.unfold.setText("Open a plate first")
             self.platemap.clear()
             return
-        self.path.setText(str(plate.path))
+        self.path.setText(plate.address)
         size = f" · {plate.pixel_size:.3g} µm/px" if plate.pixel_size else " · pixel size not known"
         wells, sites = counted(len(plate.wells), "well"), counted(len(plate.sites), "site")
         text = f"{plate.layout} · {wells} · {sites}{size}"
@@ -131,7 +131,7 @@ class PlateSource(QWidget):
 
     def _mapping_applied(self, mapping: dict[Any, str]) -> None:
         if self.session.plate is not None:
-            self.session.request(OpenRequest(self.session.plate.path, mapping))
+            self.session.request(OpenRequest(Path(self.session.plate.address), mapping))
 
     def _path_entered(self) -> None:
         if text := self.path.text().strip():
