@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cellclip.gui.panels.listen import listen
-from napari_cellclip.gui.plain_text import PlainLabel
+from napari_cellclip.gui.plain_text import PlainLabel, plain
 from napari_cellclip.gui.state.requests import (
     CancelRequest,
     FetchPlateRequest,
@@ -75,9 +75,9 @@ class GalleryDialog(QDialog):
         for key, (label, example, tooltip) in FIELDS.items():
             line = self.fields[key] = QLineEdit()
             line.setPlaceholderText(example)
-            line.setToolTip(tooltip)
+            line.setToolTip(plain(tooltip))
             line.returnPressed.connect(self.search)
-            form.addRow(label, line)
+            form.addRow(PlainLabel(label), line)
         self.search_button = _button("Search", "List the plates that fit", self._search_or_cancel)
         self.status = PlainLabel("Public plates, CC0. Searching needs a network.")
         self.status.setWordWrap(True)
@@ -219,7 +219,7 @@ class GalleryDialog(QDialog):
 
 def _button(text: str, tooltip: str, clicked: object) -> QPushButton:
     button = QPushButton(text)
-    button.setToolTip(tooltip)
+    button.setToolTip(plain(tooltip))
     button.setAutoDefault(False)  # Enter in a field searches
     button.clicked.connect(clicked)
     return button
