@@ -77,3 +77,13 @@ def test_q_of_a_cluster_counts_terms_and_clusters(make_screen) -> None:
     alone = [describe(screen, cluster.wells, terms).table["q"].min() for cluster in named]
     np.testing.assert_allclose([cluster.q for cluster in named], false_discovery_control(alone))
     assert max(cluster.q for cluster in named) > min(alone)
+
+
+def test_labels_leave_points_free_where_there_is_room() -> None:
+    points = np.random.default_rng(0).normal(size=(50, 2))
+    (placed,) = place_labels([(0.0, 0.0)], [(1.0, 0.4)], avoid=points)
+    covered = (np.abs(points - placed) < (0.5, 0.2)).all(axis=1)
+    assert not covered.any()
+    assert np.hypot(*placed) < 6
+    (on_it,) = place_labels([(0.0, 0.0)], [(1.0, 0.4)])
+    assert (on_it == 0).all()

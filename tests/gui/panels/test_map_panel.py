@@ -5,13 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pyqtgraph import getConfigOption, setConfigOptions
-from qtpy.QtCore import QPointF, Qt
+from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QColor, QPalette
+from qtpy.QtWidgets import QApplication
 
 from napari_cellclip.gui.panels.drawing.picking import inside
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.panels.wells.map_panel import MapPanel
-from napari_cellclip.gui.panels.wells.map_view import POINTS_AT_MOST, MapView
+from napari_cellclip.gui.panels.wells.map_view import (
+    LARGEST,
+    MARKED_AT_MOST,
+    POINTS_AT_MOST,
+    SMALLEST,
+    MapView,
+    dot_size,
+)
 from napari_cellclip.gui.state.requests import MapRequest
 from tests.gui.toy_screens import projection_for
 
@@ -111,19 +119,159 @@ def test_pca_stands_in_until_umap_comes(session, full_session, qtbot):
     assert np.allclose(panel.view.xy, other.xy)
 
 
-def test_points_hidden_by_density_beyond_the_limit(qtbot):
+def many(qtbot, n, shown=True):
     view = MapView(str)
     qtbot.addWidget(view)
-    n = POINTS_AT_MOST + 1
+    view.resize(400, 300)
     xy = np.random.default_rng(0).normal(size=(n, 2))
     view.set_points([f"p/{i}" for i in range(n)], xy)
+    if shown:
+        view.show()
+        qtbot.waitExposed(view)
+    return view
+
+
+def test_points_hidden_by_density_beyond_the_limit(qtbot):
+    n = POINTS_AT_MOST + 1
+    view = many(qtbot, n)
     bright = np.zeros(n, bool)
     bright[:7] = True
     view.set_colours(np.full((n, 3), 200, np.uint8), bright)
     assert view.dense
     assert len(view.scatter.data) == 7
     assert view.density_item.image is not None
-    assert view.nearest(*xy[123]) == "p/123"
+    assert view.nearest(*view.xy[123]) == "p/123"
+
+
+def test_rings_of_very_many_points_are_part_of_the_picture(qtbot):
+    view = many(qtbot, POINTS_AT_MOST + 1)
+    before = view.density_item.image.copy()
+    view.set_rings(frozenset(view.ids[:5]), None)
+    assert len(view.rings.data) == 5
+    assert (view.density_item.image == before).all()
+    view.set_rings(frozenset(view.ids[: MARKED_AT_MOST + 1]), None)
+    assert len(view.rings.data) == 0
+    assert (view.density_item.image != before).any()
+    view.set_rings(frozenset(), None)
+    assert (view.density_item.image == before).all()
+
+
+def test_the_density_is_drawn_anew_at_the_resolution_of_the_screen(qtbot):
+    view = many(qtbot, POINTS_AT_MOST + 1)
+    view.box.scaleBy((0.1, 0.1))
+    rectangle = view.box.viewRect()
+    qtbot.waitUntil(lambda: view.density_item.boundingRect().width() > 0 and near(view, rectangle))
+    assert abs(view.density_item.image.shape[1] - view.viewport().width()) < 30
+
+
+def near(view, rectangle):
+    drawn = view.density_item.mapRectToParent(view.density_item.boundingRect())
+    return abs(drawn.width() - rectangle.width()) < 1e-6 * rectangle.width()
+
+
+def test_a_clump_is_drawn_without_overlap_and_picked_as_it_is_drawn(qtbot):
+    view = MapView(str)
+    qtbot.addWidget(view)
+    view.resize(400, 300)
+    clump = np.random.default_rng(0).normal(size=(30, 2)) * 0.01
+    view.set_points([str(i) for i in range(31)], np.vstack([clump, (10, 10)]))
+    view.show()
+    qtbot.waitExposed(view)
+    spots = view.shown_at / np.array(view.box.viewPixelSize())
+    apart = np.sqrt(((spots[:, None] - spots[None]) ** 2).sum(axis=2)) + 1e9 * np.eye(31)
+    assert apart.min() > 0.9 * view.scatter.data["size"].min()
+    assert (view.shown_at[30] == (10, 10)).all()
+    picked = []
+    view.picked.connect(lambda ids, mode: picked.append(ids))
+    for row in (0, 7, 19):
+        qtbot.mouseClick(view.viewport(), LEFT, NONE, at(view, *view.shown_at[row]))
+        qtbot.wait(QApplication.doubleClickInterval() + 50)  # two clicks, not a double one
+    assert picked == [["0"], ["7"], ["19"]]
+    for _ in range(3):
+        view.box.setRange(xRange=(-0.03, 0.03), yRange=(-0.03, 0.03))
+    view.settle()
+    still = np.abs(view.shown_at - view.xy).max(axis=1) / view.box.viewPixelSize()[0]
+    assert np.median(still[:30]) < 3, "zoomed in, places are the true ones"
+
+
+def test_dots_shrink_as_there_are_more():
+    sizes = [dot_size(n, 120_000) for n in (10, 384, 1536, 20_000)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] == LARGEST
+    assert sizes[-1] == SMALLEST
+    assert sizes[1] > sizes[2] > sizes[3] or sizes[2] == SMALLEST
+
+
+def test_a_rectangle_selects_what_it_holds(panel, qtbot):
+    choose(panel, "Rectangle")
+    view = panel.view
+    qtbot.mousePress(view.viewport(), LEFT, NONE, at(view, 0.1, -1.1))
+    qtbot.mouseMove(view.viewport(), at(view, 0.9, 0.3))
+    qtbot.mouseMove(view.viewport(), at(view, 1.1, 1.1))
+    qtbot.mouseRelease(view.viewport(), LEFT, NONE, at(view, 1.1, 1.1))
+    assert panel.value() == set(np.array(view.ids)[view.xy[:, 0] > 0.1])
+
+
+def test_a_mode_from_the_menu_holds_without_a_key(panel, qtbot):
+    xy = panel.view.xy
+    upper = [(-1.05, 0.1), (1.05, 0.1), (1.05, 1.05), (-1.05, 1.05)]
+    right = [(0.05, -1.05), (1.05, -1.05), (1.05, 1.05), (0.05, 1.05)]
+    lasso(qtbot, panel.view, upper)
+    choose(panel, "Intersect with it (Ctrl)")
+    lasso(qtbot, panel.view, right)
+    assert panel.value() == set(np.array(panel.view.ids)[(xy[:, 1] > 0.1) & (xy[:, 0] > 0.05)])
+
+
+def choose(panel, title):
+    next(action for action in panel.tool_menu.actions() if action.text() == title).trigger()
+
+
+def test_pictures_take_the_place_of_points_where_they_have_room(panel, qtbot):
+    view = panel.view
+    view.box.setRange(xRange=(0.7, 1.3), yRange=(-0.3, 0.3))
+    qtbot.waitUntil(lambda: bool(view.pictures.items))
+    (drawn,) = [i for i in view.pictures.items if i == view.ids[0]]
+    item = view.pictures.items[drawn]
+    assert item.pixmap().width() == pytest.approx(view.pictures.side, abs=8)
+    qtbot.mouseClick(view.viewport(), LEFT, NONE, at(view, *view.shown_at[0]) + QPoint(15, 10))
+    assert panel.value() == {view.ids[0]}, "the whole picture can be clicked"
+    choose(panel, "Thumbnails when zoomed in")
+    assert not view.pictures.items
+    assert not panel.session.view.map_thumbnails
+
+
+def test_names_leave_the_points_free_and_are_joined_by_lines(qtbot):
+    view = MapView(str)
+    qtbot.addWidget(view)
+    view.resize(500, 400)
+    rng = np.random.default_rng(0)
+    xy = np.vstack([rng.normal(size=(40, 2)) * 0.3, rng.normal(size=(40, 2)) * 0.3 + (5, 3)])
+    view.set_points([str(i) for i in range(80)], xy)
+    view.show()
+    qtbot.waitExposed(view)
+    view.set_names([(0.0, 0.0, "tubulin inhibitor"), (5.0, 3.0, "proteasome inhibitor")])
+    for label in view.names.labels:
+        box = label.mapRectToParent(label.boundingRect())
+        inside_box = [box.contains(QPointF(*point)) for point in view.shown_at]
+        assert not any(inside_box)
+    x, _ = view.names.leaders.getData()
+    assert len(x) == 4, "a line from each name to its cluster"
+
+
+def test_the_map_that_is_drawn_is_named(session, full_session, qtbot):
+    from napari_cellclip.gui.state.tasks import Task, Work
+
+    panel = MapPanel(full_session, Thumbnails(full_session))
+    qtbot.addWidget(panel)
+    assert panel.state.text() == "UMAP of 11 wells"
+    full_session.set_screen(full_session.screen)
+    assert "appears once" in panel.state.text()
+    full_session.set_work(Task.MAP, Work("Computing the UMAP map"))
+    full_session.add_map(projection_for(full_session.screen, "pca"))
+    assert panel.state.text() == "PCA while UMAP is computed …"
+    full_session.add_map(projection_for(full_session.screen, "umap"))
+    full_session.set_work(Task.MAP, None)
+    assert panel.state.text() == "UMAP of 11 wells"
 
 
 def test_inside_agrees_with_a_rectangle():

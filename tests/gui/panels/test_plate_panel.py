@@ -7,16 +7,18 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QImage
 
-from napari_cellclip.gui.panels.drawing.plate_drawing import PlateDrawing, WellMark
+from napari_cellclip.gui.panels.drawing.plate_drawing import PlateDrawing, WellMark, arrange
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.panels.wells.plate_panel import PlatePanel
 from napari_cellclip.gui.panels.wells.plate_view import PlateView
 from napari_cellclip.vocabulary import PLATE_SHAPES, well_name
+from tests.gui.toy_screens import answer_for
 
 LEFT = Qt.MouseButton.LeftButton
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 ALT = Qt.KeyboardModifier.AltModifier
 CONTROL = Qt.KeyboardModifier.ControlModifier
+NONE = Qt.KeyboardModifier.NoModifier
 
 
 def pixels(widget) -> np.ndarray:
@@ -146,3 +148,134 @@ def test_any_format_fits_into_view(count, qtbot):
         assert view.viewport().rect().contains(at)
         assert view.well_at(at) == mark.id
         assert pixels(view.viewport())[at.y(), at.x(), 0] > 150
+
+
+@pytest.fixture
+def two_plates(full_session):
+    """The toy plate twice; C06 and D04 match on the first, E07 on the second."""
+    import dataclasses
+
+    import pandas as pd
+
+    screen = full_session.screen
+    second = screen.wells.rename(index=lambda i: i.replace("toy/", "other/")).assign(Metadata_Plate="other")
+    labels = screen.labels | {i.replace("toy/", "other/"): p for i, p in screen.labels.items()}
+    both = dataclasses.replace(screen, wells=pd.concat([screen.wells, second]), labels=labels)
+    full_session.set_screen(both)
+    full_session.answer = answer_for(both, {"toy/C06": 9.0, "toy/D04": 5.0, "other/E07": 8.0})
+    full_session.look(threshold=4.0)
+    return full_session
+
+
+@pytest.fixture
+def two(two_plates, qtbot):
+    panel = PlatePanel(two_plates, Thumbnails(two_plates))
+    qtbot.addWidget(panel)
+    panel.resize(600, 400)
+    panel.show()
+    qtbot.waitExposed(panel)
+    return panel
+
+
+def test_the_strip_names_plates_with_their_hits_and_chooses_one(two, qtbot):
+    assert [two.plates.tabText(i) for i in range(2)] == ["other · 1", "toy · 2"]
+    assert two.session.view.plate == "toy"
+    assert two.plates.currentIndex() == 1
+    qtbot.mouseClick(two.plates, LEFT, NONE, two.plates.tabRect(0).center())
+    assert two.session.view.plate == "other"
+    assert two.view.position_of("other/C04")
+    with pytest.raises(KeyError):
+        two.view.position_of("toy/C04")
+
+
+def test_plates_side_by_side_are_picked_from_alike(two, qtbot):
+    qtbot.mouseClick(two.side_by_side, LEFT)
+    viewport = two.view.viewport()
+    spots = [two.view.position_of(f"{name}/C04") for name in ("toy", "other")]
+    assert all(viewport.rect().contains(spot) for spot in spots)
+    qtbot.mouseClick(viewport, LEFT, NONE, spots[0])
+    qtbot.mouseClick(viewport, LEFT, SHIFT, spots[1])
+    assert two.value() == {"toy/C04", "other/C04"}
+    qtbot.keyClick(two.view, Qt.Key.Key_Right)
+    assert two.value() == {"other/C05"}, "the keyboard stays on the plate it is on"
+
+
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_plates_side_by_side_never_overlap(count):
+    drawings = [PlateDrawing(f"p{i}", (16, 24)) for i in range(count)]
+    placed = arrange(drawings, 1.5)
+    for i, one in enumerate(placed):
+        assert not any(one.area.intersects(other.area) for other in placed[i + 1 :])
+
+
+def test_headers_select_rows_columns_and_all(panel, qtbot):
+    view, viewport = panel.view, panel.view.viewport()
+    qtbot.mouseClick(viewport, LEFT, NONE, view.header_position(row=3))
+    assert panel.value() == {"toy/D04", "toy/D06", "toy/D07"}
+    qtbot.mouseClick(viewport, LEFT, SHIFT, view.header_position(column=3))
+    assert panel.value() == {"toy/D04", "toy/D06", "toy/D07", "toy/C04", "toy/E04"}
+    qtbot.mouseClick(viewport, LEFT, ALT, view.header_position(row=3))
+    assert panel.value() == {"toy/C04", "toy/E04"}
+    qtbot.mouseClick(viewport, LEFT, NONE, view.header_position())
+    assert len(panel.value()) == 11
+
+
+def test_a_well_whose_sites_all_failed_is_crossed_out(full_session, qtbot, monkeypatch):
+    import pandas as pd
+
+    screen = full_session.screen
+    screen.wells.loc["toy/E07", "Metadata_sites"] = 0
+    failures = pd.DataFrame(
+        {"Metadata_Site_id": ["toy/E07/1", "toy/C04/1"], "Metadata_Well_id": ["toy/E07", "toy/C04"]}
+    )
+    monkeypatch.setattr(type(screen), "failures", property(lambda _self: failures))
+    full_session.set_screen(screen)
+    panel = PlatePanel(full_session, Thumbnails(full_session))
+    qtbot.addWidget(panel)
+    assert {mark.id for mark in panel.view.marks if mark.failed} == {"toy/E07"}, "C04 has another site"
+
+
+def test_thumbnails_stand_in_place_of_colours(panel, qtbot):
+    panel.session.look(colour_by="sites")
+    qtbot.mouseClick(panel.pictures, LEFT)
+    picture = pixels(panel.view.viewport())
+    at = panel.view.position_of("toy/E07")
+    shade = panel.session.screen.preview("toy/E07")[0, 0]
+    assert np.abs(picture[at.y(), at.x(), :3].astype(int) - shade).max() <= 8, "a display of 16 bits rounds"
+    qtbot.mouseClick(panel.pictures, LEFT)
+    assert np.ptp(pixels(panel.view.viewport())[at.y() + 6, at.x(), :3].astype(int)) > 20
+
+
+def test_medians_along_the_edges_are_on_the_scale_of_the_legend(panel):
+    panel.session.look(highlight="all")
+    drawing, scale = panel.view.placed[0].drawing, panel.colours.legend.value().scale
+    table = panel.session.wells
+    middle = table["score"][table["row"] == 3].median()
+    assert drawing.rows[3] == tuple(scale.in_colour(np.array([middle]))[0])
+    assert drawing.rows[0] is None
+
+
+def test_clip_or_rescale(panel, qtbot):
+    panel.session.look(highlight="all")
+    clipped = panel.colours.legend.value().scale
+    qtbot.mouseClick(panel.colours.clip, LEFT, NONE, QPoint(8, panel.colours.clip.height() // 2))
+    scale = panel.colours.legend.value().scale
+    assert not panel.session.view.clip
+    assert (scale.low, scale.high) == (0.0, 9.0)
+    assert clipped.high < 9.0
+
+
+def test_a_new_colour_is_chosen_for_every_view_and_explained(panel, qtbot):
+    by = panel.colours.by
+    titles = [by.itemText(i) for i in range(by.count()) if by.itemData(i)]
+    assert {"Score", "Treatment", "Mechanism", "Control", "Number of sites"} <= set(titles)
+    while by.currentText() != "Control":
+        qtbot.keyClick(by, Qt.Key.Key_Down)
+    assert panel.session.view.colour_by == "control"
+    legend = panel.colours.legend.value()
+    assert [(c.name, c.count) for c in legend.categories] == [("negcon", 2), ("poscon", 1)]
+    colours = {mark.id: mark.rgb for mark in panel.view.marks}
+    assert colours["toy/C04"] == colours["toy/C05"] == legend.categories[0].rgb
+    assert colours["toy/C06"] == legend.categories[1].rgb
+    assert colours["toy/D04"] is None, "no control: an outline alone"
+    assert "negcon: 2" in panel.colours.legend.text()

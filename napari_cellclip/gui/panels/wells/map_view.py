@@ -94,6 +94,8 @@ class MapView(GraphicsLayoutWidget):
         self._selected = np.zeros(0, np.intp)
         self._shown: str | None = None
         self._size = LARGEST
+        self._look: tuple[float, int] = (0.0, 0)
+        self._spread_for: tuple[float, ...] = ()
         self._marked: dict[str, list[int]] = {}
         self._cluster_names: list[Name] = []
         self.box = LassoBox()
@@ -111,7 +113,7 @@ class MapView(GraphicsLayoutWidget):
         self.pictures = MapPictures(self.box, picture)
         self.names = MapNames(self.box)
         # Every step of the wheel or of a drag moves the range: what follows from it is made anew less often.
-        self._settle_soon = qthrottled(self._settle, timeout=60, parent=self)
+        self._settle_soon = qthrottled(self.settle, timeout=60, parent=self)
         self.box.sigRangeChanged.connect(self._range_changed)
         self.box.lassoed.connect(self._lassoed)
         self.box.clicked.connect(self._clicked)
@@ -143,6 +145,7 @@ class MapView(GraphicsLayoutWidget):
         if ids == self.ids and xy.shape == self.xy.shape and np.array_equal(xy, self.xy):
             return
         self.ids, self.xy, self.shown_at, self._tree = ids, xy, xy, None
+        self._spread_for, self._look = (), (0.0, 0)
         self._row_of = {identifier: i for i, identifier in enumerate(ids)}
         self._rgb, self._bright = np.full((len(ids), 3), 128, np.uint8), np.zeros(len(ids), bool)
         self._outlined, self._selected = self._bright, np.zeros(0, np.intp)
@@ -155,7 +158,7 @@ class MapView(GraphicsLayoutWidget):
             low, high = self.xy.min(axis=0), self.xy.max(axis=0)
             span = np.maximum(high - low, 1e-6)
             self.box.setRange(QRectF(low[0], low[1], span[0], span[1]), padding=0.08)
-        self._settle()
+        self.settle()
 
     def set_colours(self, rgb: np.ndarray, bright: np.ndarray, outlined: np.ndarray | None = None) -> None:
         """Colour the points.
@@ -187,7 +190,7 @@ class MapView(GraphicsLayoutWidget):
         """Draw pictures in place of points as soon as they have room, or never."""
         if self.pictures.enabled != on:
             self.pictures.enabled = on
-            self._settle()
+            self.settle()
 
     def set_names(self, names: list[Name]) -> None:
         """Write names at places of the map, the first ones if not all fit."""
@@ -205,24 +208,26 @@ class MapView(GraphicsLayoutWidget):
     def _range_changed(self, *_: object) -> None:
         self._settle_soon()
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Make anew what depends on the zoom: places of dots, density, pictures and names."""
         if not self.isVisible():
             return  # showEvent does it
         view = self.box.viewRect()
         pixel = np.array(self.box.viewPixelSize())
         area = (view.width() / pixel[0]) * (view.height() / pixel[1])
-        self._size = dot_size(len(self.ids), area)
+        size = dot_size(len(self.ids), area)
         self.pictures.choose(self.xy, view, area)
-        size = self.pictures.side * 1.15 if self.pictures.side else self._size + 1
-        self.shown_at = (
-            remove_overlaps(self.xy / pixel, size) * pixel if len(self.xy) <= SPREAD_AT_MOST else self.xy
-        )
-        self._tree = cKDTree(self.shown_at) if len(self.xy) and not self.dense else None
-        self._draw_points()
+        apart = self.pictures.side * 1.15 if self.pictures.side else size + 1
+        moved = len(self.xy) <= SPREAD_AT_MOST and self._spread_for != (*pixel, apart)
+        if moved:
+            self.shown_at, self._spread_for = remove_overlaps(self.xy / pixel, apart) * pixel, (*pixel, apart)
+            self._tree = None
+        if moved or self.dense or (size, self.pictures.side) != self._look:
+            self._size, self._look = size, (size, self.pictures.side)
+            self._draw_points()
+            self._draw_rings()
+            self._draw_marks()
         self._draw_pictures()
-        self._draw_rings()
-        self._draw_marks()
         self._write_names()
 
     def _draw_points(self) -> None:
@@ -327,7 +332,7 @@ class MapView(GraphicsLayoutWidget):
 
     def showEvent(self, event: Any) -> None:
         super().showEvent(event)
-        self._settle()
+        self.settle()
 
     def keyPressEvent(self, event: Any) -> None:
         if event.key() == Qt.Key.Key_Home:
