@@ -2,8 +2,8 @@
 
 Everything runs in one process on a real napari window, interleaved, and is told as the median of repeats with
 its spread, on the clock and of the processor, beside what it is measured against in the same run. Wells are
-drawn at random around some directions; the text model is a stand-in, so that the questions time the window and
-the core, not a network.
+drawn at random around some directions; the text model is a stand-in, so that the questions time window and
+core, not a network.
 ``python -m benchmarks.speed.window [--wells 384 1536] [--million 1000000] [--cycles 50]`` on a display
 (``xvfb-run -a`` without one).
 """

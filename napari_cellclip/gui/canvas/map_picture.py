@@ -3,91 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
 
+from napari_cellclip.gui.canvas.map_mosaic import Mosaic, draw_mosaic, lay_out
 from napari_cellclip.gui.palette import BLACK, RGB, well_colours
 from napari_cellclip.gui.state.selection import Mode
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.jobs import Jobs
-from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:
     from napari.layers import Image, Points
 
     from napari_cellclip.explore import Projection
-    from napari_cellclip.screen import Screen
 
 MARK = "cellclip"
-SMALLEST, LARGEST = 1400, 4096
-"""Sides of the picture in pixels: 4096 is what every graphics card takes as one texture."""
-
-THUMBNAIL = 72
 
 MODES = {"alt": Mode.SUBTRACT, "shift": Mode.ADD, "control": Mode.INTERSECT}
 """What a click means with a key held, as in every view."""
-
-
-def picture_size(xy: np.ndarray, tile: int = THUMBNAIL) -> int:
-    """Side of a picture in which typical neighbours just touch, within what a texture can be."""
-    if len(xy) < 2:
-        return SMALLEST
-    span = float(max((xy.max(axis=0) - xy.min(axis=0)).max(), 1e-9))
-    nearest = cKDTree(xy).query(xy, k=2)[0][:, 1]
-    apart = max(float(np.median(nearest)) / span, 1e-6)
-    return int(np.clip(tile / apart + 2 * tile, SMALLEST, LARGEST))
-
-
-def places(xy: np.ndarray, size: int, tile: int = THUMBNAIL) -> np.ndarray:
-    """Put map coordinates into a picture, keeping their proportions.
-
-    Parameters
-    ----------
-    xy : ndarray
-        Map coordinates ``[n, 2]``, x to the right and y up.
-    size, tile : int
-        Side of the picture and of a thumbnail in pixels.
-
-    Returns
-    -------
-    ndarray
-        Row and column of each thumbnail's centre, float ``[n, 2]``.
-    """
-    if len(xy) == 0:
-        return np.zeros((0, 2))
-    low, high = xy.min(axis=0), xy.max(axis=0)
-    span = float(max((high - low).max(), 1e-9))
-    scaled = (xy - (low + high) / 2) / span * (size - 2 * tile) + size / 2
-    return np.stack([size - scaled[:, 1], scaled[:, 0]], axis=1)
-
-
-def mosaic(screen: Screen, ids: list[str], centres: np.ndarray, size: int) -> np.ndarray:
-    """Picture with each well's thumbnail at its place, later ones on top, RGBA uint8 ``[size, size, 4]``."""
-    picture = np.zeros((size, size, 4), np.uint8)
-    for identifier, (row, column) in zip(ids, centres, strict=True):
-        try:
-            thumbnail = fitted(screen.preview(identifier), THUMBNAIL)
-        except CellClipError:  # no site of this well was readable: its frame alone is drawn
-            continue
-        height, width = thumbnail.shape[:2]
-        top = int(np.clip(row - height / 2, 0, size - height))
-        left = int(np.clip(column - width / 2, 0, size - width))
-        picture[top : top + height, left : left + width, :3] = thumbnail
-        picture[top : top + height, left : left + width, 3] = 255
-    return picture
-
-
-def fitted(image: np.ndarray, side: int) -> np.ndarray:
-    """Thin out or repeat the pixels of an RGB image so that its longer side is ``side``."""
-    height, width = image.shape[:2]
-    factor = side / max(height, width)
-    rows = np.minimum((np.arange(max(1, round(height * factor))) / factor).astype(int), height - 1)
-    columns = np.minimum((np.arange(max(1, round(width * factor))) / factor).astype(int), width - 1)
-    return image[rows][:, columns]
 
 
 class MapPicture:
@@ -146,26 +83,26 @@ class MapPicture:
             self.session.message.emit(Task.MAP, "There is no map yet: encode a plate first.")
             return
         ids = [str(i) for i in projection.ids]
-        xy = np.asarray(projection.xy, float)
-        size = picture_size(xy)
-        centres = places(xy, size)
+        laid = lay_out(np.asarray(projection.xy, float))
         scores = self.session.wells["score"].reindex(ids).to_numpy(float)
         upwards = np.argsort(np.nan_to_num(scores, nan=-np.inf), kind="stable")  # the best lie on top
 
         def done(picture: np.ndarray) -> None:
             if self.session.screen is screen:
                 self._projection = projection
-                self._draw(picture, ids, centres)
+                self._draw(picture, ids, laid)
                 then()
 
         self._jobs.run(
             Task.MAP_PICTURE,
-            lambda: mosaic(screen, [ids[i] for i in upwards], centres[upwards], size),
+            lambda: draw_mosaic(
+                screen, [ids[i] for i in upwards], replace(laid, centres=laid.centres[upwards])
+            ),
             done,
             "Laying the wells on the canvas",
         )
 
-    def _draw(self, picture: np.ndarray, ids: list[str], centres: np.ndarray) -> None:
+    def _draw(self, picture: np.ndarray, ids: list[str], laid: Mosaic) -> None:
         viewer, screen, projection = self._viewer(), self.session.screen, self._projection
         if viewer is None or screen is None or projection is None:
             return
@@ -178,9 +115,9 @@ class MapPicture:
             self.image.scale = scale["scale"]
         if self.points is None:
             self._points = points = viewer.add_points(
-                centres,
+                laid.centres,
                 name="wells",
-                size=THUMBNAIL + 8,
+                size=laid.tile + 4,
                 symbol="square",
                 face_color="transparent",
                 border_width=0.08,
@@ -192,7 +129,8 @@ class MapPicture:
             points.events.data.connect(self.on_points_edited)
             points.mouse_drag_callbacks.append(self.on_mouse_drag)
             points.mouse_double_click_callbacks.append(self.on_double_click)
-        self._place(ids, centres)
+        self._place(ids, laid.centres)
+        self.points.size = laid.tile + 4
         self.points.scale = scale["scale"]
         self.points.metadata = record
         self.image.visible = self.points.visible = True

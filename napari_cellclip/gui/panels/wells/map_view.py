@@ -14,12 +14,12 @@ from qtpy.QtWidgets import QToolTip, QWidget
 from scipy.spatial import cKDTree
 from superqt.utils import qthrottled
 
+from napari_cellclip.explore.maps.spread import remove_overlaps
 from napari_cellclip.gui.panels.drawing.dense_picture import dense_picture
 from napari_cellclip.gui.panels.drawing.lasso_box import LassoBox
 from napari_cellclip.gui.panels.drawing.map_names import MapNames, Name
 from napari_cellclip.gui.panels.drawing.map_pictures import MapPictures
 from napari_cellclip.gui.panels.drawing.picking import inside
-from napari_cellclip.gui.panels.drawing.spread import remove_overlaps
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.state.selection import Mode
 
@@ -154,11 +154,14 @@ class MapView(GraphicsLayoutWidget):
 
     def fit(self) -> None:
         """Show all points."""
-        if len(self.xy):
-            low, high = self.xy.min(axis=0), self.xy.max(axis=0)
-            span = np.maximum(high - low, 1e-6)
-            self.box.setRange(QRectF(low[0], low[1], span[0], span[1]), padding=0.08)
-        self.settle()
+        # Twice: where points are moved apart at the edge, they need more room than their own places.
+        for moved in (False, True):
+            places = self.shown_at if moved else self.xy
+            if len(places):
+                low, high = places.min(axis=0), places.max(axis=0)
+                span = np.maximum(high - low, 1e-6)
+                self.box.setRange(QRectF(low[0], low[1], span[0], span[1]), padding=0.08)
+            self.settle()
 
     def set_colours(self, rgb: np.ndarray, bright: np.ndarray, outlined: np.ndarray | None = None) -> None:
         """Colour the points.
@@ -210,8 +213,8 @@ class MapView(GraphicsLayoutWidget):
 
     def settle(self) -> None:
         """Make anew what depends on the zoom: places of dots, density, pictures and names."""
-        if not self.isVisible():
-            return  # showEvent does it
+        if self.closed or not self.isVisible():
+            return  # closed: the scene is empty; hidden: showEvent does it
         view = self.box.viewRect()
         pixel = np.array(self.box.viewPixelSize())
         area = (view.width() / pixel[0]) * (view.height() / pixel[1])

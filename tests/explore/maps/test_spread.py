@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
-from napari_cellclip.gui.panels.drawing.spread import grid_places, remove_overlaps
+from napari_cellclip.explore.maps.spread import grid_places, remove_overlaps
 
 
 def test_a_clump_is_opened_and_stays_where_it_was() -> None:

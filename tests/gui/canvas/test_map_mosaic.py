@@ -1,0 +1,45 @@
+"""Thumbnails on the canvas: at their places, or on a grid where they would pile up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import pdist
+
+from napari_cellclip.gui.canvas.map_mosaic import LARGEST, SMALLEST, THUMBNAIL, draw_mosaic, lay_out
+from tests.gui.toy_screens import FakeScreen
+
+
+def test_thumbnails_with_room_keep_their_places():
+    xy = np.array([(0.0, 0.0), (10.0, 0.0), (0.0, 10.0)])
+    laid = lay_out(xy)
+    assert (laid.size, laid.tile) == (SMALLEST, THUMBNAIL)
+    steps = laid.centres - laid.centres[0]
+    assert steps[1][0] == steps[2][1] == pytest.approx(0)
+    assert steps[1][1] == pytest.approx(-steps[2][0]), "y is up on the map and down in the picture"
+
+
+@pytest.mark.parametrize("n", [30, 384, 3000])
+def test_a_pile_is_spread_to_a_grid_within_one_texture(n):
+    xy = np.random.default_rng(0).normal(size=(n, 2)) * 0.01
+    xy[0] = 5
+    laid = lay_out(xy)
+    assert pdist(laid.centres, "chebyshev").min() >= laid.tile
+    assert laid.size <= LARGEST
+    assert laid.centres.min() >= laid.tile / 2
+    assert laid.centres.max() <= laid.size - laid.tile / 2
+    assert laid.tile >= 24
+
+
+def test_none_and_one():
+    assert lay_out(np.zeros((0, 2))).centres.shape == (0, 2)
+    assert lay_out(np.zeros((1, 2))).centres.tolist() == [[SMALLEST / 2, SMALLEST / 2]]
+
+
+def test_every_well_is_seen_in_the_picture(plate):
+    screen = FakeScreen.of(plate)
+    ids = list(screen.wells.index)
+    laid = lay_out(np.zeros((len(ids), 2)))
+    picture = draw_mosaic(screen, ids, laid)
+    for identifier, (row, column) in zip(ids, laid.centres.astype(int), strict=True):
+        assert picture[row, column, 0] == screen.preview(identifier)[0, 0, 0]
