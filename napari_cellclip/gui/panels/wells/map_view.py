@@ -95,6 +95,7 @@ class MapView(GraphicsLayoutWidget):
         self._shown: str | None = None
         self._size = LARGEST
         self._look: tuple[float, int] = (0.0, 0)
+        self._fitted = False
         self._spread_for: tuple[float, ...] = ()
         self._marked: dict[str, list[int]] = {}
         self._cluster_names: list[Name] = []
@@ -154,6 +155,7 @@ class MapView(GraphicsLayoutWidget):
 
     def fit(self) -> None:
         """Show all points."""
+        self._fitted = self.isVisible()
         # Twice: where points are moved apart at the edge, they need more room than their own places.
         for moved in (False, True):
             places = self.shown_at if moved else self.xy
@@ -335,7 +337,10 @@ class MapView(GraphicsLayoutWidget):
 
     def showEvent(self, event: Any) -> None:
         super().showEvent(event)
-        self.settle()
+        if self._fitted:
+            self.settle()
+        else:
+            self.fit()
 
     def keyPressEvent(self, event: Any) -> None:
         if event.key() == Qt.Key.Key_Home:
