@@ -77,7 +77,7 @@ class GalleryDialog(QDialog):
             line.setPlaceholderText(example)
             line.setToolTip(plain(tooltip))
             line.returnPressed.connect(self.search)
-            form.addRow(PlainLabel(label), line)
+            form.addRow(plain(label), line)
         self.search_button = _button("Search", "List the plates that fit", self._search_or_cancel)
         self.status = PlainLabel("Public plates, CC0. Searching needs a network.")
         self.status.setWordWrap(True)
