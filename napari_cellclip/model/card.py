@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -15,8 +15,14 @@ from napari_cellclip.model.encoders.kinds import ENCODER_KINDS
 from napari_cellclip.model.encoders.tiling import Tiling
 from napari_cellclip.model.prompts import PromptTemplates
 from napari_cellclip.vocabulary import STAINS, ModelError, Stain
+from napari_cellclip.vocabulary.regular_files import read_regular
 
 CARD_FILE = "card.json"
+MAX_CARD_BYTES = 2**24
+MAX_WIDTH = 2**20
+"""Largest of the sizes that a card can state: memory is taken for them before weights are read."""
+_Width = Annotated[int, Field(ge=1, le=2**14)]
+_Depth = Annotated[int, Field(ge=1, le=256)]
 
 VOCABULARY = "vocabulary"
 """Key of a card's ``training`` for the texts a model was trained on, by the thing they name."""
@@ -90,16 +96,18 @@ class EncoderCard(_Frozen):
 
     kind: str
     name: str
-    dim: int = Field(ge=1)
+    dim: int = Field(ge=1, le=MAX_WIDTH)
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
-    widths: tuple[int, ...] = (16, 32, 64, 128)
-    depths: tuple[int, ...] = (1, 1, 2, 2)
+    widths: tuple[_Width, ...] = Field(default=(16, 32, 64, 128), min_length=1, max_length=16)
+    depths: tuple[_Depth, ...] = Field(default=(1, 1, 2, 2), min_length=1, max_length=16)
     stem: Literal[2, 4] = 4
     weights: FileCard = FileCard()
 
     @model_validator(mode="after")
     def _plain(self) -> EncoderCard:
+        if len(self.widths) != len(self.depths):
+            raise ValueError("one depth for each width is needed")
         if self.kind == "timm":
             try:
                 require_plain_name(self.name)
@@ -130,7 +138,7 @@ class SentenceCard(_Frozen):
 
     package: str = Field(default="", pattern=r"^(\w+)?$")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    positions: int = Field(ge=1)
+    positions: int = Field(ge=1, le=MAX_WIDTH)
 
 
 class ModelCard(_Frozen):
@@ -200,9 +208,9 @@ class ModelCard(_Frozen):
     text_tower: Literal["bert", "fingerprint", "sentence"] = "bert"
     sentence_encoder: SentenceCard | None = None
     prompts: PromptTemplates = PromptTemplates()
-    embed_dim: int = Field(ge=1)
-    heads: int = Field(default=8, ge=1)
-    text_heads: int | None = Field(default=None, ge=1)
+    embed_dim: int = Field(ge=1, le=MAX_WIDTH)
+    heads: int = Field(default=8, ge=1, le=MAX_WIDTH)
+    text_heads: int | None = Field(default=None, ge=1, le=MAX_WIDTH)
     trained_on: str = ""
     limits: str = ""
     training: dict[str, Any] = {}
@@ -309,8 +317,12 @@ def read_card(folder: Path) -> ModelCard:
     """
     path = Path(folder) / CARD_FILE
     try:
-        return ModelCard.from_json(path.read_text(encoding="utf-8"))
+        text = read_regular(path, MAX_CARD_BYTES).decode("utf-8")
     except OSError as error:
         raise ModelError(f"{folder} is no model folder: {CARD_FILE} cannot be read") from error
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{path} is damaged (it is no text in UTF-8): get the model again") from error
+    try:
+        return ModelCard.from_json(text)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error

@@ -10,6 +10,12 @@ from pathlib import Path
 from napari_cellclip.plates.images.plane import Plane
 from napari_cellclip.vocabulary import PLATE_SHAPES, PlateError, plate_shape
 
+MAX_CHANNELS = 1000
+"""Most channels of a field: metadata that claim more are damaged."""
+
+_LONGEST_NUMBER = 18
+"""Digits of the longest number of a site; Python refuses to read more than a few thousand."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -130,6 +136,19 @@ def plate_name(path: Path) -> str:
 def clean_name(text: str) -> str:
     """Remove slashes and surrounding blanks from a plate name."""
     return re.sub(r"[/\\]+", "_", text.strip()) or "plate"
+
+
+def site_number(text: str) -> int | str:
+    """Read the number of a site as the files have it; what is no number stays text, without slashes.
+
+    Examples
+    --------
+    >>> site_number("07"), site_number("7a"), site_number("a/b")
+    (7, '7a', 'a_b')
+    """
+    if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER:
+        return int(text)
+    return text.replace("/", "_")
 
 
 def shape_for(positions: list[tuple[int, int]]) -> tuple[int, int]:

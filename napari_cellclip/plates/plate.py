@@ -98,6 +98,7 @@ class Plate:
         channels: Mapping[Stain, str] | Mapping[Stain | str, str | int] | None = None,
         processing: Processing | None = None,
     ) -> None:
+        _require_names(acquisition)
         self._acquisition = acquisition
         self.processing = processing or Processing()
         chosen = chosen_channels(acquisition.channels, channels or {})
@@ -321,3 +322,19 @@ class Plate:
                 Problem(self.name, f"{more} more of its {len(self.sites)} sites have problems like these")
             )
         return shown
+
+
+def _require_names(acquisition: Acquisition) -> None:
+    """Refuse names that are no text: names of files that are not UTF-8, or halves of characters.
+
+    They could be shown, but in no table could they be stored.
+    """
+    names = {str(acquisition.path), acquisition.name, *(channel.name for channel in acquisition.channels)}
+    names |= {str(field.number) for field in acquisition.fields}
+    for name in sorted(names):
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise PlateError(
+                f"the name {name!r} is no text in UTF-8: give the file or folder another name"
+            ) from None

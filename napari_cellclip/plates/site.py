@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cellclip.plates.acquisition import Field
-from napari_cellclip.plates.images.plane import Plane
+from napari_cellclip.plates.images.plane import Plane, check_stack
 from napari_cellclip.plates.images.processing import Processing
 from napari_cellclip.plates.images.projection import project, sharpest
 from napari_cellclip.plates.images.stacks import focal_planes
@@ -206,7 +206,10 @@ class Site:
         planes = self._planes(stain)
         # The planes of a file are combined as it is read where their maximum is wanted.
         whole = self._processing.projection == "max"
-        images = [image for plane in planes for image in ([plane.read()] if whole else focal_planes(plane))]
+        images: list[NDArray[Any]] = []
+        for plane in planes:
+            images += [plane.read()] if whole else focal_planes(plane)
+            check_stack(planes[0].file.name, max(len(planes), len(images)), images[0].shape)
         for image in images:
             self._check(planes[0].file.name, image)
         return images

@@ -21,7 +21,9 @@ from napari_cellclip.training.config_sections import (
     ValidationConfig,
 )
 from napari_cellclip.vocabulary import CellClipError
+from napari_cellclip.vocabulary.regular_files import read_regular
 
+MAX_BYTES = 2**24
 RUN_FILE = "run.toml"
 """Name under which the settings lie in the model folder they made."""
 
@@ -76,8 +78,10 @@ class RunConfig(Section):
         """
         path = Path(path)
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_regular(path, MAX_BYTES).decode("utf-8")
             content = yaml.safe_load(text) if path.suffix in (".yaml", ".yml") else tomllib.loads(text)
+        except RecursionError:
+            raise CellClipError(f"{path} cannot be read: its lists are nested too deeply") from None
         except (OSError, ValueError, yaml.YAMLError) as error:
             raise CellClipError(f"{path} cannot be read as settings of a run: {error}") from error
         if content is not None and not isinstance(content, dict):

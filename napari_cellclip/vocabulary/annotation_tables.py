@@ -25,6 +25,7 @@ from pathlib import Path
 import pandas as pd
 
 from napari_cellclip.vocabulary.errors import CellClipError
+from napari_cellclip.vocabulary.regular_files import read_json, require_regular
 
 COLUMNS = ("name", "mechanisms", "genes", "smiles", "inchikey")
 """Columns of an installed table, all text; mechanisms and genes are joined by ``|``."""
@@ -114,7 +115,7 @@ def read_annotations(path: Path) -> pd.DataFrame:
         If it is no such table.
     """
     try:
-        with path.open("rb") as stream:
+        with require_regular(path).open("rb") as stream:
             packed = stream.read(2) == b"\x1f\x8b"
         opener = gzip.open if packed else open
         with opener(path, "rb") as stream:
@@ -277,7 +278,7 @@ def installed_annotations(folder: Path) -> tuple[AnnotationTable, ...]:
 
 
 def _read_about(path: Path) -> AnnotationTable:
-    about = json.loads(path.read_text(encoding="utf-8"))
+    about = read_json(path)
     files = {str(file): str(sha) for file, sha in about["files"].items()}
     name, source, licence, installed = (str(about[key]) for key in ("name", "source", "licence", "installed"))
     return AnnotationTable(name, source, licence, installed, files, int(about["compounds"]), path.parent)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.vocabulary import STAINS, ScreenError, split_id
+from napari_cellclip.vocabulary.regular_files import read_json
 
 if TYPE_CHECKING:
     from napari_cellclip.screen import Screen
@@ -172,7 +172,7 @@ def _named_features(screen: Screen) -> tuple[tuple[str, ...], tuple[NDArray[np.i
     """Names of imported features, each once, and their places in a row [5, D]."""
     file = screen.path / screen.card.encoder.weights.file
     try:
-        stains = json.loads(file.read_text(encoding="utf-8"))["stains"]
+        stains = read_json(file)["stains"]
         lists = {stain: [str(name) for name in stains[str(stain)]] for stain in STAINS}
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ScreenError(

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from napari_cellclip.model.card import FEATURES_FILE, EncoderCard
 from napari_cellclip.vocabulary import ModelError
+from napari_cellclip.vocabulary.regular_files import read_regular
 
 MAX_BYTES = 20_000_000
 """Far above the names of the largest feature sets."""
@@ -46,8 +47,6 @@ def load(card: EncoderCard, source: Path, size: int) -> ProfileEncoder:
     """
     path = source / FEATURES_FILE if source.is_dir() else source
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ModelError(f"{path} is larger than a list of features can be")
-        return ProfileEncoder(card, path.read_text(encoding="utf-8"))
+        return ProfileEncoder(card, read_regular(path, MAX_BYTES).decode("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"the list of features {path} cannot be read: {error}") from error

@@ -122,9 +122,16 @@ def load(card: EncoderCard, source: Path, size: int) -> SmallEncoder:
     ModelError
         If the file is missing, damaged or of another encoder.
     """
-    encoder = SmallEncoder(card.dim, card.widths, card.depths, card.stem)
+    state = read_weights(find_weight_file(source))
+    with torch.device("meta"):  # a card can state any size: memory is taken for the weights that are there
+        encoder = SmallEncoder(card.dim, card.widths, card.depths, card.stem)
     try:
-        encoder.load_state_dict(read_weights(find_weight_file(source)), strict=True)
-    except RuntimeError as error:
+        encoder.load_state_dict(
+            {name: t.float() if t.is_floating_point() else t for name, t in state.items()},
+            strict=True,
+            assign=True,
+        )
+        encoder.to(memory_format=torch.channels_last)
+    except (RuntimeError, AttributeError) as error:
         raise ModelError(f"{source} does not hold this model's channel encoder: {error}") from error
     return encoder

@@ -33,8 +33,8 @@ class Tiling(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     mode: Literal["center", "grid", "random"] = "grid"
-    size: int = Field(default=224, ge=4)
-    n: int = Field(default=1, ge=1)
+    size: int = Field(default=224, ge=4, le=4096)
+    n: int = Field(default=1, ge=1, le=4096)
     seed: int = Field(default=0, ge=0)
 
     def corners(self, height: int, width: int, stride: int | None = None) -> list[tuple[int, int]]:

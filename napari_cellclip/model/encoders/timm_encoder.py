@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from napari_cellclip.model.card import EncoderCard, require_plain_name
 from napari_cellclip.model.encoders.three_channels import Triple, one_plane_input
 from napari_cellclip.model.weights.weight_files import find_weight_file, read_weights
 from napari_cellclip.vocabulary import ModelError
+from napari_cellclip.vocabulary.regular_files import read_json
 
 
 class TimmEncoder(nn.Module):
@@ -64,7 +64,7 @@ def load(card: EncoderCard, source: Path, size: int) -> TimmEncoder:
 def timm_card(folder: Path) -> tuple[EncoderCard, int] | None:
     """Read off a repository of timm its network and the side of its crops; ``None`` where it is none."""
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = read_json(folder / "config.json")
     except (OSError, ValueError):
         return None
     if not isinstance(config, dict) or "model_type" in config or "architecture" not in config:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from napari_cellclip.model.card import EncoderCard
 from napari_cellclip.model.encoders.three_channels import Triple, one_plane_input
 from napari_cellclip.vocabulary import ModelError
+from napari_cellclip.vocabulary.regular_files import read_json
 
 IMAGENET: tuple[Triple, Triple] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 OPENAI: tuple[Triple, Triple] = (
@@ -222,7 +222,7 @@ def _triple(value: Any, otherwise: Triple) -> Triple:
 
 def _json(path: Path) -> dict[str, Any] | None:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None

@@ -82,6 +82,11 @@ class CellCLIPConfig:
         ):
             if kind not in kinds:
                 raise ModelError(f"there is no {what} tower {kind!r}: use one of {', '.join(kinds)}")
+        shared = [(self.width, self.heads)] * (self.image_tower == "channel_former")
+        shared += [(self.text_width, self.text_heads)] * (self.text_tower == "bert")
+        for width, heads in shared:
+            if heads < 1 or width % heads:
+                raise ModelError(f"a width of {width} cannot be shared by {heads} attention heads")
 
 
 def config_from_state(state: Mapping[str, Tensor], **overrides: Any) -> CellCLIPConfig:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_cellclip.vocabulary import ModelError
+from napari_cellclip.vocabulary.regular_files import read_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -131,7 +132,7 @@ class FingerprintTokenizer:
         """
         path = Path(folder) / FILE
         try:
-            settings: Any = json.loads(path.read_text(encoding="utf-8"))
+            settings: Any = read_json(path)
             if settings["kind"] != "morgan_count":
                 raise ValueError(f"the kind {settings['kind']!r} is not known")
             return cls(bits=int(settings["bits"]), radius=int(settings["radius"]))

@@ -13,11 +13,13 @@ from tokenizers import Tokenizer as FastTokenizer
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from napari_cellclip.vocabulary import ModelError
+from napari_cellclip.vocabulary.regular_files import read_json, read_regular
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+MAX_VOCABULARY_BYTES = 2**28
 FILES = ("vocab.txt", "tokenizer_config.json")
 
 
@@ -105,15 +107,24 @@ class WordPieceTokenizer:
         config = _read_json(folder / "tokenizer_config.json")
         lowercase = bool(config.get("do_lower_case", False))
         if (folder / "vocab.txt").is_file():
-            lines = (folder / "vocab.txt").read_text(encoding="utf-8").split("\n")
+            try:
+                text = read_regular(folder / "vocab.txt", MAX_VOCABULARY_BYTES).decode("utf-8")
+            except (OSError, ValueError) as error:
+                raise ModelError(
+                    f"{folder / 'vocab.txt'} cannot be read ({error}): copy or fetch the file again"
+                ) from error
+            lines = text.replace("\r\n", "\n").split("\n")
             vocabulary = lines[:-1] if lines and not lines[-1] else lines
-            vocabulary = [line.removesuffix("\r") for line in vocabulary]
         elif (folder / "tokenizer.json").is_file():
             whole = _read_json(folder / "tokenizer.json")
             model, normalizer = whole.get("model") or {}, whole.get("normalizer") or {}
-            if model.get("type", "WordPiece") != "WordPiece" or not isinstance(model.get("vocab"), dict):
+            known = isinstance(model, dict) and model.get("type", "WordPiece") == "WordPiece"
+            if not known or not isinstance(model.get("vocab"), dict):
                 raise ModelError(f"{folder / 'tokenizer.json'} is no WordPiece tokenizer")
-            vocabulary = sorted(model["vocab"], key=model["vocab"].__getitem__)
+            numbers: dict[str, Any] = model["vocab"]
+            if not isinstance(normalizer, dict) or not all(type(n) is int for n in numbers.values()):
+                raise ModelError(f"{folder / 'tokenizer.json'} is no WordPiece tokenizer")
+            vocabulary = sorted(numbers, key=numbers.__getitem__)
             lowercase = bool(config.get("do_lower_case", normalizer.get("lowercase", False)))
         else:
             raise ModelError(f"{folder} holds no tokenizer: expected vocab.txt or tokenizer.json")
@@ -166,8 +177,8 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        content = read_json(path)
+    except (OSError, ValueError) as error:
         raise ModelError(f"{path} is not readable as JSON: {error}") from error
     if not isinstance(content, dict):
         raise ModelError(f"{path} is not readable: expected a JSON object")

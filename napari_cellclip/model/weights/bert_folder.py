@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from napari_cellclip.model.network.bert import CONSTANT_TABLES, Bert
 from napari_cellclip.model.network.tokenizer import WordPieceTokenizer
 from napari_cellclip.model.weights.weight_files import find_weight_file, read_weights
 from napari_cellclip.vocabulary import ModelError
+from napari_cellclip.vocabulary.regular_files import read_json
 
 _SIZES = {
     "vocabulary": "vocab_size",
@@ -42,7 +42,7 @@ def read_bert(folder: Path) -> tuple[Bert, WordPieceTokenizer, dict[str, Any]]:
         If the folder holds no BERT.
     """
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = read_json(folder / "config.json")
         kind, activation = config.get("model_type", "bert"), config.get("hidden_act", "gelu")
         sizes = {ours: int(config[theirs]) for ours, theirs in _SIZES.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,6 +13,7 @@ from napari_cellclip.model.weights.hub import beside_of, hub_file, require_licen
 from napari_cellclip.model.weights.hub_notes import pin
 from napari_cellclip.model.weights.weight_files import find_weight_file, sha256
 from napari_cellclip.vocabulary import ModelError
+from napari_cellclip.vocabulary.regular_files import read_json
 
 CONFIG = "config.json"
 
@@ -58,7 +58,7 @@ class CardFiles:
         else:
             return {}
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_json(path)
         except (OSError, ValueError):
             return {}
         stated = content if isinstance(content, dict) else {}

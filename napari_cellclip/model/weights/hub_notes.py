@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from napari_cellclip.model.card import FileCard, ModelCard
+from napari_cellclip.vocabulary.regular_files import read_json
 from napari_cellclip.vocabulary.user_folders import cache_folder
 
 LICENCES = "licences.json"
@@ -87,7 +88,7 @@ def _read(name: str) -> dict[str, Any]:
     again.
     """
     try:
-        return _table(json.loads((cache_folder() / name).read_text(encoding="utf-8")))
+        return _table(read_json(cache_folder() / name))
     except (OSError, ValueError):
         return {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from napari_cellclip.model.network.tokenizer import WordPieceTokenizer
 from napari_cellclip.model.weights.bert_folder import read_bert
 from napari_cellclip.model.weights.weight_files import sha256
 from napari_cellclip.vocabulary import ModelError
+from napari_cellclip.vocabulary.regular_files import read_json
 
 FOLDER = "sentence_encoder"
 """Where a model folder holds the files of one that is in no package."""
@@ -95,7 +95,7 @@ def find_sentence_encoder(name: str) -> tuple[SentenceEncoder, WordPieceTokenize
     if folder is None or not (folder / _POOLING).is_file():
         return None
     try:
-        pooling = json.loads((folder / _POOLING).read_text(encoding="utf-8"))
+        pooling = read_json(folder / _POOLING)
         mean = pooling.get("pooling_mode_mean_tokens") is True
         others = [key for key, value in pooling.items() if key.startswith("pooling_mode") and value is True]
     except (OSError, ValueError, AttributeError) as error:

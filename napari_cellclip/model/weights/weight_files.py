@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_cellclip.vocabulary import ModelError
+from napari_cellclip.vocabulary.regular_files import require_regular
 
 NAMES = ("model.safetensors", "encoder.safetensors", "pytorch_model.bin")
 """Files of weights looked for in a folder, the safe format first."""
@@ -16,7 +17,7 @@ NAMES = ("model.safetensors", "encoder.safetensors", "pytorch_model.bin")
 
 def sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, 64 hex digits."""
-    with open(path, "rb") as file:
+    with open(require_regular(path), "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from napari_cellclip.plates.images.plane import MAX_PIXELS
 from napari_cellclip.vocabulary import PlateError, Stain
+from napari_cellclip.vocabulary.regular_files import require_regular
 
 ROBUST_MINIMUM = 2.0
 """Percentile of an estimated function that becomes 1, as in CellProfiler's rescaling."""
@@ -126,7 +127,7 @@ def read_function(path: Path) -> NDArray[np.float32]:
         unpickled, and no memory is taken before the header is checked.
     """
     try:
-        with path.open("rb") as file:
+        with require_regular(path).open("rb") as file:
             version = np.lib.format.read_magic(file)
             read = {
                 (1, 0): np.lib.format.read_array_header_1_0,

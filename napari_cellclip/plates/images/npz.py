@@ -12,8 +12,9 @@ import numpy as np
 from cachetools import LRUCache, cached
 from numpy.typing import NDArray
 
-from napari_cellclip.plates.images.plane import MAX_PIXELS, check_format, file_state
+from napari_cellclip.plates.images.plane import MAX_STACK_PIXELS, check_format, check_stack, file_state
 from napari_cellclip.vocabulary import PlateError
+from napari_cellclip.vocabulary.regular_files import require_regular
 
 CACHE_BYTES = 2**28
 """Arrays held between the stains of a field: 256 MiB, five fields of 2160 x 2160 pixels."""
@@ -94,7 +95,7 @@ def npz_header(path: Path, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
         If there is no such array, it would need unpickling, or the archive is damaged.
     """
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as member:
+        with zipfile.ZipFile(require_regular(path)) as archive, archive.open(f"{key}.npy") as member:
             version = np.lib.format.read_magic(member)
             read: Any = (
                 np.lib.format.read_array_header_1_0
@@ -113,7 +114,12 @@ def npz_header(path: Path, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
         raise PlateError(
             f"{path.name}: the array {key!r} holds Python objects, which are not read for safety"
         )
-    if size > MAX_PIXELS * 16 or int(np.prod(shape, dtype=np.float64)) * dtype.itemsize > size:
+    try:
+        check_stack(path.name, 1, shape)
+    except TypeError:
+        raise _damaged(path, ValueError("its shape is none")) from None
+    claimed = int(np.prod(shape, dtype=np.float64)) * dtype.itemsize
+    if size > MAX_STACK_PIXELS * dtype.itemsize + 2**16 or claimed > size:
         raise PlateError(f"{path.name} claims to hold {shape} pixels: its header is damaged")
     return tuple(int(n) for n in shape), dtype
 
@@ -121,7 +127,7 @@ def npz_header(path: Path, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
 def npz_keys(path: Path) -> tuple[str, ...]:
     """List the names of the arrays in an archive; none if it is no archive."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(require_regular(path)) as archive:
             return tuple(name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy"))
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
         return ()
@@ -135,7 +141,7 @@ def read_array(path: Path, key: str, state: tuple[int, int]) -> NDArray[Any]:
     """
     npz_header(path, key)
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(f"{key}.npy") as member:
+        with zipfile.ZipFile(require_regular(path)) as archive, archive.open(f"{key}.npy") as member:
             image: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
     except Exception as error:  # as above
         raise _damaged(path, error) from error

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_cellclip.plates.images.plane import check_format, file_state
 from napari_cellclip.vocabulary import PlateError
+from napari_cellclip.vocabulary.regular_files import require_regular
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jp2", ".j2k")
 """Endings of the names of these files, in lower case."""
@@ -78,7 +79,7 @@ class PicturePlane:
 
     def _bytes(self, limit: int) -> bytes:
         try:
-            with self.path.open("rb") as stream:
+            with require_regular(self.path).open("rb") as stream:
                 content = stream.read(limit + 1)
         except OSError as error:
             raise PlateError(

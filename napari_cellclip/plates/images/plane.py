@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,6 +14,9 @@ from napari_cellclip.vocabulary import PlateError
 
 MAX_PIXELS = 2**28
 """Largest plane that is read (16384 x 16384): what is beyond it is a damaged or hostile header."""
+
+MAX_STACK_PIXELS = 2**29
+"""Most pixels of all focal planes of one stain of a field: 115 planes of 2160 x 2160, 1 GiB at 16 bits."""
 
 _PIXEL_TYPES = ("uint8", "uint16", "float32", "float64")
 
@@ -68,3 +73,16 @@ def check_format(name: str, shape: tuple[int, int], dtype: Any) -> None:
         )
     if not 0 < shape[0] * shape[1] <= MAX_PIXELS:
         raise PlateError(f"{name} claims to be {shape[0]} x {shape[1]} pixels: its header is damaged")
+
+
+def check_stack(name: str, planes: int, shape: Sequence[int]) -> None:
+    """Refuse a stack of more pixels than a field of cells has: a small file can claim any number of them.
+
+    Raises
+    ------
+    PlateError
+        Names the file.
+    """
+    if planes * math.prod(shape) > MAX_STACK_PIXELS:
+        size = " x ".join(str(n) for n in (planes, *shape))
+        raise PlateError(f"{name} claims {size} pixels for one stain of a field, more than are read at once")

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cellclip.plates.images.plane import check_format, file_state
+from napari_cellclip.plates.images.plane import check_format, check_stack, file_state
 from napari_cellclip.plates.images.tiff_metadata import TiffAxes, read_axes
 from napari_cellclip.vocabulary import PlateError
+from napari_cellclip.vocabulary.regular_files import require_regular
 
 if TYPE_CHECKING:
     import tifffile
@@ -74,7 +75,9 @@ class TiffPlane:
         """Pixels (Y, X) of each focal plane of the channel; errors as :meth:`read`."""
         with _opened(self.path, self.member) as tif:
             shape, dtype = self._format(tif)
-            planes = [self._page(tif, index) for index in self._pages(tif)]
+            pages = self._pages(tif)
+            check_stack(self.path.name, len(pages), shape)
+            planes = [self._page(tif, index) for index in pages]
         if any(plane.shape != shape or plane.dtype != dtype for plane in planes):
             raise PlateError(f"{self.path.name} holds pages of different sizes: export it again")
         return planes
@@ -119,6 +122,9 @@ class TiffPlane:
         end = max(o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False))
         if end > tif.filehandle.size:
             raise PlateError(f"{self.path.name} is truncated: it ends before its pixels do; copy it again")
+        # Pages may share a strip, and a strip claim any size, whatever the size of the file.
+        check_stack(self.path.name, 1, page.shape)
+        check_stack(self.path.name, 1, page.chunks)
         pixels: NDArray[Any] = page.asarray()
         return np.take(pixels, index, axis=page.axes.index("S")) if samples else pixels
 
@@ -137,7 +143,7 @@ def tiff_axes(path: Path) -> TiffAxes:
 
 def _unpacked(archive: Path, member: str) -> BytesIO:
     """Read one file of a zip archive into memory, no more than a plane can take."""
-    with zipfile.ZipFile(archive) as packed:
+    with zipfile.ZipFile(require_regular(archive)) as packed:
         if packed.getinfo(member).file_size > MAX_MEMBER_BYTES:
             raise PlateError(
                 f"{member} in {archive.name} claims to be of {MAX_MEMBER_BYTES:,} bytes and more"
@@ -150,7 +156,7 @@ def _opened(path: Path, member: str = "") -> Iterator[tifffile.TiffFile]:
     import tifffile
 
     try:
-        source = _unpacked(path, member) if member else path
+        source = _unpacked(path, member) if member else require_regular(path)
         # is_ome=False: tifffile would otherwise parse the OME-XML itself and open other files it names.
         with tifffile.TiffFile(source, is_ome=False) as tif:
             if not len(tif.pages):

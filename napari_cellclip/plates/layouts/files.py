@@ -53,7 +53,7 @@ def files_in(folder: Path, root: Path | None = None) -> tuple[list[Path], list[P
     inside = (root or folder).resolve()
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(inside):
+            if entry.is_symlink() and not _leads_inside(entry.path, inside):
                 refused.append(Path(entry.path))
             elif entry.is_file():
                 files.append(Path(entry.path))
@@ -132,6 +132,16 @@ def _walk(folder: Path, depth: int) -> Iterator[Path]:
                 yield from _walk(child, depth - 1)
 
 
+def _leads_inside(link: str, root: Path) -> bool:
+    """Whether a link leads to something under a folder; one that leads round in a circle does not."""
+    try:
+        return Path(os.path.realpath(link, strict=True)).is_relative_to(root)
+    except FileNotFoundError:  # nothing is there, as of a file that is missing
+        return Path(os.path.realpath(link)).is_relative_to(root)
+    except OSError:
+        return False
+
+
 def inside(root: Path, relative: str) -> Path | None:
     """Join a path found in metadata to a folder, ``None`` if it would lead out of it.
 
@@ -144,6 +154,6 @@ def inside(root: Path, relative: str) -> Path | None:
     for part in pure.parts:
         path = os.path.join(path, part)
         # Only links are resolved: a plate has thousands of paths and hardly ever a link.
-        if os.path.islink(path) and not Path(path).resolve().is_relative_to(root.resolve()):
+        if os.path.islink(path) and not _leads_inside(path, root.resolve()):
             return None
     return Path(path)

@@ -21,6 +21,7 @@ from napari_cellclip.plates.acquisition import (
     plate_name,
     require_fields,
     shape_for,
+    site_number,
     strip_of,
 )
 from napari_cellclip.plates.images.tiff import TiffPlane
@@ -182,7 +183,7 @@ def _well_texts(table: pd.DataFrame) -> list[str]:
 
 
 def _from_numbers(row: str, column: str) -> str:
-    if row.isdecimal() and column.isdecimal() and int(row) and int(column):
+    if _index(row) and _index(column):
         return well_name(int(row) - 1, int(column) - 1)
     return f"{row}{column}"
 
@@ -195,7 +196,7 @@ def _fields(
     grouped: dict[tuple[str, int | str], list[dict[str, str]]] = defaultdict(list)
     for well, number, row in zip(wells, numbers, rows, strict=True):
         if well is not None:
-            site = int(number) if number.isdecimal() else number.replace("/", "_") or 1
+            site = site_number(number) or 1
             grouped[well, site].append({str(k): v for k, v in row.items()})
     places = {} if known else strip_of([w for w in wells if w])
     fields = []
@@ -232,7 +233,7 @@ def _plane(
         found = files.find(name, folder)
         if len(found) == 1:
             frame = entries[0].get(f"Frame_{channel}", "")
-            return TiffPlane(found[0], int(frame) if frame.isdecimal() and int(frame) else None), None
+            return TiffPlane(found[0], _index(frame) or None), None
         last = PurePosixPath(name.replace("\\", "/")).name
         if found:
             return None, (
@@ -255,7 +256,7 @@ def _channel(table: pd.DataFrame, channel: str) -> Channel:
     return Channel(
         name=channel,
         source="load_data column",
-        number=int(number) if number.isdecimal() else None,
+        number=_index(number),
         aliases=(dye,) if dye else (),
         excitation=_number(first("MainExcitationWavelength")),
         emission=_number(first("MainEmissionWavelength")),
@@ -267,6 +268,12 @@ def _pixel_size(table: pd.DataFrame) -> float | None:
         metres = _number(table["Metadata_ImageResolutionX"].iloc[0])
         return metres * 1e6 if metres else None
     return None
+
+
+def _index(text: str) -> int | None:
+    """Read a number of a row, column, channel or frame, ``None`` where it is none."""
+    number = site_number(text)
+    return number if isinstance(number, int) and number < 2**31 else None
 
 
 def _number(text: str) -> float | None:

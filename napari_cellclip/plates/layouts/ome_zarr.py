@@ -6,12 +6,14 @@ Every image's own channels and axes are honoured, as wells of one plate need not
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from napari_cellclip.plates.acquisition import (
+    MAX_CHANNELS,
     Acquisition,
     Channel,
     Field,
@@ -20,8 +22,10 @@ from napari_cellclip.plates.acquisition import (
     plate_name,
     require_fields,
     shape_for,
+    site_number,
 )
-from napari_cellclip.plates.images.zarr import ZarrPlane, zarr_shape
+from napari_cellclip.plates.images.zarr import ZarrPlane
+from napari_cellclip.plates.images.zarr_metadata import zarr_shape
 from napari_cellclip.plates.layouts.files import ZARR_MARKS, folders_in, inside
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
 from napari_cellclip.plates.layouts.ome_metadata import attributes_of, dictionaries
@@ -144,7 +148,10 @@ def _well(
         if group is None:
             problems.append(Problem(label, "leads out of the plate's folder and was not followed"))
             continue
-        number: int | str = int(path) if path.isdecimal() else path.replace("/", "_")
+        number = site_number(path)
+        if number in {f.number for f in fields}:
+            problems.append(Problem(label, "the well lists this image twice; the second is left out"))
+            continue
         planes, fault = _planes(group, label, found)
         if fault:
             problems.append(Problem(label, fault))
@@ -160,7 +167,12 @@ def _planes(group: Path, label: str, found: _Found) -> tuple[dict[str, tuple[Zar
     array = inside(group, str(datasets[0].get("path", ""))) if datasets else None
     if array is None:
         return {}, "has no multiscales metadata that can be followed; copy the image again"
-    axes = [str(a.get("name") if isinstance(a, dict) else a).lower() for a in scales[0].get("axes") or []]
+    named = scales[0].get("axes")
+    axes = (
+        [str(a.get("name") if isinstance(a, dict) else a).lower() for a in named or []]
+        if isinstance(named, list)
+        else []
+    )
     shape = zarr_shape(array)
     if not shape:
         return {}, f"its array {array.name} is missing or damaged; copy the image again"
@@ -170,6 +182,8 @@ def _planes(group: Path, label: str, found: _Found) -> tuple[dict[str, tuple[Zar
     if size := _pixel_size(scales[0], datasets[0]):
         found.sizes[size] += 1
     extent = dict(zip(axes, shape, strict=True))
+    if len(extent) < len(axes) or 0 in shape or extent.get("c", 1) > MAX_CHANNELS:
+        return {}, f"its array claims the shape {shape} along {axes}: its metadata are damaged"
     if found.time > extent.get("t", 1):
         return {}, f"it has no time point {found.time}, only {extent.get('t', 1)}"
     found.depth = max(found.depth, extent.get("z", 1))
@@ -203,12 +217,14 @@ def _pixel_size(scale: dict[str, Any], dataset: dict[str, Any]) -> float | None:
     ]:
         factors = transform.get("scale")
         if transform.get("type") == "scale" and isinstance(factors, list) and factors:
-            size *= float(factors[-1])
+            factor = factors[-1]
+            size *= factor if isinstance(factor, int | float) and abs(factor) < 1e9 else math.nan
             found = True
-    axes = scale.get("axes") or []
-    unit = axes[-1].get("unit") if axes and isinstance(axes[-1], dict) else None
-    # A scale without a unit is in pixels.
-    return round(size * _MICROMETRES[unit], 9) if found and unit in _MICROMETRES else None
+    axes = scale.get("axes")
+    unit = axes[-1].get("unit") if isinstance(axes, list) and axes and isinstance(axes[-1], dict) else None
+    # A scale without a unit is in pixels; one beyond a nanometre and a metre is of no microscope.
+    pixel = size * _MICROMETRES.get(str(unit), math.nan) if found else math.nan
+    return round(pixel, 9) if 1e-3 <= pixel <= 1e6 else None
 
 
 def _position(entry: dict[str, Any], plate: dict[str, Any]) -> tuple[int, int] | None:

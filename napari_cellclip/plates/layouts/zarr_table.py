@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from napari_cellclip.plates.acquisition import (
+    MAX_CHANNELS,
     Acquisition,
     Channel,
     Field,
@@ -15,9 +16,11 @@ from napari_cellclip.plates.acquisition import (
     plate_name,
     require_fields,
     shape_for,
+    site_number,
     strip_of,
 )
-from napari_cellclip.plates.images.zarr import ZarrPlane, zarr_shape
+from napari_cellclip.plates.images.zarr import ZarrPlane
+from napari_cellclip.plates.images.zarr_metadata import zarr_shape
 from napari_cellclip.plates.layouts.files import folders_in
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
 from napari_cellclip.plates.platemaps.tables import read_table
@@ -51,7 +54,7 @@ def read(folder: Path, options: Options) -> Acquisition:
         raise PlateError(f"{folder} holds several arrays ({', '.join(a.name for a in arrays)}): expected one")
     array = arrays[0]
     shape = zarr_shape(array)
-    if len(shape) != 4:
+    if len(shape) != 4 or shape[1] > MAX_CHANNELS:
         raise PlateError(f"{array} is no array of (site, channel, y, x): its metadata give the shape {shape}")
     channels, problems = _channels(folder / "channels.csv", shape[1])
     sites, name, found = _sites(folder, options.name)
@@ -77,7 +80,7 @@ def _arrays(folder: Path) -> list[Path]:
 
 def _is_array(path: Path) -> bool:
     metadata = path / "zarr.json"
-    return (path / ".zarray").is_file() or (metadata.is_file() and '"shape"' in metadata.read_text("utf-8"))
+    return (path / ".zarray").is_file() or (metadata.is_file() and b'"shape"' in metadata.read_bytes())
 
 
 def _channels(path: Path, count: int) -> tuple[list[Channel], list[Problem]]:
@@ -163,7 +166,7 @@ def _fields(
             problems.append(
                 Problem(well, "the table names no well for this field; it is given a well of its own")
             )
-        site = int(number) if number.isdecimal() else number.replace("/", "_") or 1
+        site = site_number(number) or 1
         planes = {c.name: (ZarrPlane(array, (index, i), f"site {index}"),) for i, c in enumerate(channels)}
         fields.append(Field(row, column, well, site, planes, known=known, source=str(source)))
     return fields, problems

@@ -9,18 +9,22 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from napari_cellclip.vocabulary import PlateMapError
+from napari_cellclip.vocabulary.regular_files import require_regular
 
 MAX_BYTES = 500_000_000
 """Largest table after unpacking."""
 
 MAX_COLUMNS = 10_000
 """Most columns of a table: profiles have a few thousand."""
+
+MAX_CELLS = 20_000_000
+"""Most cells of a table: those of load_data tables of a hundred plates."""
 
 LONGEST_LINE = 1_000_000
 """Bytes of a line of column names."""
@@ -64,7 +68,7 @@ def read_columns(path: Path) -> list[str]:
     """Read the column names of a text table from its first line; a file that is none has no columns."""
     opener = gzip.open if path.suffix.lower() == ".gz" else open
     try:
-        with opener(path, "rb") as stream:
+        with opener(require_regular(path), "rb") as stream:
             line = stream.readline(LONGEST_LINE)
         return [str(column).strip() for column in _text(path, line).columns]
     except (OSError, EOFError, zlib.error, PlateMapError):
@@ -81,7 +85,7 @@ def unpacked(path: Path) -> bytes:
     OSError, EOFError
         If it cannot be read.
     """
-    with path.open("rb") as stream:
+    with require_regular(path).open("rb") as stream:
         magic = stream.read(2)
     opener = gzip.open if magic == b"\x1f\x8b" else open
     with opener(path, "rb") as stream:
@@ -109,7 +113,7 @@ def _text(path: Path, content: bytes) -> pd.DataFrame:
 
 def _even(lines: Iterable[list[str]], path: Path) -> pd.DataFrame:
     """Make a table as wide as its first line: spreadsheets leave out trailing empty cells, or add some."""
-    rows = [row for row in lines if any(cell.strip() for cell in row)]
+    rows = [row for row in _bounded(lines, path) if any(cell.strip() for cell in row)]
     if not rows:
         raise PlateMapError(f"{path.name} is empty: export the table again (plate maps on the first sheet)")
     named = [i for i, name in enumerate(rows[0]) if name.strip()]
@@ -128,6 +132,18 @@ def _even(lines: Iterable[list[str]], path: Path) -> pd.DataFrame:
         seen[name] += 1
     even = [row[:width] + [""] * (width - len(row)) for row in rows[1:]]
     return pd.DataFrame(even, columns=pd.Index(names), dtype=str)
+
+
+def _bounded(rows: Iterable[list[str]], path: Path) -> Iterator[list[str]]:
+    """Hand on rows until there are more cells than a table of wells can have; a blank row counts as one."""
+    cells = 0
+    for row in rows:
+        cells += max(len(row), 1)
+        if cells > MAX_CELLS:
+            raise PlateMapError(
+                f"{path.name} has more than {MAX_CELLS:,} cells: check that it is a table of wells"
+            )
+        yield row
 
 
 def _decoded(path: Path, content: bytes) -> str:
@@ -159,7 +175,7 @@ def _excel(path: Path, content: bytes) -> pd.DataFrame:
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         sheet = book.worksheets[0]
         sheet.reset_dimensions()  # one stray cell at the far end would make every row as long
-        rows = [_trimmed(row) for row in sheet.iter_rows(values_only=True)]
+        rows = list(_bounded((_trimmed(row) for row in sheet.iter_rows(values_only=True)), path))
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             xml = archive.read(sheet._worksheet_path)
         book.close()

@@ -13,7 +13,8 @@ from filelock import FileLock, Timeout
 from napari_cellclip.plates.acquisition import Acquisition, Field
 from napari_cellclip.plates.images.plane import Plane
 from napari_cellclip.plates.images.tiff import TiffPlane
-from napari_cellclip.plates.images.zarr import ZarrPlane, chunk_files
+from napari_cellclip.plates.images.zarr import ZarrPlane
+from napari_cellclip.plates.images.zarr_metadata import chunk_files
 from napari_cellclip.plates.layouts.layout import Options
 from napari_cellclip.plates.remote.fetched_folder import LOCK, FetchedFolder
 from napari_cellclip.plates.remote.lazy_planes import RemotePlane

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from napari_cellclip.plates.acquisition import Acquisition
 from napari_cellclip.plates.images.plane import Plane
 from napari_cellclip.plates.images.stacks import depth_of, focal_planes
-from napari_cellclip.plates.images.zarr import ZarrPlane, chunk_files
+from napari_cellclip.plates.images.zarr import ZarrPlane
+from napari_cellclip.plates.images.zarr_metadata import chunk_files
 from napari_cellclip.plates.remote.mirror import Mirror
 from napari_cellclip.vocabulary import PlateError
 

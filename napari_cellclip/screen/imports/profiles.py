@@ -25,6 +25,7 @@ from napari_cellclip.screen.imports.standardise import CLIP, Standardised, stand
 from napari_cellclip.screen.screen import Screen
 from napari_cellclip.screen.storage.files import write_whole
 from napari_cellclip.vocabulary import STAINS, ScreenError
+from napari_cellclip.vocabulary.regular_files import read_json
 
 if TYPE_CHECKING:
     from napari_cellclip.model import ModelCard
@@ -161,7 +162,7 @@ def import_report(screen: Screen) -> dict[str, Any]:
         If the screen was not imported from profiles.
     """
     try:
-        found: dict[str, Any] = json.loads((screen.path / REPORT_FILE).read_text(encoding="utf-8"))
+        found: dict[str, Any] = read_json(screen.path / REPORT_FILE)
     except (OSError, ValueError) as error:
         raise ScreenError(f"screen {screen.name} has no report of an import ({REPORT_FILE})") from error
     return found
@@ -200,7 +201,7 @@ def _write_report(path: Path, report: dict[str, Any]) -> None:
     """Write the report; plates that were imported into the folder before keep their part."""
     if path.exists():
         try:
-            before = json.loads(path.read_text(encoding="utf-8"))["plates"]
+            before = read_json(path)["plates"]
             report = {**report, "plates": {**before, **report["plates"]}}
         except (ValueError, KeyError, TypeError):  # damaged: it is for people to read, nothing rests on it
             pass

@@ -22,6 +22,7 @@ from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 from napari_cellclip.screen.progress import Progress
 from napari_cellclip.screen.storage.files import TEMPORARY, write_whole
 from napari_cellclip.vocabulary import ScreenError
+from napari_cellclip.vocabulary.regular_files import read_json
 
 LOCK, WRITER = ".lock", ".writer.json"
 """The lock of a screen folder, and who holds it."""
@@ -121,7 +122,7 @@ class WriteLock:
 
     def _holder(self) -> dict[str, object]:
         try:
-            found = json.loads((self.folder / WRITER).read_text(encoding="utf-8"))
+            found = read_json(self.folder / WRITER)
         except (OSError, ValueError):  # it has just ended, or has not said yet
             return {}
         return found if isinstance(found, dict) else {}

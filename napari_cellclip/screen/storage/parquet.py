@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from napari_cellclip.screen.storage.files import write_whole
 from napari_cellclip.vocabulary import ScreenError
+from napari_cellclip.vocabulary.regular_files import require_regular
 
 CHECKSUM = b"napari_cellclip.sha256"
 """Key of a file's metadata under which its checksum is."""
@@ -75,7 +76,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None, *, all_bytes: b
 
 def is_sealed(path: Path) -> bool:
     """Whether a file has a checksum; those of version 0.1 have none."""
-    return _checksum_start(path.read_bytes()) is not None
+    return _checksum_start(require_regular(path).read_bytes()) is not None
 
 
 def damage(path: Path, why: str) -> str:
@@ -88,7 +89,7 @@ def damage(path: Path, why: str) -> str:
 
 def _verified(path: Path) -> bytes:
     """Bytes of a file whose checksum is right, or that has none."""
-    content = path.read_bytes()
+    content = require_regular(path).read_bytes()
     if (start := _checksum_start(content)) is not None:
         stated = content[start : start + len(_BLANK)]
         digest = hashlib.sha256(content[:start])

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from napari_cellclip.plates.images.projection import Projection
 from napari_cellclip.screen.storage.files import write_whole
 from napari_cellclip.vocabulary import ScreenError, Stain
+from napari_cellclip.vocabulary.regular_files import require_regular
 
 if TYPE_CHECKING:
     from napari_cellclip.model import IntensityStats
@@ -144,7 +145,7 @@ class ScreenRecord(_Frozen):
         """
         path = folder / FILE
         try:
-            text = path.read_bytes()
+            text = require_regular(path).read_bytes()
         except OSError as error:
             if (folder / COPY).exists():
                 raise ScreenError(
@@ -166,7 +167,7 @@ class ScreenRecord(_Frozen):
         """
         path = folder / COPY
         try:
-            text = path.read_bytes()
+            text = require_regular(path).read_bytes()
         except OSError as error:
             raise ScreenError(
                 f"{folder / FILE} has no copy to be restored from: encode again into a new folder"

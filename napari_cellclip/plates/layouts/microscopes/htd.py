@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_cellclip.vocabulary import PlateError, well_name
+from napari_cellclip.vocabulary.regular_files import require_regular
 
 MAX_BYTES = 2**20
 """Largest file that is read; real ones have a few kilobytes."""
@@ -44,7 +45,7 @@ def read_htd(path: Path) -> Htd:
     PlateError
         If it is damaged, none, or too large.
     """
-    with path.open("rb") as stream:
+    with require_regular(path).open("rb") as stream:
         content = stream.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise PlateError(f"{path.name} has more than {MAX_BYTES:,} bytes, far more than an HTD file has")

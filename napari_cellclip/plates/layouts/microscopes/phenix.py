@@ -27,6 +27,7 @@ from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Streng
 from napari_cellclip.plates.layouts.microscopes.phenix_index import INDEX_NAMES, PhenixIndex, read_index
 from napari_cellclip.plates.layouts.named_images import chosen_time, time_remark
 from napari_cellclip.vocabulary import CellClipError, PlateError, well_name
+from napari_cellclip.vocabulary.ids import MAX_COLUMNS, MAX_ROWS
 
 FILE_NAME = re.compile(
     r"r(?P<row>\d{1,3})c(?P<column>\d{1,3})f(?P<field>\d+)p(?P<plane>\d+)-ch(?P<channel>\d+)"
@@ -185,7 +186,8 @@ def _shape(fields: list[Field], index: PhenixIndex | None) -> tuple[int, int]:
     positions = [(f.row, f.column) for f in fields]
     if index and index.shape:
         rows, columns = index.shape
-        if all(r < rows and c < columns for r, c in positions):
+        believed = rows <= MAX_ROWS and columns <= MAX_COLUMNS
+        if believed and all(r < rows and c < columns for r, c in positions):
             return index.shape
     return shape_for(positions)
 

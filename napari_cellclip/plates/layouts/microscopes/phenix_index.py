@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_cellclip.vocabulary import PlateError
+from napari_cellclip.vocabulary.regular_files import require_regular
 
 INDEX_NAMES = ("index.idx.xml", "index.xml", "index.ref.xml")
 
@@ -75,7 +76,7 @@ def read_index(path: Path) -> PhenixIndex:
 
     index = PhenixIndex()
     try:
-        with path.open("rb") as stream:
+        with require_regular(path).open("rb") as stream:
             _fill(index, ElementTree.iterparse(stream, events=("end",)))
     except DefusedXmlException as error:
         raise PlateError(

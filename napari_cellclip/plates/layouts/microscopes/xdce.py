@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_cellclip.vocabulary import PlateError
+from napari_cellclip.vocabulary.regular_files import require_regular
 
 
 @dataclass(slots=True)
@@ -43,7 +44,7 @@ def read_xdce(path: Path) -> Xdce:
 
     found = Xdce()
     try:
-        with path.open("rb") as stream:
+        with require_regular(path).open("rb") as stream:
             for event, element in ElementTree.iterparse(stream, events=("start", "end")):
                 tag, values = element.tag.rsplit("}", 1)[-1], element.attrib
                 if event == "start":

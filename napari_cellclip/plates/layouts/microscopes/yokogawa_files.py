@@ -10,6 +10,7 @@ from typing import Any
 
 from napari_cellclip.plates.layouts.files import MAX_FILES
 from napari_cellclip.vocabulary import PlateError
+from napari_cellclip.vocabulary.regular_files import require_regular
 
 _BAND = re.compile(r"[A-Z]{2}(\d{3})/\d{1,3}")
 
@@ -139,7 +140,7 @@ def _elements(path: Path) -> Iterator[tuple[str, Any]]:
     from defusedxml.common import DefusedXmlException
 
     try:
-        with path.open("rb") as stream:
+        with require_regular(path).open("rb") as stream:
             for _, element in ElementTree.iterparse(stream, events=("end",)):
                 yield _local(element.tag), element
     except DefusedXmlException as error:

@@ -16,6 +16,7 @@ from napari_cellclip.plates.acquisition import (
     plate_name,
     require_fields,
     shape_for,
+    site_number,
 )
 from napari_cellclip.plates.images.npz import NpzPlane, npz_header, npz_keys
 from napari_cellclip.plates.images.plane import Plane
@@ -205,7 +206,7 @@ def _fields(
     fields: dict[tuple[str, int | str], Field] = {}
     problems = []
     for file, name in named.items():
-        site = int(name.site) if name.site.isdecimal() else name.site or 1
+        site = site_number(name.site) or 1
         planes: dict[str, tuple[Plane, ...]] = {
             channel.name: (NpzPlane(file, key, i, axis, count),) for i, channel in enumerate(channels)
         }
