@@ -85,6 +85,13 @@ def ask(
             help="A reference treatment to leave out. May be given several times.",
         ),
     ] = None,
+    correction: Annotated[
+        str,
+        typer.Option(
+            help="Correct the embeddings for batch effects first, fitted on negative controls: 'sphering', "
+            "through which texts go too. 'correct' shows what it does to replicates and plates."
+        ),
+    ] = "none",
     seed: Annotated[int, typer.Option(help="Of what is drawn to tell chance by.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -111,8 +118,9 @@ def ask(
     from napari_cellclip.explore.references.reference_set import joined
     from napari_cellclip.screen import Screen
 
+    opened = Screen.open(screen)
     answer = ask_screen(
-        Screen.open(screen),
+        opened if correction == "none" else opened.correct(correction),  # type: ignore[arg-type]
         text,
         fdr=fdr,
         combine="max" if best else "mean",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
-from napari_cellclip.cli.options import DeviceOption, ScreenArgument
+from napari_cellclip.cli.options import DeviceOption, ExcludeQualityOption, ScreenArgument, quality_flags
+from napari_cellclip.cli.quality import exclusion_line
 
 
 def derive(
@@ -19,6 +21,7 @@ def derive(
         ),
     ],
     device: DeviceOption = "auto",
+    exclude_quality: ExcludeQualityOption = None,
 ) -> None:
     """Embed the wells of a screen with another head, without a pixel.
 
@@ -30,6 +33,11 @@ def derive(
     from napari_cellclip.model import load_model
     from napari_cellclip.screen import Screen
 
-    shown = Screen.open(screen).derive_wells(load_model(model, device=device))
+    flags = quality_flags(exclude_quality)
+    loaded = load_model(model, device=device)
+    shown = Screen.open(screen).derive_wells(loaded)
+    if flags is not None:
+        shown = shown.exclude(flags, loaded)
+        print(exclusion_line(shown), file=sys.stderr)
     embedded = int((shown.wells["Metadata_sites"] > 0).sum())
     print(f"{embedded} of {len(shown.well_ids)} wells embedded by {shown.card.name}")

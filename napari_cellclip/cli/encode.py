@@ -11,6 +11,7 @@ import typer
 from napari_cellclip.cli.options import (
     ChannelOption,
     DeviceOption,
+    ExcludeQualityOption,
     ImageRootOption,
     NameOption,
     PatternOption,
@@ -18,8 +19,10 @@ from napari_cellclip.cli.options import (
     ProjectionOption,
     TimeOption,
     channel_mapping,
+    quality_flags,
 )
 from napari_cellclip.cli.progress import follow, with_notices
+from napari_cellclip.cli.quality import exclusion_line
 
 if TYPE_CHECKING:
     from napari_cellclip.plates import Plate, PlateMap
@@ -89,6 +92,7 @@ def encode(
             "for: published weights were trained without. A run that goes on keeps what it began with.",
         ),
     ] = "none",
+    exclude_quality: ExcludeQualityOption = None,
     device: DeviceOption = "auto",
     batch_size: Annotated[
         int, typer.Option(min=1, help="Crops encoded at once; less takes less memory.")
@@ -123,12 +127,14 @@ def encode(
         time=time,
         projection=projection,  # type: ignore[arg-type]
     )
+    flags = quality_flags(exclude_quality)
     opened.require_stains()  # before the model loads: a refusal should not take a minute
     place = Path(plate) if opened.address == str(opened.path) else opened.path
     labels = read_platemap(opened, place, platemap, metadata, decimal)
 
     from napari_cellclip.model import load_model
     from napari_cellclip.screen import Screen, iter_encode
+    from napari_cellclip.screen.quality import FLAGGED
     from napari_cellclip.screen.storage.failures import reasons
 
     before = Screen.open(out) if (out / "screen.json").exists() else None
@@ -144,6 +150,8 @@ def encode(
     steps = iter_encode(opened, labels, loaded, out, retry_failed=retry_failed, precision=precision)
     follow(with_notices(steps), "encoding")
     screen = Screen.open(out)
+    if flags is not None:
+        screen = screen.exclude(flags, loaded)
     if before is not None and before.card.card_hash != screen.card.card_hash:
         print(f"{out} now answers with {screen.card.name} (before: {before.card.name})", file=sys.stderr)
     encoded = int((screen.wells["Metadata_sites"] > 0).sum())
@@ -152,6 +160,13 @@ def encode(
         print(f"{failed} {'site' if failed == 1 else 'sites'} could not be used:", file=sys.stderr)
         for site, why in reasons(screen.failures):
             print(f"  {site}: {why}", file=sys.stderr)
+    if flagged := (screen.quality[FLAGGED] != "").sum():
+        print(
+            f"{flagged} sites stand out in quality: 'napari-cellclip quality {out}' lists them",
+            file=sys.stderr,
+        )
+    if screen.excluded:
+        print(exclusion_line(screen), file=sys.stderr)
     if not encoded:
         raise typer.Exit(1)
     print(out)

@@ -97,6 +97,17 @@ ProjectionOption = Annotated[
     ),
 ]
 
+ExcludeQualityOption = Annotated[
+    str | None,
+    typer.Option(
+        "--exclude-quality",
+        metavar="FLAGS",
+        show_default=False,
+        help="Leave sites out of their wells' embeddings that are flagged: some of 'out of focus', saturated,"
+        " empty, background, with commas between; 'all'; or 'none' to take all back. Unchanged if not given.",
+    ),
+]
+
 DeviceOption = Annotated[
     str,
     typer.Option(help="Where to compute: auto, cpu, cuda or mps (Apple); auto takes the fastest present."),
@@ -105,6 +116,30 @@ DeviceOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON for scripts instead of text; progress stays on stderr.")
 ]
+
+
+def quality_flags(text: str | None) -> tuple[str, ...] | None:
+    """Read ``"saturated,empty"`` into flags; ``None`` where nothing was typed.
+
+    Raises
+    ------
+    typer.BadParameter
+        If one of them is no flag.
+    """
+    from napari_cellclip.screen.quality import FLAGS
+
+    if text is None:
+        return None
+    if text.strip() in ("all", "none"):
+        return FLAGS if text.strip() == "all" else ()
+    flags = tuple(part.strip() for part in text.split(","))
+    for flag in flags:
+        if flag not in FLAGS:
+            raise typer.BadParameter(
+                f"{flag!r} is nothing a site is flagged as: use {', '.join(FLAGS)}, all or none",
+                param_hint="--exclude-quality",
+            )
+    return flags
 
 
 def channel_mapping(pairs: list[str] | None) -> dict[str, str] | None:

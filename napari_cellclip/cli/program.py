@@ -15,6 +15,7 @@ from napari_cellclip.cli.ablate import ablate
 from napari_cellclip.cli.annotations import annotation_tables
 from napari_cellclip.cli.ask import ask
 from napari_cellclip.cli.check import check, repair
+from napari_cellclip.cli.correct import correct
 from napari_cellclip.cli.demo import demo
 from napari_cellclip.cli.derive import derive
 from napari_cellclip.cli.encode import encode
@@ -24,6 +25,7 @@ from napari_cellclip.cli.import_profiles import import_profiles
 from napari_cellclip.cli.import_published_features import import_published_features
 from napari_cellclip.cli.info import info
 from napari_cellclip.cli.models import models
+from napari_cellclip.cli.quality import quality
 from napari_cellclip.cli.references import references
 from napari_cellclip.cli.simulate import simulate
 from napari_cellclip.cli.terminal import INTERRUPTED, printing_safely, second_interrupt_ends_at_once
@@ -103,6 +105,8 @@ for verb in (
     train,
     ablate,
     derive,
+    quality,
+    correct,
     check,
     repair,
     version,

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from napari_cellclip.explore.asked_screen import exclusion_notes
 from napari_cellclip.explore.calibration.verdict import Verdict, answer_sentence
+from napari_cellclip.explore.corrected_texts import correction_notes
 from napari_cellclip.vocabulary.ids import split_ids
 from napari_cellclip.vocabulary.significance import FDR
 
@@ -198,12 +200,12 @@ def answer_of(
         source=source,
         scores=findings.scores,
         model=screen.card.name,
-        notes=(*notes, *findings.notes),
+        notes=(*notes, *findings.notes, *exclusion_notes(screen), *correction_notes(screen, evidence)),
         outcome=findings.verdict,
         treatments=screen.wells["Metadata_treatment"],
         fdr=fdr,
         treatments_table=findings.treatments_table,
-        null=findings.null,
+        null=findings.null if screen.correction is None else findings.null | screen.correction.about,
         sent=sent,
         direction=direction,
         evidence=evidence,

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from napari_cellclip.screen import Screen
 
 
+NAMED = 5
+"""Excluded wells that a note names."""
+
+
 def embedded(screen: Screen) -> NDArray[np.bool_]:
     """Find the wells that have an embedding, bool (n_wells,)."""
     return np.asarray(np.isfinite(screen.norms) & (screen.norms > 0), bool)
@@ -33,6 +37,19 @@ def require_embeddings(screen: Screen) -> NDArray[np.bool_]:
     return there
 
 
+def exclusion_notes(screen: Screen) -> tuple[str, ...]:
+    """Say which wells are not scored, and how many are scored in part, because sites were excluded."""
+    if not screen.excluded:
+        return ()
+    reasons = screen.wells["Metadata_Excluded"]
+    wells = [str(well) for well in reasons.index[reasons != ""]]
+    notes = [f"{len(screen.excluded)} sites are excluded from the embeddings of their wells"]
+    if wells:
+        some = ", ".join(wells[:NAMED]) + (" …" if len(wells) > NAMED else "")
+        notes.append(f"{len(wells)} wells are excluded and not scored, for no site of theirs is left: {some}")
+    return tuple(notes)
+
+
 def own_model(screen: Screen, model: Model | None) -> Model:
     """Return the screen's model, or the one given if it is the same.
 
@@ -45,6 +62,21 @@ def own_model(screen: Screen, model: Model | None) -> Model:
         return screen.model
     screen.require_model(model)
     return model
+
+
+def require_uncorrected(screen: Screen, what: str) -> None:
+    """Refuse a screen whose embeddings are corrected for batch effects.
+
+    Raises
+    ------
+    ScreenError
+        Says what must be done.
+    """
+    if screen.correction is not None:
+        raise ScreenError(
+            f"{what} are about embeddings as the model made them, and these are corrected by"
+            f" {screen.correction.method}: take the correction off (screen.correct('none'))"
+        )
 
 
 def cell_line_of(screen: Screen, asked: str = "") -> str:

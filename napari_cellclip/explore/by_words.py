@@ -14,6 +14,7 @@ from napari_cellclip.explore.asked_screen import cell_line_of, own_model, requir
 from napari_cellclip.explore.calibration.findings import find
 from napari_cellclip.explore.calibration.query_scores import QueryPart
 from napari_cellclip.explore.calibration.screen_calibration import calibration_of
+from napari_cellclip.explore.corrected_texts import texts_beside
 from napari_cellclip.explore.wording.direction import direction, summed
 from napari_cellclip.explore.wording.filters import Filters
 from napari_cellclip.explore.wording.model_vocabulary import ModelVocabulary
@@ -47,7 +48,7 @@ def answer_by_words(
             f"the model {screen.card.name!r} reads structures and no words, as a baseline: ask a"
             " screen of a model that reads words"
         )
-    model = own_model(screen, model)
+    model = texts_beside(screen, own_model(screen, model))
     vocabulary = ModelVocabulary.of_card(model.card)
     terms, filters = parse(text) if prompts is None else ([], Filters())
     cell_line = cell_line_of(screen, filters.cell_line)

@@ -18,6 +18,7 @@ from napari_cellclip.explore.calibration.findings import describe_null
 from napari_cellclip.explore.calibration.q_values import benjamini_hochberg, q_values, simes
 from napari_cellclip.explore.calibration.screen_calibration import calibration_of
 from napari_cellclip.explore.calibration.verdict import Verdict, description_sentence
+from napari_cellclip.explore.corrected_texts import texts_beside
 from napari_cellclip.explore.wording.direction import direction
 from napari_cellclip.explore.wording.model_vocabulary import ModelVocabulary
 from napari_cellclip.explore.wording.reader import read_text
@@ -136,7 +137,7 @@ def describe(
         If none of the wells has an embedding, or there are no terms.
     """
     require_embeddings(screen)
-    model = own_model(screen, model)
+    model = texts_beside(screen, own_model(screen, model))
     known = embed_terms(screen, model, terms)
     tested = score_wells(screen, model, wells, known, seed=seed)
     table = pd.DataFrame(
@@ -207,7 +208,7 @@ def annotate_all(
         Benjamini-Hochberg), ``runner_up`` and its ``runner_up_p``; the index tells the wells.
     """
     there = require_embeddings(screen)
-    model = own_model(screen, model)
+    model = texts_beside(screen, own_model(screen, model))
     known = embed_terms(screen, model, terms)
     calibration = calibration_of(screen, model, cell_line=cell_line_of(screen), seed=seed)
     groups = calibration.replicates

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_cellclip.screen.storage.exclusions import FILE as EXCLUSIONS
+from napari_cellclip.screen.storage.exclusions import read_exclusions
 from napari_cellclip.screen.storage.labels import read_labels
 from napari_cellclip.screen.storage.parquet import is_sealed
 from napari_cellclip.screen.storage.plan import plan_path, read_plan
 from napari_cellclip.screen.storage.previews import Previews
+from napari_cellclip.screen.storage.processing import read_processing
+from napari_cellclip.screen.storage.quality_files import QualityFiles
 from napari_cellclip.screen.storage.screen_json import FILE, ScreenRecord
 from napari_cellclip.screen.storage.shards import Shards
 from napari_cellclip.screen.wells import read_wells, wells_path
@@ -68,6 +72,10 @@ def _findings(folder: Path) -> Iterator[Finding]:
         read_labels(folder)
     except ScreenError as error:
         yield Finding(folder / "platemap.parquet", str(error))
+    try:
+        read_exclusions(folder)
+    except ScreenError as error:
+        yield Finding(folder / EXCLUSIONS, str(error))
     for plate in record.plates:
         yield from _of_plate(folder, record, plate)
 
@@ -87,9 +95,16 @@ def _of_plate(folder: Path, record: ScreenRecord, plate: str) -> Iterator[Findin
         if path not in planned and not path.name.startswith("."):
             yield Finding(path, f"{path} is no shard of this screen and is not read: delete it", plate)
     pictures = Previews(folder, plate)
+    quality = QualityFiles(folder, plate)
     for number in sorted(shards.finished()):
         if (problem := pictures.problem(number)) is not None:
             yield Finding(pictures.path(number), problem, plate)
+        if (problem := quality.problem(number)) is not None:
+            yield Finding(quality.path(number), problem, plate)
+    try:
+        read_processing(folder, plate, record.plates[plate])
+    except ScreenError as error:
+        yield Finding(folder / "illumination", str(error))
     encoded = {site for site, failure in status.items() if not failure}
     for card_hash, card in record.cards.items():
         path = wells_path(folder, card_hash, plate)

@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from napari_cellclip.screen.harmony import harmonise
 from napari_cellclip.vocabulary import Control, ScreenError
 
-Method = Literal["none", "center", "sphering", "tvn", "pca", "kernel_pca"]
+Method = Literal["none", "center", "sphering", "tvn", "pca", "kernel_pca", "harmony"]
 Kernel = Literal["linear", "poly", "rbf"]
 Scaler = Literal["controls", "all wells"]
 Vectors = NDArray[np.float64]
@@ -55,6 +56,18 @@ class CorrectedEmbeddings:
     linear: bool
     _shared: Step = field(repr=False)
     _of_plate: Mapping[str, Step] = field(repr=False)
+
+    @property
+    def described(self) -> str:
+        """The method, and what it was fitted on, in words."""
+        controls = self.settings.get("controls")
+        fitted = f"fitted on {controls} negative controls" if controls else "without controls"
+        return f"{self.method}, {fitted}" + (", each plate by itself" if self.by_plate else "")
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """Method and settings as entries of a record, such as that of an answer's null."""
+        return {"correction": self.method, **{f"correction {k}": v for k, v in self.settings.items()}}
 
     @property
     def by_plate(self) -> bool:
@@ -114,7 +127,7 @@ def correct(
     wells : DataFrame
         n rows, such as ``Screen.wells``: the batch column, and ``Metadata_control_type`` where `controls`
         are not given.
-    method : {"none", "center", "sphering", "tvn", "pca", "kernel_pca"}
+    method : {"none", "center", "sphering", "tvn", "pca", "kernel_pca", "harmony"}
         ``center``: each plate minus the mean of its controls, over their standard deviation.
         ``sphering``: ZCA whitening on the controls of all plates (pycytominer's ``Spherize``).
         ``tvn``: typical variation normalisation as EFAAR has it: standardised on controls, PCA of the
@@ -122,6 +135,8 @@ def correct(
         ``pca``: PCA of the controls, then ``center`` (EFAAR's protocol for RxRx3-core).
         ``kernel_pca``: kernel PCA fitted on the controls of all plates, then each plate scaled (CellCLIP's
         CP-JUMP1 protocol).
+        ``harmony``: soft clusters of all wells, in each of which plates are pulled together
+        (:func:`~napari_cellclip.screen.harmony.harmonise`); takes no controls.
     controls : array_like of bool (n,), optional
         The wells to fit on; where not given, those with control type ``negcon``.
     batch : str
@@ -166,14 +181,20 @@ def correct(
             f"the wells have no column {batch!r}, which a correction needs to tell plates apart"
         )
     plates = wells[batch].astype(str).to_numpy()
+    settings: dict[str, Any]
     finite: NDArray[np.bool_] = np.asarray(np.isfinite(x).all(axis=1))
+    if method == "harmony":
+        harmonised = np.full(x.shape, np.nan)
+        harmonised[finite] = harmonise(x[finite], plates[finite])
+        settings = {"batch": batch, "plates": len(set(plates[finite])), "dimensions": x.shape[1]}
+        return CorrectedEmbeddings(harmonised, method, settings, False, _same, {})
     fit = _controls(wells, controls) & finite
     if fit.sum() < MIN_CONTROLS:
         raise ScreenError(
             f"{fit.sum()} negative controls with an embedding are too few for the correction {method}:"
             f" at least {MIN_CONTROLS} are needed; name them in the plate map (control type negcon)"
         )
-    settings: dict[str, Any] = {"controls": int(fit.sum())}
+    settings = {"controls": int(fit.sum())}
     scaled_on = fit
     if method == "center":
         shared: Step = _same

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_cellclip.screen.progress import Progress
 from napari_cellclip.screen.storage.compatibility import record_with_card
+from napari_cellclip.screen.storage.exclusions import read_exclusions, write_exclusions
 from napari_cellclip.screen.storage.lock import WriteLock
 from napari_cellclip.screen.storage.plan import read_plan
 from napari_cellclip.screen.storage.screen_json import ScreenRecord
@@ -65,8 +66,49 @@ def iter_derive(folder: Path, model: Model) -> Generator[Progress, None, ScreenR
         lock.release()
 
 
+def iter_exclude(
+    folder: Path, model: Model, excluded: Mapping[str, str]
+) -> Generator[Progress, None, ScreenRecord]:
+    """Leave sites out of their wells' embeddings, and take back those that are excluded no more.
+
+    Users call :meth:`napari_cellclip.screen.Screen.exclude`.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the screen.
+    model : Model
+        Embeds the wells again whose sites change; the screen shows it from then on.
+    excluded : mapping of str to str
+        All sites to leave out, with the reason of each.
+
+    Yields
+    ------
+    Progress
+        After each group of wells.
+
+    Raises
+    ------
+    ScreenError
+        If a site is not one of the screen's.
+    """
+    lock = WriteLock(folder)
+    yield from lock.wait()
+    try:
+        record = ScreenRecord.read(folder)
+        known = {str(site) for plate in record.plates for site in read_plan(folder, plate).index}
+        if strange := sorted(set(excluded) - known):
+            raise ScreenError(f"site {strange[0]} is not one of screen {folder.name}: it cannot be excluded")
+        write_exclusions(folder, excluded)
+    finally:
+        lock.release()
+    return (yield from iter_derive(folder, model))
+
+
 def iter_embed_wells(folder: Path, plate: str, model: Model) -> Iterator[Progress]:
     """Embed the wells of a plate whose set of encoded sites is new; the others stay as they are.
+
+    Sites that are excluded take no part.
 
     Parameters
     ----------
@@ -85,7 +127,8 @@ def iter_embed_wells(folder: Path, plate: str, model: Model) -> Iterator[Progres
     card = model.card
     plan = read_plan(folder, plate)
     shards = Shards(folder, card.encoder_hash, plate)
-    encoded = [site for site, failure in shards.statuses(plan) if not failure]
+    excluded = read_exclusions(folder)
+    encoded = [site for site, failure in shards.statuses(plan) if not failure and site not in excluded]
     of_well = {w: tuple(g.index) for w, g in plan.loc[encoded].groupby("Metadata_Well_id", sort=False)}
     path = wells_path(folder, card.card_hash, plate)
     damaged = False

@@ -26,6 +26,7 @@ from napari_cellclip.screen.storage.lock import WriteLock
 from napari_cellclip.screen.storage.plan import make_plan, read_plan, write_plan
 from napari_cellclip.screen.storage.previews import Previews
 from napari_cellclip.screen.storage.processing import write_processing
+from napari_cellclip.screen.storage.quality_files import QualityFiles
 from napari_cellclip.screen.storage.screen_json import PlateRecord
 from napari_cellclip.screen.storage.shards import Shards
 from napari_cellclip.vocabulary import STAINS, ScreenError
@@ -171,9 +172,11 @@ def _iter_encode(
     _store_labels(folder, plan, platemap)
 
     pictures = Previews(folder, plate.name) if previews else None
+    quality = QualityFiles(folder, plate.name)
+    encoding = PlateEncoding(plate, loaded, plan, shards, pictures, quality, begun, workers)
     for why in damaged.values():
         yield Progress(len(status), len(plan), f"making again: {why}", notice=True)
-    yield from PlateEncoding(plate, loaded, plan, shards, pictures, begun, workers).run(status, again)
+    yield from encoding.run(status, again)
     write_failures(folder, encoded_fields(folder, record).status)
     for name in record.plates:  # the others too: this card may be new to them
         yield from iter_embed_wells(folder, name, loaded)

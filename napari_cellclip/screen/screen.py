@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from napari_cellclip.screen.derive import iter_derive
+from napari_cellclip.screen.correct import CorrectedEmbeddings, Method, correct
+from napari_cellclip.screen.derive import iter_derive, iter_exclude
 from napari_cellclip.screen.export import ExportedWells, as_anndata, export_format, write_profiles
 from napari_cellclip.screen.progress import finished
+from napari_cellclip.screen.quality import flagged_sites, site_quality, well_quality, with_exclusions
 from napari_cellclip.screen.storage.compatibility import require_same_weights
 from napari_cellclip.screen.storage.encoded_fields import EncodedFields
+from napari_cellclip.screen.storage.exclusions import read_exclusions
 from napari_cellclip.screen.storage.failures import FAILURE, WELL
 from napari_cellclip.screen.storage.labels import label_table, merged, perturbation, read_labels, write_labels
 from napari_cellclip.screen.storage.plan import read_plan
@@ -60,6 +63,8 @@ class Screen:
         self._record = record
         self._labels = labels
         self._model: Model | None = None
+        self._correction: CorrectedEmbeddings | None = None
+        self._options: dict[str, Any] = {}
         self._reading, self._loading = RLock(), RLock()
 
     @classmethod
@@ -175,10 +180,12 @@ class Screen:
         ``Metadata_known``, ``Metadata_sites`` (those the embedding was made from), ``Metadata_all_sites``,
         then what the plate map says: ``Metadata_treatment``, ``Metadata_kind``, ``Metadata_control_type``,
         ``Metadata_smiles``, ``Metadata_genes`` (joined by ``|``), ``Metadata_mechanism``, ``Metadata_dose``
-        (µM), ``Metadata_cell_line`` and any other column.
+        (µM), ``Metadata_cell_line`` and any other column. Where sites are excluded, ``Metadata_Excluded``
+        says of a well without any other site why.
         """
         ids, _, sites = self._vectors
-        return wells_table(self._plans, self._labels, dict(zip(ids, sites, strict=True)))
+        wells = wells_table(self._plans, self._labels, dict(zip(ids, sites, strict=True)))
+        return with_exclusions(wells, self.excluded) if self.excluded else wells
 
     @property
     def well_ids(self) -> tuple[str, ...]:
@@ -188,6 +195,8 @@ class Screen:
     @read_once
     def embeddings(self) -> NDArray[np.float32]:
         """Well embeddings, float32 (n_wells, E), not normalised; NaN where no site was encoded."""
+        if self._correction is not None:
+            return self._correction.vectors.astype(np.float32)
         ids, vectors, _ = self._vectors
         if tuple(ids) == self.well_ids:
             return vectors
@@ -244,11 +253,56 @@ class Screen:
         """Sites that could not be used: ``Metadata_Site_id``, ``Metadata_Well_id``, ``Metadata_Failure``."""
         return self._encoded.failures()
 
+    @read_once
+    def excluded(self) -> dict[str, str]:
+        """Sites that are left out of the embeddings on request, with the reason of each."""
+        return read_exclusions(self.path)
+
+    @read_once
+    def quality(self) -> pd.DataFrame:
+        """Quality of every site, indexed by site id; NaN where it was not measured.
+
+        ``Metadata_Plate``, ``Metadata_Well_id``, ``Metadata_Well``, ``Metadata_Site``; for each stain
+        ``Quality_focus_DNA``, ``Quality_saturated_DNA`` and so on, and ``Quality_cells``
+        (:func:`~napari_cellclip.plates.images.field_quality.measure_field`); ``Quality_flags``: what stands
+        out on its plate (:func:`~napari_cellclip.screen.quality.flag_sites`); ``Metadata_Excluded``: why it
+        is left out, empty where it is not.
+        """
+        return site_quality(self.path, self._plans, self.excluded)
+
+    @read_once
+    def well_quality(self) -> pd.DataFrame:
+        """Quality of every well: see :func:`~napari_cellclip.screen.quality.well_quality`."""
+        return well_quality(self.quality)
+
+    def exclude(self, sites: Mapping[str, str] | Sequence[str], model: Model | None = None) -> Screen:
+        """Leave sites out of their wells' embeddings, and return the screen as it is then; no pixel is read.
+
+        Wells of which no site is left keep their row, without an embedding.
+
+        Parameters
+        ----------
+        sites : mapping of str to str, or sequence of str
+            All sites to leave out, by id with a reason each; or flags, such as ``["out of focus"]``, for the
+            sites that are flagged so. Empty: none is left out any more.
+        model : Model, optional
+            Where not given, the screen's own is loaded.
+
+        Raises
+        ------
+        ScreenError
+            If a site or a flag does not exist.
+        """
+        chosen = sites if isinstance(sites, Mapping) else flagged_sites(self.quality, sites)
+        record = finished(iter_exclude(self.path, model or self.model, chosen))
+        return Screen(self.path, record, self._labels)._corrected_as(self)
+
     @property
     def complete(self) -> bool:
         """Whether every site was encoded or has failed, and every well with a good site is embedded."""
         sites = sum(len(plan) for plan in self._plans.values())
-        wells = self.fields["Metadata_Well_id"].value_counts()
+        used = self.fields[~self.fields.index.isin(list(self.excluded))]
+        wells = used["Metadata_Well_id"].value_counts()
         return len(self._encoded.status) == sites and dict(wells) == dict(
             zip(self._vectors[0], self._vectors[2], strict=True)
         )
@@ -330,7 +384,50 @@ class Screen:
             write_labels(self.path, labels)
         other = Screen(self.path, self._record, labels)
         other._model = self._model
+        return other._corrected_as(self)
+
+    @property
+    def correction(self) -> CorrectedEmbeddings | None:
+        """How `embeddings` were corrected; ``None`` where they are as the model made them."""
+        return self._correction
+
+    def correct(self, method: Method, **options: Any) -> Screen:
+        """Return this screen with batch effects taken out of its embeddings; nothing is written.
+
+        Maps and questions by example then rest on the corrected embeddings, and answers say so. Words meet
+        them only through the same transform, which exists for ``sphering``; other methods refuse them.
+        Embeddings of a model are corrected on the unit sphere, where their cosines are.
+
+        Parameters
+        ----------
+        method : str
+            See :func:`~napari_cellclip.screen.correct.correct`; ``"none"`` takes a correction off again.
+        **options
+            As of that function.
+
+        Raises
+        ------
+        ScreenError
+            If controls are too few, or there is one plate where a method needs several.
+        """
+        other = Screen(self.path, self._record, self._labels)
+        other._model = self._model
+        if method != "none":
+            vectors = other.embeddings.astype(np.float64)
+            if self.has_head:
+                vectors /= np.where(other.norms > 0, other.norms, 1)[:, None]
+            corrected = Screen(self.path, self._record, self._labels)
+            corrected._model = self._model
+            corrected._correction = correct(vectors, other.wells, method, **options)
+            corrected._options = dict(options)
+            return corrected
         return other
+
+    def _corrected_as(self, before: Screen) -> Screen:
+        """Return this screen with the correction that another state of it has, fitted anew."""
+        if before._correction is None:
+            return self
+        return self.correct(before._correction.method, **before._options)
 
     def derive_wells(self, model: Model | None = None) -> Screen:
         """Embed wells from the features that are stored, and return the screen as it is then.
@@ -350,7 +447,7 @@ class Screen:
             If the features are not of this model's channel encoder.
         """
         record = finished(iter_derive(self.path, model or self.model))
-        return Screen(self.path, record, self._labels)
+        return Screen(self.path, record, self._labels)._corrected_as(self)
 
     def to_anndata(self) -> AnnData:
         """Hand over embedded wells: `obs` wells, `X` embeddings, `uns` card, failures and wells left out."""
@@ -391,6 +488,7 @@ class Screen:
             "card_hash": self.card_hash,
             "plates": json.dumps(plates),
             "failures": self.failures.astype(str),
+            "correction": self._correction.described if self._correction is not None else "none",
         }
 
     def _known(self, well: str) -> str:

@@ -20,6 +20,7 @@ PAGES = (
     "docs/formats.md",
     "docs/losses.md",
     "docs/models.md",
+    "docs/quality.md",
     "docs/training.md",
 )
 

@@ -224,3 +224,36 @@ def test_as_the_published_kernel_correction_has_it(kernel: str, scaler: str, gol
         unit = got / np.linalg.norm(got, axis=1, keepdims=True)
         expected = z[f"cos_{kernel}_scaler_{scaler.replace(' ', '_')}"]
         np.testing.assert_allclose(gram(unit), expected, atol=1e-10)
+
+
+def test_harmony_pulls_plates_together(wells: pd.DataFrame, vectors: np.ndarray) -> None:
+    """Means of plates that lie five apart come together; what has no embedding stays so."""
+    rng = np.random.default_rng(1)
+    table = pd.concat([wells] * 4, ignore_index=True)
+    plate = table["Metadata_Plate"].str[1:].astype(int).to_numpy()
+    given = rng.normal(size=(len(table), 6)) + 5 * plate[:, None] * np.eye(6)[0]
+    given[3] = np.nan
+    found = correct(given, table, "harmony")
+    assert np.isnan(found.vectors[3]).all()
+    assert found.settings == {"batch": "Metadata_Plate", "plates": PLATES, "dimensions": 6}
+    assert found.described == "harmony, without controls"
+
+    def apart(x: np.ndarray) -> float:
+        means = [np.nanmean(x[plate == p], axis=0) for p in range(PLATES)]
+        return float(np.linalg.norm(means[0] - means[2]))
+
+    assert apart(found.vectors) < 0.6 * apart(given)
+    np.testing.assert_array_equal(correct(given, table, "harmony").vectors, found.vectors)
+    with pytest.raises(ScreenError, match="not linear"):
+        found.transform(given[:1])
+
+
+def test_harmony_of_one_plate_or_without_its_library_is_refused(
+    wells: pd.DataFrame, vectors: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = (wells["Metadata_Plate"] == "P0").to_numpy()
+    with pytest.raises(ScreenError, match="more than one plate"):
+        correct(vectors[here], wells[here], "harmony")
+    monkeypatch.setitem(sys.modules, "harmonypy", None)
+    with pytest.raises(ScreenError, match=r"pip install \"napari-cellclip\[harmony\]\""):
+        correct(vectors, wells, "harmony")

@@ -47,8 +47,7 @@ class Correction:
             components=self.components,
             scaler=self.scaler,
         )
-        applied = {"correction": self.method, **{f"correction {k}": v for k, v in corrected.settings.items()}}
-        return replace(table, vectors=corrected.vectors), applied
+        return replace(table, vectors=corrected.vectors), corrected.about
 
 
 def half_of_controls(table: EmbeddingTable, seed: int = 0) -> NDArray[np.bool_]:

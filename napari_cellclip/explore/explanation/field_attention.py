@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from napari_cellclip.explore.asked_screen import own_model
+from napari_cellclip.explore.asked_screen import own_model, require_uncorrected
 from napari_cellclip.vocabulary import STAINS, ScreenError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def field_attention(screen: Screen, well: str, model: Model | None = None) -> pd
     CellClipError
         If the model takes the median over fields, of which none has a share.
     """
+    require_uncorrected(screen, "explanations")
     model = own_model(screen, model)
     sites = encoded_sites(screen, [well]).get(well)
     if not sites:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cellclip.explore.asked_screen import own_model
+from napari_cellclip.explore.asked_screen import own_model, require_uncorrected
 from napari_cellclip.explore.explanation.query_direction import Asked, unit_direction
 from napari_cellclip.explore.explanation.tile_scores import TileScores, iter_tile_scores
 from napari_cellclip.screen.progress import Progress, as_part
@@ -134,6 +134,7 @@ def iter_explain_field(
     ScreenError
         If plate or model are not those the screen was encoded from.
     """
+    require_uncorrected(screen, "explanations")
     model = own_model(screen, model)
     unit = unit_direction(asked, model)
     cut = heat_grid(screen.card, plate.site(site).shape) if grid == "dense" else grid

@@ -19,7 +19,7 @@ import pandas as pd
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from napari_cellclip.explore.asked_screen import own_model
+from napari_cellclip.explore.asked_screen import own_model, require_uncorrected
 from napari_cellclip.explore.calibration.robust import RobustSpread
 from napari_cellclip.explore.explanation.field_attention import encoded_sites
 from napari_cellclip.explore.explanation.query_direction import Asked, unit_direction
@@ -138,6 +138,7 @@ def iter_stain_contributions(
         If the screen has no such well, none of the wells has an encoded field, or the model is not the
         screen's.
     """
+    require_uncorrected(screen, "explanations")
     model = own_model(screen, model)
     unit = unit_direction(asked, model)
     chosen = list(dict.fromkeys(wells))

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_cellclip.explore.asked_screen import own_model, require_embeddings
 from napari_cellclip.explore.calibration.q_values import benjamini_hochberg, simes
+from napari_cellclip.explore.corrected_texts import texts_beside
 from napari_cellclip.explore.describe import TermList, embed_terms, score_wells
 from napari_cellclip.vocabulary.significance import FDR
 
@@ -87,7 +88,7 @@ def name_clusters(
     if not members:
         return []
     require_embeddings(screen)
-    model = own_model(screen, model)
+    model = texts_beside(screen, own_model(screen, model))
     known = embed_terms(screen, model, terms)
     wells = [tuple(projection.ids[i] for i in rows) for rows in members]
     tested = [score_wells(screen, model, ids, known, seed=seed) for ids in wells]

@@ -10,17 +10,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from napari_cellclip.screen.engines.read_ahead import read_ahead, read_site
+from napari_cellclip.plates.images.field_quality import measure_field
+from napari_cellclip.screen.engines.read_ahead import SiteRead, read_ahead, read_site
 from napari_cellclip.screen.progress import Progress
 from napari_cellclip.screen.storage.failures import SiteResult
 from napari_cellclip.screen.storage.previews import Previews, shrink
+from napari_cellclip.screen.storage.quality_files import QualityFiles
 from napari_cellclip.screen.storage.screen_json import PlateRecord
 from napari_cellclip.screen.storage.shards import Shards
 from napari_cellclip.vocabulary import STAINS, CellClipError, ScreenError
 
 if TYPE_CHECKING:
     from napari_cellclip.model import IntensityStats, Model
-    from napari_cellclip.plates import Plate
+    from napari_cellclip.plates import Plate, Site
 
 
 @dataclass
@@ -35,6 +37,8 @@ class PlateEncoding:
         Sites and their shards.
     shards, previews : Shards, Previews or None
         Where results go.
+    quality : QualityFiles
+        Where the quality of sites goes, measured as they are read.
     record : PlateRecord
         Intensities all shards share.
     workers : int
@@ -46,9 +50,11 @@ class PlateEncoding:
     plan: pd.DataFrame
     shards: Shards
     previews: Previews | None
+    quality: QualityFiles
     record: PlateRecord
     workers: int
     _remarks: list[str] = field(default_factory=list)
+    _measured: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def run(self, status: Mapping[str, str], again: set[str]) -> Generator[Progress, None, None]:
         """Encode the sites that are not on disk, and those of `again`.
@@ -78,8 +84,9 @@ class PlateEncoding:
         stats = self.record.intensity_stats()
         sites = {site.id: site for site in self.plate.sites}
         self._mend_previews(finished, groups, status)
+        yield from self._mend_quality(finished - todo.keys(), groups, status)
         ahead = read_ahead(
-            [sites[s] for g in todo.values() for s in g], self.workers, self.record.shard_sites
+            [sites[s] for g in todo.values() for s in g], self.workers, self.record.shard_sites, self._read
         )
         try:
             for number, wanted in todo.items():
@@ -87,6 +94,7 @@ class PlateEncoding:
                 results = {result.id: result.checked() for result in self._encode(read, stats)}
                 old = self.shards.results(number) if number in finished else {}
                 self._write_previews(number, read)
+                self._write_quality(number, groups[number])
                 self.shards.write(number, self.plan, [results.get(s) or old[s] for s in groups[number]])
                 done += len(wanted)
                 failures += sum(bool(result.failure) for result in results.values())
@@ -154,6 +162,34 @@ class PlateEncoding:
             if well not in images and not isinstance(pixels, str):
                 images[well] = shrink(pixels, self.record.contrast)
         self.previews.write(number, images)
+
+    def _read(self, site: Site) -> SiteRead:
+        """Read a site and measure its quality, in the thread that reads: pixels are looked at once."""
+        found = read_site(site)
+        if not isinstance(found[1], str):
+            self._measured[site.id] = measure_field(found[1])
+        return found
+
+    def _write_quality(self, number: int, sites: Sequence[str]) -> None:
+        """Keep what was measured of a shard's sites, and what is known of its others."""
+        known = self.quality.kept(number)
+        measured = {s: self._measured.pop(s, None) or known.get(s, {}) for s in sites}
+        self.quality.write(number, sites, measured)
+
+    def _mend_quality(
+        self, shards: Iterable[int], groups: Mapping[int, Sequence[str]], status: Mapping[str, str]
+    ) -> Generator[Progress, None, None]:
+        """Measure sites of finished shards whose file is damaged or, in older screens, not there."""
+        sites = {site.id: site for site in self.plate.sites}
+        for number in sorted(shards):
+            if self.quality.path(number).exists() and self.quality.problem(number) is None:
+                continue
+            good = [sites[s] for s in groups[number] if not status[s]]
+            for _ in read_ahead(good, self.workers, 2, self._read):
+                pass
+            self._write_quality(number, groups[number])
+            message = f"measured the quality of sites that were encoded before, up to {groups[number][-1]}"
+            yield Progress(len(status), len(self.plan), message)
 
     def _mend_previews(
         self, shards: Iterable[int], groups: Mapping[int, Sequence[str]], status: Mapping[str, str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,9 @@ def read_site(site: Site) -> SiteRead:
         return site.id, f"site {site.id} cannot be read: {type(error).__name__}: {error}"
 
 
-def read_ahead(sites: Sequence[Site], workers: int, window: int) -> Generator[SiteRead, None, None]:
+def read_ahead(
+    sites: Sequence[Site], workers: int, window: int, read: Callable[[Site], SiteRead] = read_site
+) -> Generator[SiteRead, None, None]:
     """Yield sites in order, at most `window` of them read ahead.
 
     Parameters
@@ -41,6 +43,8 @@ def read_ahead(sites: Sequence[Site], workers: int, window: int) -> Generator[Si
         Threads; 0 reads each site when it is asked for.
     window : int
         Bounds the memory: so many fields wait at most.
+    read : callable
+        What is done in the threads.
 
     Yields
     ------
@@ -48,13 +52,13 @@ def read_ahead(sites: Sequence[Site], workers: int, window: int) -> Generator[Si
         Site id and pixels, or site id and the reason for the failure.
     """
     if workers == 0:
-        yield from map(read_site, sites)
+        yield from map(read, sites)
         return
     pool = ThreadPoolExecutor(workers, thread_name_prefix="cellclip-read")
     waiting: deque[Future[SiteRead]] = deque()
     try:
         for site in sites:
-            waiting.append(pool.submit(read_site, site))
+            waiting.append(pool.submit(read, site))
             if len(waiting) > max(window, workers):
                 yield waiting.popleft().result()
         while waiting:
