@@ -76,7 +76,7 @@ def test_words_go_through_the_same_transform(screen, model):
 
 @pytest.mark.parametrize("method", ["center", "tvn", "harmony"])
 def test_words_meet_no_other_corrected_embeddings(screen, model, method):
-    with pytest.raises(ScreenError, match="a text cannot be compared|differs between plates"):
+    with pytest.raises(ScreenError, match=r"a text cannot be compared|differs between plates"):
         ask(screen.correct(method), "tubulin inhibitor", evidence="words", model=model)
 
 

@@ -80,7 +80,7 @@ def batch(
             "plate_mixing": plate_mixing(scored.vectors, plates, seed=seed) if several else np.nan,
             "refused": "",
         }
-    found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("correction")
+    found = pd.DataFrame.from_dict(rows, orient="index").loc[list(rows)].rename_axis("correction")
     figures = {
         f"{method}: {name}": value
         for method, row in rows.items()
