@@ -17,9 +17,9 @@ from napari_cellclip.gui.panels.footer import Footer
 from napari_cellclip.gui.panels.header import Header
 from napari_cellclip.gui.panels.hits.hits_panel import HitsPanel
 from napari_cellclip.gui.panels.listen import listen
+from napari_cellclip.gui.panels.quality.quality_panel import QualityPanel
 from napari_cellclip.gui.panels.query.query_panel import QueryPanel
 from napari_cellclip.gui.panels.references.references_panel import ReferencesPanel
-from napari_cellclip.gui.panels.run.problem_list import ProblemList
 from napari_cellclip.gui.panels.run.run_panel import RunPanel
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.panels.wells.map_panel import MapPanel
@@ -86,7 +86,7 @@ class Explorer(QWidget):
         self.explain = ExplainPanel(self.session)
         self.describe = DescribePanel(self.session)
         self.references = ReferencesPanel(self.session)
-        self.quality = ProblemList(self.session)
+        self.quality = QualityPanel(self.session)
         self.run = RunPanel(self.session)
         self.footer = Footer(self.session)
         self.tabs = QTabWidget()

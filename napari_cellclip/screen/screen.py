@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_cellclip.screen.correct import CorrectedEmbeddings, Method, correct
 from napari_cellclip.screen.derive import iter_derive, iter_exclude
 from napari_cellclip.screen.export import ExportedWells, as_anndata, export_format, write_profiles
-from napari_cellclip.screen.progress import finished
+from napari_cellclip.screen.progress import Progress, finished
 from napari_cellclip.screen.quality import flagged_sites, site_quality, well_quality, with_exclusions
 from napari_cellclip.screen.storage.compatibility import require_same_weights
 from napari_cellclip.screen.storage.encoded_fields import EncodedFields
@@ -293,8 +293,14 @@ class Screen:
         ScreenError
             If a site or a flag does not exist.
         """
+        return finished(self.iter_exclude(sites, model))
+
+    def iter_exclude(
+        self, sites: Mapping[str, str] | Sequence[str], model: Model | None = None
+    ) -> Generator[Progress, None, Screen]:
+        """Leave sites out with progress after each group of wells; else as :meth:`exclude`."""
         chosen = sites if isinstance(sites, Mapping) else flagged_sites(self.quality, sites)
-        record = finished(iter_exclude(self.path, model or self.model, chosen))
+        record = yield from iter_exclude(self.path, model or self.model, chosen)
         return Screen(self.path, record, self._labels)._corrected_as(self)
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -67,6 +68,8 @@ class MemoryScreen:
     def card(self):
         return self.model.card
 
+    excluded: ClassVar[dict[str, str]] = {}
+    correction = None
     has_head = True
     """Texts are embedded by the model."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from napari_cellclip.explore import Answer, StainContributions, Verdict
 from napari_cellclip.explore.wording.wording import Prompt
 from napari_cellclip.model import ModelCard, known_cards
 from napari_cellclip.plates import Plate, PlateMap
+from napari_cellclip.plates.images.field_quality import QUALITY_COLUMNS
 from napari_cellclip.vocabulary import STAINS, Control, Kind, Perturbation, Stain, well_name
 
 WELLS = [(row, column) for row in range(2, 5) for column in range(3, 7)]  # C04 … E07: does not start at A01
@@ -89,6 +91,19 @@ class FakeScreen:
     @property
     def failures(self) -> pd.DataFrame:
         return pd.DataFrame(columns=["Metadata_Site_id", "Metadata_Well_id", "Metadata_Failure"])
+
+    @property
+    def quality(self) -> pd.DataFrame:
+        """Two sites a well, of which the first of C06 is out of focus."""
+        sites = [f"{well}/{n}" for well in self.wells.index for n in range(1, SITES + 1)]
+        table = pd.DataFrame(1.0, pd.Index(sites, name="site_id"), list(QUALITY_COLUMNS))
+        table["Quality_cells"] = np.arange(len(sites), dtype=float)
+        flags = ["out of focus (DNA)" if site == "toy/C06/1" else "" for site in sites]
+        wells = [site.rsplit("/", 1)[0] for site in sites]
+        return table.assign(Metadata_Well_id=wells, Quality_flags=flags, Metadata_Excluded="")
+
+    excluded: ClassVar[dict[str, str]] = {}
+    correction = None
 
     def perturbation(self, well: str) -> Perturbation:
         return self.labels[well]

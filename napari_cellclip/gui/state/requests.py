@@ -6,7 +6,7 @@ dataclass here, a handler in ``gui/work``, and its line in ``gui/work/controller
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -189,6 +189,20 @@ class HeatMapRequest(Request):
     """Score the tiles of a site (id): the heat map shows which parts of the field match."""
 
     site: str
+
+
+@dataclass(frozen=True)
+class ExcludeRequest(Request):
+    """Leave these sites (ids, each with its reason), and no others, out of their wells."""
+
+    sites: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class CorrectRequest(Request):
+    """Take batch effects out of the open screen's embeddings; ``"none"`` takes a correction off."""
+
+    method: str
 
 
 @dataclass(frozen=True)

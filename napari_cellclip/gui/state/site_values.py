@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
+from napari_cellclip.plates.images.field_quality import CELLS
+from napari_cellclip.plates.images.field_quality import column as quality_column
+from napari_cellclip.vocabulary import STAINS, CellClipError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -15,6 +19,16 @@ if TYPE_CHECKING:
 
 SITE = "site:"
 """Begins the keys of what is measured at sites."""
+
+MEASURED = {
+    "focus": "Focus (slope of the spectrum)",
+    "saturated": "Share saturated",
+    "structure": "Structure over noise",
+    "low": "Background (1st percentile)",
+    "median": "Median counts",
+    "high": "99th percentile",
+}
+"""Measures of each stain, with the title of each."""
 
 Statistic = Literal["mean", "median", "min", "max", "sd"]
 STATISTICS: dict[Statistic, str] = {
@@ -29,12 +43,27 @@ STATISTICS: dict[Statistic, str] = {
 
 def site_columns(screen: Screen | None) -> dict[str, str]:
     """Columns of what was measured at the sites of a screen, with their titles; none for imported screens."""
-    return {}
+    if screen is None or not _measured(screen):
+        return {}
+    found = {CELLS: "Cells (bright spots of DNA)"}
+    for measure, title in MEASURED.items():
+        found |= {quality_column(measure, stain): f"{title}, {stain}" for stain in STAINS}
+    return found
+
+
+def _measured(screen: Screen) -> bool:
+    try:
+        return bool(screen.quality[CELLS].notna().any())
+    except CellClipError:  # a damaged file, which the QC tab names
+        return False
 
 
 def describe_sites(screen: Screen | None, column: str, statistic: Statistic) -> pd.Series:
     """Compute a statistic over the sites of each well, indexed by well id."""
-    return pd.Series(dtype=float)
+    if screen is None or not _measured(screen) or column not in screen.quality:
+        return pd.Series(dtype=float)
+    wells = screen.quality.groupby("Metadata_Well_id", sort=False)[column]
+    return wells.std() if statistic == "sd" else wells.agg(statistic)
 
 
 def sites_of(plate: Plate | None, screen: Screen | None, wells: pd.Index) -> NDArray[np.float64]:

@@ -24,6 +24,7 @@ class Task(StrEnum):
     MECHANISMS = "mechanisms"
     GALLERY = "gallery"
     FETCH = "fetch"
+    QUALITY = "quality"
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ from napari_cellclip.gui.state.requests import (
     AnnotateRequest,
     AskRequest,
     CancelRequest,
+    CorrectRequest,
     DescribeRequest,
     EncodeRequest,
+    ExcludeRequest,
     ExplainRequest,
     ExportRequest,
     FetchPlateRequest,
@@ -37,6 +39,7 @@ from napari_cellclip.gui.work.exports import export_wells, save_table
 from napari_cellclip.gui.work.gallery import fetch_into_folder, search_for_plates
 from napari_cellclip.gui.work.jobs import Jobs
 from napari_cellclip.gui.work.opening import open_path, open_sample
+from napari_cellclip.gui.work.quality import correct_screen, exclude_sites
 from napari_cellclip.gui.work.queries import ask_screen, map_screen
 from napari_cellclip.gui.work.references import add_references, find_mechanisms, remove_references
 
@@ -72,6 +75,8 @@ HANDLERS: dict[type[Request], Handler] = {
     AddReferencesRequest: add_references,
     RemoveReferencesRequest: remove_references,
     MechanismsRequest: find_mechanisms,
+    ExcludeRequest: exclude_sites,
+    CorrectRequest: correct_screen,
     CancelRequest: cancel,
 }
 """The handler of each request; :class:`~napari_cellclip.gui.canvas.canvas.Canvas` adds those that draw."""

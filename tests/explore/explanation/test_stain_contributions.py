@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import permutations
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -53,6 +54,8 @@ class BagScreen:
     """Wells of two plates with their fields' features; embeddings are the model's."""
 
     name = "bags"
+    excluded: ClassVar[dict[str, str]] = {}
+    correction = None
 
     def __init__(self, model, seed=0, wells=6, controls=(0, 1, 2), sites=2, plates=("P", "Q"), empty=()):
         rng = np.random.default_rng(seed)

@@ -1,0 +1,1 @@
+"""The QC tab: problems of images, sites that stand out in quality, batch correction."""

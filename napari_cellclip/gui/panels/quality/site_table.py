@@ -1,0 +1,82 @@
+"""Sites that stand out in quality, or are excluded: a table to choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem, QWidget
+
+from napari_cellclip.gui.plain_text import plain
+
+COLUMNS = ("Site", "Stands out", "Excluded")
+LETTERS = (18, 44, 30)
+LISTED = 1000
+"""Most sites listed; the terminal writes them all (napari-cellclip quality SCREEN --out FILE)."""
+
+
+class SiteTable(QTableWidget):
+    """One row a site; a double-click or Enter opens it. The value is the ids of the rows selected."""
+
+    opened = Signal(str)
+    valueChanged = Signal(tuple)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(0, len(COLUMNS), parent)
+        self.setHorizontalHeaderLabels(list(COLUMNS))
+        self.setAccessibleName("Sites that stand out in quality")
+        self.setToolTip(
+            "Sites out of focus, saturated, empty or of bright background, compared with their plate.\n"
+            "Double-click shows one on the canvas."
+        )
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setTabKeyNavigation(False)
+        self.horizontalHeader().setHighlightSections(False)
+        for column, letters in enumerate(LETTERS):
+            self.setColumnWidth(column, letters * self.fontMetrics().averageCharWidth() + 12)
+        self.cellDoubleClicked.connect(self._open)
+        self.itemSelectionChanged.connect(lambda: self.valueChanged.emit(self.value()))
+
+    def value(self) -> tuple[str, ...]:
+        """Ids of the sites selected, from top to bottom."""
+        rows = sorted({index.row() for index in self.selectionModel().selectedRows()})
+        return tuple(self.item(row, 0).text() for row in rows)
+
+    def setValue(self, sites: Sequence[str]) -> None:
+        """Select the rows of these sites; those that are not listed are passed over."""
+        self.clearSelection()
+        mode = self.selectionMode()
+        self.setSelectionMode(QAbstractItemView.SelectionMode.MultiSelection)
+        for row in range(self.rowCount()):
+            if self.item(row, 0).text() in sites:
+                self.selectRow(row)
+        self.setSelectionMode(mode)
+
+    def fill(self, rows: Sequence[tuple[str, str, str]]) -> None:
+        """Show sites: id, what stands out, why it is excluded."""
+        self.setSortingEnabled(False)
+        self.clearSelection()
+        self.setRowCount(len(rows[:LISTED]))
+        for row, texts in enumerate(rows[:LISTED]):
+            for column, text in enumerate(texts):
+                item = QTableWidgetItem(text)
+                item.setToolTip(plain(text))
+                self.setItem(row, column, item)
+        self.setSortingEnabled(True)
+        self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+
+    def keyPressEvent(self, event: Any) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentRow() >= 0:
+            self._open(self.currentRow(), 0)
+        else:
+            super().keyPressEvent(event)
+
+    def _open(self, row: int, _column: int) -> None:
+        self.opened.emit(self.item(row, 0).text())
