@@ -230,7 +230,7 @@ def test_a_field_is_explained_in_one_run(monkeypatch) -> None:
         module, "iter_control_tiles", lambda *a, **o: given_back(tuple(controls))(None, *a, **o)
     )
     screen = screen_with(controls)
-    screen.model, screen.card = model, model.card
+    screen.model, screen.card, screen.correction = model, model.card, None
     plate = SimpleNamespace(site=lambda site: SimpleNamespace(shape=(16, 16)))
 
     def run(**options):
