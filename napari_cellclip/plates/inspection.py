@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from typing import Any
 
@@ -41,6 +42,7 @@ def inspect(plate: Plate, sites: int = LOOKED_AT) -> tuple[Problem, ...]:
     empty: Counter[str] = Counter()
     saturated: Counter[str] = Counter()
     doubled: list[str] = []
+    seen: dict[str, str] = {}
     read = 0
     for site in looked:
         images = _images(site)
@@ -48,7 +50,7 @@ def inspect(plate: Plate, sites: int = LOOKED_AT) -> tuple[Problem, ...]:
         sizes.update({image.shape for image in images.values()})
         empty.update(stain for stain, image in images.items() if image.min() == image.max())
         saturated.update(stain for stain, image in images.items() if _saturated(image))
-        doubled += _doubled(site, images)
+        doubled += _doubled(site, images) + _seen_before(site, images, seen)
     if len(sizes) > 1:
         listed = ", ".join(f"{height} x {width}" for height, width in sorted(sizes))
         found.append(Problem(plate.name, f"its sites have different sizes ({listed} pixels)"))
@@ -84,6 +86,19 @@ def _saturated(image: NDArray[Any]) -> bool:
     top = int(image.max())
     stops = image.dtype.kind == "u" and top in (2**8 - 1, 2**12 - 1, 2**14 - 1, 2**16 - 1)
     return stops and float(np.mean(image == top)) > SATURATED and int(image.min()) < top
+
+
+def _seen_before(site: Site, images: dict[str, NDArray[Any]], seen: dict[str, str]) -> list[str]:
+    """Name a site whose images are those of a site looked at before; `seen` keeps them by their digest."""
+    found = []
+    for stain, image in images.items():
+        if image.min() == image.max():
+            continue  # empty ones are alike, and told as empty
+        digest = hashlib.sha256(f"{stain}|{image.shape}".encode() + image.tobytes()).hexdigest()
+        other = seen.setdefault(digest, site.id)
+        if other != site.id:
+            found.append(f"{stain} of sites {other} and {site.id} is the same image: was it copied twice?")
+    return found[:1]
 
 
 def _doubled(site: Site, images: dict[str, NDArray[Any]]) -> list[str]:

@@ -17,6 +17,7 @@ from tests.profile_tables import made_table, write_annotations
 SPEED = {
     "benchmarks.speed.bag_loader": ("--wells", "384", "--steps", "2"),
     "benchmarks.speed.cost_per_bag": ("--bags", "1", "--texts", "2", "--repeats", "1", "--blocks", "1"),
+    "benchmarks.speed.quality_cost": ("--wells", "1", "--size", "64", "--repeats", "1"),
     "benchmarks.speed.window": (
         *("--wells", "96", "--million", "21000", "--cycles", "1", "--repeats", "2", "--fresh", "0"),
     ),

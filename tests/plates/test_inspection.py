@@ -69,3 +69,12 @@ def test_what_is_printed_fits_a_page_and_keeps_what_is_odd(folder):
     text = describe(open_plate(folder, channels={}), (Problem("P", "odd"),))
     assert len(text.splitlines()) < SHOWN + 20
     assert "    P: odd" in text
+
+
+def test_an_image_copied_to_another_site(folder):
+    tifffile.imwrite(folder / "B03_s2_ER.tif", tifffile.imread(folder / "A01_s1_ER.tif"))
+    (what,) = told(folder)
+    assert "ER of sites" in what
+    assert "A01/1" in what
+    assert "B03/2" in what
+    assert "is the same image" in what

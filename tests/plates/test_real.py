@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from scipy import ndimage
 
 from napari_cellclip.plates import PlateMap, open_plate
+from napari_cellclip.plates.images.field_quality import CELLS, FAINT, column, measure_field
 from napari_cellclip.vocabulary import STAINS, Control, Kind, Stain, StainError
 
 pytestmark = pytest.mark.real_data
@@ -123,3 +125,18 @@ def test_jump_maps_joined_with_their_metadata(real_data, name, kind, negative, p
     column = "pert_iname" if "pert_iname" in joined else "gene"
     for row in joined.dropna(subset=column).itertuples():
         assert platemap.get(row.well_position).name == getattr(row, column)
+
+
+def test_blur_shows_in_every_stain_of_real_fields(real_data):
+    """Real fields blurred by a Gaussian of two pixels, with shot noise added again, are steeper."""
+    rng = np.random.default_rng(0)
+    for folder in ("img_jump_rab30", "img_bray2017_plate24279"):
+        for site in open_plate(real_data / folder).sites:
+            pixels = site.read(STAINS)
+            blurred = np.stack([ndimage.gaussian_filter(image.astype(float), 2) for image in pixels])
+            noisy = np.clip(blurred + rng.normal(0, np.sqrt(blurred) / 2), 0, 65535).astype(pixels.dtype)
+            sharp, soft = measure_field(pixels), measure_field(noisy)
+            for stain in STAINS:
+                assert soft[column("focus", stain)] < sharp[column("focus", stain)] - 0.5, (site.id, stain)
+                assert sharp[column("structure", stain)] > 4 * FAINT
+            assert sharp[CELLS] > 5
