@@ -1,7 +1,7 @@
 """Encoding with and without measuring the quality of sites, side by side in one run.
 
-Both runs read the same TIFF files with the same small random model and keep features; in one of them nothing
-is measured. Their order alternates. Prints seconds and their ratio, median and range over repeats.
+Both runs read the same TIFF files with the bundled model; in one of them nothing is measured. Their order
+alternates. Prints seconds and their ratio, median and range over repeats.
 ``python -m benchmarks.speed.quality_cost [--wells 6] [--size 1080] [--repeats 5]``
 """
 
@@ -14,19 +14,34 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+import tifffile
 import torch
 
-from benchmarks.speed.screen_streaming import small_model, write_plate
+from napari_cellclip.model import load_model
 from napari_cellclip.plates import open_plate
 from napari_cellclip.plates.images.field_quality import measure_field
 from napari_cellclip.screen import encode
+from napari_cellclip.vocabulary import STAINS
 
 TARGET = "napari_cellclip.screen.engines.local.measure_field"
 
 
+def write_plate(folder: Path, wells: int, size: int) -> Path:
+    """Compressed TIFFs of noise, two sites a well."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for well in range(wells):
+        for site in (1, 2):
+            for stain in STAINS:
+                image = rng.integers(100, 4000, (size, size)).astype(np.uint16)
+                name = f"{chr(65 + well // 12)}{well % 12 + 1:02d}_s{site}_{stain}.tiff"
+                tifffile.imwrite(folder / name, image, compression="lzw")
+    return folder
+
+
 def seconds(plate: Path, out: Path, measured: bool) -> float:
     """Time one encode of the whole plate, with reading in one thread ahead."""
-    model = small_model()
+    model = load_model("demo", device="cpu")
     start = time.perf_counter()
     with patch(TARGET, measure_field if measured else lambda pixels: {}):
         encode(open_plate(plate), None, model, out, workers=1, previews=False)
