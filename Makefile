@@ -12,7 +12,7 @@ SPREAD  := -n $(WORKERS) --dist loadfile
 PYTEST  := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-all test-floors bench bench-quick demo-model notebooks lint types contracts manifest wheel clean
+.PHONY: help demo test test-slow test-all test-floors bench bench-quick screenshots demo-model notebooks lint types contracts manifest wheel clean
 
 help:  ## show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -43,6 +43,10 @@ bench: $(VENV)/test.installed  ## every timing, to benchmarks/REPORT.md (half an
 
 bench-quick: $(VENV)/test.installed  ## the same at tiny sizes: whether they run, never how fast
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed.report --quick --out build/bench
+
+screenshots: $(VENV)/all.installed  ## pictures of every tab at several sizes, scales and themes, to build/screenshots
+	@.ci/system.sh window
+	$(BIN)/python -m benchmarks.screenshots $(ARGS)
 
 demo-model: $(VENV)/all.installed  ## train the bundled model again from its recipe (under an hour on 2 cores)
 	$(BIN)/python -m napari_cellclip.training.demo

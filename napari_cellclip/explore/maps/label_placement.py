@@ -19,8 +19,7 @@ def place_labels(
     """Compute centres of labels near their anchors such that no two overlap.
 
     Labels are placed in the order given, each as near to its anchor as possible: on it, else around it in
-    ever wider rings. Where points are to be avoided, a place that covers fewer of them is better than a
-    nearer one.
+    ever wider rings, and never over a point that is to be avoided.
 
     Parameters
     ----------
@@ -31,7 +30,7 @@ def place_labels(
     bounds : tuple of float, optional
         ``(left, bottom, right, top)``, within which labels must lie.
     avoid : array_like (m, 2), optional
-        Points that labels should not cover.
+        Points that labels must not cover.
 
     Returns
     -------
@@ -55,16 +54,8 @@ def place_labels(
         needed = (boxes[:i][there] + box) / 2
         apart = np.abs(tries[:, None] - placed[:i][there][None])
         free &= ~(apart < needed[None]).all(axis=2).any(axis=1)
+        free &= ~(np.abs(tries[:, None] - others[None]) < box / 2).all(axis=2).any(axis=1)
         if free.any():
-            open_tries = tries[free]
-            nearest = np.hypot(*(open_tries - point).T)
-            placed[i] = open_tries[np.lexsort((nearest, _covered(open_tries, box, others)))[0]]
+            nearest = np.hypot(*(tries - point).T)
+            placed[i] = tries[np.where(free, nearest, np.inf).argmin()]
     return placed
-
-
-def _covered(
-    centres: NDArray[np.float64], box: NDArray[np.float64], points: NDArray[np.float64]
-) -> NDArray[np.intp]:
-    """Count the points that a label would cover at each of these centres."""
-    away = np.abs(centres[:, None] - points[None])
-    return (away < box / 2).all(axis=2).sum(axis=1)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 import qtpy.QtCore  # noqa: F401  pyqtgraph takes the binding that is loaded already
 from pyqtgraph import PlotCurveItem, TextItem, ViewBox, mkBrush, mkPen
+from qtpy.QtGui import QFont
 
 from napari_cellclip.explore.maps.label_placement import place_labels
 from napari_cellclip.gui.panels.theme import Tones
 
 Name = tuple[float, float, str]
+
+FONT, MARGIN = 0.85, 4
+"""Size of names, as a share of the window's, and pixels between a name and a point."""
 
 LEAST_LEADER = 8
 """Pixels between a name and its place from which on a line joins them."""
@@ -42,13 +46,16 @@ class MapNames:
         self.labels = [
             TextItem(name, color=tone.text, anchor=(0.5, 0.5), fill=mkBrush(fill)) for _, _, name in names
         ]
-        self.leaders.setPen(mkPen(tone.between(0.7), width=1))
+        self.leaders.setPen(mkPen(tone.between(0.55), width=1))
+        font = QFont()
+        font.setPointSizeF(FONT * font.pointSizeF())
         for label in self.labels:
+            label.setFont(font)
             label.setZValue(10)
             self._box.addItem(label, ignoreBounds=True)
 
     def place(self, points: np.ndarray) -> None:
-        """Move the names so that none covers another, nor a point if there is room, as they are seen now."""
+        """Move the names so that none covers another or a point, as they are seen now; some may not fit."""
         if not self.labels:
             self.leaders.setData([], [])
             return
@@ -57,7 +64,7 @@ class MapNames:
         pixel = np.array([width, height])
         anchors = np.array([(x, y) for x, y, _ in self._names]) / pixel
         boxes = [label.boundingRect() for label in self.labels]
-        sizes = np.array([(box.width(), box.height()) for box in boxes])
+        sizes = np.array([(box.width(), box.height()) for box in boxes]) + MARGIN
         seen = points[((points >= (left, bottom)) & (points <= (right, top))).all(axis=1)]
         placed = place_labels(
             anchors,

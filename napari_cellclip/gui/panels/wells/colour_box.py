@@ -37,7 +37,7 @@ class ColourBox(QWidget):
         for key, title in STATISTICS.items():
             self.statistic.addItem(title, key)
         self.statistic.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.statistic.setMinimumContentsLength(6)
+        self.statistic.setMinimumContentsLength(5)
         self.clip = QCheckBox("Clip")
         self.clip.setToolTip(
             "On: colours span the middle 98 % of the wells of all plates, so that plates can be compared.\n"
@@ -49,7 +49,7 @@ class ColourBox(QWidget):
         self.choices = QHBoxLayout()
         self.choices.setContentsMargins(0, 0, 0, 0)
         self.choices.addWidget(label)
-        self.choices.addWidget(self.by, 3)
+        self.choices.addWidget(self.by, 5)
         self.choices.addWidget(self.statistic, 2)
         self.choices.addWidget(self.clip)
         self.explained = QHBoxLayout()
