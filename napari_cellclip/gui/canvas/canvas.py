@@ -210,6 +210,7 @@ class Canvas:
             bar = CanvasBar(self.session, self.view, self.fields, self.drawn)
             dock = window.add_dock_widget(bar, name="Canvas", area="top", add_vertical_stretch=False)
             dock.setTitleBarWidget(QWidget(dock))  # napari's is taller than the bar; see the Window menu
+            dock.setFixedHeight(bar.sizeHint().height() + 6)
 
     def _grid_on(self, panels: int) -> None:
         """Draw each panel in a view of its own; napari links their cameras."""

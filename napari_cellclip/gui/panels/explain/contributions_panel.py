@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Qt, Signal
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 MOST_WELLS = 24
 """Wells explained at once: as many as fit a table, and the published head needs seconds for each."""
+
+NARROW_LETTERS = 66
+"""Below this width, in letters of the font, the treatment is in the tooltip of its well alone."""
 
 WELL, TREATMENT, BARS, FIRST_STAIN = range(4)
 HELP = (
@@ -74,7 +77,14 @@ class ContributionsPanel(QWidget):
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(TREATMENT, QHeaderView.ResizeMode.Stretch)
+        metrics = self.fontMetrics()
+        for column in range(FIRST_STAIN, FIRST_STAIN + len(STAINS)):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
+        self.table.setStyleSheet("QTableView::item { padding: 0px 1px; }")
+        header.setSectionResizeMode(BARS, QHeaderView.ResizeMode.Fixed)
+        self.table.setColumnWidth(BARS, 7 * metrics.averageCharWidth())
+        header.setSectionResizeMode(TREATMENT, QHeaderView.ResizeMode.Interactive)
+        self.table.setColumnWidth(TREATMENT, 18 * metrics.averageCharWidth())
         header.setMinimumSectionSize(4 * self.fontMetrics().averageCharWidth())
         header.setHighlightSections(False)
 
@@ -95,6 +105,11 @@ class ContributionsPanel(QWidget):
         listen(self, session.selection.changed, self._selected)
         listen(self, session.work_changed, self._work_changed)
         self.refresh()
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        narrow = self.width() < NARROW_LETTERS * self.fontMetrics().averageCharWidth()
+        self.table.setColumnHidden(TREATMENT, narrow)
 
     def value(self) -> StainContributions | None:
         """What is shown."""
@@ -123,6 +138,7 @@ class ContributionsPanel(QWidget):
             for row, (well, values) in enumerate(zip(parts.index, parts.to_numpy(float), strict=True)):
                 name = QTableWidgetItem(str(well).split("/")[-1])
                 name.setData(Qt.ItemDataRole.UserRole, str(well))
+                name.setToolTip(plain(f"{well}: {treatments[well]}"))
                 self.table.setItem(row, WELL, name)
                 treatment = QTableWidgetItem(str(treatments[well]))
                 treatment.setToolTip(plain(str(treatments[well])))

@@ -45,4 +45,4 @@ class ExplainPanel(QWidget):
         if wanted != self.split.orientation():
             self.split.setOrientation(wanted)
             length = self.width() if wide else self.height()
-            self.split.setSizes([length * 48 // 100, length * 52 // 100])
+            self.split.setSizes([length * 53 // 100, length * 47 // 100])
