@@ -57,9 +57,9 @@ def open_sample(jobs: Jobs, _request: OpenSampleRequest) -> None:
 
 def is_plate_map(path: Path) -> bool:
     """Whether a dropped file is a plate map (a load_data.csv is a plate)."""
-    return (
-        path.is_file() and path.suffix.lower() in PLATE_MAP_SUFFIXES and "load_data" not in path.name.lower()
-    )
+    from napari_cellclip.plates.layouts import opens_as_plate
+
+    return path.is_file() and path.suffix.lower() in PLATE_MAP_SUFFIXES and not opens_as_plate(path.name)
 
 
 def find_at(path: Path, plate: Plate | None, channels: dict[Stain, str] | None = None) -> Opened:

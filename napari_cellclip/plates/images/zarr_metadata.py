@@ -33,10 +33,11 @@ MAX_AXES = 8
 METADATA_NAMES = ("zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata")
 
 _COMPRESSORS = frozenset({"blosc", "zstd", "gzip", "zlib", "lz4", "lzma", "bz2"})
-# Codecs that only move bytes. numcodecs also registers "pickle", which would run code from the file.
+# Codecs that only move bytes, and JPEG XL. numcodecs also registers "pickle", which runs code from the file.
+JPEG_XL = "imagecodecs_jpegxl"
 _CODECS = _COMPRESSORS | {
     *("shuffle", "delta", "bitround", "packbits", "bytes", "transpose", "crc32c", "crc32", "adler32"),
-    *("fletcher32", "sharding_indexed", "fixedscaleoffset"),
+    *("fletcher32", "sharding_indexed", "fixedscaleoffset", JPEG_XL),
 }
 
 
@@ -233,6 +234,10 @@ def read_metadata(path: Path) -> ZarrMetadata:
     for name in names:
         if name.removeprefix("numcodecs.") not in _CODECS:
             raise PlateError(f"{path} uses the codec {name!r}, which is not read for safety")
+    if JPEG_XL in names:
+        from imagecodecs.numcodecs import register_codecs
+
+        register_codecs(JPEG_XL, verbose=False)
     version3 = "codecs" in content
     grid = _part(content, "chunk_grid", "configuration")
     keys = _part(content, "chunk_key_encoding", "configuration")

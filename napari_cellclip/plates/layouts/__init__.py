@@ -10,16 +10,19 @@ of ``docs/formats.md`` and a test on a made folder in ``tests/plates/layouts/``.
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 from napari_cellclip.plates.layouts import load_data, ome_zarr, tiff_folder, zarr_table
 from napari_cellclip.plates.layouts.layout import Layout
 from napari_cellclip.plates.layouts.microscopes import gen5, incell, incucyte, metaxpress, phenix, yokogawa
-from napari_cellclip.plates.layouts.published import bray, npz, rxrx
+from napari_cellclip.plates.layouts.published import bray, jump_lite, npz, rxrx
 
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
     for layout in (
         ome_zarr.LAYOUT,
         zarr_table.LAYOUT,
+        jump_lite.LAYOUT,
         phenix.LAYOUT,
         yokogawa.LAYOUT,
         incell.LAYOUT,
@@ -35,4 +38,17 @@ LAYOUTS: dict[str, Layout] = {
 }
 """Layouts by name."""
 
-__all__ = ["LAYOUTS"]
+
+def opens_as_plate(name: str) -> bool:
+    """Whether a file of that name is one by which a plate is opened, and not a plate map.
+
+    Examples
+    --------
+    >>> opens_as_plate("load_data_with_illum.csv"), opens_as_plate("platemap.csv")
+    (True, False)
+    """
+    lower = name.lower()
+    return any(fnmatchcase(lower, pattern) for layout in LAYOUTS.values() for pattern in layout.files)
+
+
+__all__ = ["LAYOUTS", "opens_as_plate"]

@@ -85,6 +85,9 @@ class Layout:
         The strongest match it can make: it is not asked where another layout has one as strong already.
     reads_patterns : bool
         Whether ``options.pattern`` means something to it: only such layouts are tried when one is given.
+    files : tuple of str
+        Names of the files by which such a plate is opened, as patterns in lower case. They are those of
+        ``filename_patterns`` in both ``napari.yaml``.
     """
 
     name: str
@@ -93,3 +96,4 @@ class Layout:
     read: Callable[[Path, Options], Acquisition]
     strongest: Strength = Strength.METADATA
     reads_patterns: bool = False
+    files: tuple[str, ...] = ()

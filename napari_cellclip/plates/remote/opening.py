@@ -53,7 +53,7 @@ def _mirror(address: Address) -> tuple[Mirror, list[Problem]]:
     store = RemoteStore(address)
     zarr, listed = Mirror(address, store, zarr=True), Mirror(address, store)
     try:
-        if fetch_zarr_plate(zarr):
+        if fetch_zarr_plate(zarr) or _fill_arrays(zarr):
             return zarr, []
         problems = _fill(listed)
     except PlateError as error:
@@ -62,6 +62,22 @@ def _mirror(address: Address) -> tuple[Mirror, list[Problem]]:
             raise
         return before, [Problem(address.name, f"{error}; what was fetched of it earlier is shown")]
     return listed, problems
+
+
+def _fill_arrays(mirror: Mirror) -> bool:
+    """Fill a mirror with the arrays whose names begin with the address: one plate of a JUMP-Lite store.
+
+    Such a store has hundreds of thousands of arrays; a plate of it is addressed as
+    ``s3://…/zstd.zarr/SOURCE__BATCH__PLATE``.
+    """
+    store, _, name = mirror.address.place.rpartition("/")
+    if mirror.address.is_web or name.count("__") != 2 or not store.lower().endswith(".zarr"):
+        return False
+    named = ((relative_name(f.key, f"{store}/"), f) for f in mirror.store.files(f"{store}/{name}__"))
+    files = {relative: file for relative, file in named if relative}
+    if files:
+        mirror.fill(files)
+    return bool(files)
 
 
 def _fill(mirror: Mirror) -> list[Problem]:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 import tifffile
+import yaml
 
 from napari_cellclip.plates import detect_layout, open_plate
 from napari_cellclip.plates.acquisition import Acquisition, Channel, Field
 from napari_cellclip.plates.images.tiff import TiffPlane
-from napari_cellclip.plates.layouts import LAYOUTS
+from napari_cellclip.plates.layouts import LAYOUTS, opens_as_plate
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
 from napari_cellclip.vocabulary import PlateError
 from tests.plates.made_plates import image
@@ -133,3 +134,27 @@ def test_real_sets_are_detected_as_what_they_open_as(real_data):
         "layout_load_data_csv/cpg0014_BR00135656_load_data.csv.gz",
     ]
     assert [detect_layout(real_data / s) for s in sets] == [open_plate(real_data / s).layout for s in sets]
+
+
+def test_files_that_open_a_plate_are_known_to_napari(repository: Path) -> None:
+    """Both manifests list the patterns of the layouts, and no others but that of Zarr folders."""
+    expected = {pattern for layout in LAYOUTS.values() for pattern in layout.files} | {"*.zarr"}
+    for manifest in (repository / "napari.yaml", repository / "napari_cellclip" / "napari.yaml"):
+        (reader,) = yaml.safe_load(manifest.read_text(encoding="utf-8"))["contributions"]["readers"]
+        assert {pattern.lower() for pattern in reader["filename_patterns"]} == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "opens"),
+    [
+        ("load_data.csv", True),
+        ("BR1_load_data_with_illum.csv.gz", True),
+        ("Index.idx.xml", True),
+        ("sites.csv", True),
+        ("Measurement.mlf", True),
+        ("platemap.csv", False),
+        ("my_sites.csv", False),
+    ],
+)
+def test_plate_maps_and_files_that_open_a_plate_are_told_apart(name: str, opens: bool) -> None:
+    assert opens_as_plate(name) == opens

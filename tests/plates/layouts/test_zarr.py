@@ -267,3 +267,22 @@ def test_a_well_listed_twice_is_read_once(ome_zarr):
     plate = open_plate(path)
     assert len({s.id for s in plate.sites}) == len(plate.sites) == 4
     assert any("lists this well twice" in p.what for p in plate.problems)
+
+
+def test_labels_beside_the_pixels_are_left_out(ome_zarr, tmp_path):
+    """Segmentations lie in a group ``labels`` of each image: neither pixels, channels nor sites come from them."""
+    folder = ome_zarr("0.4")
+    before = open_plate(folder)
+    pixels = [site.read() for site in before.sites]
+    for image_folder in ("B/3/0", "B/3/1", "C/4/0"):
+        labels = folder / image_folder / "labels"
+        zarr.create_array(labels / "cells" / "0", shape=(6, 8), dtype="uint32", zarr_format=2)[:] = 7
+        (labels / ".zgroup").write_text('{"zarr_format": 2}')
+        (labels / ".zattrs").write_text('{"labels": ["cells"]}')
+        attributes = {"multiscales": [{"datasets": [{"path": "0"}], "axes": ["y", "x"]}], "image-label": {}}
+        (labels / "cells" / ".zattrs").write_text(json.dumps(attributes))
+    plate = open_plate(folder)
+    assert [site.id for site in plate.sites] == [site.id for site in before.sites]
+    assert plate.problems == before.problems
+    for site, expected in zip(plate.sites, pixels, strict=True):
+        np.testing.assert_array_equal(site.read(), expected)

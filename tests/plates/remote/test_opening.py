@@ -12,6 +12,7 @@ import pytest
 from napari_cellclip import fetch_plate, open_plate
 from napari_cellclip.plates.illumination_functions import illumination_of
 from napari_cellclip.vocabulary import PlateError
+from tests.plates.layouts.test_jump_lite import write as write_jump_lite
 from tests.plates.remote.faulty_server import FaultyServer, serving
 from tests.plates.remote.made_gallery import PLATE, PROJECT, SOURCE, MadeGallery
 
@@ -139,6 +140,17 @@ def test_illumination_functions_are_fetched_when_they_are_used(
     corrected = plate.with_illumination(illumination_of(plate, "load_data"))
     assert sum(path.endswith(".npy") for path in s3.asked) == 5
     assert corrected.processing.illumination is not None
+
+
+def test_one_plate_of_a_jump_lite_store(gallery: MadeGallery, s3: FaultyServer, tmp_path: Path) -> None:
+    sites = [f"source_4__B5__{plate}__{well}__1" for plate in ("BR1", "BR2") for well in ("A01", "B02")]
+    folder = write_jump_lite(tmp_path / "zstd.zarr", sites)
+    put(gallery, folder, "cpg0016-jump/source_all/images_compressed/jump_lite/v1.0/zstd.zarr")
+    store = "s3://cellpainting-gallery/cpg0016-jump/source_all/images_compressed/jump_lite/v1.0/zstd.zarr"
+    plate = open_plate(f"{store}/source_4__B5__BR2")
+    assert (plate.name, plate.layout) == ("BR2", "jump-lite")
+    assert not any("/c/" in path for path in s3.asked)
+    same_pixels(plate, open_plate(folder, name="BR2"))
 
 
 def test_nothing_there(gallery: MadeGallery) -> None:

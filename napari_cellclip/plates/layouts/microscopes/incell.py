@@ -180,4 +180,4 @@ def _shape(xdce: Xdce, held: list[tuple[int, int]]) -> tuple[int, int]:
     return shape_for(held)
 
 
-LAYOUT = Layout("incell", "IN Cell Analyzer images", detect, read)
+LAYOUT = Layout("incell", "IN Cell Analyzer images", detect, read, files=("*.xdce",))

@@ -193,4 +193,4 @@ def _shape(htd: Htd | None, held: list[tuple[int, int]]) -> tuple[int, int]:
     return shape_for(held)
 
 
-LAYOUT = Layout("metaxpress", "MetaXpress images with their HTD file", detect, read)
+LAYOUT = Layout("metaxpress", "MetaXpress images with their HTD file", detect, read, files=("*.htd",))

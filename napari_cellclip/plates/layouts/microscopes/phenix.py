@@ -192,4 +192,4 @@ def _shape(fields: list[Field], index: PhenixIndex | None) -> tuple[int, int]:
     return shape_for(positions)
 
 
-LAYOUT = Layout("phenix", "Opera Phenix images with Index.idx.xml", detect, read)
+LAYOUT = Layout("phenix", "Opera Phenix images with Index.idx.xml", detect, read, files=INDEX_NAMES)

@@ -224,4 +224,6 @@ def _shape(detail: Detail, held: list[tuple[int, int]]) -> tuple[int, int]:
     return shape_for(held)
 
 
-LAYOUT = Layout("yokogawa", "a Yokogawa measurement", detect, read)
+LAYOUT = Layout(
+    "yokogawa", "a Yokogawa measurement", detect, read, files=("*.mlf", "*.mrf", "*.mes", "*.wpi")
+)
