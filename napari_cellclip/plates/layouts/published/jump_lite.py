@@ -54,7 +54,7 @@ class SiteName:
         if len(parts) != 5 or not all(parts):
             return None
         try:
-            return cls(*parts[:3], normalise_well(parts[3]), parts[4])
+            return cls(parts[0], parts[1], parts[2], normalise_well(parts[3]), parts[4])
         except CellClipError:
             return None
 
