@@ -15,7 +15,7 @@ def useful_batch(seconds_of: Callable[[int], float | None], start: int, most: in
     Parameters
     ----------
     seconds_of : callable
-        From a number of crops to the seconds that a batch of them takes; ``None`` where memory does not suffice.
+        From a number of crops to the seconds that a batch of them takes; ``None`` where memory ends.
     start : int
         Crops to begin with. If they do not fit, they are halved until they do.
     most : int
@@ -24,7 +24,7 @@ def useful_batch(seconds_of: Callable[[int], float | None], start: int, most: in
     Returns
     -------
     int
-        The smallest batch from which doubling gains less than `LEAST_GAIN`; 1 where not even a single crop fits.
+        The smallest batch from which doubling gains less than `LEAST_GAIN`; 1 where not even one crop fits.
     """
     size = start
     while (taken := seconds_of(size)) is None:
