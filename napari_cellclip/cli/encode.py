@@ -95,8 +95,13 @@ def encode(
     exclude_quality: ExcludeQualityOption = None,
     device: DeviceOption = "auto",
     batch_size: Annotated[
-        int, typer.Option(min=1, help="Crops encoded at once; less takes less memory.")
-    ] = 64,
+        int | None,
+        typer.Option(
+            min=1,
+            help="Crops encoded at once; less takes less memory. If not given, a GPU is measured.",
+            show_default="64 on a processor",
+        ),
+    ] = None,
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"],
         typer.Option(

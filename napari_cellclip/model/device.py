@@ -33,3 +33,10 @@ def resolve_device(name: str = "auto") -> torch.device:
     if absent:
         raise ModelError(f"this computer has no device {name!r}: use auto or cpu")
     return device
+
+
+def further_devices(device: torch.device) -> list[torch.device]:
+    """List the other GPUs of this computer, where a device means all of them: ``cuda`` without a number."""
+    if str(device) != "cuda":
+        return []
+    return [torch.device("cuda", number) for number in range(1, torch.cuda.device_count())]

@@ -43,8 +43,8 @@ class Model:
         The channel encoder, or what loads it when pixels are first encoded: asking texts does not need it.
     device : str
         See `resolve_device`.
-    batch_size : int
-        Single-stain crops encoded at once.
+    batch_size : int, optional
+        Single-stain crops encoded at once; where not given, a run on a GPU measures what is fastest.
     origin : str
         What to give `load_model` to get this model again.
     """
@@ -57,7 +57,7 @@ class Model:
         encoder: nn.Module | Callable[[], nn.Module],
         *,
         device: str = "auto",
-        batch_size: int = 64,
+        batch_size: int | None = None,
         origin: str = "",
     ) -> None:
         self.card = card

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from threading import Lock
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from napari_cellclip.model.card import ModelCard
+from napari_cellclip.model.device import further_devices
+from napari_cellclip.model.encoders.batch_size import useful_batch
 from napari_cellclip.model.encoders.field_scaler import FieldScaler
 from napari_cellclip.model.encoders.intensity import IntensityStats
 from napari_cellclip.model.encoders.precision import (
@@ -20,9 +23,13 @@ from napari_cellclip.model.encoders.precision import (
     PrecisionProbe,
     probe_precision,
     reduced,
+    timed,
     without_gain,
 )
 from napari_cellclip.vocabulary import STAINS
+
+BATCH = 64
+"""Single-stain crops encoded at once where nobody said and nothing was measured."""
 
 
 class PixelEncoder:
@@ -38,8 +45,8 @@ class PixelEncoder:
         The channel encoder, or what loads it when it is first needed.
     device : torch.device
         Where it computes.
-    batch_size : int
-        Single-stain crops encoded at once.
+    batch_size : int or None
+        Single-stain crops encoded at once; ``None``: what `choose_batch` finds, before that `BATCH`.
     """
 
     def __init__(
@@ -47,9 +54,9 @@ class PixelEncoder:
         card: ModelCard,
         encoder: nn.Module | Callable[[], nn.Module],
         device: torch.device,
-        batch_size: int,
+        batch_size: int | None = None,
     ) -> None:
-        self.card, self.batch_size = card, batch_size
+        self.card, self._batch_size = card, batch_size
         self._encoder = encoder
         self._reduced: nn.Module | None = None
         self._lock = Lock()
@@ -63,6 +70,15 @@ class PixelEncoder:
                 self._encoder = self._encoder().eval().to(self.device)
             return self._encoder
 
+    @property
+    def batch_size(self) -> int:
+        """Single-stain crops encoded at once."""
+        return BATCH if self._batch_size is None else self._batch_size
+
+    @batch_size.setter
+    def batch_size(self, crops: int) -> None:
+        self._batch_size = crops
+
     def to(self, device: torch.device) -> None:
         """Move to a device."""
         self.device = device
@@ -75,8 +91,15 @@ class PixelEncoder:
         fields: Sequence[NDArray[np.generic]],
         stats: IntensityStats | None = None,
         precision: Precision = "float32",
+        between_batches: Callable[[], None] | None = None,
     ) -> NDArray[np.float32]:
-        """Encode fields; parameters and errors as `Model.fields_features`."""
+        """Encode fields; parameters and errors as `Model.fields_features`.
+
+        Parameters
+        ----------
+        between_batches : callable, optional
+            Called before each batch; what it raises ends the work.
+        """
         card = self.card
         scaler = self.scaler(stats)
         total = np.zeros((len(fields), len(card.stain_order), card.encoder.dim), np.float64)
@@ -90,7 +113,7 @@ class PixelEncoder:
                     owners.append(i)
                     yield crop
 
-        for features in self.iter_crops(crops(), scaler, precision):
+        for features in self.iter_crops(crops(), scaler, precision, between_batches):
             np.add.at(total, owners[: len(features)], features)
             del owners[: len(features)]
         return (total / np.maximum(counts, 1)[:, None, None]).astype(np.float32)
@@ -106,7 +129,11 @@ class PixelEncoder:
         return FieldScaler(self.card.intensity, stats, STAINS, self.card.stain_order)
 
     def iter_crops(
-        self, crops: Iterable[NDArray[np.generic]], scaler: FieldScaler, precision: Precision = "float32"
+        self,
+        crops: Iterable[NDArray[np.generic]],
+        scaler: FieldScaler,
+        precision: Precision = "float32",
+        between_batches: Callable[[], None] | None = None,
     ) -> Iterator[NDArray[np.float32]]:
         """Encode crops, so many together that `batch_size` single-stain crops are on the device.
 
@@ -118,6 +145,8 @@ class PixelEncoder:
             Of `scaler`.
         precision : {"float32", "bfloat16"}
             In which the channel encoder computes.
+        between_batches : callable, optional
+            Called before each batch; what it raises ends the work.
 
         Yields
         ------
@@ -127,6 +156,8 @@ class PixelEncoder:
         network = self.network if precision == "float32" else self._reduced_network()
         waiting = iter(crops)
         while batch := list(islice(waiting, self._at_once())):
+            if between_batches is not None:
+                between_batches()
             yield self._encode(network, scaler.on_device(self._to_device(scaler.batch(batch))))
 
     def scaled_crops(self, crops: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -151,6 +182,37 @@ class PixelEncoder:
         drawn = (crop for field in fields for crop in self.card.tiling.windows(scaler.on_host(field)))
         crops = scaler.on_device(self._to_device(scaler.batch(list(islice(drawn, self._at_once())))))
         return probe_precision(self.network, self._reduced_network(), crops.flatten(0, 1)[:, None])
+
+    def choose_batch(self, precision: Precision = "float32") -> None:
+        """Find how many crops a GPU encodes at once most quickly, unless somebody decided it.
+
+        On a processor the batch stays `BATCH`: larger ones gain nothing there, and rounding would depend on
+        what else the machine does.
+        """
+        if self._batch_size is not None or self.device.type != "cuda":
+            return
+        network = self.network if precision == "float32" else self._reduced_network()
+        size = self.card.tiling.size
+
+        def seconds(crops: int) -> float | None:
+            try:
+                images = torch.rand(crops, 1, size, size, device=self.device)
+                with torch.inference_mode():
+                    network(images)  # the first call of a size also chooses kernels
+                    return timed(network, images)
+            except torch.OutOfMemoryError:
+                torch.cuda.empty_cache()
+                return None
+
+        self._batch_size = useful_batch(seconds, BATCH)
+
+    def on_all_devices(self) -> list[PixelEncoder]:
+        """List this encoder, and a copy for each further GPU if it is on ``cuda`` without a number."""
+        copies = []
+        for device in further_devices(self.device):
+            copied = copy.deepcopy(self.network)
+            copies.append(PixelEncoder(self.card, copied, device, self._batch_size))
+        return [self, *copies]
 
     def _at_once(self) -> int:
         return max(1, self.batch_size // len(self.card.stain_order))

@@ -48,6 +48,7 @@ def iter_encode(
     previews: bool = True,
     retry_failed: bool = False,
     precision: WantedPrecision = "auto",
+    heartbeat: float | None = None,
 ) -> Generator[Progress, None, None]:
     """Encode a plate into a screen folder; run it again to go on where it stopped.
 
@@ -83,6 +84,9 @@ def iter_encode(
         this plate finds it faster and its features the same (cosine of at least .999), as on recent GPUs and
         processors, float32 elsewhere; and always that of the screen's other plates. It is recorded, and a
         continued run keeps what it began with.
+    heartbeat : float, optional
+        Yield also while a shard is being encoded, every so many seconds: whoever closes the run then waits
+        for a batch of crops, not for a shard.
 
     Yields
     ------
@@ -106,9 +110,8 @@ def iter_encode(
     lock = WriteLock(folder)
     yield from lock.wait()
     try:
-        yield from _iter_encode(
-            plate, platemap, loaded, folder, shard_sites, workers, previews, retry_failed, precision
-        )
+        run = (loaded, folder, shard_sites, workers, previews, retry_failed, precision, heartbeat)
+        yield from _iter_encode(plate, platemap, *run)
     finally:
         lock.release()
 
@@ -123,6 +126,7 @@ def _iter_encode(
     previews: bool,
     retry_failed: bool,
     wanted: WantedPrecision,
+    heartbeat: float | None,
 ) -> Generator[Progress, None, None]:
     """Encode into a folder that is locked; parameters as :func:`iter_encode`."""
     record = record_with_card(folder, loaded.card, loaded.origin)
@@ -173,7 +177,7 @@ def _iter_encode(
 
     pictures = Previews(folder, plate.name) if previews else None
     quality = QualityFiles(folder, plate.name)
-    encoding = PlateEncoding(plate, loaded, plan, shards, pictures, quality, begun, workers)
+    encoding = PlateEncoding(plate, loaded, plan, shards, pictures, quality, begun, workers, heartbeat)
     for why in damaged.values():
         yield Progress(len(status), len(plan), f"making again: {why}", notice=True)
     yield from encoding.run(status, again)

@@ -112,11 +112,18 @@ class FakeModel:
         """Pixels are encoded by the same object."""
         return self
 
+    def on_all_devices(self):
+        """There is one."""
+        return [self]
+
+    def choose_batch(self, precision):
+        """It stays as it is."""
+
     def choose_precision(self, fields, stats):
         """Nothing here gains by another number format."""
         return PrecisionProbe("float32", 1, 1, "a linear map")
 
-    def fields_features(self, fields: Sequence, stats=None, precision="float32"):
+    def features(self, fields: Sequence, stats=None, precision="float32", between_batches=None):
         if self.card.intensity.kind == "plate":
             assert stats is not None
         if self.batch_size > self.memory:

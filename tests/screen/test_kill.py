@@ -21,9 +21,9 @@ from tests.screen.conftest import FakeModel, MemoryPlate, card
 from napari_cellclip.screen import encode
 
 class Slow(FakeModel):
-    def fields_features(self, fields, stats=None):
+    def features(self, fields, *given):
         time.sleep(0.1)
-        return super().fields_features(fields, stats)
+        return super().features(fields, *given)
 
 wells = [f"{r}{c:02d}" for r in "ABCD" for c in range(1, 6)]
 encode(MemoryPlate(wells=wells, sites=2, broken=["P1/B02/1"]), None, Slow(card()), sys.argv[1], shard_sites=2)

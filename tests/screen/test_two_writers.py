@@ -25,9 +25,9 @@ from tests.screen.conftest import FakeModel, MemoryPlate, card
 from napari_cellclip.screen import iter_encode
 
 class Slow(FakeModel):
-    def fields_features(self, fields, stats=None):
+    def features(self, fields, *given):
         time.sleep(0.1)
-        return super().fields_features(fields, stats)
+        return super().features(fields, *given)
 
 steps = iter_encode(MemoryPlate(name=sys.argv[2]), None, Slow(card()), sys.argv[1], shard_sites=2)
 sys.stdin.readline()  # imports take longer than this run: both begin when both can

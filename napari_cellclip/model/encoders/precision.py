@@ -88,7 +88,7 @@ def probe_precision(encoder: nn.Module, half: nn.Module, crops: Tensor) -> Preci
     """
     with torch.inference_mode():
         both = [normalize(network(crops).float()) for network in (encoder, half)]  # also warms up
-        times = [(_seconds(encoder, crops), _seconds(half, crops)) for _ in range(ROUNDS)]
+        times = [(timed(encoder, crops), timed(half, crops)) for _ in range(ROUNDS)]
     cosine = float((both[0] * both[1]).sum(dim=1).min())
     gain = median(full / short for full, short in times)
     measured = f"bfloat16 is {gain:.2f} times as fast, smallest cosine to float32 {cosine:.5f}"
@@ -111,7 +111,8 @@ class _Bfloat16(nn.Module):
         return cast(Tensor, self.encoder(images.to(torch.bfloat16))).float()
 
 
-def _seconds(network: nn.Module, crops: Tensor) -> float:
+def timed(network: nn.Module, crops: Tensor) -> float:
+    """Measure the seconds of one pass, until the device has finished it."""
     start = time.perf_counter()
     network(crops)
     if crops.is_cuda:

@@ -37,7 +37,7 @@ def load_model(
     tokenizer: str | Path | None = None,
     accept_licence: bool = False,
     revision: str | None = None,
-    batch_size: int = 64,
+    batch_size: int | None = None,
 ) -> Model:
     """Load a model, ready to embed wells and texts.
 
@@ -60,8 +60,8 @@ def load_model(
     revision : str, optional
         Commit, tag or branch of the CellCLIP weights on the hub, from this call on; the first fetch chooses
         what ``main`` is on that day.
-    batch_size : int
-        Single-stain crops encoded at once.
+    batch_size : int, optional
+        Single-stain crops encoded at once; where not given, 64, and what a GPU does best.
 
     Returns
     -------

@@ -23,8 +23,8 @@ def in_order(
     """Run jobs in threads, each on a worker that is free, and yield results in the order of the jobs.
 
     One job more than there are workers is drawn ahead, so that a worker need not wait while the caller draws
-    the next job or stores a result. Closing the generator waits for the jobs that have begun: what they use may
-    be taken away afterwards. An error of a job is raised at its place.
+    the next job or stores a result. Closing the generator waits for the jobs that have begun: what they use
+    may be taken away afterwards. An error of a job is raised at its place.
 
     Parameters
     ----------

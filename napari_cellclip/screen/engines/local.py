@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,18 +12,36 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.plates.images.field_quality import measure_field
+from napari_cellclip.screen.engines.in_order import in_order
 from napari_cellclip.screen.engines.read_ahead import SiteRead, read_ahead, read_site
+from napari_cellclip.screen.engines.site_encoder import SiteEncoder
 from napari_cellclip.screen.progress import Progress
 from napari_cellclip.screen.storage.failures import SiteResult
 from napari_cellclip.screen.storage.previews import Previews, shrink
 from napari_cellclip.screen.storage.quality_files import QualityFiles
 from napari_cellclip.screen.storage.screen_json import PlateRecord
 from napari_cellclip.screen.storage.shards import Shards
-from napari_cellclip.vocabulary import STAINS, CellClipError, ScreenError
 
 if TYPE_CHECKING:
-    from napari_cellclip.model import IntensityStats, Model
+    from napari_cellclip.model import Model
+    from napari_cellclip.model.pixel_encoder import PixelEncoder
     from napari_cellclip.plates import Plate, Site
+
+CHUNK_BYTES = 64 * 2**20
+"""Sites are encoded together until their pixels take so much memory: six fields of 1080 x 1080 pixels."""
+
+
+class Stopped(Exception):
+    """The run was closed; nobody waits for what is being encoded."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Some sites of a shard, read: enough that encoding is worth a call, few enough for bounded memory."""
+
+    shard: int
+    read: Mapping[str, NDArray[Any] | str]
+    ends_shard: bool
 
 
 @dataclass
@@ -43,6 +62,8 @@ class PlateEncoding:
         Intensities all shards share.
     workers : int
         Threads that read ahead.
+    heartbeat : float or None
+        Seconds after which a run also reports that it is still encoding.
     """
 
     plate: Plate
@@ -53,8 +74,9 @@ class PlateEncoding:
     quality: QualityFiles
     record: PlateRecord
     workers: int
-    _remarks: list[str] = field(default_factory=list)
+    heartbeat: float | None = None
     _measured: dict[str, dict[str, float]] = field(default_factory=dict)
+    _stopped: Event = field(default_factory=Event)
 
     def run(self, status: Mapping[str, str], again: set[str]) -> Generator[Progress, None, None]:
         """Encode the sites that are not on disk, and those of `again`.
@@ -69,7 +91,7 @@ class PlateEncoding:
         Yields
         ------
         Progress
-            After each shard.
+            After each shard, and with every heartbeat.
         """
         groups = {int(n): list(g.index) for n, g in self.plan.groupby("Metadata_shard", sort=True)}
         finished = {n for n, sites in groups.items() if status.keys() >= set(sites)}
@@ -81,87 +103,85 @@ class PlateEncoding:
             yield Progress(done, total, f"{done} of {total} sites were encoded before", failures=failures)
         if todo:
             self.model.require_encoder()
-        stats = self.record.intensity_stats()
         sites = {site.id: site for site in self.plate.sites}
         self._mend_previews(finished, groups, status)
         yield from self._mend_quality(finished - todo.keys(), groups, status)
+        encoder = SiteEncoder(self.record, self._require_going_on)
+        chunks = self._chunks(todo, sites)
+        encoders = self.model.pixels.on_all_devices()
+        for each in encoders:
+            each.choose_batch(self.record.precision)
+        steps = in_order(chunks, _encode, [(encoder, each) for each in encoders], heartbeat=self.heartbeat)
+        results: dict[str, SiteResult] = {}
+        pictures: dict[str, NDArray[np.uint8]] = {}
+        try:
+            for step in steps:
+                if step is None:
+                    yield Progress(done, total, "encoding", failures=failures)
+                    continue
+                chunk, found = step
+                results.update((result.id, result.checked()) for result in found)
+                self._add_previews(pictures, chunk)
+                if not chunk.ends_shard:
+                    continue
+                number = chunk.shard
+                self._write_previews(number, pictures)
+                self._write_quality(number, groups[number])
+                old = self.shards.results(number) if number in finished else {}
+                self.shards.write(number, self.plan, [results.get(s) or old[s] for s in groups[number]])
+                done += len(todo[number])
+                failures += sum(bool(result.failure) for result in results.values())
+                last = todo[number][-1]
+                results, pictures = {}, {}
+                message = "; ".join([f"encoded {last}", *encoder.remarks])
+                encoder.remarks.clear()
+                yield Progress(done, total, message, str(self.plan.loc[last, "Metadata_Well_id"]), failures)
+        finally:
+            self._stopped.set()
+            steps.close()
+            chunks.close()
+
+    def _chunks(
+        self, todo: Mapping[int, Sequence[str]], sites: Mapping[str, Site]
+    ) -> Generator[Chunk, None, None]:
+        """Read sites, and cut the shards that they belong to into chunks of bounded size."""
         ahead = read_ahead(
-            [sites[s] for g in todo.values() for s in g], self.workers, self.record.shard_sites, self._read
+            [sites[s] for group in todo.values() for s in group], self.workers, read=self._read
         )
         try:
             for number, wanted in todo.items():
-                read = dict(next(ahead) for _ in wanted)
-                results = {result.id: result.checked() for result in self._encode(read, stats)}
-                old = self.shards.results(number) if number in finished else {}
-                self._write_previews(number, read)
-                self._write_quality(number, groups[number])
-                self.shards.write(number, self.plan, [results.get(s) or old[s] for s in groups[number]])
-                done += len(wanted)
-                failures += sum(bool(result.failure) for result in results.values())
-                message = "; ".join([f"encoded {wanted[-1]}", *self._remarks])
-                self._remarks.clear()
-                yield Progress(
-                    done, total, message, str(self.plan.loc[wanted[-1], "Metadata_Well_id"]), failures
-                )
+                read: dict[str, NDArray[Any] | str] = {}
+                size = 0
+                for last in (site == wanted[-1] for site in wanted):
+                    site, pixels = next(ahead)
+                    read[site] = pixels
+                    size += 0 if isinstance(pixels, str) else pixels.nbytes
+                    del pixels
+                    if last or size >= CHUNK_BYTES:
+                        yield Chunk(number, read, last)
+                        read, size = {}, 0
         finally:
             ahead.close()
 
-    def _encode(
-        self, read: Mapping[str, NDArray[Any] | str], stats: IntensityStats | None
-    ) -> Iterator[SiteResult]:
-        """Encode a batch; where the model refuses it, site by site, to find the one to blame."""
-        good = {site: pixels for site, pixels in read.items() if not isinstance(pixels, str)}
-        yield from (SiteResult(site, failure=why) for site, why in read.items() if isinstance(why, str))
-        try:
-            features = self._features(list(good.values()), stats)
-        except ScreenError:
-            raise  # out of memory at the smallest batch: no site is to blame
-        except CellClipError:
-            yield from (self._encode_alone(site, pixels, stats) for site, pixels in good.items())
-        else:
-            yield from (SiteResult(site, f) for site, f in zip(good, features, strict=True))
+    def _require_going_on(self) -> None:
+        if self._stopped.is_set():
+            raise Stopped
 
-    def _encode_alone(self, site: str, pixels: NDArray[Any], stats: IntensityStats | None) -> SiteResult:
-        try:
-            return SiteResult(site, self._features([pixels], stats)[0])
-        except ScreenError:
-            raise
-        except CellClipError as error:
-            return SiteResult(site, failure=f"site {site}: {error}")
-
-    def _features(
-        self, fields: Sequence[NDArray[Any]], stats: IntensityStats | None
-    ) -> Sequence[NDArray[np.float32]]:
-        """Features of fields; the model's batch is halved for good when the device runs out of memory."""
-        while fields:
-            try:
-                return list(self.model.fields_features(fields, stats, self.record.precision))
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-                smaller = self.model.batch_size // 2
-                if smaller < len(STAINS):
-                    raise ScreenError(
-                        f"the memory of {self.model.device} does not suffice for a single crop: close other "
-                        "programs that use it, or encode with device='cpu'"
-                    ) from error
-            # Outside the except clause: the error holds the tensors that filled the memory.
-            self.model.batch_size = smaller
-            self._remarks.append(
-                f"the memory of {self.model.device} ran out: going on with {smaller} crops at once"
-            )
-        return []
-
-    def _write_previews(self, number: int, read: Mapping[str, NDArray[Any] | str]) -> None:
-        """Keep the first readable site of each well; before the shard, so that finished ones have theirs."""
+    def _add_previews(self, pictures: dict[str, NDArray[np.uint8]], chunk: Chunk) -> None:
+        """Shrink the first readable site of each well of a shard that has no picture yet."""
         if self.previews is None:
             return
-        images = self.previews.whole(number)
-        for site, pixels in read.items():
+        if not pictures:
+            pictures.update(self.previews.whole(chunk.shard))
+        for site, pixels in chunk.read.items():
             well = str(self.plan.loc[site, "Metadata_Well_id"])
-            if well not in images and not isinstance(pixels, str):
-                images[well] = shrink(pixels, self.record.contrast)
-        self.previews.write(number, images)
+            if well not in pictures and not isinstance(pixels, str):
+                pictures[well] = shrink(pixels, self.record.contrast)
+
+    def _write_previews(self, number: int, pictures: Mapping[str, NDArray[np.uint8]]) -> None:
+        """Write the pictures of a shard; before the shard itself, so that finished ones have theirs."""
+        if self.previews is not None:
+            self.previews.write(number, pictures)
 
     def _read(self, site: Site) -> SiteRead:
         """Read a site and measure its quality, in the thread that reads: pixels are looked at once."""
@@ -185,7 +205,7 @@ class PlateEncoding:
             if self.quality.path(number).exists() and self.quality.problem(number) is None:
                 continue
             good = [sites[s] for s in groups[number] if not status[s]]
-            for _ in read_ahead(good, self.workers, 2, self._read):
+            for _ in read_ahead(good, self.workers, read=self._read):
                 pass
             self._write_quality(number, groups[number])
             message = f"measured the quality of sites that were encoded before, up to {groups[number][-1]}"
@@ -205,9 +225,12 @@ class PlateEncoding:
             for site in groups[number]:
                 if not status[site]:
                     first.setdefault(str(self.plan.loc[site, "Metadata_Well_id"]), site)
-            self._write_previews(number, dict(read_site(sites[site]) for site in first.values()))
+            pictures: dict[str, NDArray[np.uint8]] = {}
+            self._add_previews(
+                pictures, Chunk(number, dict(read_site(sites[site]) for site in first.values()), True)
+            )
+            self._write_previews(number, pictures)
 
 
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch ran out of device memory; recognised by name, so that nothing here imports torch."""
-    return type(error).__name__ == "OutOfMemoryError" or "out of memory" in str(error).lower()
+def _encode(worker: tuple[SiteEncoder, PixelEncoder], chunk: Chunk) -> list[SiteResult]:
+    return worker[0].encode(worker[1], chunk.read)

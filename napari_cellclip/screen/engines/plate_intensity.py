@@ -69,7 +69,7 @@ def measure_plate(
     kept: list[NDArray[np.generic]] = []
     meter, done = ContrastMeter(), 0
     reasons: dict[str, str] = {}
-    with closing(read_ahead([plate.sites[i] for i in order], workers, window=2)) as ahead:
+    with closing(read_ahead([plate.sites[i] for i in order], workers)) as ahead:
         for site, pixels in ahead:
             if isinstance(pixels, str):
                 reasons[site] = pixels

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 SiteRead = tuple[str, NDArray[Any] | str]
 """Site id, and its pixels (5, Y, X) or the reason why there are none."""
 
+READ_AHEAD_BYTES = 256 * 2**20
+"""Most memory for pixels that wait: 20 fields of 1080 x 1080 pixels."""
+MOST_SITES = 64
+"""Most fields that wait, however small they are."""
+
 
 def read_site(site: Site) -> SiteRead:
     """Read a site; whatever goes wrong becomes a reason, for one bad image must not end a run."""
@@ -31,9 +36,12 @@ def read_site(site: Site) -> SiteRead:
 
 
 def read_ahead(
-    sites: Sequence[Site], workers: int, window: int, read: Callable[[Site], SiteRead] = read_site
+    sites: Sequence[Site],
+    workers: int,
+    most_bytes: int = READ_AHEAD_BYTES,
+    read: Callable[[Site], SiteRead] = read_site,
 ) -> Generator[SiteRead, None, None]:
-    """Yield sites in order, at most `window` of them read ahead.
+    """Yield sites in order, as many of them read ahead as memory allows.
 
     Parameters
     ----------
@@ -41,8 +49,9 @@ def read_ahead(
         What to read.
     workers : int
         Threads; 0 reads each site when it is asked for.
-    window : int
-        Bounds the memory: so many fields wait at most.
+    most_bytes : int
+        Bounds the memory: so many sites wait that their pixels, if all are as large as the largest so far,
+        stay below it; one at least. Before the first is read, one waits for each thread.
     read : callable
         What is done in the threads.
 
@@ -56,11 +65,17 @@ def read_ahead(
         return
     pool = ThreadPoolExecutor(workers, thread_name_prefix="cellclip-read")
     waiting: deque[Future[SiteRead]] = deque()
+    largest, room = 0, workers
     try:
         for site in sites:
             waiting.append(pool.submit(read, site))
-            if len(waiting) > max(window, workers):
-                yield waiting.popleft().result()
+            while len(waiting) > room:
+                found = waiting.popleft().result()
+                if not isinstance(found[1], str) and found[1].nbytes > largest:
+                    largest = found[1].nbytes
+                    room = max(1, min(MOST_SITES, most_bytes // largest))
+                yield found
+                del found  # or it would wait a turn longer than it is counted
         while waiting:
             yield waiting.popleft().result()
     finally:

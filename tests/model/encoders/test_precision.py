@@ -29,9 +29,7 @@ class Network(nn.Module):
 def seconds(monkeypatch):
     """Times that the networks are said to take, so that no test depends on a clock."""
     told: dict[bool, float] = {}
-    monkeypatch.setattr(
-        precision, "_seconds", lambda network, crops: told[type(network) is precision._Bfloat16]
-    )
+    monkeypatch.setattr(precision, "timed", lambda network, crops: told[type(network) is precision._Bfloat16])
     return told
 
 

@@ -21,7 +21,7 @@ def bfloat16_gains(monkeypatch):
     monkeypatch.setattr(precision, "MIN_COSINE", 0.9)
     monkeypatch.setattr(precision, "computes_bfloat16", lambda device: True)
     monkeypatch.setattr(
-        precision, "_seconds", lambda network, crops: 1 if type(network) is precision._Bfloat16 else 2
+        precision, "timed", lambda network, crops: 1 if type(network) is precision._Bfloat16 else 2
     )
 
 
