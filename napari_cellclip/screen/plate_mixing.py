@@ -55,7 +55,9 @@ def plate_mixing(
     near = near[:, :count]
     rng = np.random.default_rng(seed)
     found = _inverse_simpson(codes, near, len(names))
-    random = np.mean([_inverse_simpson(rng.permutation(codes), near, len(names)) for _ in range(SHUFFLES)])
+    random = float(
+        np.mean([_inverse_simpson(rng.permutation(codes), near, len(names)) for _ in range(SHUFFLES)])
+    )
     return float(np.clip((found - 1) / max(random - 1, 1e-12), 0, None))
 
 

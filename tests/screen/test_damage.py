@@ -67,7 +67,7 @@ def test_no_flipped_bit_changes_a_number_unseen(folder, positions) -> None:
         checked += bool(check_screen(folder))
         path.write_bytes(content)
     assert not unseen
-    assert found > 0.7 * positions  # the copy of screen.json is not read
+    assert found > 0.55 * positions  # the copy of screen.json and the quality of sites are not read
     assert checked >= found
 
 

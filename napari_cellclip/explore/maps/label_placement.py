@@ -53,8 +53,8 @@ def place_labels(
         there = np.isfinite(placed[:i]).all(axis=1)
         needed = (boxes[:i][there] + box) / 2
         apart = np.abs(tries[:, None] - placed[:i][there][None])
-        free &= ~(apart < needed[None]).all(axis=2).any(axis=1)
-        free &= ~(np.abs(tries[:, None] - others[None]) < box / 2).all(axis=2).any(axis=1)
+        free &= ~(apart < needed[None]).all(axis=-1).any(axis=-1)
+        free &= ~(np.abs(tries[:, None] - others[None]) < box / 2).all(axis=-1).any(axis=-1)
         if free.any():
             nearest = np.hypot(*(tries - point).T)
             placed[i] = tries[np.where(free, nearest, np.inf).argmin()]

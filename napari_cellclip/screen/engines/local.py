@@ -193,7 +193,7 @@ class PlateEncoding:
     def _write_quality(self, number: int, sites: Sequence[str]) -> None:
         """Keep what was measured of a shard's sites, and what is known of its others."""
         known = self.quality.kept(number)
-        measured = {s: self._measured.pop(s, None) or known.get(s, {}) for s in sites}
+        measured = {s: self._measured.pop(s, {}) or known.get(s, {}) for s in sites}
         self.quality.write(number, sites, measured)
 
     def _mend_quality(
