@@ -20,7 +20,7 @@ from napari_cellclip.plates.remote.fetched_folder import LOCK, FetchedFolder
 from napari_cellclip.plates.remote.lazy_planes import RemotePlane
 from napari_cellclip.plates.remote.mirror import Mirror
 from napari_cellclip.plates.remote.opening import open_mirror
-from napari_cellclip.plates.remote.stores.addresses import Address, remote_address
+from napari_cellclip.plates.remote.stores.addresses import OMERO, Address, remote_address
 from napari_cellclip.plates.remote.stores.store import RemoteFile
 from napari_cellclip.plates.remote.tables import image_table, zarr_subset
 from napari_cellclip.plates.stain_mapping import map_stains
@@ -116,7 +116,7 @@ def iter_fetch_plate(
         not be fetched: those that could are kept.
     """
     place = remote_address(address)
-    if place is None:
+    if place is None or place.protocol == OMERO:
         raise PlateError(
             f"{address!r} is no address that can be fetched: write cpg://…, s3://… or https://….zarr"
         )

@@ -10,7 +10,8 @@ from napari_cellclip.plates.reading import read_plate
 from napari_cellclip.plates.remote.gallery.opening import fill_gallery_plate
 from napari_cellclip.plates.remote.lazy_planes import lazily
 from napari_cellclip.plates.remote.mirror import Mirror
-from napari_cellclip.plates.remote.stores.addresses import GALLERY, Address, relative_name
+from napari_cellclip.plates.remote.omero import read_omero_plate
+from napari_cellclip.plates.remote.stores.addresses import GALLERY, OMERO, Address, relative_name
 from napari_cellclip.plates.remote.stores.store import RemoteStore
 from napari_cellclip.plates.remote.zarr_folders import fetch_zarr_plate
 from napari_cellclip.vocabulary import PlateError
@@ -25,7 +26,7 @@ def open_remote(address: Address, layout: str | None, options: Options) -> Acqui
     Parameters
     ----------
     address : Address
-        Of a folder in a store, an OME-Zarr plate, or a plate of the Cell Painting Gallery.
+        Of a folder in a store, an OME-Zarr plate, a plate of the Cell Painting Gallery or of OMERO.
     layout, options
         As of :func:`napari_cellclip.plates.open_plate`.
 
@@ -34,6 +35,8 @@ def open_remote(address: Address, layout: str | None, options: Options) -> Acqui
     PlateError
         If it cannot be reached or holds no plate.
     """
+    if address.protocol == OMERO:
+        return read_omero_plate(address, options)
     return open_mirror(address, layout, options)[0]
 
 

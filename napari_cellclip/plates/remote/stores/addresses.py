@@ -11,12 +11,20 @@ from napari_cellclip.vocabulary import PlateError
 GALLERY = "cpg"
 """Protocol of the Cell Painting Gallery: ``cpg://cpg0016-jump/source_4/BR00123947``."""
 
+OMERO = "omero"
+"""Protocol of plates on an OMERO server: ``omero://server/plate/123``."""
+
 STORES = ("s3", "gs", "gcs", "az", "abfs", "http", "https")
 """Protocols that fsspec reads; of ``http`` and ``https``, which list no folders, only OME-Zarr."""
 
 # `Path("s3://bucket")` has lost a slash, and has others on Windows.
 _REMOTE = re.compile(
-    rf"({'|'.join((*STORES, GALLERY))}):[/\\]{{1,2}}(?=[^/\\])(.+)", re.IGNORECASE | re.DOTALL
+    rf"({'|'.join((*STORES, GALLERY, OMERO))}):[/\\]{{1,2}}(?=[^/\\])(.+)", re.IGNORECASE | re.DOTALL
+)
+
+# What OMERO.web shows of a plate.
+_OMERO_WEB = re.compile(
+    r"(?P<host>[^/?#]+)(?:/[^?#]*)?/webclient/?\?show=plate-(?P<id>\d{1,15})", re.IGNORECASE
 )
 
 LONGEST_ADDRESS = 4096
@@ -30,7 +38,7 @@ class Address:
     Attributes
     ----------
     protocol : str
-        One of `STORES`, or `GALLERY`.
+        One of `STORES`, `GALLERY` or `OMERO`.
     place : str
         What follows ``://``, without a slash at its end: bucket and key, or host and path.
     """
@@ -88,7 +96,10 @@ def remote_address(path: str | Path) -> Address | None:
         raise PlateError(f"{shown!r} is no address of a plate: parts of it are empty or dots")
     if "@" in place.split("/")[0]:
         raise PlateError("names and passwords in an address would be stored with the screen: leave them out")
-    return Address(found[1].lower(), place)
+    address = Address(found[1].lower(), place)
+    if address.is_web and (shown_by_omero := _OMERO_WEB.fullmatch(place)):
+        return Address(OMERO, f"{shown_by_omero['host']}/plate/{shown_by_omero['id']}")
+    return address
 
 
 def relative_name(key: str, prefix: str) -> str | None:
