@@ -9,7 +9,6 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_cellclip.plates.images.illumination import ROBUST_MINIMUM, Illumination, read_function
 from napari_cellclip.plates.layouts.files import files_under
@@ -143,6 +142,8 @@ def _blocks(image: NDArray[np.generic]) -> NDArray[np.float32]:
 
 
 def _smoothed(grid: NDArray[np.floating]) -> NDArray[np.float32]:
+    from scipy import ndimage  # half a second of imports that opening a screen does not need
+
     smooth = ndimage.gaussian_filter(grid.astype(np.float64), SMOOTH * max(grid.shape), mode="nearest")
     low = max(float(np.percentile(smooth, ROBUST_MINIMUM)), 1e-6)
     return np.asarray(np.maximum(smooth, low) / low, np.float32)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_cellclip.vocabulary import STAINS, Stain
 
@@ -140,6 +139,8 @@ def count_spots(image: NDArray[Any]) -> int:
     factor = max(1, -(-max(image.shape) // COUNTED))
     y, x = image.shape[0] // factor * factor, image.shape[1] // factor * factor
     blocks = image[:y, :x].reshape(y // factor, factor, x // factor, factor)
+    from scipy import ndimage  # half a second of imports that opening a screen does not need
+
     smooth = ndimage.gaussian_filter(blocks.mean(axis=(1, 3), dtype=np.float32), 1.5)
     labels, number = ndimage.label(smooth > otsu(smooth))
     areas = np.bincount(labels.ravel(), minlength=number + 1)[1:]
