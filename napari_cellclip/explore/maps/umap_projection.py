@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import warnings
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.maps.compiled_umap import compiled_umap
 from napari_cellclip.explore.maps.neighbours import nearest
 from napari_cellclip.explore.maps.projection import Projection, mapped_wells, principal_plane
-from napari_cellclip.screen.storage.parquet import read_table, write_table
+from napari_cellclip.explore.maps.stored_maps import (
+    earlier_map,
+    read_places,
+    state_of,
+    store_places,
+    with_plates_added,
+)
 from napari_cellclip.vocabulary import ScreenError
 
 if TYPE_CHECKING:
@@ -29,7 +30,14 @@ RECIPE = 1
 """Raised when the same parameters would give other places, so that old maps are not taken for new ones."""
 
 
-def umap_map(screen: Screen, seed: int = 0, n_neighbors: int = 15, min_dist: float = 0.1) -> Projection:
+def umap_map(
+    screen: Screen,
+    seed: int = 0,
+    n_neighbors: int = 15,
+    min_dist: float = 0.1,
+    *,
+    extend: bool = True,
+) -> Projection:
     """Map wells by UMAP of their unit embeddings (McInnes et al. 2018, arXiv 1802.03426).
 
     Neighbours are exact, the layout starts from the two principal components (Kobak and Linderman 2021,
@@ -47,6 +55,10 @@ def umap_map(screen: Screen, seed: int = 0, n_neighbors: int = 15, min_dist: flo
         Size of a neighbourhood; cut to the number of wells.
     min_dist : float
         Smallest distance between points, in units of the map.
+    extend : bool
+        Whether plates that were added to the screen are placed into the map there was, which stays as it is
+        (by :meth:`Projection.place`; ``parameters["placed"]`` counts their wells), as long as they are no
+        more wells than it has. Otherwise a map of all wells is computed.
 
     Returns
     -------
@@ -73,12 +85,18 @@ def umap_map(screen: Screen, seed: int = 0, n_neighbors: int = 15, min_dist: flo
         "neighbours": "exact",
         "recipe": RECIPE,
     }
-    state = _state(ids, unit, parameters)
+    state = state_of(ids, unit, parameters)
     path = screen.path / "maps" / f"umap-{state[:16]}.parquet"
-    stored = _read(path, ids)
+    stored = read_places(path, ids)
+    if stored is None and extend:
+        earlier = earlier_map(path.parent, ids, unit, parameters)
+        if earlier is not None:
+            return with_plates_added(earlier, ids, unit)
     if stored is None:
         stored = layout(unit, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist)
-        _store(path, ids, stored, {"method": "umap", "parameters": parameters, "embeddings": state})
+        store_places(
+            path, ids, unit, stored, {"method": "umap", "parameters": parameters, "embeddings": state}
+        )
     return Projection(ids, stored, "umap", parameters, unit)
 
 
@@ -116,29 +134,3 @@ def layout(unit: NDArray[np.float32], *, seed: int, n_neighbors: int, min_dist: 
             force_approximation_algorithm=True,
         )
         return np.asarray(mapper.fit_transform(unit), np.float32)
-
-
-def _state(ids: tuple[str, ...], unit: NDArray[np.float32], parameters: dict[str, Any]) -> str:
-    """Hash over everything the map depends on."""
-    digest = hashlib.sha256(json.dumps([ids, parameters], sort_keys=True).encode())
-    digest.update(np.ascontiguousarray(unit).data)
-    return digest.hexdigest()
-
-
-def _store(path: Path, ids: tuple[str, ...], xy: NDArray[np.float32], about: dict[str, Any]) -> None:
-    table = pa.table({"Metadata_Well_id": pa.array(ids, pa.string()), "x": xy[:, 0], "y": xy[:, 1]})
-    # A screen on a read-only share can be looked at all the same; its map is made anew next time.
-    with suppress(OSError):
-        write_table(path, table.replace_schema_metadata({"cellclip": json.dumps(about)}))
-
-
-def _read(path: Path, ids: tuple[str, ...]) -> NDArray[np.float32] | None:
-    if not path.exists():
-        return None
-    try:
-        table = read_table(path)
-    except ScreenError:
-        return None  # damaged: made anew and written over
-    if tuple(table["Metadata_Well_id"].to_pylist()) != ids:
-        return None
-    return np.column_stack([table["x"].to_numpy(), table["y"].to_numpy()]).astype(np.float32)

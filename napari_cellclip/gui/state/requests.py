@@ -160,9 +160,14 @@ class AskRequest(Request):
 
 @dataclass(frozen=True)
 class MapRequest(Request):
-    """Compute a map of the open screen: ``method`` is ``"pca"`` or ``"umap"``."""
+    """Compute a map of the open screen: ``method`` is ``"pca"`` or ``"umap"``.
+
+    Plates that were added to a screen are placed into the UMAP there was, unless a map of all wells is wanted
+    ``anew``.
+    """
 
     method: str
+    anew: bool = False
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def map_screen(jobs: Jobs, request: MapRequest) -> None:
     def project() -> Projection:
         from napari_cellclip.explore import pca_map, umap_map
 
-        return pca_map(screen) if request.method == "pca" else umap_map(screen)
+        return pca_map(screen) if request.method == "pca" else umap_map(screen, extend=not request.anew)
 
     def done(projection: Projection) -> None:
         if session.screen is screen:

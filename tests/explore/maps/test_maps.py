@@ -187,3 +187,46 @@ def test_what_cannot_be_placed(make_screen) -> None:
     assert np.isfinite(found.place(rows)).all(axis=1).tolist() == [True, False]
     with pytest.raises(CellClipError, match="length 3"):
         found.place(np.ones((1, 3)))
+
+
+def test_plates_added_are_placed_into_the_map_there_was(make_screen, tmp_path, monkeypatch) -> None:
+    made = []
+
+    def places(unit, **_):
+        made.append(len(unit))
+        return (unit[:, :2] * 10 + len(made)).astype(np.float32)
+
+    monkeypatch.setattr(module, "layout", places)
+    vectors, _ = clusters(0)
+    order = np.random.default_rng(0).permutation(len(vectors))
+    vectors, plates = vectors[order], ["P1"] * 40 + ["P2"] * 20
+    first = umap_map(make_screen(vectors[:40], path=tmp_path, plates=plates[:40]))
+    grown = umap_map(make_screen(vectors, path=tmp_path, plates=plates))
+    assert made == [40]
+    assert grown.parameters["placed"] == 20
+    assert len(grown.ids) == 60
+    np.testing.assert_array_equal(grown.xy[:40], first.xy)
+    np.testing.assert_allclose(grown.xy[40:], first.place(vectors[40:]), atol=1e-5)
+    anew = umap_map(make_screen(vectors, path=tmp_path, plates=plates), extend=False)
+    assert made == [40, 60]
+    assert "placed" not in anew.parameters
+    again = umap_map(make_screen(vectors, path=tmp_path, plates=plates))
+    np.testing.assert_array_equal(again.xy, anew.xy)  # the map of all wells is there now
+
+
+def test_a_map_is_not_extended_where_its_own_wells_changed(make_screen, tmp_path, monkeypatch) -> None:
+    made = []
+
+    def places(unit, **_):
+        made.append(len(unit))
+        return unit[:, :2].astype(np.float32)
+
+    monkeypatch.setattr(module, "layout", places)
+    vectors, _ = clusters(0)
+    umap_map(make_screen(vectors[:30], path=tmp_path, plates=["P1"] * 30))
+    umap_map(make_screen(vectors[:31], path=tmp_path, plates=["P1"] * 31))  # a well more of the same plate
+    changed = vectors[:40].copy()
+    changed[3] = vectors[50]
+    umap_map(make_screen(changed, path=tmp_path, plates=["P1"] * 30 + ["P2"] * 10))
+    umap_map(make_screen(vectors, path=tmp_path, plates=["P1"] * 20 + ["P2"] * 40))  # more new than old
+    assert made == [30, 31, 40, 60]

@@ -72,6 +72,7 @@ class MapPanel(QWidget):
         self.tool.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.tool.setToolTip("What dragging on the map does, and how it meets what is selected")
         self.tool_menu = QMenu(self.tool)
+        self.tool_menu.setToolTipsVisible(True)
         self.tool.setMenu(self.tool_menu)
         self._fill_menu()
         self.to_canvas = QPushButton("Show on canvas")
@@ -174,6 +175,9 @@ class MapPanel(QWidget):
         self.thumbnails = self.tool_menu.addAction("Thumbnails when zoomed in")
         self.thumbnails.setCheckable(True)
         self.thumbnails.toggled.connect(self._thumbnails_toggled)
+        anew = self.tool_menu.addAction("Compute the map anew")
+        anew.setToolTip("Plates that were added are placed into the map there was: map all wells together")
+        anew.triggered.connect(self._compute_anew)
         show_all = self.tool_menu.addAction("Show all points (Home)")
         show_all.triggered.connect(self.view.fit)
         self._choose_tool(Tool.LASSO)
@@ -193,6 +197,9 @@ class MapPanel(QWidget):
 
     def _thumbnails_toggled(self, on: bool) -> None:
         self.session.look(map_thumbnails=on)
+
+    def _compute_anew(self) -> None:
+        self.session.request(MapRequest(self.session.view.map_method, anew=True))
 
     def _show_on_canvas(self) -> None:
         self.session.request(MapPictureRequest())
@@ -230,6 +237,8 @@ class MapPanel(QWidget):
         else:
             title = METHODS.get(drawn.method.lower(), drawn.method)
             text = f"{title} of {counted(len(drawn.ids), 'well')}"
+            if placed := drawn.parameters.get("placed"):
+                text += f", {placed} of plates added later"
             if note := drawn.parameters.get("note"):
                 text = str(note)
             elif work is not None and title != wanted:
