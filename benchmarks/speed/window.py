@@ -44,8 +44,8 @@ class PicturedScreen(MemoryScreen):
         return pd.DataFrame(columns=["Metadata_Site_id", "Metadata_Well_id", "Metadata_Failure"])
 
 
-def made_screen(n: int) -> PicturedScreen:
-    """One plate of n wells, two replicates a compound, every twelfth well a control."""
+def made_screen(n: int, folder: Path) -> PicturedScreen:
+    """One plate of n wells, two replicates a compound, every twelfth a control; its map goes to a folder."""
     rows, columns = PLATE_SHAPES[n]
     names = [well_name(r, c) for r in range(rows) for c in range(columns)]
     control = np.where(np.arange(n) % EVERY_CONTROL == 0, "negcon", "")
@@ -73,7 +73,9 @@ def made_screen(n: int) -> PicturedScreen:
         embed_dim=DIM,
         weights=FileCard(file="none"),
     )
-    return PicturedScreen(vectors(n, DIM), table, card)
+    screen = PicturedScreen(vectors(n, DIM), table, card)
+    screen.path = folder
+    return screen
 
 
 def write_plate(folder: Path) -> Plate:
@@ -160,9 +162,9 @@ def measure_window(n: int, repeats: int) -> None:
     from napari_cellclip.gui.state.requests import AskRequest
 
     print(f"{n} wells, every view open at 1600 x 1000")
-    screen = made_screen(n)
     viewer, explorer, session = open_explorer()
     with tempfile.TemporaryDirectory() as folder:
+        screen = made_screen(n, Path(folder))
         session.set_plate(write_plate(Path(folder)))
         session.set_screen(screen)
         settle(session)
@@ -282,9 +284,10 @@ def first_question() -> None:
     from napari_cellclip.gui.state.requests import AskRequest
 
     viewer, _, session = open_explorer()
-    session.set_screen(made_screen(384))
-    taken = timed(lambda: asked(session, AskRequest("first", prompts=("first",))))
-    settle(session)
+    with tempfile.TemporaryDirectory() as folder:
+        session.set_screen(made_screen(384, Path(folder)))
+        taken = timed(lambda: asked(session, AskRequest("first", prompts=("first",))))
+        settle(session)
     print(f"first {taken[0]:.1f} {taken[1]:.1f}", flush=True)
     viewer.close()
     painted()
