@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QSizePolicy, QSplitter, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QSizePolicy, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from napari_cellclip.gui.docks import share_window
 from napari_cellclip.gui.panels.explain.describe_panel import DescribePanel
@@ -17,14 +17,15 @@ from napari_cellclip.gui.panels.footer import Footer
 from napari_cellclip.gui.panels.header import Header
 from napari_cellclip.gui.panels.hits.hits_panel import HitsPanel
 from napari_cellclip.gui.panels.listen import listen
+from napari_cellclip.gui.panels.manners import mind_manners
 from napari_cellclip.gui.panels.quality.quality_panel import QualityPanel
 from napari_cellclip.gui.panels.query.query_panel import QueryPanel
 from napari_cellclip.gui.panels.references.references_panel import ReferencesPanel
-from napari_cellclip.gui.panels.run.run_panel import RunPanel
+from napari_cellclip.gui.panels.setup.setup_panel import SetupPanel
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.panels.wells.map_panel import MapPanel
 from napari_cellclip.gui.panels.wells.plate_panel import PlatePanel
-from napari_cellclip.gui.state.requests import OpenRequest
+from napari_cellclip.gui.state.requests import OpenRequest, OpenSessionRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task, Work
 from napari_cellclip.gui.work.controller import controller_of
@@ -87,10 +88,10 @@ class Explorer(QWidget):
         self.describe = DescribePanel(self.session)
         self.references = ReferencesPanel(self.session)
         self.quality = QualityPanel(self.session)
-        self.run = RunPanel(self.session)
+        self.setup = SetupPanel(self.session)
         self.footer = Footer(self.session)
         self.tabs = QTabWidget()
-        panels = (self.hits, self.explain, self.describe, self.references, self.quality, self.run)
+        panels = (self.hits, self.explain, self.describe, self.references, self.quality, self.setup)
         for panel, title in zip(panels, TABS, strict=True):
             self.tabs.addTab(panel, title)
         self.top = QSplitter(Qt.Orientation.Horizontal)
@@ -124,8 +125,11 @@ class Explorer(QWidget):
         listen(self, self.session.screen_changed, self._screen_changed)
         listen(self, self.session.work_changed, self._work_changed)
         listen(self, self.session.setup.model_chosen, self._model_chosen)
+        listen(self, self.session.setup.unread_table, self._columns_asked)
+        listen(self, self.session.setup.moved, self._ask_where)
         if self.session.plate is None and self.session.screen is None:
-            self.tabs.setCurrentWidget(self.run)
+            self.tabs.setCurrentWidget(self.setup)
+        mind_manners(self)
         controller.serve(self)
 
     def sizeHint(self) -> QSize:
@@ -195,18 +199,33 @@ class Explorer(QWidget):
 
     def _plate_changed(self) -> None:
         if self.session.plate is not None and self.session.screen is None:
-            self.tabs.setCurrentWidget(self.run)
+            self.tabs.setCurrentWidget(self.setup)
 
     def _screen_changed(self) -> None:
         screen = self.session.screen
+        if self.session.growing:
+            return  # who watches the run is left there
         if screen is not None and not screen.card.has_head:
             self.tabs.setCurrentWidget(self.references)  # first of all, what can this assay see?
-        elif screen is not None and self.tabs.currentWidget() is self.run:
+        elif screen is not None and self.tabs.currentWidget() is self.setup:
             in_sight = self._arrangement is not None and self._arrangement.plate_open
             self.tabs.setCurrentWidget(self.hits if in_sight else self.plate)
 
     def _model_chosen(self, _model: str) -> None:
-        self.tabs.setCurrentWidget(self.run)
+        self.tabs.setCurrentWidget(self.setup)
+
+    def _columns_asked(self, _path: Path, _why: str) -> None:
+        self.tabs.setCurrentWidget(self.setup)
+
+    def _ask_where(self, request: OpenSessionRequest, what: str, path: Path) -> None:
+        """Ask where data of a session have moved, and open it again with the answer."""
+        title = f"Where is the {what} {path} now?"
+        if what in ("plate map", "compound table") or path.suffix:
+            found, _ = QFileDialog.getOpenFileName(self, title)
+        else:
+            found = QFileDialog.getExistingDirectory(self, title)
+        if found:
+            self.session.request(replace(request, moved=(*request.moved, (path, Path(found)))))
 
     def dragEnterEvent(self, event: Any) -> None:
         if any(url.isLocalFile() for url in event.mimeData().urls()):

@@ -52,11 +52,12 @@ def read_plate(path: str) -> list[LayerData]:
 
     from napari_cellclip.gui.canvas.canvas_view import COMPOSITE, chosen_of
     from napari_cellclip.gui.canvas.field_layers import DrawnField, layer_arguments
+    from napari_cellclip.gui.state.requests import OpenRequest
     from napari_cellclip.gui.work.controller import controller_of
-    from napari_cellclip.gui.work.opening import find_at
+    from napari_cellclip.gui.work.opening import plate_at
     from napari_cellclip.screen.engines.contrast import measure_contrast
 
-    opened = find_at(Path(path), None)
+    opened = plate_at(OpenRequest(Path(path)))
     plate = opened.plate
     assert plate is not None
     viewer = current_viewer()

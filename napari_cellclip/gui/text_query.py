@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 from napari_cellclip.gui.panels.footer import Footer
 from napari_cellclip.gui.panels.header import Header
 from napari_cellclip.gui.panels.hits.hits_panel import HitsPanel
+from napari_cellclip.gui.panels.manners import mind_manners
 from napari_cellclip.gui.panels.query.query_panel import QueryPanel
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.state.session import Session
@@ -43,4 +44,5 @@ class TextQuery(QWidget):
         layout.addWidget(self.query)
         layout.addWidget(self.hits, 1)
         layout.addWidget(self.footer)
+        mind_manners(self)
         controller.serve(self)

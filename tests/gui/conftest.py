@@ -18,6 +18,13 @@ def plate_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_plate(tmp_path_factory.mktemp("plates") / "toy")
 
 
+@pytest.fixture(autouse=True)
+def no_recent_files(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the program remembers goes to a folder of the test's own."""
+    folder = tmp_path_factory.mktemp("state")
+    monkeypatch.setattr("napari_cellclip.gui.recent.state_folder", lambda: folder)
+
+
 @pytest.fixture
 def plate(plate_folder: Path) -> Plate:
     return open_plate(plate_folder)

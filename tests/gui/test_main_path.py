@@ -66,8 +66,8 @@ def idle(qtbot, session: Session) -> None:
 
 
 def open_plate_by_hand(qtbot, explorer: Explorer, path: Path) -> None:
-    explorer.tabs.setCurrentWidget(explorer.run)
-    line = explorer.run.source.path
+    explorer.tabs.setCurrentWidget(explorer.setup)
+    line = explorer.setup.plate.path
     qtbot.mouseClick(line, LEFT)
     qtbot.keyClicks(line, str(path))
     qtbot.keyClick(line, Qt.Key.Key_Return)
@@ -86,12 +86,13 @@ def test_open_encode_ask_select_explain_export(
     open_plate_by_hand(qtbot, explorer, sample)
     assert len(session.plate.wells) == len(session.platemap.wells) == 24
     assert session.plate.stains.complete
-    assert "simulated" in explorer.header.badge.text()
+    assert explorer.header.badge.isVisible()
+    assert session.shown is not None, "a field is shown at once"
 
     # encode with the bundled model
     steps = []
     session.work_changed.connect(lambda task, work: steps.append((task, work.done if work else None)))
-    qtbot.mouseClick(explorer.run.encode.encode_button, LEFT)
+    qtbot.mouseClick(explorer.setup.encode.encode_button, LEFT)
     qtbot.waitUntil(lambda: session.screen is not None or bool(messages), timeout=PATIENT)
     assert messages == []
     qtbot.waitUntil(lambda: set(session.maps.by_method) == {"pca", "umap"}, timeout=PATIENT)
@@ -179,7 +180,7 @@ def test_open_cancel_resume_ask(explorer, sample, qtbot, fingerprint_threads):
     session, messages = explorer.session, []
     session.message.connect(lambda task, text: messages.append(text))
     open_plate_by_hand(qtbot, explorer, sample)
-    box = explorer.run.encode
+    box = explorer.setup.encode
 
     def cancel_early(task, work) -> None:
         if task == Task.ENCODE and work is not None and 0 < work.done < 24 and not messages:

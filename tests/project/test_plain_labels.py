@@ -16,7 +16,7 @@ ESCAPED = {  # modules that show markup of their own, made with html.escape
     "napari_cellclip.gui.panels.explain.contributions_panel",
     "napari_cellclip.gui.panels.explain.describe_panel",
     "napari_cellclip.gui.panels.explain.heat_map_panel",
-    "napari_cellclip.gui.panels.run.stain_table",
+    "napari_cellclip.gui.panels.setup.stain_table",
 }
 TOOLTIPS = {  # QToolTip.showText of Thumbnails.tooltip, which is made with html.escape
     "napari_cellclip.gui.panels.hits.chips",

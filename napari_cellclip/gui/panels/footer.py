@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cellclip.gui.panels.listen import listen
+from napari_cellclip.gui.panels.session_menus import SelectionMenu, SessionMenu
 from napari_cellclip.gui.plain_text import PlainElidingLabel, plain
 from napari_cellclip.gui.state.requests import ExportRequest
 from napari_cellclip.gui.state.session import Session
@@ -47,12 +48,18 @@ class Footer(QWidget):
         menu.addAction("Export all wells or the screen …", self._export_all)
         menu.addAction("Export selected wells …", self._export_selected)
         self.export_button.setMenu(menu)
-        self.copy = QPushButton("Copy as Python")
-        self.copy.setToolTip("Copy a Python script that gives this answer without the window")
+        self.selection = SelectionMenu(session)
+        self.session_menu = SessionMenu(session)
+        self.copy = QPushButton("</>")
+        self.copy.setAccessibleName("Copy as Python")
+        self.export_button.setToolTip("Write the wells, or the screen with its embeddings, to a file")
+        self.copy.setToolTip("Copy as Python: a script that gives this answer without the window")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.count, 1)
         layout.addWidget(self.select)
+        layout.addWidget(self.selection)
+        layout.addWidget(self.session_menu)
         layout.addWidget(self.export_button)
         layout.addWidget(self.copy)
         self.select.clicked.connect(self._select)

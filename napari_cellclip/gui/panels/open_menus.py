@@ -7,7 +7,7 @@ from pathlib import Path
 from qtpy.QtWidgets import QFileDialog, QMenu, QWidget
 
 from napari_cellclip.gui.panels.menu_button import literal
-from napari_cellclip.gui.panels.run.gallery_dialog import GalleryDialog
+from napari_cellclip.gui.panels.setup.gallery_dialog import GalleryDialog
 from napari_cellclip.gui.plain_text import plain
 from napari_cellclip.gui.recent import read_recent
 from napari_cellclip.gui.state.requests import OpenRequest, OpenSampleRequest, Request

@@ -55,6 +55,7 @@ class StatusLine(QWidget):
         self.cancel = QToolButton()
         self.cancel.setText("■")
         self.cancel.setAccessibleName("Cancel")
+        self.cancel.setToolTip("Cancel the running work")
         whole = PlainLabel()
         whole.setWordWrap(True)
         whole.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

@@ -47,6 +47,7 @@ class Thumbnails:
         self._session = session
         self._pixmaps: LRUCache[tuple[str, int], QPixmap | None] = LRUCache(CACHED)
         session.screen_changed.connect(self.forget)
+        session.screen_grew.connect(self.forget)
 
     def forget(self) -> None:
         """Drop all pictures."""

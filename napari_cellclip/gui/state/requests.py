@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from napari_cellclip.explore.references.choice import Evidence
     from napari_cellclip.explore.wording.wording import Prompt
     from napari_cellclip.gui.state.references import AddedReferences
+    from napari_cellclip.plates.images.projection import Projection
+    from napari_cellclip.screen.engines.choose_precision import WantedPrecision
 
 Terms = str | tuple[str, ...]
 """Terms to choose from: ``"mechanisms"``, ``"compounds"`` or ``"genes"``, or the terms themselves."""
@@ -34,8 +36,33 @@ class Request:
 
 
 @dataclass(frozen=True)
+class PlateOptions:
+    """How the files of a plate are read, where they do not say it themselves; as ``open_plate`` takes them.
+
+    Attributes
+    ----------
+    pattern : str or None
+        How the image files are named.
+    image_root : Path or None
+        Folder with the images that a table names.
+    name : str or None
+        Which plate to open where the files hold several.
+    time : int or None
+        Which time point.
+    projection : {"max", "mean", "focus", "dna-focus"}
+        What becomes of several focal planes.
+    """
+
+    pattern: str | None = None
+    image_root: Path | None = None
+    name: str | None = None
+    time: int | None = None
+    projection: Projection = "max"
+
+
+@dataclass(frozen=True)
 class OpenRequest(Request):
-    """Open a plate folder, a load_data.csv, a screen folder or a plate map.
+    """Open a plate folder, a load_data.csv, a screen folder, a plate map or a session file.
 
     Attributes
     ----------
@@ -43,10 +70,69 @@ class OpenRequest(Request):
         What the user chose or dropped.
     channels : dict of Stain to str, or None
         Stain mapping that overrides what the files say.
+    options : PlateOptions
+        How the files of a plate are read.
     """
 
     path: Path
     channels: dict[Stain, str] | None = None
+    options: PlateOptions = PlateOptions()
+
+
+@dataclass(frozen=True)
+class PlateMapRequest(Request):
+    """Read a plate map, as the user said its table is laid out.
+
+    Attributes
+    ----------
+    path : Path
+        The table.
+    metadata : Path or None
+        Compound table joined to it.
+    decimal : {".", ","} or None
+        Decimal sign of doses; found out unless given.
+    sheet : str or None
+        Sheet of a workbook.
+    heading : int or None
+        Line with the names of the columns, counted from 1.
+    columns : tuple of (str, str or None)
+        What is held by which column, where the names do not tell.
+    """
+
+    path: Path
+    metadata: Path | None = None
+    decimal: Literal[".", ","] | None = None
+    sheet: str | None = None
+    heading: int | None = None
+    columns: tuple[tuple[str, str | None], ...] = ()
+
+
+@dataclass(frozen=True)
+class OpenSessionRequest(Request):
+    """Open what a session file names.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    moved : tuple of (Path, Path)
+        Where data are that are no longer where the file says: old and new path.
+    """
+
+    path: Path
+    moved: tuple[tuple[Path, Path], ...] = ()
+
+
+@dataclass(frozen=True)
+class SaveSessionRequest(Request):
+    """Write a session file of what is open, asked, selected and looked at."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class ChannelPicturesRequest(Request):
+    """Read a small picture of every channel of the open plate, mapped to a stain or not."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +180,7 @@ class EncodeRequest(Request):
     Attributes
     ----------
     model : str
-        Name of a model card.
+        Name of a model card, or a model folder.
     out : Path or None
         Screen folder; ``None`` for one in the cache.
     batch_size : int
@@ -103,6 +189,14 @@ class EncodeRequest(Request):
         ``"auto"``, ``"cuda"``, ``"mps"`` or ``"cpu"``.
     accept_licence : bool
         Whether the user accepted the model's licence, so that its weights may be fetched.
+    encoder, tokenizer : Path or None
+        Local folders with the channel encoder and with ``vocab.txt``, where the model does not have them.
+    retry_failed : bool
+        Try the sites again that could not be used before.
+    illumination : str
+        ``"none"``, ``"estimate"``, ``"load_data"``, or a folder of functions.
+    precision : str
+        In which the channel encoder computes: ``"auto"``, ``"float32"`` or ``"bfloat16"``.
     """
 
     model: str = "demo"
@@ -110,6 +204,11 @@ class EncodeRequest(Request):
     batch_size: int = 32
     device: str = "auto"
     accept_licence: bool = False
+    encoder: Path | None = None
+    tokenizer: Path | None = None
+    retry_failed: bool = False
+    illumination: str = "none"
+    precision: WantedPrecision = "auto"
 
 
 @dataclass(frozen=True)

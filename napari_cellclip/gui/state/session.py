@@ -21,13 +21,14 @@ from napari_cellclip.gui.state.highlight import (
     highlighted,
     suggested_threshold,
 )
+from napari_cellclip.gui.state.named_selections import NamedSelections
 from napari_cellclip.gui.state.references import References
 from napari_cellclip.gui.state.requests import AskRequest, Request
 from napari_cellclip.gui.state.selection import Selection
 from napari_cellclip.gui.state.setup import SetUp
 from napari_cellclip.gui.state.tasks import Task, Work
 from napari_cellclip.gui.state.view import Highlight, Projections, View
-from napari_cellclip.gui.state.wells import opened_wells, with_answer
+from napari_cellclip.gui.state.wells import opened_wells, same_labels, with_answer
 from napari_cellclip.vocabulary import PlateError
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class Session:
         The wells selected, in every view.
     references : References
         Reference treatments from elsewhere, and what the assay can recognise.
+    named_selections : NamedSelections
+        Selections that were saved by name.
     setup : SetUp
         The model to encode with, and the screens there are of the plate.
     gallery : GalleryFinds
@@ -74,6 +77,10 @@ class Session:
     clusters_changed = Signal()
     view_changed = Signal(object)
     shown_changed = Signal(object)
+    labels_changed = Signal()
+    """The wells of the open screen have other labels: what was answered by the old ones is gone."""
+    screen_grew = Signal()
+    """More of the open screen is encoded; question and selection stay."""
     work_changed = Signal(str, object)
     message = Signal(str, str)
     """Task and one sentence for the user."""
@@ -84,10 +91,15 @@ class Session:
         self.references = References()
         self.setup = SetUp()
         self.gallery = GalleryFinds()
+        self.named_selections = NamedSelections()
         self.history: list[AskRequest] = []
         self._plate: Plate | None = None
         self._platemap: PlateMap | None = None
         self._screen: Screen | None = None
+        self.screen_number = 0
+        """Counts screens opened and relabelled: results of work on an earlier one are dropped."""
+        self.growing = False
+        """Whether the open screen is being encoded."""
         self._answer: Answer | None = None
         self._asked: AskRequest | None = None
         self._contributions: StainContributions | None = None
@@ -247,42 +259,50 @@ class Session:
         screen = self._screen
         same = plate is not None and screen is not None and plate.name in screen.plates
         self._plate, self._platemap, self._wells, self._shown = plate, platemap, None, None
-        if plate is not None and screen is not None and same and platemap is not None:
-            self._screen = screen = screen.with_platemap(platemap, plate=plate.name)
-        self.references.mechanisms = None
+        relabelled = same and not same_labels(screen, plate, platemap)
+        if plate is not None and screen is not None and platemap is not None and relabelled:
+            self._screen = screen.with_platemap(platemap, plate=plate.name)
         if not same:
-            self._screen, self._answer, self._maps = None, None, Projections()
-            self.clusters = ()
-            self.contributions = self.heat_map = None
             self.selection.forget()
+            self._forget_screen()
+        asked = self._forget_answer() if relabelled else None
         self._view = replace(self._view, plate=plate.name if plate is not None else None)
         self.plate_changed.emit()
         if screen is not None and not same:
             self.screen_changed.emit()
             self.answer_changed.emit()
             self.maps_changed.emit()
+        elif relabelled:
+            self.answer_changed.emit()
+            self.labels_changed.emit()
         self.wells_changed.emit()
+        if asked is not None:
+            self.request(asked)
 
     def set_platemap(self, platemap: PlateMap | None) -> None:
-        """Give the plate another plate map; nothing has to be encoded again."""
+        """Give the plate another plate map: nothing is encoded again, but answers by old labels are gone."""
         self._platemap = platemap
-        if platemap is not None and self._screen is not None:
+        relabelled, asked = not same_labels(self._screen, self._plate, platemap), None
+        if platemap is not None and self._screen is not None and relabelled:
             name = self._plate.name if self._plate is not None else None
             self._screen = self._screen.with_platemap(platemap, plate=name)
-        self.references.mechanisms = None
+            asked = self._forget_answer()
         self._wells = None
         self.plate_changed.emit()
+        if relabelled:
+            self.answer_changed.emit()
+            self.labels_changed.emit()
         self.wells_changed.emit()
+        if asked is not None:
+            self.request(asked)
 
     def set_screen(self, screen: Screen | None) -> None:
         """Open an encoded screen; the plate stays open if the screen was made of it."""
         if self._plate is not None and screen is not None and self._plate.name not in screen.plates:
             self._plate, self._platemap, self._shown = None, None, None
             self.plate_changed.emit()
-        self._screen, self._answer, self._maps, self._wells = screen, None, Projections(), None
-        self.clusters = ()
-        self.contributions = self.heat_map = None
-        self.references.mechanisms = None
+        self._forget_screen()
+        self._screen = screen
         known = set(self.wells.index)
         if not self.selection.ids <= known:
             self.selection.forget()
@@ -293,6 +313,35 @@ class Session:
         self.answer_changed.emit()
         self.maps_changed.emit()
         self.wells_changed.emit()
+
+    def grow_screen(self, screen: Screen, finished: bool = False) -> None:
+        """Take in what a run has encoded so far, or all of it; an answer there is, is asked for again."""
+        asked, mine = self.asked, self._screen is not None and self._screen.path == screen.path
+        self.growing = not finished
+        if not mine:
+            self.set_screen(screen)
+        else:
+            self._screen, self._wells = screen, None
+            self.screen_grew.emit()
+            self.wells_changed.emit()
+        if mine and asked is not None:
+            self.request(asked)
+
+    def _forget_answer(self) -> AskRequest | None:
+        """Drop what rests on the labels of the screen, and return what was asked; who calls tells panels."""
+        asked = self.asked
+        self.screen_number += 1
+        self._answer = self._asked = None
+        self._wells = None
+        self.clusters = ()
+        self.contributions = self.heat_map = None
+        self.references.mechanisms = None
+        return asked
+
+    def _forget_screen(self) -> None:
+        """Drop the screen and all that was computed of it."""
+        self._screen, self._maps = None, Projections()
+        self._forget_answer()
 
     def add_map(self, projection: Projection) -> None:
         """Keep a map of the open screen."""

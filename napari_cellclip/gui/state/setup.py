@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from psygnal import Signal
+
+from napari_cellclip.gui.state.requests import OpenRequest, OpenSessionRequest, PlateMapRequest
 
 
 @dataclass(frozen=True)
@@ -28,25 +33,45 @@ class FoundScreen:
 
 
 class SetUp:
-    """Evented: the model chosen for encoding, and the screens found of the open plate."""
+    """Evented: the model chosen for encoding, and the screens found of the open plate.
+
+    Attributes
+    ----------
+    opened : OpenRequest or None
+        How the plate was opened.
+    platemap : PlateMapRequest or None
+        How its plate map was read.
+    missing : tuple of str
+        Plates of the open screen whose images are not where they were.
+    """
 
     changed = Signal()
+    pictures_changed = Signal()
     model_chosen = Signal(str)
+    unread_table = Signal(Path, str)
+    """A table with wells that could not be found in it: its columns have to be chosen."""
+    moved = Signal(OpenSessionRequest, str, Path)
+    """A session whose data, named by a word, are not at this path any more."""
 
     def __init__(self) -> None:
         self._model = "demo"
         self._screens: tuple[FoundScreen, ...] = ()
+        self._pictures: dict[str, NDArray[np.uint8]] = {}
+        self.opened: OpenRequest | None = None
+        self.platemap: PlateMapRequest | None = None
+        self.missing: tuple[str, ...] = ()
 
     @property
     def model(self) -> str:
         """Name, or folder, of the model to encode with."""
         return self._model
 
-    def choose_model(self, model: str) -> None:
-        """Choose the model to encode with; tells also where it was chosen before."""
+    def choose_model(self, model: str, quiet: bool = False) -> None:
+        """Choose the model to encode with; unless `quiet`, the window then shows where to start that."""
         self._model = model
-        self.model_chosen.emit(model)
         self.changed.emit()
+        if not quiet:
+            self.model_chosen.emit(model)
 
     @property
     def screens(self) -> tuple[FoundScreen, ...]:
@@ -58,3 +83,13 @@ class SetUp:
         if screens != self._screens:
             self._screens = screens
             self.changed.emit()
+
+    @property
+    def pictures(self) -> Mapping[str, NDArray[np.uint8]]:
+        """A small picture of each channel of the plate, uint8 (y, x), by the channel's name in the files."""
+        return self._pictures
+
+    @pictures.setter
+    def pictures(self, pictures: Mapping[str, NDArray[np.uint8]]) -> None:
+        self._pictures = dict(pictures)
+        self.pictures_changed.emit()

@@ -11,6 +11,7 @@ class Task(StrEnum):
 
     OPEN = "open"
     SAMPLE = "sample"
+    CHANNELS = "channels"
     ENCODE = "encode"
     ASK = "ask"
     MAP = "map"

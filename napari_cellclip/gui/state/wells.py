@@ -164,6 +164,17 @@ def _of_treatments(tested: pd.DataFrame, name: str, rows: NDArray[np.intp]) -> N
     return np.append(tested[name].to_numpy(kind), np.array([missing], kind))[rows]
 
 
+def same_labels(screen: Screen | None, plate: Plate | None, platemap: PlateMap | None) -> bool:
+    """Whether a plate map says of a plate's wells what the screen says already; so if either is absent."""
+    if screen is None or platemap is None:
+        return True
+    name = plate.name if plate is not None else None
+    ids = [split_id(str(i)) for i in screen.wells.index]
+    return all(
+        platemap.get(well) == screen.perturbation(f"{of}/{well}") for of, well, _ in ids if name in (None, of)
+    )
+
+
 def share_text(share: float, low: float, high: float, n: float) -> str:
     """Write a share with its interval: ``41 % (26-58 %, n 34)``; empty where there is none."""
     if not np.isfinite(share):

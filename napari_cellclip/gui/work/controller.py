@@ -12,6 +12,7 @@ from napari_cellclip.gui.state.requests import (
     AnnotateRequest,
     AskRequest,
     CancelRequest,
+    ChannelPicturesRequest,
     CorrectRequest,
     DescribeRequest,
     EncodeRequest,
@@ -25,26 +26,33 @@ from napari_cellclip.gui.state.requests import (
     NameClustersRequest,
     OpenRequest,
     OpenSampleRequest,
+    OpenSessionRequest,
+    PlateMapRequest,
     RemoveReferencesRequest,
     Request,
+    SaveSessionRequest,
     SaveTableRequest,
     SearchGalleryRequest,
 )
 from napari_cellclip.gui.state.session import Session, session_of
-from napari_cellclip.gui.state.tasks import Task
+from napari_cellclip.gui.state.tasks import Task, Work
+from napari_cellclip.gui.work.channel_pictures import read_channel_pictures
 from napari_cellclip.gui.work.descriptions import annotate_treatments, describe_wells, name_map_clusters
 from napari_cellclip.gui.work.encoding import encode_plate
 from napari_cellclip.gui.work.explanations import draw_heat_map, explain_wells
 from napari_cellclip.gui.work.exports import export_wells, save_table
 from napari_cellclip.gui.work.gallery import fetch_into_folder, search_for_plates
 from napari_cellclip.gui.work.jobs import Jobs
-from napari_cellclip.gui.work.opening import open_path, open_sample
+from napari_cellclip.gui.work.opening import open_path, open_sample, read_platemap
 from napari_cellclip.gui.work.quality import correct_screen, exclude_sites
 from napari_cellclip.gui.work.queries import ask_screen, map_screen
 from napari_cellclip.gui.work.references import add_references, find_mechanisms, remove_references
+from napari_cellclip.gui.work.session_files import open_session, save_session
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
+
+    from napari_cellclip.plates import Plate
 
 Handler = Callable[[Jobs, Any], None]
 
@@ -62,6 +70,10 @@ HANDLERS: dict[type[Request], Handler] = {
     OpenSampleRequest: open_sample,
     SearchGalleryRequest: search_for_plates,
     FetchPlateRequest: fetch_into_folder,
+    PlateMapRequest: read_platemap,
+    ChannelPicturesRequest: read_channel_pictures,
+    OpenSessionRequest: open_session,
+    SaveSessionRequest: save_session,
     EncodeRequest: encode_plate,
     AskRequest: ask_screen,
     MapRequest: map_screen,
@@ -82,6 +94,10 @@ HANDLERS: dict[type[Request], Handler] = {
 """The handler of each request; :class:`~napari_cellclip.gui.canvas.canvas.Canvas` adds those that draw."""
 
 
+OF_A_SCREEN = (Task.ASK, Task.DESCRIBE, Task.EXPLAIN, Task.TILES)
+"""Work that a user has started on a screen, and that is of no use for another one."""
+
+
 class Controller:
     """Carries out the requests of one session in worker threads.
 
@@ -100,7 +116,12 @@ class Controller:
         self.handlers: dict[type[Request], Handler] = dict(HANDLERS)
         self._widgets = 0
         session.requested.connect(self.on_request)
+        self._pictured: Plate | None = None
+        session.plate_changed.connect(self.on_plate_changed)
+        session.work_changed.connect(self.on_work_changed)
         session.screen_changed.connect(self.on_screen_changed)
+        session.labels_changed.connect(self.on_labels_changed)
+        session.screen_grew.connect(self.on_screen_grew)
         session.answer_changed.connect(self.on_answer_changed)
 
     def show_on(self, viewer: Any) -> None:
@@ -127,18 +148,49 @@ class Controller:
         """Run the handler of a request."""
         self.handlers[type(request)](self.jobs, request)
 
+    def on_plate_changed(self) -> None:
+        """Have a picture of each channel made, for the set-up."""
+        if self.session.plate is not self._pictured:
+            self._pictured = self.session.plate
+            self.session.request(ChannelPicturesRequest())
+
     def on_screen_changed(self) -> None:
-        """Give a new screen a map at once (PCA), and then the better one (UMAP).
+        """Drop work on the screen before, and say so; map the new one at once (PCA), then better (UMAP).
 
         Measured profiles are asked by their references alone: what these can recognise comes first.
         """
-        self.jobs.cancel(Task.ASK)
+        self._drop("another screen is open")
+        self._look_over()
+
+    def on_labels_changed(self) -> None:
+        """Drop what rested on the old labels, and map anew what was being mapped."""
+        self._drop("the plate map is new")
+        self._look_over()
+
+    def on_work_changed(self, task: str, work: Work | None) -> None:
+        """Map what there is where a run ends before it is through."""
+        if task == Task.ENCODE and work is None and self.session.growing:
+            self.session.growing = False
+            self._look_over()
+
+    def on_screen_grew(self) -> None:
+        """Map what is there so far; the better map waits for the rest."""
+        self.session.request(MapRequest("pca"))
+
+    def _drop(self, why: str) -> None:
+        dropped = [work.message for task in OF_A_SCREEN if (work := self.jobs.cancel(task)) is not None]
         self.jobs.cancel(Task.MECHANISMS)
+        if dropped:
+            self.session.message.emit(Task.OPEN, f"Dropped, since {why}: {', '.join(dropped)}.")
+
+    def _look_over(self) -> None:
         screen = self.session.screen
-        if screen is not None:
-            self.session.request(MapRequest("pca"))
-            if not screen.card.has_head:
-                self.session.request(MechanismsRequest())
+        if screen is None:
+            self.jobs.cancel(Task.MAP)
+            return
+        self.session.request(MapRequest("pca"))
+        if not screen.card.has_head:
+            self.session.request(MechanismsRequest())
 
     def on_answer_changed(self) -> None:
         """Drop explanations of an earlier answer."""

@@ -77,8 +77,10 @@ def _describe(
         session.message.emit(Task.DESCRIBE, NOT_ENCODED)
         return
 
+    number = session.screen_number
+
     def found(result: T) -> None:
-        if session.screen is screen:
+        if session.screen_number == number:
             done(result)
 
     jobs.run(Task.DESCRIBE, lambda: work(screen, fdr), found, title)

@@ -6,13 +6,14 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from napari_cellclip.gui.state.tasks import Task, Work
-from napari_cellclip.gui.work.workers import Latest
+from napari_cellclip.gui.work.workers import Latest, Run
 
 if TYPE_CHECKING:
     from napari_cellclip.gui.state.session import Session
     from napari_cellclip.screen import Progress
 
 T = TypeVar("T")
+WAITING = "Waiting until the run before has stopped"
 
 
 class Counted(Protocol):
@@ -106,6 +107,35 @@ class Jobs:
 
         self.session.set_work(task, Work(first or title))
         self._lines[task].stream(work, step, done, self._failed(task), self._finished(task), title)
+
+    def stream_alone(
+        self,
+        task: Task,
+        work: Callable[[Run], Generator[Progress, None, T]],
+        part: Callable[[Any], object],
+        done: Callable[[T], object],
+        title: str,
+        first: str,
+    ) -> None:
+        """Run a generator that writes files: it begins when the one before it has stopped writing.
+
+        Parameters
+        ----------
+        work : callable
+            Gets its :class:`~napari_cellclip.gui.work.workers.Run`.
+        part : callable
+            Gets, in the main thread, what the run hands over before its end.
+        """
+
+        def step(progress: Progress) -> None:
+            self.session.set_work(
+                task, Work(progress.message, progress.done, progress.total, progress.failures)
+            )
+
+        line = self._lines[task]
+        self.session.set_work(task, Work(WAITING if line.is_writing else first))
+        failed, finished = self._failed(task), self._finished(task)
+        line.stream_alone(work, step, part, done, failed, finished, title)
 
     def _failed(self, task: Task) -> Callable[[str], Any]:
         return lambda message: self.session.message.emit(task, message)

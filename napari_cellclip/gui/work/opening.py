@@ -7,12 +7,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_cellclip.gui.recent import confirmed_stains, remember, remember_stains
 from napari_cellclip.gui.settings import read_settings
-from napari_cellclip.gui.state.requests import OpenRequest, OpenSampleRequest
+from napari_cellclip.gui.state.requests import (
+    OpenRequest,
+    OpenSampleRequest,
+    OpenSessionRequest,
+    PlateMapRequest,
+    PlateOptions,
+)
 from napari_cellclip.gui.state.session import Session
+from napari_cellclip.gui.state.session_file import SUFFIX, is_address
+from napari_cellclip.gui.state.setup import FoundScreen
 from napari_cellclip.gui.state.tasks import Task
+from napari_cellclip.gui.work.finding import screens_of
 from napari_cellclip.gui.work.jobs import Jobs
-from napari_cellclip.vocabulary import CellClipError, Stain
+from napari_cellclip.vocabulary import CellClipError, PlateMapError, Stain
 
 if TYPE_CHECKING:
     from napari_cellclip.plates import Plate, PlateMap
@@ -24,35 +34,72 @@ PLATE_MAP_SUFFIXES = {".csv", ".tsv", ".txt", ".xlsx", ".xls"}
 
 @dataclass(frozen=True)
 class Opened:
-    """What was found at a path."""
+    """What was found at a path.
+
+    Attributes
+    ----------
+    plate, platemap, screen
+        What there is.
+    remark : str
+        What the user should know of it.
+    request : OpenRequest or None
+        How the plate was opened.
+    map_request : PlateMapRequest or None
+        How the plate map was read.
+    screens : tuple of FoundScreen
+        Screens there are of the plate.
+    """
 
     plate: Plate | None = None
     platemap: PlateMap | None = None
     screen: Screen | None = None
     remark: str = ""
+    request: OpenRequest | None = None
+    map_request: PlateMapRequest | None = None
+    screens: tuple[FoundScreen, ...] = ()
 
 
 def open_path(jobs: Jobs, request: OpenRequest) -> None:
-    """Open a plate folder, a load_data.csv, a screen folder or a plate map."""
+    """Open a plate folder, a load_data.csv, a screen folder, a plate map or a session file."""
     session, plate = jobs.session, jobs.session.plate
+    if request.path.suffix == SUFFIX:
+        session.request(OpenSessionRequest(request.path))
+        return
+    if is_plate_map(request.path):
+        read_platemap(jobs, PlateMapRequest(request.path))
+        return
     jobs.run(
         Task.OPEN,
-        lambda: find_at(request.path, plate, request.channels),
+        lambda: find_at(request, plate, jobs.session.view.plate),
         lambda opened: take(session, opened),
         f"Opening {request.path.name}",
     )
 
 
-def open_sample(jobs: Jobs, _request: OpenSampleRequest) -> None:
-    """Make or find the simulated sample plate, then open it, with its screen if the demo has encoded it."""
+def read_platemap(jobs: Jobs, request: PlateMapRequest) -> None:
+    """Read a plate map; where its columns are not found the user is asked for them."""
+    session, plate = jobs.session, jobs.session.plate
 
-    def sample(report: Callable[[Any], None]) -> Opened:
-        from napari_cellclip.simulation import sample_plate
+    def read() -> Opened | str:
+        if plate is None:
+            raise CellClipError(f"Open the plate first, then its plate map {request.path.name}.")
+        from napari_cellclip.plates.platemaps.tables import read_lines
 
-        folder = sample_plate(read_settings().cache, progress=report)
-        return replace(find_at(folder, None), screen=screen_of_sample(folder))
+        try:
+            return platemap_at(request, plate)
+        except PlateMapError as error:
+            if request.columns or not read_lines(request.path):
+                raise
+            return str(error)
 
-    jobs.run_reporting(Task.SAMPLE, sample, lambda opened: take(jobs.session, opened), SIMULATING)
+    def done(found: Opened | str) -> None:
+        if isinstance(found, Opened):
+            take(session, found)
+        else:
+            session.message.emit(Task.OPEN, found)
+            session.setup.unread_table.emit(request.path, found)
+
+    jobs.run(Task.OPEN, read, done, f"Reading {request.path.name}")
 
 
 def is_plate_map(path: Path) -> bool:
@@ -62,60 +109,169 @@ def is_plate_map(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() in PLATE_MAP_SUFFIXES and not opens_as_plate(path.name)
 
 
-def find_at(path: Path, plate: Plate | None, channels: dict[Stain, str] | None = None) -> Opened:
-    """Read what lies at a path: a plate folder, a load_data.csv, a screen folder or a plate map.
+def open_sample(jobs: Jobs, _request: OpenSampleRequest) -> None:
+    """Make or find the simulated sample plate, then open it, with its screen if the demo has encoded it."""
+
+    def sample(report: Callable[[Any], None]) -> Opened:
+        from napari_cellclip.simulation import sample_plate
+
+        folder = sample_plate(read_settings().cache, progress=report)
+        return replace(find_at(OpenRequest(folder)), screen=screen_of_sample(folder))
+
+    jobs.run_reporting(Task.SAMPLE, sample, lambda opened: take(jobs.session, opened), SIMULATING)
+
+
+def platemap_at(request: PlateMapRequest, plate: Plate) -> Opened:
+    """Read a plate map and compare it with the plate.
+
+    Raises
+    ------
+    PlateMapError
+        If it cannot be read.
+    """
+    from napari_cellclip.plates import PlateMap
+
+    table = PlateMap.read(
+        request.path,
+        request.metadata,
+        plate=plate.name,
+        decimal=request.decimal,
+        sheet=request.sheet,
+        heading=request.heading,
+        columns=dict(request.columns),
+    )
+    problems = table.check(plate)
+    remark = f"{request.path.name}: {problems[0].what}" if problems else ""
+    return Opened(plate=plate, platemap=table, remark=remark, map_request=request)
+
+
+def find_at(request: OpenRequest, plate: Plate | None = None, looked_at: str | None = None) -> Opened:
+    """Read what lies at a path: a plate or a screen, each with what belongs to it.
 
     Parameters
     ----------
-    path : Path
+    request : OpenRequest
         What the user chose or dropped.
     plate : Plate or None
-        The plate open now, which a plate map is checked against.
-    channels : dict, optional
-        Stain mapping that overrides what the files say.
+        The plate open now; a screen of it needs no other.
+    looked_at : str or None
+        Plate of a screen that is opened with it.
 
     Raises
     ------
     CellClipError
         If nothing there can be opened.
     """
-    from napari_cellclip.plates import PlateMap, find_platemap, open_plate
-
+    path = request.path.expanduser()
     if (path / "screen.json").is_file():
-        from napari_cellclip.screen import Screen
+        return screen_at(path, plate, looked_at)
+    return plate_at(replace(request, path=path))
 
-        return Opened(screen=Screen.open(path))
-    if is_plate_map(path):
-        if plate is None:
-            raise CellClipError(f"Open the plate first, then its plate map {path.name}.")
-        table = PlateMap.read(path, plate=plate.name)
-        problems = table.check(plate)
-        remark = f"{path.name}: {problems[0].what}" if problems else ""
-        return Opened(plate=plate, platemap=table, remark=remark)
-    mapping: dict[Stain | str, str | int] | None = dict(channels.items()) if channels else None
-    opened = open_plate(path, channels=mapping)
-    found = find_platemap(opened.path)
-    remark, platemap = "", None
-    if found is not None:
-        try:
-            platemap = PlateMap.read(found, plate=opened.name)
-        except CellClipError as error:  # images without labels are still worth looking at
-            remark = str(error)
-    return Opened(plate=opened, platemap=platemap, remark=remark)
+
+def plate_at(request: OpenRequest) -> Opened:
+    """Open a plate with its plate map, and find the screens there are of it.
+
+    Stains that the files do not say are those that the user confirmed for this plate, or for another one of
+    the same kind in the same folder.
+
+    Raises
+    ------
+    CellClipError
+        If there is no plate.
+    """
+    from napari_cellclip.plates import find_platemap, open_plate
+
+    options = request.options
+    mapping: dict[Stain | str, str | int] | None = (
+        dict(request.channels.items()) if request.channels else None
+    )
+    opened = open_plate(
+        request.path,
+        channels=mapping,
+        pattern=options.pattern or None,
+        image_root=options.image_root,
+        name=options.name or None,
+        time=options.time,
+        projection=options.projection,
+    )
+    if request.channels:
+        remember_stains(opened)
+    elif (known := confirmed_here(opened)) is not None:
+        opened = opened.with_channels(dict(known.items()))
+        request = replace(request, channels=known)
+    if not is_address(Path(opened.address)):
+        remember("plates", opened.path)
+    remark, found = "", find_platemap(opened.path)
+    screens = screens_of(opened)
+    whole = Opened(plate=opened, request=request, screens=screens)
+    if found is None:
+        return whole
+    try:
+        return replace(
+            platemap_at(PlateMapRequest(found), opened), request=request, screens=screens, remark=remark
+        )
+    except CellClipError as error:  # images without labels are still worth looking at
+        return replace(whole, remark=str(error))
+
+
+def confirmed_here(plate: Plate) -> dict[Stain, str] | None:
+    """Stains that the user confirmed for this plate or its neighbours, if its files do not say them."""
+    known = None if plate.stains.complete else confirmed_stains(plate)
+    return known.channels if known is not None and known.folder == plate.path.absolute().parent else None
+
+
+def screen_at(path: Path, plate: Plate | None, looked_at: str | None) -> Opened:
+    """Open a screen, with the plate it was made of where its images are still there.
+
+    Raises
+    ------
+    CellClipError
+        If it is no screen, or damaged.
+    """
+    from napari_cellclip.plates.layouts import LAYOUTS
+    from napari_cellclip.screen import Screen
+
+    screen = Screen.open(path)
+    remember("screens", path)
+    if plate is not None and plate.name in screen.plates:
+        return Opened(screen=screen)
+    records = screen.plates
+    name = looked_at if looked_at in records else next(iter(records), None)
+    if name is None:
+        return Opened(screen=screen)
+    if records[name].layout not in LAYOUTS:  # of profiles or features: there are no images to open
+        return Opened(screen=screen)
+    place = Path(records[name].path)
+    try:
+        stains = {stain: channel for stain, channel in records[name].stains.items() if channel}
+        found = plate_at(OpenRequest(place, stains or None, PlateOptions(name=name)))
+    except CellClipError:
+        remark = f"The images of {name} are not at {place} any more: choose their folder in the plate menu."
+        return Opened(screen=screen, remark=remark)
+    return replace(found, screen=screen)
 
 
 def take(session: Session, opened: Opened) -> None:
-    """Write what was found into the session."""
+    """Write what was found into the session; of a plate that is new, a field is shown at once."""
     if opened.plate is not None and opened.plate is session.plate:
+        session.setup.platemap = opened.map_request
         session.set_platemap(opened.platemap)
     elif opened.plate is not None:
+        session.setup.opened, session.setup.platemap = opened.request, opened.map_request
         session.set_plate(opened.plate, opened.platemap)
+        session.setup.screens = opened.screens
     if opened.screen is not None:
         session.set_screen(opened.screen)
-    elif opened.plate is not None and session.screen is not None and opened.platemap is not None:
-        session.set_platemap(opened.platemap)
+    if opened.plate is not None and session.shown is None:
+        first = next((s for s in opened.plate.sites if s.stains and s.problem is None), None)
+        if first is not None:
+            session.show(first.id)
     if opened.remark:
         session.message.emit(Task.OPEN, opened.remark)
+    elif opened.plate is not None and opened.screens and session.screen is None:
+        newest = opened.screens[0]
+        text = f"{opened.plate.name} was encoded before, by {newest.model}: "
+        session.message.emit(Task.OPEN, text + f"open {newest.path.name} in the screen menu.")
 
 
 def screen_of_sample(sample: Path) -> Screen | None:

@@ -27,7 +27,7 @@ def ask_screen(jobs: Jobs, request: AskRequest) -> None:
     if screen is None:
         session.message.emit(Task.ASK, NOT_ENCODED)
         return
-    fdr = session.view.fdr
+    fdr, number = session.view.fdr, session.screen_number
 
     def answer() -> Answer:
         from napari_cellclip.explore import ask, like
@@ -48,7 +48,7 @@ def ask_screen(jobs: Jobs, request: AskRequest) -> None:
         )
 
     def done(found: Answer) -> None:
-        if session.screen is screen:
+        if session.screen_number == number:
             session.show_answer(found, request)
 
     jobs.run(Task.ASK, answer, done, "Asking")
@@ -59,6 +59,7 @@ def map_screen(jobs: Jobs, request: MapRequest) -> None:
     session, screen = jobs.session, jobs.session.screen
     if screen is None:
         return
+    number = session.screen_number
 
     def project() -> Projection:
         from napari_cellclip.explore import pca_map, umap_map
@@ -66,9 +67,9 @@ def map_screen(jobs: Jobs, request: MapRequest) -> None:
         return pca_map(screen) if request.method == "pca" else umap_map(screen, extend=not request.anew)
 
     def done(projection: Projection) -> None:
-        if session.screen is screen:
+        if session.screen_number == number:
             session.add_map(projection)
-            if request.method == "pca" and session.view.map_method == "umap":
+            if request.method == "pca" and session.view.map_method == "umap" and not session.growing:
                 session.request(MapRequest("umap"))
 
     jobs.run(Task.MAP, project, done, f"Computing the {request.method.upper()} map")

@@ -30,7 +30,7 @@ def add_references(jobs: Jobs, request: AddReferencesRequest) -> None:
     parts = tuple(p for p in (before.parts if before is not None else ()) if p.path != path)
 
     def read() -> AddedReferences:
-        added = _joined((*parts, AddedPart(path, read_part(path))))
+        added = joined_parts((*parts, AddedPart(path, read_part(path))))
         if screen is not None:
             _require_comparable(screen, added)
         return added
@@ -49,7 +49,10 @@ def remove_references(jobs: Jobs, request: RemoveReferencesRequest) -> None:
         _take(jobs, None)
         return
     jobs.run(
-        Task.REFERENCES, lambda: _joined(parts), lambda added: _take(jobs, added), "Joining the references"
+        Task.REFERENCES,
+        lambda: joined_parts(parts),
+        lambda added: _take(jobs, added),
+        "Joining the references",
     )
 
 
@@ -98,7 +101,8 @@ def read_part(path: Path) -> ReferenceSet:
     return read_references(path)
 
 
-def _joined(parts: tuple[AddedPart, ...]) -> AddedReferences:
+def joined_parts(parts: tuple[AddedPart, ...]) -> AddedReferences:
+    """Join the references that were read, on the features they share."""
     from napari_cellclip.explore.references.reference_set import joined
 
     return AddedReferences(parts, joined([part.references for part in parts]))

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator
+from contextlib import suppress
+from threading import Lock
 from typing import Any, TypeVar
 
-from napari.qt.threading import create_worker
+from napari.qt.threading import FunctionWorker, create_worker
 from qtpy.QtCore import QObject, Signal
 
 from napari_cellclip.gui.plain_text import plain
 from napari_cellclip.vocabulary import CellClipError
 
 T = TypeVar("T")
+PAUSE = 0.1
+"""Seconds between two looks whether a run before has stopped."""
 log = logging.getLogger(__name__)
 
 
@@ -45,9 +49,51 @@ class _Messenger(QObject):
     reported = Signal(object)
 
 
+class _Worker(FunctionWorker[Any]):
+    """A worker that may outlive the window: at the end of the program Qt's side of it is gone first."""
+
+    def run(self) -> None:
+        with suppress(RuntimeError):  # what work() raises is caught in it; this is "has been deleted"
+            super().run()
+
+
+class _Named:
+    """A function that napari names by a title, in the question whether to quit while it runs."""
+
+    def __init__(self, function: Callable[[], Any], title: str) -> None:
+        self._function, self._title = function, title
+
+    def __call__(self) -> Any:
+        return self._function()
+
+    def __str__(self) -> str:
+        return self._title
+
+
 class _Failure:
     def __init__(self, error: BaseException) -> None:
         self.error = error
+
+
+class Run:
+    """What a run that writes files knows of itself.
+
+    Parameters
+    ----------
+    overtaken : callable
+        Whether it was cancelled.
+    hand : callable
+        Takes a part of the result into the main thread.
+    """
+
+    def __init__(self, overtaken: Callable[[], bool], hand: Callable[[Any], None]) -> None:
+        self._overtaken = overtaken
+        self.hand = hand
+
+    def check(self) -> None:
+        """End the run, from within, if it was cancelled."""
+        if self._overtaken():
+            raise _OvertakenError
 
 
 class Latest:
@@ -64,11 +110,17 @@ class Latest:
     def __init__(self) -> None:
         self.generation = 0
         self._worker: Any = None
+        self._writing = Lock()
 
     @property
     def running(self) -> bool:
         """Whether the newest request is still at work."""
         return self._worker is not None
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether a run of :meth:`stream_alone`, cancelled or not, has not come to its end."""
+        return self._writing.locked()
 
     def cancel(self) -> None:
         """Drop what is running."""
@@ -116,8 +168,12 @@ class Latest:
                 if generation == self.generation:  # done() may have started what comes next
                     finished()
 
+        progress = {"desc": plain(title)} if title else None
         worker: Any = create_worker(
-            run, _progress={"desc": plain(title)} if title else None, _ignore_errors=True
+            _Named(run, title or "work of CellCLIP"),
+            _progress=progress,
+            _ignore_errors=True,
+            _worker_class=_Worker,
         )
         self._worker = worker
         worker.returned.connect(returned)
@@ -163,16 +219,53 @@ class Latest:
 
         Cancelling closes it, in its thread, at its next step.
         """
+        self.start_reporting(lambda report: _drained(work(), report), step, done, failed, finished, title)
 
-        def run(report: Callable[[Any], None]) -> T:
-            steps = work()
+    def stream_alone(
+        self,
+        work: Callable[[Run], Generator[Any, None, T]],
+        step: Callable[[Any], object],
+        part: Callable[[Any], object],
+        done: Callable[[T], object],
+        failed: Callable[[str], object] = _ignore,
+        finished: Callable[[], object] = _ignore,
+        title: str | None = None,
+    ) -> None:
+        """:meth:`stream` for a generator that writes: it waits until an earlier one, cancelled, has stopped.
+
+        ``work`` gets a :class:`Run`, and what that hands over reaches ``part`` in the main thread.
+        """
+        messenger, generation = _Messenger(), self.generation + 1
+
+        def received(value: Any) -> None:
+            if generation == self.generation:
+                part(value)
+
+        messenger.reported.connect(received)
+
+        def hand(value: Any) -> None:
+            messenger.reported.emit(value)  # a bound signal alone would not keep the messenger alive
+
+        run = Run(lambda: generation != self.generation, hand)
+
+        def wait_and_go(report: Callable[[Any], None]) -> T:
+            while not self._writing.acquire(timeout=PAUSE):
+                run.check()
             try:
-                while True:
-                    report(next(steps))
-            except StopIteration as end:
-                result: T = end.value
-                return result
+                return _drained(work(run), report)
             finally:
-                steps.close()
+                self._writing.release()
 
-        self.start_reporting(run, step, done, failed, finished, title)
+        self.start_reporting(wait_and_go, step, done, failed, finished, title)
+
+
+def _drained(steps: Generator[Any, None, T], report: Callable[[Any], None]) -> T:
+    """Report the steps of a generator, return what it returns, and close it in this thread."""
+    try:
+        while True:
+            report(next(steps))
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    finally:
+        steps.close()

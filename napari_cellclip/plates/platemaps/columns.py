@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from napari_cellclip.plates.platemaps.doses import decimal_sign, micromolar
 from napari_cellclip.vocabulary import Control, Kind, Perturbation, PlateMapError
@@ -104,6 +106,24 @@ _KINDS = {
 _KIND_OF = {word: kind for kind, words in _KINDS.items() for word in words.split(",")}
 
 
+CHOICES: dict[str, str] = {
+    "well": "Well, as B03",
+    "row": "Row, where wells are in two columns",
+    "column": "Column, where wells are in two columns",
+    "plate": "Plate, where the table lists several",
+    "treatment": "Compound, gene or other treatment",
+    "dose": "Dose",
+    "dose_unit": "Unit of the dose",
+    "mechanism": "Mechanism of action",
+    "genes": "Target genes",
+    "smiles": "Chemical structure (SMILES)",
+    "control": "Control type",
+    "kind": "Kind of treatment (compound, CRISPR, ORF)",
+    "cell_line": "Cell line",
+}
+"""What the columns of a plate map may hold, for a user who chooses them."""
+
+
 def is_blank(text: str) -> bool:
     """Whether a cell holds nothing: empty, ``NA``, ``nan``, ``-``."""
     return text.strip().lower() in {"", "na", "n/a", "nan", "none", "null", "-", "#n/a", "<na>"}
@@ -143,6 +163,42 @@ class Columns:
         }
         single = {key: hits[0] if hits else None for key, hits in found.items() if key != "name"}
         return cls(**single, names=tuple(found["name"]), others=frozenset(by_word))
+
+    def chosen(self, given: Mapping[str, str | None], table: Collection[str], name: str) -> Columns:
+        """Return these columns with some as the user chose them.
+
+        Parameters
+        ----------
+        given : mapping of str to str or None
+            Column of the table by what it holds, a key of :data:`CHOICES`; ``None`` for no column.
+        table : collection of str
+            Columns there are.
+        name : str
+            Of the file, for messages.
+
+        Raises
+        ------
+        PlateMapError
+            If there is no such choice or no such column.
+        """
+        changes: dict[str, Any] = {}
+        for holds, column in given.items():
+            if holds not in CHOICES:
+                raise PlateMapError(f"{holds!r} is nothing a plate map holds: choose {', '.join(CHOICES)}")
+            if column is not None and column not in table:
+                raise PlateMapError(f"{name} has no column {column!r}: choose one that it has")
+            if holds == "treatment":
+                changes["names"] = () if column is None else (column,)
+            else:
+                changes[holds] = column
+        return replace(self, **changes)
+
+    def column_of(self, holds: str) -> str | None:
+        """Column that holds something, a key of :data:`CHOICES`; ``None`` where there is none."""
+        if holds == "treatment":
+            return self.names[0] if self.names else None
+        column: str | None = getattr(self, holds)
+        return column
 
     @property
     def has_wells(self) -> bool:

@@ -71,6 +71,9 @@ class PlateMap:
         plate: str | None = None,
         *,
         decimal: Literal[".", ","] | None = None,
+        sheet: str | None = None,
+        heading: int | None = None,
+        columns: Mapping[str, str | None] | None = None,
     ) -> PlateMap:
         """Read a plate map.
 
@@ -87,6 +90,13 @@ class PlateMap:
         decimal : {".", ","}, optional
             Decimal sign of the doses. Found out if not given; where ``1,000`` may be either, the well has no
             dose and a problem says so.
+        sheet : str, optional
+            Sheet of a workbook; the first one with a column of wells unless given.
+        heading : int, optional
+            Line, counted from 1, with the names of the columns; found out where a title stands above them.
+        columns : mapping of str to str or None, optional
+            Columns that hold something under another name, such as ``{"well": "Pos.", "treatment": "Cpd"}``;
+            ``None`` for one that shall not be used. Keys are those of ``platemaps.columns.CHOICES``.
 
         Returns
         -------
@@ -95,24 +105,24 @@ class PlateMap:
         Raises
         ------
         PlateMapError
-            If a file cannot be read, has no well column, lists several plates and none is chosen, or shares
-            no column with ``metadata``.
+            If a file cannot be read, has no well column, lists several plates and none is chosen, shares
+            no column with ``metadata``, or has no such sheet, line or column.
         """
-        file = Path(path).expanduser()
-        table = read_table(file)
+        file, given = Path(path).expanduser(), columns or {}
+        table = read_table(file, sheet, heading, has_heading)
         if table.empty:
             raise PlateMapError(f"{file.name} has a heading but no rows: export the plate map again")
         if metadata is not None:
             table = _joined(table, read_table(Path(metadata).expanduser()), file.name, Path(metadata).name)
-        columns = Columns.find(list(table.columns))
-        if not columns.has_wells:
+        found = Columns.find(list(table.columns)).chosen(given, set(table.columns), file.name)
+        if not found.has_wells:
             listed = ", ".join(str(c) for c in list(table.columns)[:8])
             raise PlateMapError(
                 f"{file.name} has no column of wells: name one 'well' (B03), or two 'row' and 'column'; "
                 f"it has {listed}"
             )
-        table = _one_plate(table, columns, file.name, plate)
-        wells, effects, problems = _rows(table, columns, file.name, decimal)
+        table = _one_plate(table, found, file.name, plate)
+        wells, effects, problems = _rows(table, found, file.name, decimal)
         if not wells:
             raise PlateMapError(f"{file.name} names no well that exists: wells should read like B03")
         return cls(wells, effects, tuple(problems))
@@ -218,6 +228,11 @@ class PlateMap:
             what = "are not in the plate map: they are shown without a treatment"
             found.append(Problem(_some(unlisted), f"{len(unlisted)} imaged wells {what}"))
         return found
+
+
+def has_heading(cells: list[str]) -> bool:
+    """Whether these cells are names of columns, one of them of the wells."""
+    return Columns.find(cells).has_wells
 
 
 def _some(wells: list[str]) -> str:

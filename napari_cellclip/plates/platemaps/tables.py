@@ -9,8 +9,11 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -29,12 +32,20 @@ MAX_CELLS = 20_000_000
 LONGEST_LINE = 1_000_000
 """Bytes of a line of column names."""
 
+PROBED = 30
+"""Lines among which the names of the columns are looked for."""
+
 _MERGED = re.compile(rb'<(?:\w{1,20}:)?mergeCell\s[^<>]{0,200}?ref="([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})"')
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".csv.gz", ".tsv.gz", ".txt.gz")
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(
+    path: Path,
+    sheet: str | None = None,
+    heading: int | None = None,
+    is_heading: Callable[[list[str]], bool] | None = None,
+) -> pd.DataFrame:
     """Read a table with every cell as text.
 
     Parameters
@@ -42,6 +53,13 @@ def read_table(path: Path) -> pd.DataFrame:
     path : Path
         ``.csv``, ``.tsv``, ``.txt``, ``.xlsx``, or gzipped text. Separator (tab, comma, semicolon) and
         encoding (UTF-8, UTF-16 as Excel writes "Unicode text", Windows) are found out.
+    sheet : str, optional
+        Sheet of a workbook. If not given, the first one that has a heading, else the first.
+    heading : int, optional
+        Line (counted from 1) that holds the names of the columns. If not given, the first of the first
+        thirty that `is_heading` accepts, else the first: tables have titles above them.
+    is_heading : callable, optional
+        Whether these cells are names of columns.
 
     Returns
     -------
@@ -51,7 +69,8 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises
     ------
     PlateMapError
-        If the file is missing, empty, no table, or larger than 500 MB unpacked.
+        If the file is missing, empty, no table, or larger than 500 MB unpacked; if it has no such sheet or
+        line.
     """
     try:
         content = unpacked(path)
@@ -59,9 +78,73 @@ def read_table(path: Path) -> pd.DataFrame:
         raise PlateMapError(f"{path.name} cannot be read ({error}): check the path and the file") from None
     if not content.strip():
         raise PlateMapError(f"{path.name} is empty: export the table again")
-    table = _excel(path, content) if content[:4] == b"PK\x03\x04" else _text(path, content)
+    chosen = _Heading(heading, is_heading)
+    if content[:4] == b"PK\x03\x04":
+        table = _excel(path, content, chosen, sheet)
+    else:
+        table = _text(path, content, chosen)
     table.columns = pd.Index([str(c).strip() for c in table.columns])
     return table.apply(lambda column: column.str.strip())
+
+
+def read_sheets(path: Path) -> tuple[str, ...]:
+    """Read the names of a workbook's sheets; none where the file is no workbook.
+
+    Raises
+    ------
+    PlateMapError
+        If it is a damaged workbook.
+    """
+    try:
+        content = unpacked(path)
+    except (OSError, EOFError) as error:
+        raise PlateMapError(f"{path.name} cannot be read ({error}): check the path and the file") from None
+    if content[:4] != b"PK\x03\x04":
+        return ()
+    with _workbook(path, content) as book:
+        return tuple(book.sheetnames)
+
+
+def read_lines(path: Path, sheet: str | None = None, most: int = PROBED) -> list[list[str]]:
+    """Read the first lines of a table as they are, titles and all; none where the file is no table.
+
+    Parameters
+    ----------
+    path : Path
+        As :func:`read_table` takes it.
+    sheet : str, optional
+        Sheet of a workbook, the first unless given.
+    most : int
+        Lines.
+    """
+    try:
+        content = unpacked(path)
+        if content[:4] != b"PK\x03\x04":
+            return [_cells(line) for line in _decoded(path, content).splitlines()[:most]]
+        with _workbook(path, content) as book:
+            chosen = book[sheet] if sheet in book.sheetnames else book.worksheets[0]
+            chosen.reset_dimensions()
+            return [_trimmed(row) for row in chosen.iter_rows(values_only=True, max_row=most)]
+    except (OSError, EOFError, PlateMapError):
+        return []
+
+
+@dataclass(frozen=True)
+class _Heading:
+    """Where the names of the columns are: on a line that was given, or on one that looks like it."""
+
+    line: int | None = None
+    accepts: Callable[[list[str]], bool] | None = None
+
+    def place(self, rows: Sequence[list[str]], path: Path) -> int | None:
+        """Position of the heading among these first rows, ``None`` where no row looks like one."""
+        if self.line is not None:
+            if not 1 <= self.line <= len(rows):
+                raise PlateMapError(f"{path.name} has no line {self.line}: choose that of its column names")
+            return self.line - 1
+        if self.accepts is None:
+            return None
+        return next((i for i, row in enumerate(rows[:PROBED]) if len(row) > 1 and self.accepts(row)), None)
 
 
 def read_columns(path: Path) -> list[str]:
@@ -97,21 +180,38 @@ def unpacked(path: Path) -> bytes:
     return bytes(content)
 
 
-def _text(path: Path, content: bytes) -> pd.DataFrame:
+def _text(path: Path, content: bytes, heading: _Heading = _Heading()) -> pd.DataFrame:
     if content[:4] == b"\xd0\xcf\x11\xe0":
         raise PlateMapError(f"{path.name} is an old Excel file (.xls): save it as .xlsx or .csv")
     text = _decoded(path, content)
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    separator = max("\t,;", key=first.count)
+    lines = text.splitlines(keepends=True)
+    split = [_cells(line) for line in (lines if heading.line is not None else lines[:PROBED])]
+    start = heading.place(split, path)
+    if start is None:
+        start = next((i for i, line in enumerate(lines) if line.strip()), 0)
+    separator = _separator(lines[start]) if lines else ","
+    below = io.StringIO("".join(lines[start:]))
     try:
-        return _even(csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True), path)
+        return _even(csv.reader(below, delimiter=separator, skipinitialspace=True), path, start)
     except csv.Error as error:
         raise PlateMapError(
             f"{path.name} is no table ({error}): export it as CSV with one row per well"
         ) from None
 
 
-def _even(lines: Iterable[list[str]], path: Path) -> pd.DataFrame:
+def _separator(line: str) -> str:
+    return max("\t,;", key=line.count)
+
+
+def _cells(line: str) -> list[str]:
+    """Split one line of text; a quoted cell that goes on in the next line ends here."""
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=_separator(line)), [])]
+    except csv.Error:
+        return []
+
+
+def _even(lines: Iterable[list[str]], path: Path, above: int = 0) -> pd.DataFrame:
     """Make a table as wide as its first line: spreadsheets leave out trailing empty cells, or add some."""
     rows = [row for row in _bounded(lines, path) if any(cell.strip() for cell in row)]
     if not rows:
@@ -131,7 +231,8 @@ def _even(lines: Iterable[list[str]], path: Path) -> pd.DataFrame:
         names.append(f"{name} ({seen[name] + 1})" if seen[name] else name)
         seen[name] += 1
     even = [row[:width] + [""] * (width - len(row)) for row in rows[1:]]
-    return pd.DataFrame(even, columns=pd.Index(names), dtype=str)
+    index = pd.RangeIndex(above, above + len(even))
+    return pd.DataFrame(even, index=index, columns=pd.Index(names), dtype=str)
 
 
 def _bounded(rows: Iterable[list[str]], path: Path) -> Iterator[list[str]]:
@@ -165,7 +266,9 @@ def _decoded(path: Path, content: bytes) -> str:
     raise PlateMapError(f"{path.name} is not a text table: it holds binary data; export it as CSV")
 
 
-def _excel(path: Path, content: bytes) -> pd.DataFrame:
+@contextmanager
+def _workbook(path: Path, content: bytes) -> Iterator[Any]:
+    """Open a workbook; whatever goes wrong while it is read becomes one sentence."""
     import openpyxl
 
     try:
@@ -173,20 +276,38 @@ def _excel(path: Path, content: bytes) -> pd.DataFrame:
             if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
                 raise PlateMapError(f"{path.name} unpacks to more than a table of wells can be")
         book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        sheet = book.worksheets[0]
-        sheet.reset_dimensions()  # one stray cell at the far end would make every row as long
-        rows = list(_bounded((_trimmed(row) for row in sheet.iter_rows(values_only=True)), path))
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            xml = archive.read(sheet._worksheet_path)
+        yield book
         book.close()
-        _fill_merged(rows, xml, path)
     except PlateMapError:
         raise
     except Exception as error:  # openpyxl raises many kinds on damaged workbooks
         raise PlateMapError(
             f"{path.name} is no readable Excel file ({error}): save it again as .xlsx or .csv"
         ) from None
-    return _even(rows, path)
+
+
+def _excel(path: Path, content: bytes, heading: _Heading, name: str | None) -> pd.DataFrame:
+    with _workbook(path, content) as book:
+        if name is not None and name not in book.sheetnames:
+            listed = ", ".join(book.sheetnames[:8])
+            raise PlateMapError(f"{path.name} has no sheet {name!r}: choose one of {listed}")
+        sheets = [s for s in book.worksheets if name in (None, s.title)]
+        for sheet in sheets:
+            sheet.reset_dimensions()  # one stray cell at the far end would make every row as long
+        chosen = sheets[0]
+        if len(sheets) > 1 and heading.accepts is not None and heading.line is None:
+            chosen = next((s for s in sheets if _first_rows_have(s, heading, path)), chosen)
+        rows = list(_bounded((_trimmed(row) for row in chosen.iter_rows(values_only=True)), path))
+        start = heading.place(rows, path) or 0
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            xml = archive.read(chosen._worksheet_path)
+        _fill_merged(rows, xml, path, start)
+    return _even(rows[start:], path, start)
+
+
+def _first_rows_have(sheet: Any, heading: _Heading, path: Path) -> bool:
+    rows = [_trimmed(row) for row in sheet.iter_rows(values_only=True, max_row=PROBED)]
+    return heading.place(rows, path) is not None
 
 
 def _trimmed(row: Iterable[object]) -> list[str]:
@@ -196,7 +317,7 @@ def _trimmed(row: Iterable[object]) -> list[str]:
     return cells
 
 
-def _fill_merged(rows: list[list[str]], sheet: bytes, path: Path) -> None:
+def _fill_merged(rows: list[list[str]], sheet: bytes, path: Path, start: int) -> None:
     """Give each cell of a range that is merged down a column the value it shows.
 
     The XML of the sheet is searched, since openpyxl makes a million objects of a column that is merged.
@@ -211,6 +332,8 @@ def _fill_merged(rows: list[list[str]], sheet: bytes, path: Path) -> None:
     for found in _MERGED.finditer(sheet):
         merged = found[1].decode()
         left, top, right, bottom = range_boundaries(merged)
+        if bottom <= start:
+            continue  # a title above the table
         if left != right:
             raise PlateMapError(
                 f"{path.name}: cells {merged} are merged across columns: split them, with a value in each"

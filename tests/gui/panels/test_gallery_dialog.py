@@ -6,7 +6,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
-from napari_cellclip.gui.panels.run.gallery_dialog import GalleryDialog
+from napari_cellclip.gui.panels.setup.gallery_dialog import GalleryDialog
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.controller import Controller
 from tests.plates.remote.conftest import gallery, moto_url, phenix_folder, s3  # noqa: F401

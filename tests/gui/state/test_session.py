@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from napari_cellclip.gui.state.references import Mechanisms
 from napari_cellclip.gui.state.requests import AskRequest
 from napari_cellclip.gui.state.session import Session, session_of
 from napari_cellclip.gui.work.controller import Controller
 from napari_cellclip.gui.work.exports import export_work, hit_list
 from napari_cellclip.gui.work.python_script import python_script
 from napari_cellclip.vocabulary import ScreenError
-from tests.gui.toy_screens import FakeScreen, answer_for, projection_for
+from tests.gui.toy_screens import FakeScreen, answer_for, contributions, projection_for
 
 
 class Viewer:
@@ -103,11 +104,56 @@ def test_the_same_plate_keeps_its_screen(full_session, plate, platemap):
     assert full_session.highlighted_wells == ["toy/C06", "toy/D04"]
 
 
-def test_a_new_plate_map_renames_without_touching_scores(full_session, platemap):
-    before = full_session.wells["score"].copy()
-    full_session.set_platemap(platemap.blind())
-    assert (full_session.wells["score"] == before).all()
-    assert full_session.wells.loc["toy/C07", "treatment"] == ""
+def test_a_new_plate_map_drops_what_rested_on_the_old_one_and_asks_again(full_session, platemap):
+    """Controls may be others, and treatments: score, q, contributions, heat map and names go with them."""
+    session, asked, told = full_session, [], []
+    question = AskRequest("tubulin inhibitor", combine="max")
+    session.show_answer(session.answer, question)
+    session.contributions = contributions(["toy/C06"])
+    session.clusters = ["a name"]
+    session.references.mechanisms = Mechanisms(None, "tested")
+    session.requested.connect(asked.append)
+    session.labels_changed.connect(lambda: told.append(session.answer))
+    maps, number = session.maps, session.screen_number
+    session.set_platemap(platemap.blind())
+    assert session.answer is None
+    assert session.wells["score"].isna().all()
+    assert session.contributions is session.heat_map is session.references.mechanisms is None
+    assert session.clusters == ()
+    assert session.wells.loc["toy/C07", "treatment"] == ""
+    assert session.maps is maps, "places on the map do not depend on labels"
+    assert session.screen_number > number, "so that late results are dropped"
+    assert asked == [question]
+    assert told == [None]
+
+
+def test_the_plate_map_that_the_screen_has_changes_nothing(full_session, platemap):
+    answer, asked = full_session.answer, []
+    full_session.requested.connect(asked.append)
+    full_session.set_platemap(platemap)
+    assert full_session.answer is answer
+    assert asked == []
+
+
+def test_a_screen_that_grows_keeps_question_and_selection(full_session):
+    session, asked, heard = full_session, [], []
+    session.show_answer(session.answer, AskRequest("tubulin"))
+    session.selection.replace(["toy/C04"])
+    session.requested.connect(asked.append)
+    session.screen_changed.connect(lambda: heard.append("changed"))
+    session.screen_grew.connect(lambda: heard.append("grew"))
+    part = dataclasses.replace(session.screen)
+    session.grow_screen(part)
+    assert session.screen is part
+    assert session.growing
+    assert session.selection.ids == {"toy/C04"}
+    assert session.answer is not None, "until the new one is there"
+    whole = dataclasses.replace(part)
+    session.grow_screen(whole, finished=True)
+    assert not session.growing
+    assert heard == ["grew", "grew"]
+    assert [request.text for request in asked] == ["tubulin", "tubulin"]
+    assert session.selection.ids == {"toy/C04"}
 
 
 def test_asking_remembers_each_question_once(session):

@@ -104,7 +104,7 @@ def test_a_destroyed_widget_hears_nothing_more(plate, platemap, qtbot):
         explorer.plate,
         explorer.map,
         explorer.hits,
-        explorer.run,
+        explorer.setup,
     ]
     delete(explorer)
     screen = FakeScreen.of(plate)

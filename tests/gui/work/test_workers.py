@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import pytest
+from torch import nn
 
 from napari_cellclip.gui.state.requests import AskRequest, EncodeRequest, OpenRequest
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.controller import Controller
-from napari_cellclip.gui.work.opening import find_at, is_plate_map
+from napari_cellclip.gui.work.opening import is_plate_map
 from napari_cellclip.gui.work.workers import Latest, sentence
 from napari_cellclip.screen import Progress
 from napari_cellclip.vocabulary import CellClipError, PlateError
@@ -226,11 +228,15 @@ def test_a_dropped_plate_map_is_read_and_checked(full_session, plate, tmp_path, 
     controller.close()
 
 
-def test_a_plate_map_without_a_plate_is_refused(tmp_path):
+def test_a_plate_map_without_a_plate_is_refused(session, qtbot, tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("well,treatment\nC04,taxol\n")
-    with pytest.raises(CellClipError, match="Open the plate first"):
-        find_at(path, None)
+    controller, messages = Controller(session), []
+    session.message.connect(lambda task, message: messages.append(message))
+    session.request(OpenRequest(path))
+    idle(qtbot, session)
+    assert "Open the plate first" in messages[-1]
+    controller.close()
 
 
 @pytest.fixture
@@ -238,7 +244,7 @@ def slow_encoding(monkeypatch, plate):
     """Encoding that takes its time, keeps what it did, and may fail at a site."""
     done: list[int] = []
 
-    def iter_encode(plate, platemap, model, out, *, shard_sites):
+    def iter_encode(plate, platemap, model, out, *, shard_sites, retry_failed, precision):
         for i in range(len(done), 200):
             done.append(i)
             yield Progress(i + 1, 200, "encoding", failures=1)
@@ -246,19 +252,21 @@ def slow_encoding(monkeypatch, plate):
 
     monkeypatch.setattr("napari_cellclip.screen.iter_encode", iter_encode)
     monkeypatch.setattr("napari_cellclip.screen.Screen.open", staticmethod(lambda out: FakeScreen.of(plate)))
-    monkeypatch.setattr("napari_cellclip.model.load_model", lambda name, **options: name, raising=False)
+    monkeypatch.setattr(
+        "napari_cellclip.model.load_model", lambda name, **options: SimpleNamespace(encoder=nn.Identity())
+    )
     monkeypatch.setattr("napari_cellclip.explore.pca_map", lambda s: projection_for(s, "pca"))
     monkeypatch.setattr("napari_cellclip.explore.umap_map", lambda s: projection_for(s, "umap"))
     return done
 
 
 def test_encode_cancel_resume(session, plate, platemap, qtbot, tmp_path, slow_encoding):
-    from napari_cellclip.gui.panels.run.run_panel import RunPanel
+    from napari_cellclip.gui.panels.setup.setup_panel import SetupPanel
 
     controller, messages = Controller(session), []
     session.message.connect(lambda task, message: messages.append(message))
     session.set_plate(plate, platemap)
-    panel = RunPanel(session)
+    panel = SetupPanel(session)
     qtbot.addWidget(panel)
     panel.show()
     panel.encode.setValue(EncodeRequest("demo", tmp_path / "out"))
@@ -286,7 +294,7 @@ def test_encode_cancel_resume(session, plate, platemap, qtbot, tmp_path, slow_en
 
 
 def test_a_refused_encoding_is_told_and_the_button_comes_back(session, plate, qtbot, monkeypatch):
-    from napari_cellclip.gui.panels.run.run_panel import RunPanel
+    from napari_cellclip.gui.panels.setup.setup_panel import SetupPanel
 
     def refuse(name, **options):
         raise CellClipError("the weights are not here: download them first")
@@ -294,7 +302,7 @@ def test_a_refused_encoding_is_told_and_the_button_comes_back(session, plate, qt
     monkeypatch.setattr("napari_cellclip.model.load_model", refuse, raising=False)
     controller = Controller(session)
     session.set_plate(plate)
-    panel = RunPanel(session)
+    panel = SetupPanel(session)
     qtbot.addWidget(panel)
     panel.encode.encode_button.click()
     idle(qtbot, session)

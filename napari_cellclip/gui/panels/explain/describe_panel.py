@@ -94,6 +94,7 @@ class DescribePanel(QWidget):
         self.state.setWordWrap(True)
         self.table = QTableWidget()
         self.table.setAccessibleName("Terms")
+        self.table.setToolTip("Terms that fit the selected wells, the best first")
         self.table.verticalHeader().hide()
         self.table.setShowGrid(False)
         self.table.setWordWrap(True)  # terms are read whole, on two lines where need be

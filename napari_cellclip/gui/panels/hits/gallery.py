@@ -128,3 +128,4 @@ class GalleryView(QListView):
         self.setLayoutMode(QListView.LayoutMode.Batched)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setAccessibleName("Gallery of hits")
+        self.setToolTip("Pictures of the wells, the best first; double-click shows one on the canvas")

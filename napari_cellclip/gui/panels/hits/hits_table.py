@@ -44,6 +44,7 @@ class HitsTable(QTreeView):
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setExpandsOnDoubleClick(False)
         self.setAccessibleName("Hits")
+        self.setToolTip("Treatments, the best first; double-click shows a well on the canvas")
         lazy = LazyPictures(thumbnails, self.viewport())
         self.chips = ChipDelegate(session, lazy, self)
         for key, delegate in (

@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QSplitter, QVBox
 
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.quality.site_table import SiteTable
-from napari_cellclip.gui.panels.run.problem_list import ProblemList
+from napari_cellclip.gui.panels.setup.problem_list import ProblemList
 from napari_cellclip.gui.plain_text import PlainLabel
 from napari_cellclip.gui.state.requests import CorrectRequest, ExcludeRequest
 from napari_cellclip.gui.state.session import Session

@@ -39,6 +39,7 @@ class FdrBox(QWidget):
         self.spin.setSuffix(" %")
         self.spin.setKeyboardTracking(False)
         self.spin.setAccessibleName("False discovery rate")
+        self.spin.setToolTip(FDR_TIP)
         self.setToolTip(FDR_TIP)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

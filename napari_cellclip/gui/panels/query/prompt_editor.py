@@ -33,6 +33,7 @@ class PromptEditor(QWidget):
         self.combine.addItem("Best prompt", "max")
         self.combine.setToolTip("How several prompts become one score")
         self.button = QPushButton("Ask with these prompts")
+        self.button.setToolTip("Ask with the prompts as ticked and edited")
         self.button.clicked.connect(self.submitted)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -27,6 +27,7 @@ class SourceTable(QTableWidget):
         super().__init__(0, len(COLUMNS), parent)
         self.setHorizontalHeaderLabels(list(COLUMNS))
         self.setAccessibleName("Sources of references")
+        self.setToolTip("Screens and files whose treatments serve as references")
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
         self.setShowGrid(False)

@@ -30,6 +30,7 @@ class ProblemList(QTreeWidget):
         self.setToolTip("What could not be read or encoded, and why")
         listen(self, session.plate_changed, self.refresh)
         listen(self, session.screen_changed, self.refresh)
+        listen(self, session.screen_grew, self.refresh)
         self.refresh()
 
     def refresh(self) -> None:

@@ -1,0 +1,120 @@
+"""Manners of the whole window: tooltips, keys, wheel, size, and nothing left behind when it closes."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+from napari.components import ViewerModel
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLineEdit,
+    QScrollBar,
+    QWidget,
+)
+
+from napari_cellclip.gui.explorer import TABS, Explorer
+from napari_cellclip.gui.text_query import TextQuery
+
+CONTROLS = (QAbstractButton, QAbstractItemView, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit)
+PARTS = (QComboBox, QAbstractSpinBox, QAbstractItemView, QLineEdit)
+"""Controls that are made of smaller ones, which need no tooltip of their own."""
+
+
+def own_controls(window: QWidget) -> list[QWidget]:
+    """Controls of a window, without scroll bars, headers and the parts of other controls."""
+    found = []
+    for widget in window.findChildren(QWidget):
+        inner = isinstance(widget.parent(), PARTS) or isinstance(widget.parent().parent(), PARTS)
+        if isinstance(widget, CONTROLS) and not isinstance(widget, QScrollBar) and not inner:
+            found.append(widget)
+    return found
+
+
+@pytest.mark.parametrize("kind", [Explorer, TextQuery])
+def test_every_control_has_a_tooltip(kind, qtbot):
+    window = kind(ViewerModel())
+    qtbot.addWidget(window)
+    bare = [
+        f"{type(w).__name__} {getattr(w, 'text', str)()!r} in {type(w.parent()).__name__}"
+        for w in own_controls(window)
+        if not w.toolTip() and "scroller" not in w.objectName().lower() and not is_tab_arrow(w)
+    ]
+    assert bare == []
+
+
+def is_tab_arrow(widget: QWidget) -> bool:
+    """Whether Qt made it to scroll tabs that do not fit."""
+    return widget.objectName() in ("ScrollLeftButton", "ScrollRightButton")
+
+
+def test_tab_leaves_every_table(qtbot):
+    explorer = Explorer(ViewerModel())
+    qtbot.addWidget(explorer)
+    views = [v for v in explorer.findChildren(QAbstractItemView) if not isinstance(v.parent(), QComboBox)]
+    tables = [v for v in views if v.focusPolicy() & Qt.FocusPolicy.TabFocus]
+    assert tables
+    assert [type(v).__name__ for v in tables if v.tabKeyNavigation()] == []
+
+
+@pytest.mark.parametrize("letters", [76, 100])
+def test_tabs_stay_at_their_place(letters, qtbot):
+    """Whatever tab is chosen, the row of tabs is where it was, and every tab is in sight."""
+    explorer = Explorer(ViewerModel())
+    qtbot.addWidget(explorer)
+    metrics = explorer.fontMetrics()
+    explorer.resize(letters * metrics.averageCharWidth(), 45 * metrics.lineSpacing())
+    explorer.show()
+    bar = explorer.tabs.tabBar()
+    places = set()
+    for place in range(explorer.tabs.count()):
+        explorer.tabs.setCurrentIndex(place)
+        QApplication.processEvents()
+        places.add((bar.mapTo(explorer, bar.rect().topLeft()).y(), explorer.tabs.height()))
+    assert len(places) == 1
+    titles = [explorer.tabs.tabText(i) for i in range(explorer.tabs.count())]
+    assert titles[-len(TABS) :] == list(TABS)
+
+
+def test_canvas_keeps_its_share_of_a_small_window(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1280, 800)
+    explorer = Explorer(viewer)
+    viewer.window.add_dock_widget(explorer, name="Explorer")
+    qtbot.waitExposed(explorer)
+    window = explorer.window()
+    docks = {d.objectName(): d for d in window.findChildren(QWidget) if d.objectName() == "layer controls"}
+    qtbot.waitUntil(lambda: not docks["layer controls"].isVisible(), timeout=20_000)
+    qtbot.waitUntil(lambda: window.centralWidget().width() >= 0.4 * window.width(), timeout=20_000)
+    assert window.width() == 1280
+    docks["layer controls"].show()
+    second = Explorer(viewer)
+    viewer.window.add_dock_widget(second, name="Another")
+    qtbot.waitExposed(second)
+    qtbot.wait(50)
+    assert docks["layer controls"].isVisible(), "put away once; then it is the user's affair"
+
+
+def test_opening_and_closing_leaves_no_widget(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer()
+
+    def cycle() -> int:
+        explorer = Explorer(viewer)
+        viewer.window.add_dock_widget(explorer, name="Explorer")
+        QApplication.processEvents()
+        viewer.window.remove_dock_widget(explorer)
+        del explorer
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+        QApplication.processEvents()
+        gc.collect()
+        return len(QApplication.allWidgets())
+
+    cycle()
+    before = cycle()
+    assert [cycle() for _ in range(3)] == [before] * 3
