@@ -126,7 +126,7 @@ class Explorer(QWidget):
         listen(self, self.session.work_changed, self._work_changed)
         listen(self, self.session.setup.model_chosen, self._model_chosen)
         listen(self, self.session.setup.unread_table, self._columns_asked)
-        listen(self, self.session.setup.moved, self._ask_where)
+        listen(self, self.session.setup.moved, self._ask_for_moved)
         if self.session.plate is None and self.session.screen is None:
             self.tabs.setCurrentWidget(self.setup)
         mind_manners(self)
@@ -217,7 +217,7 @@ class Explorer(QWidget):
     def _columns_asked(self, _path: Path, _why: str) -> None:
         self.tabs.setCurrentWidget(self.setup)
 
-    def _ask_where(self, request: OpenSessionRequest, what: str, path: Path) -> None:
+    def _ask_for_moved(self, request: OpenSessionRequest, what: str, path: Path) -> None:
         """Ask where data of a session have moved, and open it again with the answer."""
         title = f"Where is the {what} {path} now?"
         if what in ("plate map", "compound table") or path.suffix:
