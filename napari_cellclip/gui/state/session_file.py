@@ -189,9 +189,9 @@ def read_session_file(path: Path) -> SessionFile:
         raise SessionFileError(f"{path} cannot be read ({error}): check the path and the file") from None
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "its content"
+        part = ".".join(str(name) for name in first["loc"]) or "its content"
         raise SessionFileError(
-            f"{path} is no session file ({where}: {first['msg']}): save the session again"
+            f"{path} is no session file ({part}: {first['msg']}): save the session again"
         ) from None
     if found.format > FORMAT:
         raise SessionFileError(f"{path} was written by a newer program: install its version to open it")

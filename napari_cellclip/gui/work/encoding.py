@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import closing
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 SITES_PER_STEP = 8
 """Sites of one step, after which what was done is on disk."""
+
+HEARTBEAT = 0.5
+"""Seconds between two chances to cancel while a shard is encoded."""
 
 SHOWN_EVERY = 10.0
 """Seconds between two looks at what is finished."""
@@ -83,26 +87,25 @@ def encode_plate(jobs: Jobs, request: EncodeRequest) -> None:
             accept_licence=request.accept_licence,
             batch_size=request.batch_size,
         )
-        stop = model.encoder.register_forward_pre_hook(lambda *_: run.check())
         shown = monotonic()
-        try:
-            for step in iter_encode(
-                corrected,
-                platemap,
-                model,
-                out,
-                shard_sites=SITES_PER_STEP,
-                retry_failed=request.retry_failed,
-                precision=request.precision,
-            ):
+        run_steps = iter_encode(
+            corrected,
+            platemap,
+            model,
+            out,
+            shard_sites=SITES_PER_STEP,
+            retry_failed=request.retry_failed,
+            precision=request.precision,
+            heartbeat=HEARTBEAT,
+        )
+        with closing(run_steps):
+            for step in run_steps:
                 yield step
                 if step.stage == "fields" and step.done < step.total and monotonic() - shown > SHOWN_EVERY:
                     for _ in iter_embed_wells(out, plate.name, model):
                         run.check()
                     run.hand(Screen.open(out))
                     shown = monotonic()
-        finally:
-            stop.remove()
         return Screen.open(out)
 
     def part(screen: Screen) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from types import SimpleNamespace
 
 import pytest
-from torch import nn
 
 from napari_cellclip.gui.state.requests import AskRequest, EncodeRequest, OpenRequest
 from napari_cellclip.gui.state.tasks import Task
@@ -244,7 +242,7 @@ def slow_encoding(monkeypatch, plate):
     """Encoding that takes its time, keeps what it did, and may fail at a site."""
     done: list[int] = []
 
-    def iter_encode(plate, platemap, model, out, *, shard_sites, retry_failed, precision):
+    def iter_encode(plate, platemap, model, out, *, shard_sites, retry_failed, precision, heartbeat):
         for i in range(len(done), 200):
             done.append(i)
             yield Progress(i + 1, 200, "encoding", failures=1)
@@ -252,9 +250,7 @@ def slow_encoding(monkeypatch, plate):
 
     monkeypatch.setattr("napari_cellclip.screen.iter_encode", iter_encode)
     monkeypatch.setattr("napari_cellclip.screen.Screen.open", staticmethod(lambda out: FakeScreen.of(plate)))
-    monkeypatch.setattr(
-        "napari_cellclip.model.load_model", lambda name, **options: SimpleNamespace(encoder=nn.Identity())
-    )
+    monkeypatch.setattr("napari_cellclip.model.load_model", lambda name, **options: name)
     monkeypatch.setattr("napari_cellclip.explore.pca_map", lambda s: projection_for(s, "pca"))
     monkeypatch.setattr("napari_cellclip.explore.umap_map", lambda s: projection_for(s, "umap"))
     return done
