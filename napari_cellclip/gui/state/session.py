@@ -363,12 +363,15 @@ class Session:
             self.view_changed.emit(view)
 
     def _suggest_threshold(self) -> None:
-        """Set the threshold to the suggested one, until the user has chosen another."""
+        """Set the threshold to the suggested one, until the user has chosen another.
+
+        Nobody is told of the view: the answer that follows has every panel drawn anew, and once is enough.
+        """
         if self._answer is None or self._view.threshold != self._suggested:
             return
         if (suggested := suggested_threshold(self._answer)) is not None:
             self._suggested = suggested
-            self.look(threshold=suggested)
+            self._view = replace(self._view, threshold=suggested)
 
     @property
     def highlight(self) -> Highlight:
