@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from napari_cellclip.plates import Plate, PlateMap
 
 
+ROUNDS = 3
+"""How often sites whose files were replaced meanwhile are encoded again, before the run is given up."""
+
+
 def iter_encode(
     plate: Plate,
     platemap: PlateMap | None,
@@ -136,9 +140,9 @@ def _iter_encode(
     if begun is None:
         require_alike(plate, record)
         loaded.require_encoder()
+        states = plate.file_states()  # before anything is read: what is replaced from now on is noticed
         stats, contrast = yield from measure_plate(plate, loaded.card.intensity, workers)
         precision = yield from choose_precision(plate, loaded, stats, wanted, record.plates.values())
-        states = plate.file_states()
         plan, again = make_plan(plate, shard_sites, states), set[str]()
         begun = PlateRecord(
             path=plate.address,
@@ -181,6 +185,24 @@ def _iter_encode(
     for why in damaged.values():
         yield Progress(len(status), len(plan), f"making again: {why}", notice=True)
     yield from encoding.run(status, again)
+    fresh = set(plan.index) - (status.keys() - again)
+    for round_ in range(ROUNDS + 1):
+        states = plate.file_states() if fresh else {}
+        if not (changed := {site for site in fresh if states[site] != plan.loc[site, "Metadata_files"]}):
+            break
+        what = f"files of {len(changed)} sites were replaced while they were encoded, first {min(changed)}"
+        if round_ == ROUNDS:
+            raise ScreenError(
+                f"{what}: wait until plate {plate.name} is copied, then encode into a new folder"
+            )
+        yield Progress(len(plan), len(plan), f"{what}: encoding them again", notice=True)
+        write_plan(folder, plate.name, plan := make_plan(plate, begun.shard_sites, states))
+        begun = begun.model_copy(update={"fingerprint": plate.fingerprint(states)})
+        record = record.model_copy(update={"plates": {**record.plates, plate.name: begun}})
+        record.write(folder)
+        status, _ = shards.verified(plan)
+        encoding = PlateEncoding(plate, loaded, plan, shards, pictures, quality, begun, workers, heartbeat)
+        yield from encoding.run(status, changed)
     write_failures(folder, encoded_fields(folder, record).status)
     for name in record.plates:  # the others too: this card may be new to them
         yield from iter_embed_wells(folder, name, loaded)
