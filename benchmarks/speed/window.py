@@ -185,7 +185,9 @@ def measure_window(n: int, repeats: int) -> None:
             repaint.append(timed(explorer.repaint))
         tell("8 selected wells reach every view", some, 100, "a repaint", repaint)
         tell("half of the wells reach every view", many, 100, "a repaint", repaint)
-        tell("a frame of the lasso", lasso_frames(explorer.map.view, repeats * 10), 20)
+        frames = lasso_frames(explorer.map.view, repeats * 10)
+        least = [timed(explorer.footer.count.repaint) for _ in range(repeats * 5)]
+        tell("a frame of the lasso", frames, 20, "one label drawn anew in this window", least)
         clicks = [timed(lambda well=well: session.show(f"{PLATE}/{well}")) for well in ("A01", "A02") * 5]
         tell("feedback of a double-click", clicks, 100)
         settle(session)
