@@ -87,7 +87,7 @@ class Pictures:
         from napari_cellclip.gui.state.tasks import Task
 
         wait(lambda: so() and all(self.session.work(task) is None for task in Task), PATIENCE)
-        wait(lambda: False, 0.7)
+        wait(lambda: False, 1.5)
 
     def take(self, what: str) -> None:
         """Write the window as it is now."""
