@@ -65,15 +65,15 @@ def read_ahead(
         return
     pool = ThreadPoolExecutor(workers, thread_name_prefix="cellclip-read")
     waiting: deque[Future[SiteRead]] = deque()
-    largest, room = 0, workers
+    largest, most_sites = 0, workers
     try:
         for site in sites:
             waiting.append(pool.submit(read, site))
-            while len(waiting) > room:
+            while len(waiting) > most_sites:
                 found = waiting.popleft().result()
                 if not isinstance(found[1], str) and found[1].nbytes > largest:
                     largest = found[1].nbytes
-                    room = max(1, min(MOST_SITES, most_bytes // largest))
+                    most_sites = max(1, min(MOST_SITES, most_bytes // largest))
                 yield found
                 del found  # or it would wait a turn longer than it is counted
         while waiting:
