@@ -125,7 +125,8 @@ class FileCache:
             if self._total is None:
                 self._total = sum(stat.st_size for _, stat in self._pixels())
             if self._total + size > self.limit:
-                self._drop(self._total + size - self.limit)
+                # A tenth more than is needed: to look through the folder for each file would take long.
+                self._drop(self._total + size - self.limit + self.limit // 10)
             self._total += size
             free = shutil.disk_usage(self.root).free
             if size + LEAST_FREE > free:
