@@ -17,8 +17,8 @@ from tests.gui.toy_screens import FakeScreen, answer_for, projection_for
 
 @pytest.fixture
 def quick_answers(monkeypatch):
-    monkeypatch.setattr("napari_cellclip.explore.pca_map", lambda s: projection_for(s, "pca"))
-    monkeypatch.setattr("napari_cellclip.explore.umap_map", lambda s: projection_for(s, "umap"))
+    monkeypatch.setattr("napari_cellclip.explore.pca_map", lambda s, **_: projection_for(s, "pca"))
+    monkeypatch.setattr("napari_cellclip.explore.umap_map", lambda s, **_: projection_for(s, "umap"))
     monkeypatch.setattr(
         "napari_cellclip.explore.ask",
         lambda screen, text, **_: answer_for(screen, {"toy/D06": 9.0}, text),

@@ -43,8 +43,8 @@ def shown(make_napari_viewer_proxy, plate, platemap, qtbot):
 
 @pytest.fixture(autouse=True)
 def no_maps(monkeypatch):
-    monkeypatch.setattr("napari_cellclip.explore.pca_map", lambda s: projection_for(s, "pca"))
-    monkeypatch.setattr("napari_cellclip.explore.umap_map", lambda s: projection_for(s, "umap"))
+    monkeypatch.setattr("napari_cellclip.explore.pca_map", lambda s, **_: projection_for(s, "pca"))
+    monkeypatch.setattr("napari_cellclip.explore.umap_map", lambda s, **_: projection_for(s, "umap"))
 
 
 def label(viewer):

@@ -16,8 +16,8 @@ from tests.gui.toy_screens import FakeScreen, answer_for, projection_for
 @pytest.fixture
 def mapped(make_napari_viewer_proxy, plate, platemap, qtbot, monkeypatch):
     """A shown viewer with the map of the toy screen on its canvas."""
-    monkeypatch.setattr("napari_cellclip.explore.pca_map", lambda s: projection_for(s, "pca"))
-    monkeypatch.setattr("napari_cellclip.explore.umap_map", lambda s: projection_for(s, "umap"))
+    monkeypatch.setattr("napari_cellclip.explore.pca_map", lambda s, **_: projection_for(s, "pca"))
+    monkeypatch.setattr("napari_cellclip.explore.umap_map", lambda s, **_: projection_for(s, "umap"))
     viewer = make_napari_viewer_proxy(show=True)
     controller_of(viewer)
     session = session_of(viewer)

@@ -25,8 +25,8 @@ from tests.gui.toy_screens import FakeScreen, answer_for, level_of, projection_f
 
 @pytest.fixture
 def quick_maps(monkeypatch):
-    monkeypatch.setattr("napari_cellclip.explore.pca_map", lambda s: projection_for(s, "pca"))
-    monkeypatch.setattr("napari_cellclip.explore.umap_map", lambda s: projection_for(s, "umap"))
+    monkeypatch.setattr("napari_cellclip.explore.pca_map", lambda s, **_: projection_for(s, "pca"))
+    monkeypatch.setattr("napari_cellclip.explore.umap_map", lambda s, **_: projection_for(s, "umap"))
 
 
 def idle(qtbot, session):

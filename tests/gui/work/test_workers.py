@@ -184,8 +184,8 @@ def test_asking_before_encoding_says_so(session, qtbot):
 
 def test_a_new_screen_gets_pca_then_umap(session, plate, qtbot, monkeypatch):
     controller = Controller(session)
-    monkeypatch.setattr("napari_cellclip.explore.pca_map", lambda s: projection_for(s, "pca"))
-    monkeypatch.setattr("napari_cellclip.explore.umap_map", lambda s: projection_for(s, "umap"))
+    monkeypatch.setattr("napari_cellclip.explore.pca_map", lambda s, **_: projection_for(s, "pca"))
+    monkeypatch.setattr("napari_cellclip.explore.umap_map", lambda s, **_: projection_for(s, "umap"))
     session.set_screen(FakeScreen.of(plate))
     qtbot.waitUntil(lambda: set(session.maps.by_method) == {"pca", "umap"})
     idle(qtbot, session)
@@ -251,8 +251,8 @@ def slow_encoding(monkeypatch, plate):
     monkeypatch.setattr("napari_cellclip.screen.iter_encode", iter_encode)
     monkeypatch.setattr("napari_cellclip.screen.Screen.open", staticmethod(lambda out: FakeScreen.of(plate)))
     monkeypatch.setattr("napari_cellclip.model.load_model", lambda name, **options: name)
-    monkeypatch.setattr("napari_cellclip.explore.pca_map", lambda s: projection_for(s, "pca"))
-    monkeypatch.setattr("napari_cellclip.explore.umap_map", lambda s: projection_for(s, "umap"))
+    monkeypatch.setattr("napari_cellclip.explore.pca_map", lambda s, **_: projection_for(s, "pca"))
+    monkeypatch.setattr("napari_cellclip.explore.umap_map", lambda s, **_: projection_for(s, "umap"))
     return done
 
 
