@@ -44,12 +44,19 @@ def import_profiles(
     standardise_on: Annotated[
         str, typer.Option(help="Wells a plate is standardised on: its negative 'controls', or 'all'.")
     ] = "controls",
+    model: Annotated[
+        str,
+        typer.Option(
+            help="Head that embeds the wells, so that they can be asked in words; 'none' leaves the profiles."
+        ),
+    ] = "profiles",
     as_json: JsonOption = False,
 ) -> None:
     """Make a screen of CellProfiler profiles, without images.
 
     Features are grouped by the stains in their names and standardised on the negative controls of each
-    plate. Maps and replicates work at once; asking needs a head: 'train' makes one, 'derive' applies it.
+    plate. The bundled head, trained on real cells, embeds the wells by the features it knows, so that they can
+    be asked in words at once; 'train' makes a head of your own, 'derive' applies it.
 
     Example: napari-cellclip import-profiles BR*.csv.gz --annotations compounds.tsv --out my-screen
     """
@@ -68,6 +75,7 @@ def import_profiles(
         shared=shared,
         brightfield=brightfield,
         standardise_on=standardise_on,  # type: ignore[arg-type]
+        model="" if model == "none" else model,
     )
     found = import_report(screen)
     print(json.dumps(found, indent=1) if as_json else describe(found))
@@ -90,4 +98,6 @@ def describe(found: Mapping[str, Any]) -> str:
                 lines.append(f"  {len(names)} features {what}: {some}")
         if report["empty wells"]:
             lines.append(f"  {report['empty wells']} wells without any number: among the screen's failures")
+    if model := found.get("model"):
+        lines.append(f"embedded by: {model}")
     return "\n".join(lines)

@@ -168,8 +168,9 @@ class ModelCard(_Frozen):
         Stain of each slot.
     pooling : {"attention", "mean", "median", "none"}
         How a well's fields become one; ``"none"``: each is embedded alone, and the embeddings averaged.
-    image_tower : {"channel_former", "concatenation", "mean"}
-        How the stains become one: the paper's CrossChannelFormer, or one of its ablations.
+    image_tower : {"channel_former", "concatenation", "mean", "prototypes"}
+        How the stains become one: the paper's CrossChannelFormer, one of its ablations, or likeness to stored
+        profiles (heads on measured profiles that are fitted in closed form).
     text_tower : {"bert", "fingerprint", "sentence"}
         What reads prompts: a BERT, (a baseline) a perceptron on the Morgan fingerprint of the structure, or a
         frozen sentence encoder.
@@ -204,7 +205,7 @@ class ModelCard(_Frozen):
     pixel_size: float | None = Field(default=None, gt=0)
     stain_order: tuple[Stain, ...] = STAINS
     pooling: Literal["attention", "mean", "median", "none"] = "attention"
-    image_tower: Literal["channel_former", "concatenation", "mean"] = "channel_former"
+    image_tower: Literal["channel_former", "concatenation", "mean", "prototypes"] = "channel_former"
     text_tower: Literal["bert", "fingerprint", "sentence"] = "bert"
     sentence_encoder: SentenceCard | None = None
     prompts: PromptTemplates = PromptTemplates()

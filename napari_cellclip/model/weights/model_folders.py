@@ -20,9 +20,11 @@ from napari_cellclip.model.network.fingerprint_tokenizer import FILE as FINGERPR
 from napari_cellclip.model.network.fingerprint_tokenizer import FingerprintTokenizer
 from napari_cellclip.model.network.sentence_tower import SentenceTower
 from napari_cellclip.model.network.tokenizer import WordPieceTokenizer
+from napari_cellclip.model.packaged import PACKAGED
 from napari_cellclip.model.registry import find_model
 from napari_cellclip.model.weights.card_files import CardFiles, local_encoder
 from napari_cellclip.model.weights.hub import choose_revision
+from napari_cellclip.model.weights.packaged_encoders import packaged_parts
 from napari_cellclip.model.weights.sentence_encoders import FOLDER as SENTENCE_FOLDER
 from napari_cellclip.model.weights.sentence_encoders import SentenceEncoder
 from napari_cellclip.model.weights.weight_files import read_weights, sha256
@@ -77,6 +79,8 @@ def load_model(
     else:
         wanted = None
     card, folder = find_model(name_or_path)
+    if folder is not None and card.name in PACKAGED and not (folder / CARD_FILE).is_file():
+        card = save_model(folder, card, *packaged_parts(card))
     if revision is not None:
         choose_revision(card.weights, revision)
     source = CardFiles(card, folder, accept_licence=accept_licence)

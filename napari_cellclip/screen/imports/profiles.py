@@ -30,6 +30,9 @@ from napari_cellclip.vocabulary.regular_files import read_json
 if TYPE_CHECKING:
     from napari_cellclip.model import ModelCard
 
+PROFILES = "profiles"
+"""Name of the bundled head."""
+
 REPORT_FILE = "import.json"
 """In the screen's folder: how many features of each kind there are, and what was done to which plate."""
 
@@ -43,6 +46,7 @@ def import_profiles(
     shared: bool = False,
     brightfield: bool = False,
     standardise_on: Literal["controls", "all"] = "controls",
+    model: str | Path = PROFILES,
 ) -> Screen:
     """Import CellProfiler profiles (pycytominer's tables) as a screen.
 
@@ -51,8 +55,10 @@ def import_profiles(
     end, which no projection of a head can see (see :class:`napari_cellclip.model.StainProjection`). Values
     become robust z scores on the negative controls of their plate, clipped to ±10.
 
-    Until a head was trained on it the screen's embeddings are the profiles themselves, each feature once:
-    maps and replicates work on them, and asking waits for ``napari-cellclip train``.
+    The wells are embedded by a head that was trained on real profiles, fitted anew to the features that the
+    tables have. Where they share too few with it, or with ``model=""``, the screen's embeddings are the
+    profiles themselves, each feature once: maps, replicates and look-alikes work on them, and asking in words
+    waits for ``napari-cellclip train``.
 
     Parameters
     ----------
@@ -72,6 +78,9 @@ def import_profiles(
         Keep features of transmitted light, which is no stain.
     standardise_on : {"controls", "all"}
         Wells of a plate that its values are compared with.
+    model : str or path
+        Head that embeds the wells: by default the bundled one, if the tables share enough features with it.
+        Empty: none.
 
     Returns
     -------
@@ -118,8 +127,24 @@ def import_profiles(
     card = profile_card(groups, text)
     screen = write_features(out, card, plates)
     write_whole(screen.path / card.encoder.weights.file, text.encode())
+    shown, report["model"] = _embedded(screen, model)
     _write_report(screen.path / REPORT_FILE, report)
-    return screen
+    return shown
+
+
+def _embedded(screen: Screen, model: str | Path) -> tuple[Screen, str]:
+    """The screen as a head shows it, and a sentence on that."""
+    from napari_cellclip.model import load_model
+
+    if not model:
+        return screen, "none"
+    try:
+        shown = screen.derive_wells(load_model(model))
+    except ScreenError as error:
+        if model != PROFILES:
+            raise
+        return screen, f"none: {error}"
+    return shown, shown.card.name
 
 
 def profile_card(groups: StainGroups, features: str) -> ModelCard:

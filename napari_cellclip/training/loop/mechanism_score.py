@@ -88,7 +88,7 @@ def ask_for_mechanisms(
     right = np.array([[query in named for named in carried.values()] for query in queries])
     return Mechanisms(
         float(np.mean([average_precision_score(*pair) for pair in zip(right, cosine, strict=True)])),
-        float(np.mean([_chance(len(row), int(row.sum())) for row in right])),
+        float(np.mean([chance_precision(len(row), int(row.sum())) for row in right])),
         len(queries),
         len(rows),
     )
@@ -100,7 +100,7 @@ def unit(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
     return exact / np.maximum(np.linalg.norm(exact, axis=1, keepdims=True), 1e-12)
 
 
-def _chance(n: int, right: int) -> float:
+def chance_precision(n: int, right: int) -> float:
     """Expected average precision of a random order of n, of which so many are right."""
     if right == n:
         return 1.0

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from napari_cellclip.model import CellCLIP, CellCLIPConfig, Model, ModelCard, WordPieceTokenizer, load_model
+from napari_cellclip.model.card import FileCard
 from napari_cellclip.model.encoders.channel_encoders import load_encoder
 from napari_cellclip.model.losses import needs_bias
 from napari_cellclip.model.network.fingerprint_tokenizer import FingerprintTokenizer
@@ -75,7 +76,9 @@ def base_of(screens: Sequence[Screen], config: ModelConfig) -> Model | None:
         If it was made for another channel encoder than the screens.
     """
     if not config.start:
-        return screens[0].model if screens[0].has_head else None
+        # A head that was fitted in closed form is no start for steps: profiles begin from scratch.
+        fitted = screens[0].card.image_tower == "prototypes"
+        return screens[0].model if screens[0].has_head and not fitted else None
     model = load_model(config.start, device="cpu")
     if model.card.encoder_hash != screens[0].card.encoder_hash:
         raise CellClipError(
@@ -83,6 +86,23 @@ def base_of(screens: Sequence[Screen], config: ModelConfig) -> Model | None:
             f" screen {screens[0].name} holds ({screens[0].card.encoder.name}): encode the plates with it"
         )
     return model
+
+
+def card_to_start_from(screen: Screen, base: Model | None) -> ModelCard:
+    """Card of the model a run starts from, or of the measured features themselves."""
+    if base is not None:
+        return base.card
+    card = screen.card
+    if not card.has_head:
+        return card
+    return ModelCard(
+        name=card.encoder.name,
+        title=card.encoder.name,
+        weights=FileCard(),
+        tokenizer=FileCard(),
+        encoder=card.encoder,
+        embed_dim=card.embed_dim,
+    )
 
 
 def starting_point(
@@ -106,7 +126,7 @@ def starting_point(
     CellClipError
         If sizes do not fit each other, or are given for a head that is trained further.
     """
-    card = base.card if base is not None else screens[0].card
+    card = card_to_start_from(screens[0], base)
     bias = needs_bias(run.training.loss)
     if base is not None and not run.model.from_scratch:
         if given := run.model.shape:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_cellclip.explore.references.likeness.sphering import Sphering
+from napari_cellclip.model.prototypes.sphering import Sphering
 from napari_cellclip.explore.references.likeness.votes import (
     best_of_groups,
     mean_vote,

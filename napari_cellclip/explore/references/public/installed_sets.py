@@ -120,7 +120,7 @@ def public_screen(which: PublicSet, found: dict[str, Path], hours: float, out: P
 
 
 def _screen(which: PublicSet, tables: list[Path], annotations: Path | None, out: Path) -> Screen:
-    return import_profiles(tables, out, annotations=annotations, cell_line=which.cell_line)
+    return import_profiles(tables, out, annotations=annotations, cell_line=which.cell_line, model="")
 
 
 def _tables(which: PublicSet, found: dict[str, Path], made: Path) -> Iterator[tuple[float, list[Path]]]:

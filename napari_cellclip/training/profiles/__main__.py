@@ -1,0 +1,5 @@
+"""Run the recipe: ``python -m napari_cellclip.training.profiles``."""
+
+from napari_cellclip.training.profiles.build import main
+
+main()
