@@ -1,4 +1,4 @@
-"""Compare channel encoders that need no hub by how well replicates are found: the figures of docs/models.md."""
+"""Compare channel encoders that need no hub by how well replicates are found, for docs/models.md."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def main(
                 found.setdefault(name, []).append(replicate_map(screen))
                 progress(f"plate {seed}, {name}: {found[name][-1]:.3f}")
     record: dict[str, Any] = {
-        "about": f"replicate mAP of wells among the negative controls of their plate, {seeds} simulated plates of 96"
-        f" wells, one field of {size} x {size} pixels each; features of the encoder, no head",
+        "about": "replicate mAP of wells among the negative controls of their plate,"
+        f" {seeds} simulated plates of 96 wells, one field of {size} x {size} pixels each; features of the encoder, no head",
         "map": {name: [round(value, 4) for value in values] for name, values in found.items()},
     }
     out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
@@ -72,7 +72,7 @@ def replicate_map(screen: Screen) -> float:
 
 
 def random_dinov2(work: Path) -> Path:
-    """Write a model of DINOv2-small's architecture with random weights: a floor, not the published network."""
+    """Write a model of DINOv2-small's architecture with random weights: a floor, not what was published."""
     import torch
     from transformers import Dinov2Config, Dinov2Model
 

@@ -55,8 +55,8 @@ def import_profiles(
     """Make a screen of CellProfiler profiles, without images.
 
     Features are grouped by the stains in their names and standardised on the negative controls of each
-    plate. The bundled head, trained on real cells, embeds the wells by the features it knows, so that they can
-    be asked in words at once; 'train' makes a head of your own, 'derive' applies it.
+    plate. The bundled head, trained on real cells, embeds the wells by the features it knows, so that they
+    can be asked in words at once; 'train' makes a head of your own, 'derive' applies it.
 
     Example: napari-cellclip import-profiles BR*.csv.gz --annotations compounds.tsv --out my-screen
     """

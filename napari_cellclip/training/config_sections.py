@@ -110,7 +110,7 @@ class ModelConfig(Section):
     pooling: Literal["attention", "mean", "median", "none"] | None = None
     """From scratch or on profiles only, as all that follows. What is left out is as in the start model."""
     image_tower: Literal["channel_former", "concatenation", "mean", "prototypes"] | None = None
-    """How stains become one vector; prototypes: fitted in closed form to profiles, of any features, at once."""
+    """How stains become one vector; prototypes: on profiles, fitted in closed form instead of trained."""
     text_tower: Literal["bert", "fingerprint", "sentence"] | None = None
     """What reads captions."""
     width: Count | None = None

@@ -18,7 +18,6 @@ from napari_cellclip.explore.references.identity import (
 )
 from napari_cellclip.explore.references.likeness.agreement import replicate_agreement
 from napari_cellclip.explore.references.likeness.sphering import controls_as_unseen
-from napari_cellclip.model.prototypes.sphering import Sphering
 from napari_cellclip.explore.references.likeness.votes import (
     STRUCTURE_WEIGHT,
     best_of_groups,
@@ -29,6 +28,7 @@ from napari_cellclip.explore.references.likeness.votes import (
 )
 from napari_cellclip.explore.references.profiles import WellProfiles
 from napari_cellclip.explore.references.reference_set import SEPARATOR, ReferenceSet, shared_features
+from napari_cellclip.model.prototypes.sphering import Sphering
 
 SMALLEST = 1e-12
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from napari_cellclip.explore.calibration.replicates import ReplicateGroups, group_means
 from napari_cellclip.explore.references.likeness.agreement import replicate_agreement
 from napari_cellclip.explore.references.likeness.sphering import controls_as_unseen
-from napari_cellclip.model.prototypes.sphering import MOST_CONTROLS, Sphering
 from napari_cellclip.explore.references.profiles import WellProfiles
+from napari_cellclip.model.prototypes.sphering import MOST_CONTROLS, Sphering
 from napari_cellclip.vocabulary import CellClipError, Kind
 
 COLUMNS = (

