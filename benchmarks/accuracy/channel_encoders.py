@@ -16,6 +16,7 @@ from napari_cellclip.explore.references.profiles import profiles_of
 from napari_cellclip.model import load_model, new_model
 from napari_cellclip.plates import PlateMap, open_plate
 from napari_cellclip.screen import Screen, encode
+from napari_cellclip.simulation.design import dose_response_design
 from napari_cellclip.simulation.plate import simulate_plate
 
 DINOV2_SMALL = {"hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 6, "image_size": 518}
@@ -40,7 +41,11 @@ def main(
         }
         for seed in range(seeds):
             folder = simulate_plate(
-                work / f"plate-{seed}", wells=96, sites=1, size=(size, size), seed=95_000 + seed
+                work / f"plate-{seed}",
+                design=dose_response_design(seed=95_000 + seed),
+                sites=1,
+                size=(size, size),
+                seed=95_000 + seed,
             )
             plate, labels = open_plate(folder), PlateMap.read(folder / "platemap.csv")
             for name, model in models.items():
@@ -49,7 +54,7 @@ def main(
                 progress(f"plate {seed}, {name}: {found[name][-1]:.3f}")
     record: dict[str, Any] = {
         "about": "replicate mAP of wells among the negative controls of their plate,"
-        f" {seeds} simulated plates of 96 wells, one field of {size} x {size} pixels each; features of the encoder, no head",
+        f" {seeds} simulated plates of 96 wells, one field of {size} x {size} pixels each; no head",
         "map": {name: [round(value, 4) for value in values] for name, values in found.items()},
     }
     out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

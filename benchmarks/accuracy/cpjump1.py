@@ -39,7 +39,9 @@ def main(
         reads: chosen if steps is None else replace(chosen, steps=steps) for reads, chosen in SETTINGS.items()
     }
     with tempfile.TemporaryDirectory() as scratch:
-        screen = import_profiles(tables, Path(scratch) / "screen", annotations=annotations, cell_line="U2OS")
+        screen = import_profiles(
+            tables, Path(scratch) / "screen", annotations=annotations, cell_line="U2OS", model=""
+        )
         found = study(
             screen,
             seeds=range(seeds),

@@ -264,7 +264,9 @@ def main(
     """
     settings = WORDS if steps is None else replace(WORDS, steps=steps)
     with tempfile.TemporaryDirectory() as scratch:
-        screen = import_profiles(tables, Path(scratch) / "screen", annotations=annotations, cell_line="U2OS")
+        screen = import_profiles(
+            tables, Path(scratch) / "screen", annotations=annotations, cell_line="U2OS", model=""
+        )
         result = query_profiles(screen, settings, n=folds, seed=seed, report=progress)
     conclude(out, "query-profiles", *result, update_card=update_card)
 

@@ -65,6 +65,13 @@ def train(
         bool,
         typer.Option("--from-scratch", help="Forget what the head knows; else training goes on from it."),
     ] = False,
+    closed_form: Annotated[
+        bool,
+        typer.Option(
+            "--closed-form",
+            help="On measured profiles: fit the head to labelled mechanisms, in seconds, without epochs.",
+        ),
+    ] = False,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -101,6 +108,7 @@ def train(
         "model": {
             "out": str(out) if out else None,
             "from_scratch": from_scratch or None,
+            "image_tower": "prototypes" if closed_form else None,
             "device": device,
         },
         "split": {"by": split},

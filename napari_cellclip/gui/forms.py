@@ -62,11 +62,11 @@ def simulate_form(napari_viewer: "Viewer") -> "FunctionGui":
 
 def encode_form(napari_viewer: "Viewer") -> "FunctionGui":
     """Encode the open plate (the Set-up tab of the Explorer shows more)."""
-    from napari_cellclip.model import known_cards
+    from napari_cellclip.model import image_cards
 
     session = _session(napari_viewer)
     settings = read_settings()
-    names = list(known_cards())
+    names = list(image_cards())
     first = "demo" if "demo" in names else names[0]
 
     @magicgui(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_cellclip.model.network.tokenizer import WordPieceTokenizer
     from napari_cellclip.model.new_models import new_model
     from napari_cellclip.model.prompts import PromptTemplates
-    from napari_cellclip.model.registry import known_cards
+    from napari_cellclip.model.registry import image_cards, known_cards
     from napari_cellclip.model.weights.model_folders import load_model, save_model
 
 _FILE_OF = {
@@ -38,6 +38,7 @@ _FILE_OF = {
     "SmallEncoder": "encoders.small_encoder",
     "Tiling": "encoders.tiling",
     "WordPieceTokenizer": "network.tokenizer",
+    "image_cards": "registry",
     "known_cards": "registry",
     "clip_loss": "losses",
     "contrastive": "losses",
@@ -67,6 +68,7 @@ __all__ = [
     "clip_loss",
     "contrastive",
     "cwcl_loss",
+    "image_cards",
     "known_cards",
     "load_model",
     "needs_bias",

@@ -27,6 +27,9 @@ _Depth = Annotated[int, Field(ge=1, le=256)]
 VOCABULARY = "vocabulary"
 """Key of a card's ``training`` for the texts a model was trained on, by the thing they name."""
 
+FITTED_PLATES = "fitted_plates"
+"""Key of a card's ``training`` for the plates that a head was fitted to: of them it answers from memory."""
+
 FEATURES_FILE = "features.json"
 """Order of measured features, in the folders of screens of profiles and of their models."""
 

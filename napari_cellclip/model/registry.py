@@ -121,6 +121,11 @@ def known_cards() -> dict[str, ModelCard]:
     return {name: card for name, (card, _) in known_models().items()}
 
 
+def image_cards() -> dict[str, ModelCard]:
+    """List cards by name of the models that can encode images."""
+    return {name: card for name, card in known_cards().items() if card.encoder.kind != "profile"}
+
+
 def find_model(name_or_path: str | Path) -> tuple[ModelCard, Path | None]:
     """Find the card that a name or path means, and its folder (``None``: on the hub).
 

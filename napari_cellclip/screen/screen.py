@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from napari_cellclip.screen.correct import CorrectedEmbeddings, Method, correct
 from napari_cellclip.screen.derive import iter_derive, iter_exclude
 from napari_cellclip.screen.export import ExportedWells, as_anndata, export_format, write_profiles
-from napari_cellclip.screen.imports.fitted_heads import fitted_to_screen, kept_model
 from napari_cellclip.screen.progress import Progress, finished
 from napari_cellclip.screen.quality import flagged_sites, site_quality, well_quality, with_exclusions
 from napari_cellclip.screen.storage.compatibility import require_same_weights
 from napari_cellclip.screen.storage.encoded_fields import EncodedFields
 from napari_cellclip.screen.storage.exclusions import read_exclusions
 from napari_cellclip.screen.storage.failures import FAILURE, WELL
+from napari_cellclip.screen.storage.fitted_heads import fitted_to_screen, kept_model
 from napari_cellclip.screen.storage.labels import label_table, merged, perturbation, read_labels, write_labels
 from napari_cellclip.screen.storage.plan import read_plan
 from napari_cellclip.screen.storage.previews import Previews, composite
@@ -130,6 +130,14 @@ class Screen:
                 self.require_model(model)
                 self._model = model
             return self._model
+
+    @property
+    def simulated(self) -> bool | None:
+        """Whether its plates were simulated; ``None`` where their folders are gone."""
+        folders = [Path(plate.path) for plate in self.plates.values()]
+        if not folders or not all(folder.exists() for folder in folders):
+            return None
+        return all(any((at / "simulated.json").is_file() for at in (f, f.parent)) for f in folders)
 
     @property
     def has_head(self) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_cellclip.model import Model, ModelCard, load_model, save_model
-from napari_cellclip.model.card import FEATURES_FILE, VOCABULARY, FileCard
+from napari_cellclip.model.card import FEATURES_FILE, FITTED_PLATES, VOCABULARY, FileCard
 from napari_cellclip.model.encoders.profile_encoder import ProfileEncoder
 from napari_cellclip.model.prototypes.fitting import fit_prototypes, label_vectors, rows_of
 from napari_cellclip.model.prototypes.profile_sets import ProfileSet, write_profile_sets
@@ -22,7 +22,7 @@ from napari_cellclip.training.data.screen_bags import bags_of
 from napari_cellclip.training.data.splits import SPLIT_WELLS, Split
 from napari_cellclip.training.loop.trained_card import MECHANISMS_BY_WORDS
 from napari_cellclip.training.loop.validation import Retrieval, score_bags
-from napari_cellclip.vocabulary import CellClipError
+from napari_cellclip.vocabulary import CellClipError, split_id
 
 TEXT_FROM = "profiles"
 """Model whose text tower reads the labels where the settings name none."""
@@ -153,7 +153,9 @@ def closed_form_card(
             "trained_on": "; ".join(f"{len(s.labels)} labelled profiles of {s.name}" for s in sets),
             "limits": "Knows the mechanisms of its labels, in other words too; of others it says little.",
             "source": f"Text tower of {base.name!r}; kernel ridge regression.",
-            "training": plain | {SPLIT_WELLS: split.digests, VOCABULARY: {p: [p] for p in phrases}},
+            "training": plain
+            | {SPLIT_WELLS: split.digests, VOCABULARY: {p: [p] for p in phrases}}
+            | {FITTED_PLATES: sorted({split_id(well)[0] for well in split.train})},
             "scores": written,
         }
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from napari_cellclip.explore.references.reference_set import ReferenceSet
 from napari_cellclip.explore.references.referenced_screen import ReferencedScreen, referenced
 from napari_cellclip.explore.wording.query_grammar import parse
+from napari_cellclip.model.card import FITTED_PLATES
 from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:
@@ -51,8 +52,9 @@ def decide(
     if evidence == "words":
         screen.require_head()
         return "words", "Asked for.", None
-    trained_on_simulations = screen.card.simulated and references is None
-    if evidence == "auto" and screen.has_head and trained_on_simulations:
+    foreign = screen.card.simulated and screen.simulated is False
+    at_home = screen.card.simulated and not foreign and references is None
+    if evidence == "auto" and screen.has_head and at_home:
         return (
             "words",
             f"The model {screen.card.name!r} was trained on simulated cells, so it is asked in words.",
@@ -61,6 +63,8 @@ def decide(
     try:
         beside = referenced(screen, references, use_platemap=use_platemap, structures=structures, seed=seed)
     except CellClipError as error:
+        if foreign and evidence == "auto":
+            raise CellClipError(f"{_says_nothing(screen)}, and {error}") from error
         if evidence == "auto" and screen.has_head:
             return "words", f"There are no look-alikes to compare with: {error}.", None
         raise
@@ -74,8 +78,27 @@ def decide(
     )
     if not screen.has_head:
         return "look-alikes", "The screen has no text tower: wells are compared with references.", beside
+    if foreign:
+        if not carried:
+            raise CellClipError(
+                f"{_says_nothing(screen)}, and no reference treatment carries what is asked: add references"
+                " (napari-cellclip references install), or encode with another model"
+            )
+        return (
+            "look-alikes",
+            f"The model {screen.card.name!r} was trained on simulated cells and these are real: wells are"
+            " compared with references.",
+            beside,
+        )
     if not carried:
         return "words", "No reference treatment carries what is asked.", None
+    if known := sorted(set(screen.plates) & set(screen.card.training.get(FITTED_PLATES) or ())):
+        return (
+            "look-alikes",
+            f"The model {screen.card.name!r} was fitted to plate {known[0]}: in words it would answer from"
+            " memory.",
+            beside,
+        )
     if (proof := proven_by(screen)) is None:
         return (
             "look-alikes",
@@ -83,6 +106,13 @@ def decide(
             beside,
         )
     return "both", f"References carry what is asked, and {proof}.", beside
+
+
+def _says_nothing(screen: Screen) -> str:
+    return (
+        f"the text tower of {screen.card.name!r} was trained on simulated cells and says nothing about real"
+        " ones"
+    )
 
 
 def decide_on_prompts(screen: Screen, evidence: Evidence) -> tuple[Evidence, str]:

@@ -60,7 +60,7 @@ def fill_screens(menu: QMenu, session: Session, parent: QWidget) -> None:
 
 def fill_models(menu: QMenu, session: Session, parent: QWidget) -> None:
     """Offer the models known here and model folders; one with a screen of this plate opens that screen."""
-    from napari_cellclip.model import known_cards
+    from napari_cellclip.model import image_cards
 
     def folder() -> None:
         if path := QFileDialog.getExistingDirectory(parent, "Choose a model folder"):
@@ -68,7 +68,7 @@ def fill_models(menu: QMenu, session: Session, parent: QWidget) -> None:
 
     screens = {screen.model: screen for screen in reversed(session.setup.screens)}
     now = session.screen.card.name if session.screen is not None else session.setup.model
-    for name, card in known_cards().items():
+    for name, card in image_cards().items():
         encoded = screens.get(card.name)
         action = menu.addAction(literal(f"{card.title or name}{' · encoded' if encoded else ''}"))
         action.setToolTip(plain(f"{card.description}\nLicence: {card.licence}"))

@@ -39,6 +39,8 @@ class ProfileSet:
         Negative control wells, each less the mean of its plate's.
     weight : float
         How much its head counts where several sets are used.
+    treatments : tuple of str
+        Names of the treatments, a row for each dose; empty where they are not known.
     """
 
     name: str
@@ -47,6 +49,7 @@ class ProfileSet:
     labels: tuple[tuple[str, ...], ...]
     controls: NDArray[np.float32]
     weight: float = 1.0
+    treatments: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         columns = len(self.features)
@@ -55,6 +58,8 @@ class ProfileSet:
             raise ModelError(f"the profiles of {self.name!r} do not fit their labels, features and controls")
         if len(set(self.features)) != columns or not all(self.labels):
             raise ModelError(f"the profiles of {self.name!r} lack a label, or name a feature twice")
+        if self.treatments and len(self.treatments) != len(self.labels):
+            raise ModelError(f"the profiles of {self.name!r} do not fit the names of their treatments")
         if not (np.isfinite(self.profiles).all() and np.isfinite(self.controls).all()):
             raise ModelError(f"the profiles of {self.name!r} hold numbers that are not finite")
 
@@ -79,6 +84,7 @@ def write_profile_sets(sets: Sequence[ProfileSet], folder: Path) -> Path:
                 "features": list(found.features),
                 "labels": [list(labels) for labels in found.labels],
                 "weight": found.weight,
+                "treatments": list(found.treatments),
             }
         )
     part = folder / f"{FILE}.part"
@@ -110,6 +116,7 @@ def read_profile_sets(path: Path) -> tuple[ProfileSet, ...]:
                     tuple(tuple(map(str, labels)) for labels in one["labels"]),
                     np.asarray(file.get_tensor(f"{i}.controls"), np.float32),
                     float(one["weight"]),
+                    tuple(map(str, one["treatments"])),
                 )
                 for i, one in enumerate(about)
             )

@@ -84,6 +84,7 @@ def profile_set(
         np.stack([centred[of].mean(axis=0) for of in members.values()]).astype(np.float32),
         tuple(tuple(labels[key]) for key in members),
         centred[at].astype(np.float32),
+        treatments=tuple(name for name, _ in members),
     )
 
 
@@ -98,6 +99,7 @@ def joined(sets: Collection[ProfileSet], name: str) -> ProfileSet:
         profiles=np.concatenate([found.profiles for found in sets]),
         labels=tuple(labels for found in sets for labels in found.labels),
         controls=np.concatenate([found.controls for found in sets]),
+        treatments=tuple(treatment for found in sets for treatment in found.treatments),
     )
 
 

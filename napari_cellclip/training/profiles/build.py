@@ -32,7 +32,7 @@ from napari_cellclip.model import (
     PromptTemplates,
     WordPieceTokenizer,
 )
-from napari_cellclip.model.card import VOCABULARY
+from napari_cellclip.model.card import FITTED_PLATES, VOCABULARY
 from napari_cellclip.screen import Progress, Screen
 from napari_cellclip.training.closed_form import fitted_model, save_closed_form
 from napari_cellclip.training.data.labelled_profiles import joined, profile_set
@@ -120,7 +120,8 @@ def iter_profiles_model(
         found.append(asked)
         yield Progress(len(found), 15, "compounds left out", stage="scores")
     phrases = sorted({phrase for one in sets for phrase in one.phrases})
-    card = profiles_card(model.card, phrases, _figures(found), text_scores, recipe)
+    plates = sorted({plate for screen in screens.values() for plate in screen.plates})
+    card = profiles_card(model.card, phrases, plates, _figures(found), text_scores, recipe)
     save_closed_form(out, card, _halved(model), sets)
     yield Progress(1, 1, f"wrote {out.name}", stage="model")
 
@@ -128,6 +129,7 @@ def iter_profiles_model(
 def profiles_card(
     base: ModelCard,
     phrases: Sequence[str],
+    plates: Sequence[str],
     figures: dict[str, Any],
     text_scores: dict[str, float],
     recipe: TextTowerRecipe,
@@ -157,6 +159,7 @@ def profiles_card(
             "Likeness is not mechanism: look at look-alikes and structures beside it.",
             "training": {
                 VOCABULARY: {phrase: [phrase] for phrase in phrases},
+                FITTED_PLATES: list(plates),
                 "text_tower": {"steps": recipe.steps, "dim": recipe.dim, "seed": recipe.seed},
             },
             "scores": {

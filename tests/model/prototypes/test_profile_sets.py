@@ -29,6 +29,7 @@ def made(name: str = "one", weight: float = 1.0) -> ProfileSet:
         (("µ-opioid agonist",), ("x", "y"), ("x",)),
         rng.normal(size=(4, 2)).astype(np.float16).astype(np.float32),
         weight,
+        ("a", "b", "b"),
     )
 
 
@@ -36,11 +37,12 @@ def test_sets_come_back_as_they_were(tmp_path: Path) -> None:
     sets = [made(), made("two", 0.5)]
     found = read_profile_sets(write_profile_sets(sets, tmp_path))
     for before, after in zip(sets, found, strict=True):
-        assert (before.name, before.features, before.labels, before.weight) == (
+        assert (before.name, before.features, before.labels, before.weight, before.treatments) == (
             after.name,
             after.features,
             after.labels,
             after.weight,
+            after.treatments,
         )
         np.testing.assert_array_equal(before.profiles, after.profiles)
         np.testing.assert_array_equal(before.controls, after.controls)
@@ -57,6 +59,7 @@ def test_sets_come_back_as_they_were(tmp_path: Path) -> None:
         ({"labels": [["x"], [], ["y"]]}, "lack a label"),
         ({"weight": "heavy"}, "cannot be read"),
         ({"labels": 3}, "cannot be read"),
+        ({"treatments": ["a"]}, "names of their treatments"),
     ],
 )
 def test_what_does_not_fit_its_numbers_is_refused(tmp_path: Path, change: dict, message: str) -> None:
@@ -66,6 +69,7 @@ def test_what_does_not_fit_its_numbers_is_refused(tmp_path: Path, change: dict, 
         "features": list(found.features),
         "labels": [list(x) for x in found.labels],
         "weight": 1,
+        "treatments": [],
     }
     save_file(
         {"0.profiles": found.profiles, "0.controls": found.controls},
@@ -83,6 +87,7 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
         "features": list(found.features),
         "labels": [list(x) for x in found.labels],
         "weight": 1,
+        "treatments": [],
     }
     profiles = found.profiles.copy()
     profiles[1, 1] = np.nan

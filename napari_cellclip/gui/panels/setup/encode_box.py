@@ -183,9 +183,9 @@ class EncodeBox(QWidget):
         self.state.clear()
 
     def _fill_models(self) -> None:
-        from napari_cellclip.model import known_cards
+        from napari_cellclip.model import image_cards
 
-        self._cards = known_cards()
+        self._cards = image_cards()
         for name, card in self._cards.items():
             self.model.addItem(card.title or name, name)
         self.model.setCurrentIndex(max(0, self.model.findData("demo")))
