@@ -42,6 +42,7 @@ def made(folder: Path, plate: str, features: tuple[str, ...], seed: int, *, stra
                 "Metadata_Plate": plate,
                 "Metadata_Well": f"{'ABCDEFGH'[i // 12]}{i % 12 + 1:02d}",
                 "Metadata_pert_iname": name,
+                "Metadata_smiles": "CS(C)=O" if i < 24 else "C" * (number + 1) + "O",
                 "Metadata_control_type": "negcon" if i < 24 else "",
                 "Metadata_moa_list": "" if i < 24 or strange else KINDS[kind],
             }

@@ -191,7 +191,7 @@ def _text_tower(
 ) -> Generator[Progress, None, tuple[Model, dict[str, float]]]:
     """Distil the text tower, or take the one that is kept; return it and how well it reads."""
     names, core, wide = phrases_of(screen)
-    vectors = _sentence_vectors([*core, *wide], work / "sentences.safetensors")
+    vectors = _sentence_vectors(list(dict.fromkeys([*core, *wide])), work / "sentences.safetensors")
     whitening = Whitening.fit(
         np.stack([vectors[name] for name in names]), dim=recipe.dim, shrinkage=recipe.shrinkage
     )
