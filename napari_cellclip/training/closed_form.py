@@ -62,7 +62,7 @@ def iter_fit_closed_form(
     sets = []
     for done, screen in enumerate(screens, start=1):
         sets.append(profile_set(screen, frozenset(split.train), seed=run.split.seed))
-        yield Progress(done, len(screens), f"labelled profiles of {screen.name}", stage="profiles")
+        yield Progress(done, len(screens), f"labelled profiles of {screen.name}", stage="training")
     model = fitted_model(sets, screens[0], donor)
     scores = {
         part: score_bags(
@@ -80,7 +80,7 @@ def iter_fit_closed_form(
     if folder.exists():
         folder.rmdir()
     partial.rename(folder)
-    yield Progress(len(screens), len(screens), f"wrote {folder.name}", stage="profiles")
+    yield Progress(len(screens), len(screens), f"wrote {folder.name}", stage="training")
 
 
 def fitted_model(sets: Sequence[ProfileSet], screen: Screen, donor: Model) -> Model:

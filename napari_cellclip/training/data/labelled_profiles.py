@@ -67,10 +67,10 @@ def profile_set(
     for row, (well, mechanism, dose) in enumerate(
         zip(ids, rows["Metadata_mechanism"], rows["Metadata_dose"], strict=True)
     ):
-        if chosen[row] and well in names and (said := parts(str(mechanism))):
+        if chosen[row] and well in names and (named := parts(str(mechanism))):
             key = (names[well], float(dose) if dose == dose else 0.0)
             members.setdefault(key, []).append(row)
-            labels.setdefault(key, {}).update(dict.fromkeys(said))
+            labels.setdefault(key, {}).update(dict.fromkeys(named))
     if not members:
         raise CellClipError(
             f"screen {screen.name} has no treatment with a mechanism to learn: import it with annotations"

@@ -101,7 +101,7 @@ def iter_profiles_model(
         "24 h": _screen(work / "cpjump1-24", lambda at: cpjump1_screen(cpjump1, 24, at)),
         "Dahlin": _screen(work / "dahlin-24", lambda at: dahlin_screen(dahlin2023, 24, at)),
     }
-    yield Progress(3, 3, "public tables imported", stage="tables")
+    yield Progress(3, 3, "public tables imported", stage="training")
     donor, text_scores = yield from _text_tower(screens["48 h"], work, recipe)
     assay = [screens["48 h"], screens["24 h"]]
     sets = [
@@ -118,12 +118,12 @@ def iter_profiles_model(
     found: list[Asked] = []
     for asked in iter_held_out(assay, donor):
         found.append(asked)
-        yield Progress(len(found), 15, "compounds left out", stage="scores")
+        yield Progress(len(found), 15, "compounds left out", stage="training")
     phrases = sorted({phrase for one in sets for phrase in one.phrases})
     plates = sorted({plate for screen in screens.values() for plate in screen.plates})
     card = profiles_card(model.card, phrases, plates, _figures(found), text_scores, recipe)
     save_closed_form(out, card, _halved(model), sets)
-    yield Progress(1, 1, f"wrote {out.name}", stage="model")
+    yield Progress(1, 1, f"wrote {out.name}", stage="training")
 
 
 def profiles_card(

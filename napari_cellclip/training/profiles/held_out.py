@@ -105,9 +105,9 @@ def compounds_of(screen: Screen) -> dict[str, tuple[tuple[str, ...], tuple[str, 
     """Wells and mechanisms of each treatment of a screen, by its one name."""
     table = screen.wells
     wells: dict[str, list[str]] = {}
-    said: dict[str, dict[str, None]] = {}
+    named: dict[str, dict[str, None]] = {}
     for well, name in treatment_names(table).items():
         wells.setdefault(name, []).append(well)
         found = parts(str(table.at[well, "Metadata_mechanism"] or ""))
-        said.setdefault(name, {}).update(dict.fromkeys(found))
-    return {name: (tuple(of), tuple(said[name])) for name, of in wells.items()}
+        named.setdefault(name, {}).update(dict.fromkeys(found))
+    return {name: (tuple(of), tuple(named[name])) for name, of in wells.items()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from napari_cellclip.vocabulary.annotations import annotated_mechanisms
-from napari_cellclip.vocabulary.mechanisms import MECHANISMS
 
 ROLES = (
     *("inhibitor", "antagonist", "agonist", "blocker", "activator", "modulator"),
@@ -32,7 +31,7 @@ APPEARANCES = (
 def package_phrases() -> list[str]:
     """Names and synonyms of the mechanisms in this package's own tables."""
     found: dict[str, None] = {}
-    for mechanism in (*MECHANISMS, *annotated_mechanisms()):
+    for mechanism in annotated_mechanisms():
         found |= dict.fromkeys((mechanism.name, *mechanism.synonyms))
     return list(found)
 

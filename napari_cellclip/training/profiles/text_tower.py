@@ -32,12 +32,12 @@ class TextTowerRecipe:
     dim : int
         Length of the vectors it learns to give.
     shrinkage : float
-        How far the spectrum of the taught names is drawn towards its mean; sentence embeddings of mechanisms
-        are much alike, and their few common directions are what a head must not be judged by.
+        How far the spectrum of the names of mechanisms is drawn towards its mean; sentence embeddings of
+        mechanisms are much alike, in a few directions that tell none from another.
     width, layers, heads, words, positions : int
         Of the BERT and its vocabulary.
     steps, batch : int
-        Half of each batch are taught names and their synonyms, half other phrases.
+        Half of each batch are names of mechanisms and their synonyms, half other phrases.
     rate : float
         Highest learning rate.
     seed : int
@@ -71,7 +71,7 @@ class Whitening:
 
     @classmethod
     def fit(cls, vectors: NDArray[np.floating], *, dim: int, shrinkage: float) -> Whitening:
-        """Fit on the vectors (n, w) of taught names; `dim` is cut to what they span."""
+        """Fit on the vectors (n, w) of names; `dim` is cut to what they span."""
         exact = np.asarray(vectors, np.float64)
         mean = exact.mean(axis=0)
         _, lengths, axes = np.linalg.svd(exact - mean, full_matrices=False)
@@ -185,5 +185,5 @@ def iter_distil(
         schedule.step()
         agreement += (float(cosine.detach()) - agreement) / min(100, step + 1)
         if (step + 1) % 100 == 0 or step + 1 == recipe.steps:
-            yield Progress(step + 1, recipe.steps, f"text tower, cosine {agreement:.3f}", stage="text")
+            yield Progress(step + 1, recipe.steps, f"text tower, cosine {agreement:.3f}", stage="training")
     made["network"], made["words"] = network.eval(), words
