@@ -18,6 +18,7 @@ from napari_cellclip.plates import PlateMap, open_plate
 from napari_cellclip.screen import Screen, encode
 from napari_cellclip.simulation.design import dose_response_design
 from napari_cellclip.simulation.plate import simulate_plate
+from napari_cellclip.vocabulary.mechanisms import MECHANISMS
 
 DINOV2_SMALL = {"hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 6, "image_size": 518}
 
@@ -42,7 +43,7 @@ def main(
         for seed in range(seeds):
             folder = simulate_plate(
                 work / f"plate-{seed}",
-                design=dose_response_design(seed=95_000 + seed),
+                design=dose_response_design(95_000 + seed, MECHANISMS[seed::4][:4]),
                 sites=1,
                 size=(size, size),
                 seed=95_000 + seed,

