@@ -53,6 +53,8 @@ class MapPicture:
         session.selection.changed.connect(self.on_selection)
         session.wells_changed.connect(self.refresh)
         session.maps_changed.connect(self.on_maps_changed)
+        session.screen_changed.connect(self.on_screen_changed)
+        session.plate_changed.connect(self.on_screen_changed)
         session.view_changed.connect(self.on_view)
         viewer.events.theme.connect(self.on_theme)
 
@@ -180,6 +182,21 @@ class MapPicture:
                 seen |= layer.visible
                 layer.visible = False
         return seen
+
+    def remove(self) -> None:
+        """Take both layers away, as when another screen is open: they show its wells no more."""
+        viewer = self._viewer()
+        for layer in (self.image, self.points):
+            if viewer is not None and layer is not None:
+                viewer.layers.remove(layer)
+        self._image = self._points = self._projection = None
+        self._placed = ([], np.zeros((0, 2)))
+
+    def on_screen_changed(self) -> None:
+        """Take the layers of an earlier screen away."""
+        known = set(self.session.wells.index)
+        if self.points is not None and not known.issuperset(self.ids):
+            self.remove()
 
     def on_maps_changed(self) -> None:
         """Take the better map where the canvas shows the first one."""

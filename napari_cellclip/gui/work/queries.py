@@ -64,7 +64,9 @@ def map_screen(jobs: Jobs, request: MapRequest) -> None:
     def project() -> Projection:
         from napari_cellclip.explore import pca_map, umap_map
 
-        return pca_map(screen) if request.method == "pca" else umap_map(screen, extend=not request.anew)
+        if request.method == "pca":
+            return pca_map(screen)
+        return umap_map(screen, extend=False) if request.anew else umap_map(screen)
 
     def done(projection: Projection) -> None:
         if session.screen_number == number:

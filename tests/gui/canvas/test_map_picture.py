@@ -97,3 +97,10 @@ def test_ids_follow_features_and_not_positions(mapped):
     assert session.selection.ids == {turned["id"][0]}
     session.selection.replace([turned["id"][3]])
     assert set(points.selected_data) == {3}
+
+
+def test_another_plate_takes_the_layers_of_the_screen_away(mapped):
+    viewer, session = mapped[:2]
+    assert {"wells", "map"} <= {layer.name for layer in viewer.layers}
+    session.set_plate(None)
+    assert not {"wells", "map"} & {layer.name for layer in viewer.layers}

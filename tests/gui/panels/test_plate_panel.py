@@ -23,7 +23,8 @@ NONE = Qt.KeyboardModifier.NoModifier
 
 def pixels(widget) -> np.ndarray:
     image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
-    rows = np.frombuffer(bytes(image.constBits().asarray(image.sizeInBytes())), np.uint8)
+    bits = image.constBits()  # PyQt gives a pointer without a size, PySide a buffer
+    rows = np.frombuffer(bits.asarray(image.sizeInBytes()) if hasattr(bits, "asarray") else bits, np.uint8)
     return rows.reshape(image.height(), image.bytesPerLine())[:, : 3 * image.width()].reshape(
         image.height(), image.width(), 3
     )

@@ -245,5 +245,6 @@ class MapPanel(QWidget):
                 text = f"{title} while {wanted} is computed …"
             elif work is not None:
                 text += f" · {work.message} …"
+        self.legend.setVisible(drawn is not None)
         self.state.setText(text)
         self.state.setToolTip(plain(text))

@@ -204,6 +204,7 @@ def _toggle(text: str, tip: str) -> QToolButton:
     button.setText(text)
     button.setToolTip(plain(tip))
     button.setCheckable(True)
+    button.setStyleSheet("QToolButton:checked { background: palette(highlight); }")
     return button
 
 

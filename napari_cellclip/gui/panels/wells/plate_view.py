@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QGraphicsScene, QGraphicsView, QRubberBand, QToolTip,
 
 from napari_cellclip.gui.panels.drawing.picking import mode_of
 from napari_cellclip.gui.panels.drawing.plate_drawing import (
+    UNIT,
     Placed,
     PlateDrawing,
     RingsItem,
@@ -21,6 +22,9 @@ from napari_cellclip.gui.panels.drawing.plate_drawing import (
 )
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.state.selection import Mode
+
+LEAST = (12 * UNIT, 8 * UNIT)
+"""Least part of the scene that is in sight."""
 
 STEPS = {
     Qt.Key.Key_Left: (0, -1),
@@ -149,6 +153,9 @@ class PlateView(QGraphicsView):
         area = QRectF()
         for placed in self.placed:
             area = area.united(placed.area)
+        # A plate of a well or two is not drawn as large as the window.
+        wide, high = max(0.0, LEAST[0] - area.width()) / 2, max(0.0, LEAST[1] - area.height()) / 2
+        area = area.adjusted(-wide, -high, wide, high)
         if area != self.area:
             for item in (self._wells, self._rings):
                 item.prepareGeometryChange()
