@@ -95,7 +95,6 @@ def cell_line_of(screen: Screen, asked: str = "") -> str:
         The one the question names, else that of the screen if its plate map names just one, else empty: the
         model card's own.
     """
-    if asked or "Metadata_cell_line" not in screen.wells:
+    if asked:
         return asked
-    named = [str(line) for line in screen.wells["Metadata_cell_line"].dropna().unique() if line]
-    return named[0] if len(named) == 1 else ""
+    return screen.cell_lines[0] if len(screen.cell_lines) == 1 else ""

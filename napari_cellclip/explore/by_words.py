@@ -41,6 +41,7 @@ def answer_by_words(
     model: Model | None,
     reason: str,
     seed: int,
+    top: int | None = None,
 ) -> Answer:
     """Answer a text by the prompts it is worded in, as :func:`napari_cellclip.explore.query.ask` says."""
     if screen.card.text_tower == "fingerprint":
@@ -87,6 +88,7 @@ def answer_by_words(
         fdr=fdr,
         filters=filters,
         out_of_vocabulary=[q.wording.text for q in questions if not q.wording.in_vocabulary],
+        top=top,
     )
     return answer_of(
         screen,

@@ -207,7 +207,7 @@ def annotate_all(
         ``score``, ``cosine``, ``p`` (of the best term), ``q`` (over terms, by Simes, and treatments, by
         Benjamini-Hochberg), ``runner_up`` and its ``runner_up_p``; the index tells the wells.
     """
-    there = require_embeddings(screen)
+    require_embeddings(screen)
     model = texts_beside(screen, own_model(screen, model))
     known = embed_terms(screen, model, terms)
     calibration = calibration_of(screen, model, cell_line=cell_line_of(screen), seed=seed)
@@ -240,7 +240,7 @@ def annotate_all(
             runner_up=names[second],
             runner_up_p=p[second, every],
         )
-        .set_axis(pd.Index(groups.joined_ids(np.asarray(screen.well_ids, object)[there]), name="wells"))
+        .set_axis(calibration.treatment_ids)
     )
 
 

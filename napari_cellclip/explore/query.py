@@ -83,7 +83,8 @@ def ask(
     model : Model, optional
         The screen's own, if it is loaded already; else it is loaded now.
     top : int, optional
-        Keep only so many wells, best first; p, q and the verdict are of all.
+        Keep only so many wells, best first, and of an answer by words so many treatments, but all that match;
+        p, q and the verdict are of all. Tables of a million wells take longer than their scores.
     seed : int
         Of what is drawn at random for the null.
 
@@ -128,6 +129,7 @@ def ask(
             use_platemap=use_platemap,
             model=model,
             reason=reason,
+            top=top if kind == "words" else None,
             seed=seed,
         )
     if kind in ("look-alikes", "both"):

@@ -236,6 +236,13 @@ class Screen:
         """Which wells are negative controls (vehicle, non-targeting guides), bool (n_wells,)."""
         return np.asarray(self.wells["Metadata_control_type"] == str(Control.NEGATIVE), bool)
 
+    @read_once
+    def cell_lines(self) -> tuple[str, ...]:
+        """Cell lines that the plate map names."""
+        if "Metadata_cell_line" not in self.wells:
+            return ()
+        return tuple(str(line) for line in self.wells["Metadata_cell_line"].dropna().unique() if line)
+
     @property
     def control_ids(self) -> tuple[str, ...]:
         """Ids of the negative controls."""

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
+from napari_cellclip.screen import Screen
 from napari_cellclip.vocabulary import ScreenError
 from tests.explore.cards import memory_card
 
@@ -69,6 +70,7 @@ class MemoryScreen:
         return self.model.card
 
     excluded: ClassVar[dict[str, str]] = {}
+    cell_lines = property(Screen.cell_lines.func)
     correction = None
     has_head = True
     """Texts are embedded by the model."""

@@ -22,6 +22,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -36,10 +38,18 @@ from napari_cellclip.explore.calibration.random_directions import RandomDirectio
 from napari_cellclip.explore.calibration.replicates import ReplicateGroups, group_means
 from napari_cellclip.explore.calibration.robust import MAD_TO_SD
 from napari_cellclip.explore.calibration.scale import PlateScale
+from napari_cellclip.explore.calibration.tail_table import TailTable
 from napari_cellclip.explore.unit_vectors import unit_rows
 
 OWN_FIT = 0.05
 """Share of random directions up to which a dose, by itself, may lean on higher doses of its treatment."""
+
+PATTERNS = 128
+"""Nulls of control sets up to which a question goes through all of each; else some of each are kept, in a
+:class:`~napari_cellclip.explore.calibration.tail_table.TailTable`."""
+
+WELLS_AT_ONCE = 1 << 14
+"""Wells whose vectors, or scores of all background prompts, are held at once as double precision."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +114,7 @@ class Calibration:
     ) -> None:
         self.unit, self.bank, self.seed, self.empirical_null = unit, bank, seed, empirical_null
         self.by_example = by_example
-        self._controls = controls
+        self._controls, self.wells = controls, wells
         self.plates = np.asarray(plates, np.intp)
         self.replicates = groups = ReplicateGroups.of(wells, self.plates)
         cosines = unit @ bank.T
@@ -113,17 +123,14 @@ class Calibration:
         members = np.flatnonzero(controls & np.isfinite(self.scale.base)[self.plates])
         self.n_controls = len(members)
         self.control_null = ControlNull(cosines[members], self.plates[members], self.scale, seed=seed)
-        scores = self.scale.of_many(cosines).astype(np.float32)
-        self._well_median = np.median(scores, axis=1)
-        self._well_spread = MAD_TO_SD * np.median(np.abs(scores - self._well_median[:, None]), axis=1)
-        points = group_means(unit, groups.rows, groups.starts) if len(groups) else unit[:0]
-        self.points = unit_rows(points)
-        self.upward = unit_rows(
-            group_means(unit, groups.upward_rows, groups.upward_starts) if len(groups) else unit[:0]
-        )
+        self._well_median, self._well_spread = _over_prompts(cosines, self.scale)
+        del cosines
+        self.points, self._lengths = _unit_means(unit, groups.rows, groups.starts)
+        self.upward, self._upward_lengths = _unit_means(unit, groups.upward_rows, groups.upward_starts)
         self._has_higher_doses = np.diff(groups.upward_starts) > np.diff(groups.starts)
         self._own = self.directions.against(self.points)
         self._above = self.directions.against(self.upward[self._has_higher_doses])
+        self._tails: list[tuple[TailTable, NDArray[np.intp], NDArray[np.intp]]] = []
         self._patterns, self.null_sizes = self._control_sets()
         self.activity = activity(unit, self.plates, controls, bank, groups.rows, groups.starts)
         self.left_out = inactive_left_out(self.activity, self.null_sizes > 0)
@@ -138,6 +145,8 @@ class Calibration:
                 patterns.setdefault(pattern, []).append(i)
         for pattern, members in patterns.items():
             sizes[members] = len(self.control_null.of(pattern))
+        if len(patterns) > PATTERNS:
+            self._tails = _tail_tables(self.control_null, patterns)
         return patterns, sizes
 
     def _pattern(self, rows: NDArray[np.intp]) -> tuple[tuple[int, int], ...] | None:
@@ -146,6 +155,19 @@ class Calibration:
         if not all(self.control_null.has_enough(int(plate)) for plate in plates):
             return None
         return tuple(zip(plates.tolist(), counts.tolist(), strict=True))
+
+    @cached_property
+    def treatment_ids(self) -> pd.Index:
+        """Ids of the wells of each treatment and dose, joined by ``|``."""
+        return pd.Index(self.replicates.joined_ids(self.wells.index.to_numpy(object)), name="wells")
+
+    @cached_property
+    def controls_in_few_columns(self) -> bool:
+        """Whether controls fill at most two columns of plates that use many more."""
+        if "Metadata_Column" not in self.wells or not self._controls.any():
+            return False
+        column = self.wells["Metadata_Column"]
+        return bool(column[self._controls].nunique() <= 2 and column.nunique() > 6)
 
     @property
     def active(self) -> NDArray[np.bool_]:
@@ -175,7 +197,7 @@ class Calibration:
         """
         vector = np.asarray(vector, np.float32)
         cosine = (self.unit @ vector).astype(np.float64)
-        share = self._random_share(self.directions.mixed(weights, self.seed), vector)
+        share = self._random_share(self.directions.mixed(weights, self.seed), cosine)
         if self.empirical_null is not None and weights == (1.0,):
             return self._scores(
                 cosine, share, self.empirical_null.p_values(share), self.empirical_null.smallest_p
@@ -185,8 +207,9 @@ class Calibration:
     def score_best(self, vectors: NDArray[np.floating]) -> QueryScores:
         """Compute scores and p-values of the best of several directions (k, E) for every well."""
         vectors = np.asarray(vectors, np.float32)
-        each = [self._random_share(self.directions, vector) for vector in vectors]
-        cosine = (self.unit @ vectors.T).max(axis=1).astype(np.float64)
+        cosines = (self.unit @ vectors.T).astype(np.float64)
+        each = [self._random_share(self.directions, own) for own in cosines.T]
+        cosine = cosines.max(axis=1)
         share = _best_of(len(vectors), np.min(each, axis=0))
         smallest = float(_best_of(len(vectors), np.array([self._smallest_share]))[0])
         return self._scores(cosine, share, share, smallest)
@@ -223,18 +246,33 @@ class Calibration:
     def _smallest_share(self) -> float:
         return 1 / (len(self.directions.drawn) + 1)
 
-    def _random_share(self, directions: RandomDirections, vector: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _random_share(self, directions: RandomDirections, cosine: NDArray[np.float64]) -> NDArray[np.float64]:
         """Share of random directions that fit each treatment, with its higher doses, at least as well."""
-        if not len(self.replicates):
+        groups = self.replicates
+        if not len(groups):
             return np.zeros(0)
         own, above = (self._own, self._above) if directions is self.directions else (None, None)
-        share = _share_as_near(directions, self.points, vector, own)
+        # The mean cosine of wells is the cosine with their mean, but for its length: no second product.
+        near = group_means(cosine, groups.rows, groups.starts) / self._lengths
+        share = _share_as_near(directions, self.points, near, own)
         higher = self._has_higher_doses
         if higher.any():
-            together = _share_as_near(directions, self.upward[higher], vector, above)
+            near = group_means(cosine, groups.upward_rows, groups.upward_starts) / self._upward_lengths
+            together = _share_as_near(directions, self.upward[higher], near[higher], above)
             alone = share[higher]
             share[higher] = np.where(alone <= OWN_FIT, together, np.maximum(alone, together))
         return share
+
+    def _along(self, treatment_score: NDArray[np.float64]) -> NDArray[np.float64]:
+        """P of each treatment's score among sets of controls; NaN where there are too few."""
+        along = np.full(len(treatment_score), np.nan)
+        if self._tails:
+            for table, members, rows in self._tails:
+                along[members] = table.share_as_near(treatment_score[members], rows)
+            return along
+        for pattern, members in self._patterns.items():
+            along[members] = upper_tail(self.control_null.of(pattern), treatment_score[members])
+        return along
 
     def _scores(
         self,
@@ -251,9 +289,7 @@ class Calibration:
             none = np.zeros(0)
             return QueryScores(cosine, score, z, none, none, none, none, none)
         treatment_score = group_means(score, groups.rows, groups.starts)
-        along = np.full(len(groups), np.nan)
-        for pattern, members in self._patterns.items():
-            along[members] = upper_tail(self.control_null.of(pattern), treatment_score[members])
+        along = self._along(treatment_score)
         inactivity = inactivity_p(along, self.activity, treatment_score)
         least = np.where(self.null_sizes > 0, 1 / (1.0 + self.null_sizes), np.nan)
         smallest = inactivity_p(least, self.activity, np.ones(len(groups)))
@@ -285,8 +321,59 @@ def _best_of(k: int, smallest: NDArray[np.float64]) -> NDArray[np.float64]:
 def _share_as_near(
     directions: RandomDirections,
     points: NDArray[np.float32],
-    vector: NDArray[np.float32],
-    prepared: SortedCosines | None,
+    cosine: NDArray[np.float64],
+    prepared: SortedCosines | TailTable | None,
 ) -> NDArray[np.float64]:
-    cosine = points @ vector
     return directions.share_as_near(points, cosine) if prepared is None else prepared.share_as_near(cosine)
+
+
+def _unit_means(
+    unit: NDArray[np.float32], rows: NDArray[np.intp], starts: NDArray[np.intp]
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Mean vector of each group, brought to length 1, and the length it had (1 where it is zero)."""
+    if len(starts) < 2:
+        return unit[:0], np.zeros(0)
+    points, lengths = [], []
+    # So many groups at once that their wells fill about 64 MB.
+    blocks = np.searchsorted(starts, np.arange(0, starts[-1], WELLS_AT_ONCE))
+    for first, last in pairwise(np.unique([*blocks.tolist(), len(starts) - 1]).tolist()):
+        own = starts[first : last + 1]
+        means = group_means(unit, rows[own[0] : own[-1]], own - own[0])
+        lengths.append(np.linalg.norm(means, axis=1))
+        points.append(unit_rows(means))
+    length = np.concatenate(lengths)
+    return np.concatenate(points), np.where(length > 0, length, 1.0)
+
+
+def _over_prompts(
+    cosines: NDArray[np.float32], scale: PlateScale
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Median and robust spread over the prompts of each well's standard scores, in blocks of wells."""
+    median, spread = scale.of_plates_many(cosines)
+    middle, apart = (np.empty(len(cosines), np.float32) for _ in range(2))
+    for start in range(0, len(cosines), WELLS_AT_ONCE):
+        here = slice(start, start + WELLS_AT_ONCE)
+        plates = scale.plates[here]
+        scores = ((cosines[here] - median[plates]) / spread[plates]).astype(np.float32)
+        middle[here] = np.median(scores, axis=1)
+        apart[here] = MAD_TO_SD * np.median(np.abs(scores - middle[here][:, None]), axis=1)
+    return middle, apart
+
+
+def _tail_tables(
+    null: ControlNull, patterns: dict[tuple[tuple[int, int], ...], list[int]]
+) -> list[tuple[TailTable, NDArray[np.intp], NDArray[np.intp]]]:
+    """Tables of the nulls of all patterns, one for each size of null: its treatments, and their rows."""
+    by_size: dict[int, list[tuple[tuple[int, int], ...]]] = {}
+    for pattern in patterns:
+        by_size.setdefault(len(null.of(pattern)), []).append(pattern)
+    tables = []
+    for size, alike in by_size.items():
+        table = TailTable.empty(size, len(alike))
+        for row, pattern in enumerate(alike):
+            table.fill(row, null.of(pattern)[None].copy())
+        members = np.concatenate([np.asarray(patterns[pattern], np.intp) for pattern in alike])
+        rows = np.repeat(np.arange(len(alike)), [len(patterns[pattern]) for pattern in alike])
+        order = np.argsort(members)
+        tables.append((table, members[order], rows[order]))
+    return tables

@@ -100,8 +100,9 @@ class ControlNull:
                 chosen = [tuple(rng.choice(len(members), count, replace=False).tolist()) for _ in range(SETS)]
             cosines = self._cosines[members]
             inside = np.asarray(chosen, np.intp)
-            every = np.arange(len(members))
-            left = np.stack([np.setdiff1d(every, one, assume_unique=True) for one in inside])
+            others = np.ones((len(inside), len(members)), bool)
+            np.put_along_axis(others, inside, False, axis=1)
+            left = np.nonzero(others)[1].reshape(len(inside), -1)
             median, spread = self._scale.of_controls(plate, cosines[left])
             found = ((cosines[inside].mean(axis=1) - median) / spread).astype(np.float32)
             self._sets[plate, count] = found

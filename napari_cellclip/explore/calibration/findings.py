@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from napari_cellclip.explore.asked_screen import embedded
 from napari_cellclip.explore.calibration.calibration import Calibration
 from napari_cellclip.explore.calibration.limits import limits_of, why_not_tested
 from napari_cellclip.explore.calibration.query_scores import QueryPart, QueryScores, combine_parts
@@ -62,9 +61,9 @@ def find(
     out_of_vocabulary : sequence of str
         Texts of the question that are not in the model's vocabulary; with any of them nothing is tested.
     top : int, optional
-        List only so many wells.
+        List only so many wells, and so many treatments where fewer match.
     """
-    wells = screen.wells[embedded(screen)]
+    wells = calibration.wells
     found = combine_parts([calibration.score_part(part) for part in parts], parts)
     selected = filters.mask(wells) if filters is not None and filters else np.ones(len(wells), bool)
     groups = calibration.replicates
@@ -84,66 +83,96 @@ def find(
         notes.append(why_not_tested(calibration, tested))
     return Findings(
         verdict,
-        _wells_table(wells, calibration, found, q, selected).iloc[:top],
-        _treatments_table(wells, calibration, found, np.where(has_p, found.p, np.nan), q, tested),
+        _wells_table(calibration, found, q, selected, top),
+        _treatments_table(calibration, found, np.where(has_p, found.p, np.nan), q, tested, fdr, top),
         describe_null(screen, calibration, found.smallest_p, all(part.is_single_text for part in parts)),
         tuple(notes),
     )
 
 
-def best_first(z: NDArray[np.floating], cosine: NDArray[np.floating]) -> NDArray[np.intp]:
-    """Order by score; wells without one come after those that have one, by cosine; ties as they stand."""
+def best_first(
+    z: NDArray[np.floating], cosine: NDArray[np.floating], top: int | None = None
+) -> NDArray[np.intp]:
+    """Order by score; wells without one come after those that have one, by cosine; ties as they stand.
+
+    Parameters
+    ----------
+    z, cosine : ndarray (n,)
+        Scores, and what decides without one.
+    top : int, optional
+        Return only so many; the others are not put into order.
+    """
+    if top is not None and 0 < top < len(z):
+        known = np.nan_to_num(z, nan=-np.inf)
+        least = np.partition(known, len(z) - top)[len(z) - top]
+        near = np.flatnonzero(known >= least)  # all that tie with the last one
+        return np.asarray(near[best_first(z[near], cosine[near])][:top], np.intp)
     order = np.argsort(-z)  # several times faster than a stable sort, and sorts NaN last
     known = z[order]
     if len(known) and (np.isnan(known[-1]) or (known[1:] == known[:-1]).any()):
         order = np.lexsort((-cosine, -np.nan_to_num(z, nan=-np.inf)))
-    return order
+    return order[:top]
 
 
 def _wells_table(
-    wells: pd.DataFrame,
     calibration: Calibration,
     found: QueryScores,
     q: NDArray[np.float64],
     selected: NDArray[np.bool_],
+    top: int | None,
 ) -> pd.DataFrame:
-    groups = calibration.replicates
-    well_q = np.full(len(wells), np.nan)
-    if len(groups):
-        well_q[groups.rows] = q[groups.of_row]
-    order = np.flatnonzero(selected)
-    order = order[best_first(found.score[selected], found.cosine[selected])]
+    if selected.all():
+        order = best_first(found.score, found.cosine, top)
+    else:
+        order = np.flatnonzero(selected)
+        order = order[best_first(found.score[selected], found.cosine[selected], top)]
+    group = calibration.replicates.of_well[order]
+    well_q = np.where(group >= 0, q[np.maximum(group, 0)], np.nan) if len(q) else np.full(len(order), np.nan)
     return pd.DataFrame(
         {
             "cosine": found.cosine[order],
             "score": found.score[order],
             "rank": np.arange(1, len(order) + 1),
             "z": found.z[order],
-            "q": well_q[order],
+            "q": well_q,
         },
-        index=wells.index[order],
+        index=calibration.wells.index[order],
     )
 
 
 def _treatments_table(
-    wells: pd.DataFrame,
     calibration: Calibration,
     found: QueryScores,
     p: NDArray[np.float64],
     q: NDArray[np.float64],
     tested: NDArray[np.bool_],
+    fdr: float,
+    top: int | None,
 ) -> pd.DataFrame:
-    groups = calibration.replicates
-    table = groups.table[["treatment", "dose", "n_wells", "n_plates"]].assign(
-        score=found.treatment_score,
-        p=p,
-        q=q,
-        smallest_p=found.smallest_p,
-        active=calibration.active,
+    shown = np.flatnonzero(tested)
+    if top is not None and top < len(shown):
+        # No treatment with a larger p than the last of the best, or of those that match, is listed.
+        known = np.nan_to_num(p[shown], nan=2.0)
+        least = np.partition(known, max(top - 1, 0))[max(top - 1, 0)]
+        shown = shown[(known <= least) | (q[shown] <= fdr)]
+    order = np.lexsort(
+        (-np.nan_to_num(found.treatment_score[shown], nan=-np.inf), np.nan_to_num(p[shown], nan=2.0))
     )
-    table.index = pd.Index(groups.joined_ids(wells.index.to_numpy(object)), name="wells")
-    order = np.lexsort((-np.nan_to_num(found.treatment_score, nan=-np.inf), np.nan_to_num(p, nan=2.0)))
-    return table.iloc[order[tested[order]]]
+    order = shown[order]
+    if top is not None:
+        order = order[: max(top, int((q[order] <= fdr).sum()))]
+    table = calibration.replicates.table
+    return pd.DataFrame(
+        {
+            **{name: table[name].to_numpy()[order] for name in ("treatment", "dose", "n_wells", "n_plates")},
+            "score": found.treatment_score[order],
+            "p": p[order],
+            "q": q[order],
+            "smallest_p": found.smallest_p[order],
+            "active": calibration.active[order],
+        },
+        index=calibration.treatment_ids[order],
+    )
 
 
 def describe_null(

@@ -70,7 +70,7 @@ def limits_of(
         notes.append("The plate map names no treatments: each well is tested alone.")
     elif len(groups) and int(groups.table["n_wells"].max()) == 1:
         notes.append("No treatment has replicate wells: each well is tested alone.")
-    if _controls_in_few_columns(screen):
+    if calibration.controls_in_few_columns:
         notes.append(
             "All negative controls lie in one or two columns, so effects of the position on the plate cannot "
             "be told from effects of a treatment."
@@ -93,11 +93,3 @@ def why_not_tested(calibration: Calibration, tested: NDArray[np.bool_]) -> str:
         "Nothing could be tested: no plate with treatments has at least 4 negative controls to compare with; "
         "give a plate map that marks them."
     )
-
-
-def _controls_in_few_columns(screen: Screen) -> bool:
-    """Whether controls fill at most two columns of plates that use many more."""
-    if "Metadata_Column" not in screen.wells or not screen.negative_controls.any():
-        return False
-    column = screen.wells["Metadata_Column"]
-    return bool(column[screen.negative_controls].nunique() <= 2 and column.nunique() > 6)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_cellclip.explore.calibration.tail_table import TailTable
 from napari_cellclip.explore.unit_vectors import unit_rows
 
 DIRECTIONS = 9_999
@@ -25,7 +26,8 @@ AT_ONCE = 1 << 24
 """Cosines held at once while counting, 64 MB."""
 
 MOST_SORTED = 1 << 24
-"""Cosines of treatments with random directions that are held sorted between questions, 64 MB."""
+"""Cosines of treatments with random directions up to which all are held between questions, 64 MB; else some
+of each treatment's, in a :class:`~napari_cellclip.explore.calibration.tail_table.TailTable`."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,15 @@ class RandomDirections:
     basis: NDArray[np.float32]
     drawn: NDArray[np.float32]
 
-    def against(self, points: NDArray[np.floating]) -> SortedCosines | None:
-        """Sort the cosines with points that will be asked about again; ``None`` if there are too many."""
-        if len(points) * len(self.drawn) > MOST_SORTED:
-            return None
+    def against(self, points: NDArray[np.floating]) -> SortedCosines | TailTable:
+        """Sort the cosines with points that will be asked about again; of many points only some are kept."""
         inside = np.asarray(points, np.float32) @ self.basis.T
+        if len(points) * len(self.drawn) > MOST_SORTED:
+            table = TailTable.empty(len(self.drawn), len(points))
+            step = max(1, AT_ONCE // len(self.drawn))
+            for start in range(0, len(points), step):
+                table.fill(start, np.asarray(inside[start : start + step] @ self.drawn.T, np.float32))
+            return table
         cosines = np.asarray(inside @ self.drawn.T, np.float32)
         cosines.sort(axis=1)
         return SortedCosines(cosines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,8 @@ class ReplicateGroups:
         The same for the wells of that treatment at this dose and all higher ones.
     named : bool
         Whether any group has a treatment's name.
+    n : int
+        Wells given, those of no group among them.
     """
 
     table: pd.DataFrame
@@ -41,6 +44,7 @@ class ReplicateGroups:
     upward_rows: NDArray[np.intp]
     upward_starts: NDArray[np.intp]
     named: bool
+    n: int
 
     def __len__(self) -> int:
         return len(self.table)
@@ -54,6 +58,13 @@ class ReplicateGroups:
     def of_row(self) -> NDArray[np.intp]:
         """Group of each entry of `rows`."""
         return np.repeat(np.arange(len(self)), np.diff(self.starts))
+
+    @cached_property
+    def of_well(self) -> NDArray[np.intp]:
+        """Group of each well (n,); -1 for those of none."""
+        out = np.full(self.n, -1, np.intp)
+        out[self.rows] = self.of_row
+        return out
 
     @classmethod
     def of(cls, wells: pd.DataFrame, plates: NDArray[np.integer]) -> ReplicateGroups:
@@ -110,7 +121,7 @@ class ReplicateGroups:
         upward_starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.intp)
         offset = np.arange(upward_starts[-1]) - np.repeat(upward_starts[:-1], lengths)
         upward = rows[np.repeat(starts[:-1], lengths) + offset] if len(table) else rows
-        return cls(table, rows, starts, upward, upward_starts, bool((known & tested).any()))
+        return cls(table, rows, starts, upward, upward_starts, bool((known & tested).any()), n)
 
 
 def group_means(

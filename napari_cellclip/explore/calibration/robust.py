@@ -50,8 +50,17 @@ def grouped_median(
     values: NDArray[np.float64], groups: NDArray[np.integer], counts: NDArray[np.intp]
 ) -> NDArray[np.float64]:
     """Compute the median of each group, NaN where a group is empty."""
-    ordered = values[np.lexsort((values, groups))]
     ends = np.cumsum(counts)
+    most = int(counts.max(initial=0))
+    if most * len(counts) <= 4 * len(values) and (groups[1:] >= groups[:-1]).all():
+        # Groups of about one size, one after the other: a row each, sorted, is several times faster.
+        padded = np.full((len(counts), most), np.inf)
+        padded[groups, np.arange(len(values)) - np.repeat(ends - counts, counts)] = values
+        padded.sort(axis=1)
+        every, some = np.arange(len(counts)), np.maximum(counts, 1)
+        middle = (padded[every, (some - 1) // 2] + padded[every, some // 2]) / 2 if most else np.inf
+        return np.asarray(np.where(counts > 0, middle, np.nan), np.float64)
+    ordered = values[np.lexsort((values, groups))]
     out = np.full(len(counts), np.nan)
     there = counts > 0
     starts, sizes = (ends - counts)[there], counts[there]

@@ -9,8 +9,9 @@ logarithms are known to vary from chance alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,9 +84,8 @@ class PlateScale:
         logs = np.full((n_plates, bank_cosines.shape[1]), np.nan)
         compared_with = np.zeros(len(codes), bool)
         notes = []
-        for plate in np.flatnonzero(present).tolist():
-            here = codes == plate
-            own = here & controls
+        for plate, here in _wells_by_plate(codes):
+            own = here[controls[here]]
             spread = _spread(bank_cosines[own]) if counts[plate] >= FEWEST else np.zeros(1)
             if not np.median(spread) > NO_SPREAD:
                 own = here
@@ -94,7 +94,7 @@ class PlateScale:
                 notes.append(lack_of_controls(names[plate], int(counts[plate]), scored=scored))
                 if not scored:
                     continue
-            compared_with |= own
+            compared_with[own] = True
             logs[plate] = np.log(np.maximum(spread, NO_SPREAD))
         used = np.bincount(codes[compared_with], minlength=n_plates)
         chance = LOG_MAD_VARIANCE / np.maximum(used, 1)
@@ -112,29 +112,49 @@ class PlateScale:
         cosine : ndarray (n,)
             Of all wells with the question.
         """
-        found = RobustSpread.of(cosine[self.compared_with], self.plates[self.compared_with], len(self.base))
-        spread = np.exp(self._moderated(np.log(found.spread)))
-        return np.asarray((cosine - found.median[self.plates]) / spread[self.plates], np.float64)
+        median, spread = self.of_plates(cosine)
+        return np.asarray((cosine - median[self.plates]) / spread[self.plates], np.float64)
+
+    def of_plates(self, cosine: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Median and moderated spread of each plate (P,) for a question; parameters as of calling it."""
+        rows, plates = self._compared
+        found = RobustSpread.of(cosine[rows], plates, len(self.base))
+        return found.median, np.exp(self._moderated(np.log(found.spread)))
+
+    @cached_property
+    def _compared(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Wells that others are compared with, plate after plate, and the plate of each."""
+        rows = np.flatnonzero(self.compared_with)
+        rows = rows[np.argsort(self.plates[rows], kind="stable")]
+        return rows, self.plates[rows]
 
     def of_many(self, cosines: NDArray[np.floating]) -> NDArray[np.float64]:
         """Standard scores (n, B) for many questions at once, as calling the scale on each gives them."""
+        median, spreads = self.of_plates_many(cosines)
+        return np.asarray((cosines - median[self.plates]) / spreads[self.plates], np.float64)
+
+    def of_plates_many(
+        self, cosines: NDArray[np.floating]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Median and moderated spread of each plate (P, B) for many questions at once."""
         n_plates = len(self.base)
         median = np.full((n_plates, cosines.shape[1]), np.nan)
         logs = np.full_like(median, np.nan)
-        for plate in np.flatnonzero(np.isfinite(self.base)).tolist():
-            own = cosines[(self.plates == plate) & self.compared_with]
-            median[plate] = np.median(own, axis=0)
+        for plate, here in _wells_by_plate(self.plates):
+            if not np.isfinite(self.base[plate]):
+                continue
+            own = cosines[here[self.compared_with[here]]]
+            median[plate] = _median(own)
             spread = _spread(own)
             logs[plate] = np.log(np.where(spread > NO_SPREAD, spread, np.nan))
             median[plate][~(spread > NO_SPREAD)] = np.nan
-        spreads = np.exp(self._moderated(logs))
-        return np.asarray((cosines - median[self.plates]) / spreads[self.plates], np.float64)
+        return median, np.exp(self._moderated(logs))
 
     def of_controls(
         self, plate: int, cosines: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Median and moderated spread (..., B) of some controls (..., m, B) of a plate."""
-        median = np.median(cosines, axis=-2)
+        median = _median(cosines)
         own = np.log(np.maximum(_spread(cosines), NO_SPREAD)) - self.base[plate]
         chance = LOG_MAD_VARIANCE / cosines.shape[-2]
         retained = (self.common + self.special) / max(self.common + self.special + chance, 1e-12)
@@ -155,11 +175,26 @@ class PlateScale:
         return np.asarray(base + shared + left, np.float64)
 
 
+def _wells_by_plate(plates: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    """Yield each plate that has wells, with their positions, rising."""
+    order = np.argsort(plates, kind="stable")
+    starts = np.flatnonzero(np.diff(plates[order], prepend=-1))
+    for start, here in zip(starts, np.split(order, starts[1:]), strict=False):
+        if len(here):
+            yield int(plates[order[start]]), here
+
+
+def _median(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Median of each column (..., m, B); as `numpy.median`, which is slow for many short columns."""
+    m = values.shape[-2]
+    rows = np.sort(np.ascontiguousarray(np.swapaxes(values, -1, -2), np.float64), axis=-1)
+    return np.asarray((rows[..., (m - 1) // 2] + rows[..., m // 2]) / 2, np.float64)
+
+
 def _spread(values: NDArray[np.floating]) -> NDArray[np.float64]:
     """1.4826 MAD of each column (..., m, B)."""
     exact = np.asarray(values, np.float64)
-    apart = np.abs(exact - np.median(exact, axis=-2, keepdims=True))
-    return np.asarray(MAD_TO_SD * np.median(apart, axis=-2), np.float64)
+    return np.asarray(MAD_TO_SD * _median(np.abs(exact - _median(exact)[..., None, :])), np.float64)
 
 
 def _variances(residuals: NDArray[np.float64], chance: NDArray[np.float64]) -> tuple[float, float]:

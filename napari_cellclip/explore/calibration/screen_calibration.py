@@ -80,7 +80,7 @@ def _calibrate(
         bank = background_vectors(model, screen.card.prompts, cell_line)
     return Calibration(
         unit,
-        labels[there],
+        labels if there.all() else labels[there],
         codes[there],
         names,
         controls,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from napari_cellclip.screen.storage.failures import SiteResult, write_failures
 from napari_cellclip.screen.storage.labels import label_table, merged, read_labels, write_labels
 from napari_cellclip.screen.storage.lock import WriteLock
 from napari_cellclip.screen.storage.plan import PlannedSite, plan_table, write_plan
-from napari_cellclip.screen.storage.screen_json import PlateRecord
+from napari_cellclip.screen.storage.screen_json import PlateRecord, ScreenRecord
 from napari_cellclip.screen.storage.shards import Shards
 from napari_cellclip.screen.wells import WellEmbeddings, wells_path, write_wells
 from napari_cellclip.vocabulary import CellClipError, ScreenError, parse_well, plate_shape, split_id
@@ -68,7 +68,12 @@ class MeasuredPlate:
 
 
 def write_features(
-    out: str | Path, card: ModelCard, plates: Sequence[MeasuredPlate], *, origin: str = ""
+    out: str | Path,
+    card: ModelCard,
+    plates: Iterable[MeasuredPlate],
+    *,
+    origin: str = "",
+    resume: bool = False,
 ) -> Screen:
     """Write features as a screen folder, or add plates to one of the same channel encoder.
 
@@ -81,10 +86,14 @@ def write_features(
         Screen folder, made if absent.
     card : ModelCard
         Says what the features are (``encoder``, ``stain_order``), and what the plates' `embeddings` are.
-    plates : sequence of MeasuredPlate
-        None of them in the folder yet.
+    plates : iterable of MeasuredPlate
+        None of them in the folder yet. Those of a list are all verified before any is written; others are
+        taken and written one by one, so that a generator holds one plate at a time.
     origin : str
         What to give ``load_model`` for the card's model; its name where not given.
+    resume : bool
+        Leave plates as they are that are in the folder already with the same features, as after an
+        import that was stopped.
 
     Returns
     -------
@@ -105,36 +114,70 @@ def write_features(
     folder = Path(out)
     record_with_card(folder, card, origin or card.name)
     with WriteLock(folder).now():
-        _write(folder, card, plates, origin or card.name)
+        _write(folder, card, plates, origin or card.name, resume=resume)
     return Screen.open(folder)
 
 
-def _write(folder: Path, card: ModelCard, plates: Sequence[MeasuredPlate], origin: str) -> None:
+def _write(
+    folder: Path, card: ModelCard, plates: Iterable[MeasuredPlate], origin: str, *, resume: bool
+) -> None:
     """Write features into a folder that is locked; parameters as :func:`write_features`."""
     record = record_with_card(folder, card, origin)
-    plans = {}
+    here = dict(record.plates)
+    plans: dict[str, pd.DataFrame] = {}
+    if isinstance(plates, Sequence):
+        for plate in plates:
+            plans[plate.name] = _new_plan(folder, card, plate, {**here, **plans}, resume=resume)
+    labels, added = read_labels(folder), list[pd.DataFrame]()
+    written = 0
     for plate in plates:
-        if plate.name in record.plates or plate.name in plans:
-            raise ScreenError(
-                f"plate {plate.name} is in {folder} already: import it into a new folder, or give it another"
-                " name"
-            )
-        plans[plate.name] = _plan(plate, card)
-    labels = read_labels(folder)
-    for plate in plates:
-        plan = plans[plate.name]
+        plan = plans.get(plate.name)
+        if plan is None:
+            plan = _new_plan(folder, card, plate, here, resume=resume)
+        if not len(plan):
+            continue
         write_plan(folder, plate.name, plan)
         _write_fields(folder, card, plate, plan)
         if plate.embeddings is not None:
             _write_embeddings(folder, card, plate, plan)
-        wells = list(dict.fromkeys(plan["Metadata_Well_id"]))
-        labels = merged(labels, _labels_of(plate, wells))
-        record = record.model_copy(
-            update={"plates": {**record.plates, plate.name: _plate_record(plate, plan)}}
-        )
-    write_labels(folder, labels)
-    record.write(folder)
+        added.append(_labels_of(plate, list(dict.fromkeys(plan["Metadata_Well_id"]))))
+        here[plate.name] = _plate_record(plate, plan)
+        written += 1
+        if written & (written - 1) == 0:
+            # After 1, 2, 4, 8 … plates: what is kept of all plates is written again as seldom as that, so
+            # that the time grows with their number alone, and a stopped import has at most half to redo.
+            labels, added = merged(labels, pd.concat(added)), []
+            record = _keep(folder, record, here, labels)
+    if added:
+        labels = merged(labels, pd.concat(added))
+    record = _keep(folder, record, here, labels)
     write_failures(folder, encoded_fields(folder, record).status)
+
+
+def _keep(
+    folder: Path, record: ScreenRecord, plates: Mapping[str, PlateRecord], labels: pd.DataFrame
+) -> ScreenRecord:
+    """Write labels, and which plates there are."""
+    write_labels(folder, labels)
+    record = record.model_copy(update={"plates": dict(plates)})
+    record.write(folder)
+    return record
+
+
+def _new_plan(
+    folder: Path, card: ModelCard, plate: MeasuredPlate, there: Mapping[str, object], *, resume: bool
+) -> pd.DataFrame:
+    """Plan a plate that is not there yet; empty for one that is, with the same features."""
+    if plate.name not in there:
+        return _plan(plate, card)
+    known = there[plate.name]
+    if resume and isinstance(known, PlateRecord):
+        plan = _plan(plate, card)
+        if known.fingerprint == _plate_record(plate, plan).fingerprint:
+            return plan.iloc[:0]
+    raise ScreenError(
+        f"plate {plate.name} is in {folder} already: import it into a new folder, or give it another name"
+    )
 
 
 def _plan(plate: MeasuredPlate, card: ModelCard) -> pd.DataFrame:

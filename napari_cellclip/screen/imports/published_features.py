@@ -115,9 +115,12 @@ def import_published_features(
         by_plate: dict[str, list[_Row]] = {}
         for row in rows:
             by_plate.setdefault(row.plate, []).append(row)
-        for name, of_plate in by_plate.items():  # one at a time: a whole data set fills no small memory
-            measured = _measured(name, of_plate, stored, order, by_well, file, with_means=model is None)
-            screen = write_features(out, card, [measured], origin=model.origin if model is not None else "")
+        measured = (  # one at a time: a whole data set fills no small memory
+            _measured(name, of_plate, stored, order, by_well, file, with_means=model is None)
+            for name, of_plate in by_plate.items()
+        )
+        origin = model.origin if model is not None else ""
+        screen = write_features(out, card, measured, origin=origin, resume=True)
     if model is not None:
         return screen.derive_wells(model)
     write_whole(screen.path / card.encoder.weights.file, feature_list.encode())
@@ -261,13 +264,11 @@ def _measured(
     wells = list(dict.fromkeys(f"{plate}/{row.well}" for row in rows))
     means = None
     if with_means:
-        owners = np.array([site.rsplit("/", 1)[0] for site in sites])
-        good = np.array([site not in failures for site in sites])
-        means = {
-            well: array[chosen].mean(axis=(0, 1))
-            for well in wells
-            if (chosen := (owners == well) & good).any()
-        }
+        good = dict[str, list[int]]()
+        for i, site in enumerate(sites):
+            if site not in failures:
+                good.setdefault(site.rsplit("/", 1)[0], []).append(i)
+        means = {well: array[good[well]].mean(axis=(0, 1)) for well in wells if well in good}
     return MeasuredPlate(
         name=plate,
         sites=tuple(sites),

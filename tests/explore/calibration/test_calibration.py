@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from napari_cellclip.explore import annotate_all, ask, describe, like
+from napari_cellclip.explore.calibration import calibration, random_directions
 from napari_cellclip.explore.calibration.empirical_null import EmpiricalNull
 from napari_cellclip.explore.calibration.replicates import ReplicateGroups
 from napari_cellclip.explore.calibration.screen_calibration import calibration_of
@@ -285,3 +286,34 @@ def test_a_rate_outside_its_range_is_refused(planted) -> None:
     for fdr in (0.0, 1.0, -1, float("nan")):
         with pytest.raises(CellClipError, match="false-discovery rate"):
             ask(planted(), "there", prompts=["there"], fdr=fdr)
+
+
+def test_top_rows_are_those_of_the_whole_tables(planted) -> None:
+    screen = planted(strength=3.0)
+    whole = ask(screen, "there", prompts=["there"])
+    for top in (1, 3, 30, 500):
+        some = ask(screen, "there", prompts=["there"], top=top)
+        pd.testing.assert_frame_equal(some.scores, whole.scores.head(top))
+        shown = max(top, len(whole.matches))
+        pd.testing.assert_frame_equal(some.treatments_table, whole.treatments_table.head(shown))
+        assert some.verdict == whole.verdict
+
+
+def test_tables_of_tails_give_the_p_values_of_counting(planted, monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = ask(planted(), "there", prompts=["there"]).treatments_table
+    monkeypatch.setattr(random_directions, "MOST_SORTED", 0)
+    monkeypatch.setattr(calibration, "PATTERNS", 0)
+    monkeypatch.setattr(calibration, "WELLS_AT_ONCE", 7)
+    found = ask(planted(), "there", prompts=["there"]).treatments_table.loc[exact.index]
+    assert (found["p"] >= exact["p"] - 1.01e-4).all()
+    assert (found["p"] <= 1.07 * exact["p"] + 1.01e-4).all()
+    assert found["p"].iloc[0] == exact["p"].iloc[0]
+    np.testing.assert_allclose(found["score"], exact["score"])
+
+
+def test_no_treatment_is_listed_that_fits_less_than_one_left_out(planted) -> None:
+    found = ask(planted(strength=0.0), "absent", prompts=["absent"], top=2)
+    assert found.match is False
+    assert len(found.treatments_table) == 2
+    whole = ask(planted(strength=0.0), "absent", prompts=["absent"])
+    assert found.treatments_table.index.tolist() == whole.treatments_table.index[:2].tolist()

@@ -10,6 +10,7 @@ import pytest
 
 from napari_cellclip.model import EncoderCard, FileCard, ModelCard
 from napari_cellclip.screen import Screen
+from napari_cellclip.screen.imports import features as features_module
 from napari_cellclip.screen.imports.features import SHARD_SITES, MeasuredPlate, write_features
 from napari_cellclip.vocabulary import ScreenError
 
@@ -133,3 +134,50 @@ def test_a_head_of_another_encoder_is_refused(tmp_path: Path, make_plate, make_m
     with pytest.raises(ScreenError, match="channel encoder's weights changed"):
         screen.derive_wells(make_model(make_card("other", encoder=encoder)))
     assert Screen.open(tmp_path / "s").card.name == "fake"
+
+
+def many(card: ModelCard, n: int):
+    rng = np.random.default_rng(0)
+    for i in range(n):
+        shape = (2, len(card.stain_order), card.encoder.dim)
+        yield MeasuredPlate(
+            f"P{i}", (f"P{i}/A01/1", f"P{i}/B02/1"), rng.normal(size=shape).astype(np.float32)
+        )
+
+
+def test_what_all_plates_share_is_written_a_few_times_however_many_they_are(
+    profile_card, tmp_path, monkeypatch
+):
+    written = []
+    monkeypatch.setattr(features_module, "write_labels", lambda folder, labels: written.append(len(labels)))
+    write_features(tmp_path / "screen", profile_card, many(profile_card, 21))
+    # 1, 2, 4, 8, 16 plates of two wells, and all: fewer rows in all than three times the last table.
+    assert written == [2, 4, 8, 16, 32, 42]
+
+
+def test_a_stopped_import_goes_on(profile_card, tmp_path):
+    def stopping():
+        for i, plate in enumerate(many(profile_card, 9)):
+            if i == 6:
+                raise KeyboardInterrupt
+            yield plate
+
+    with pytest.raises(KeyboardInterrupt):
+        write_features(tmp_path / "screen", profile_card, stopping())
+    assert list(Screen.open(tmp_path / "screen").plates) == ["P0", "P1", "P2", "P3"]
+    screen = write_features(tmp_path / "screen", profile_card, many(profile_card, 9), resume=True)
+    whole = write_features(tmp_path / "whole", profile_card, many(profile_card, 9))
+    assert list(screen.plates) == list(whole.plates) == [f"P{i}" for i in range(9)]
+    pd.testing.assert_frame_equal(screen.wells, whole.wells)
+    sites = list(whole.fields.index)
+    np.testing.assert_array_equal(screen.features(sites), whole.features(sites))
+
+
+def test_a_plate_with_other_features_is_not_taken_for_the_one_that_is_there(profile_card, tmp_path):
+    write_features(tmp_path / "screen", profile_card, many(profile_card, 2))
+    plate = next(many(profile_card, 1))
+    other = MeasuredPlate(plate.name, plate.sites, plate.features + 1)
+    with pytest.raises(ScreenError, match=r"plate P0 is in .* already"):
+        write_features(tmp_path / "screen", profile_card, [other], resume=True)
+    with pytest.raises(ScreenError, match=r"plate P0 is in .* already"):
+        write_features(tmp_path / "screen", profile_card, [plate])
