@@ -92,7 +92,7 @@ def ask(
             "through which texts go too. 'correct' shows what it does to replicates and plates."
         ),
     ] = "none",
-    seed: Annotated[int, typer.Option(help="Of what is drawn to tell chance by.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn to tell chance by.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Rank the wells of a screen by a sentence, and say whether any of them matches it.

@@ -128,7 +128,7 @@ def new(
         str, typer.Option(help="Commit, tag or branch of the encoder's repository; its commit is kept.")
     ] = "main",
     accept_licence: AcceptOption = False,
-    seed: Annotated[int, typer.Option(help="Of the random weights.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the random weights.")] = 0,
 ) -> None:
     """Start a model: a published channel encoder and a head that has learnt nothing yet.
 

@@ -24,7 +24,7 @@ def simulate(
     ],
     wells: Annotated[int, typer.Option(help="Plate format: 6, 12, 24, 48, 96, 384 or 1536 wells.")] = 96,
     sites: Annotated[int, typer.Option(min=1, help="Fields of view in each well.")] = 2,
-    seed: Annotated[int, typer.Option(help="The same number gives the same plate.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The same number gives the same plate.")] = 0,
     layout: Annotated[
         Layout, typer.Option(help="How the images are written: as an Opera Phenix does, or as OME-Zarr.")
     ] = Layout.PHENIX,

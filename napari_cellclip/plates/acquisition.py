@@ -114,6 +114,8 @@ class Acquisition:
     """Where a plate came from that is not on this computer, as ``open_plate`` takes it."""
     need: Callable[[Path], object] = Path.exists
     """Makes sure that a file of the plate is on this computer."""
+    time: int = 1
+    """Time point that was opened, as the files count."""
 
 
 def plate_name(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from napari_cellclip.plates.images.processing import Processing
@@ -78,12 +79,14 @@ def open_plate(
         raise PlateError(f"{layout!r} is not a layout: choose {', '.join(LAYOUTS)}")
     options = Options(name, pattern, root, time)
     if (address := remote_address(path)) is not None:
-        return Plate(open_remote(address, layout, options), channels, Processing(projection))
+        opened = replace(open_remote(address, layout, options), time=time or 1)
+        return Plate(opened, channels, Processing(projection))
     place = Path(path).expanduser()
     if not place.exists():
         raise PlateError(f"{place} does not exist: check the path")
     try:
-        return Plate(read_plate(place, layout, options), channels, Processing(projection))
+        opened = replace(read_plate(place, layout, options), time=time or 1)
+        return Plate(opened, channels, Processing(projection))
     except PermissionError as error:
         raise PlateError(f"{error.filename} may not be read: ask for permission to that folder") from None
     except OSError as error:

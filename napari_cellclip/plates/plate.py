@@ -74,6 +74,8 @@ class Plate:
         What opens it again: the path, or the address of a remote plate.
     layout : str
         ``"phenix"``, ``"tiff-folder"`` and so on: how its files lie on disk.
+    time : int
+        Time point that was opened, as the files count; 1 unless another was asked for.
     shape : tuple of int
         Rows and columns.
     pixel_size : float or None
@@ -107,6 +109,7 @@ class Plate:
         self.path = acquisition.path
         self.address = acquisition.address or str(acquisition.path)
         self.layout = acquisition.layout
+        self.time = acquisition.time
         self.shape = acquisition.shape
         self.pixel_size = acquisition.pixel_size
         self.stains, self._stain_problems = map_stains(acquisition.channels, self._chosen)

@@ -157,6 +157,7 @@ def _iter_encode(
             precision=precision,
             projection=plate.processing.projection,
             illumination=write_processing(folder, plate),
+            time=plate.time,
         )
         write_plan(folder, plate.name, plan)
     elif wanted not in ("auto", begun.precision):

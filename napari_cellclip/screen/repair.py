@@ -71,7 +71,7 @@ def _plate(folder: Path, name: str, record: PlateRecord, images: Path | None) ->
         raise ScreenError(f"plate {name} was imported from tables: import them again into a new folder")
     try:
         channels = {str(stain): channel for stain, channel in record.stains.items()}
-        opened = open_plate(place, layout=record.layout, channels=channels, name=name)
+        opened = open_plate(place, layout=record.layout, channels=channels, name=name, time=record.time)
         return as_encoded(folder, record, opened)
     except CellClipError as error:
         raise ScreenError(

@@ -132,7 +132,7 @@ NullOption = Annotated[
     int, typer.Option("--null", min=100, help="Random rankings of each shape; the paper took 100000.")
 ]
 
-SeedOption = Annotated[int, typer.Option("--seed", help="Of everything drawn at random.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of everything drawn at random.")]
 
 
 def embeddings(sources: list[Path], metadata: Path | None, controls: str | None) -> EmbeddingTable:

@@ -17,7 +17,9 @@ def query(
     model: Annotated[str, typer.Option(help="Name of a model card, or a model folder.")] = "demo",
     plates: Annotated[int, typer.Option(min=1, help="How many simulated layouts.")] = 20,
     replicates: Annotated[int, typer.Option(min=1, max=8, help="Plates of each layout, asked together.")] = 1,
-    seed: Annotated[int, typer.Option(help="Of the first layout; training uses seeds below 10000.")] = 91_001,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of the first layout; training uses seeds below 10000.")
+    ] = 91_001,
     untouched: Annotated[
         int | None,
         typer.Option(

@@ -25,7 +25,7 @@ def query_null(
     ],
     plates: Annotated[int, typer.Option(min=1, help="How many simulated plates to measure it on.")] = 5,
     seed: Annotated[
-        int, typer.Option(help="Of the first plate; use none of these plates to evaluate verdicts.")
+        int, typer.Option(min=0, help="Of the first plate; use none of these plates to evaluate verdicts.")
     ] = 90_001,
     work: WorkOption = None,
 ) -> None:

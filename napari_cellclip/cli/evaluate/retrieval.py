@@ -44,7 +44,7 @@ def retrieval(
         ),
     ] = None,
     part: Annotated[str, typer.Option(help="Which part: train, validation or test.")] = "test",
-    split_seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0,
+    split_seed: Annotated[int, typer.Option(min=0, help="Seed of the split.")] = 0,
     bootstrap: Annotated[int, typer.Option(min=0, help="Draws of compounds for the intervals.")] = 1000,
     seed: SeedOption = 0,
     update_card: UpdateCardOption = None,

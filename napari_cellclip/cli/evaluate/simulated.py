@@ -22,7 +22,9 @@ def simulated(
         ),
     ] = None,
     plates: Annotated[int, typer.Option(min=1, help="How many plates.")] = 5,
-    seed: Annotated[int, typer.Option(help="Of the first plate; training uses seeds below 10000.")] = 90_001,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of the first plate; training uses seeds below 10000.")
+    ] = 90_001,
     wells: Annotated[int, typer.Option(help="Plate format.")] = 96,
     sites: Annotated[int, typer.Option(min=1, help="Fields in each well.")] = 2,
     work: WorkOption = None,

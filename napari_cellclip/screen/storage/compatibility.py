@@ -121,6 +121,10 @@ def require_same_plate(
     ScreenError
         Names what differs.
     """
+    if plate.time != record.time:  # files may be the same: an array holds all time points
+        raise _refusal(
+            name, f"time point {record.time} of it was encoded, and this is time point {plate.time}"
+        )
     given = {stain: str(channel) for stain, channel in plate.stains.channels.items()}
     if given != record.stains:
         other = [

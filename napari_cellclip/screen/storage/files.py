@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from pathlib import Path
@@ -9,8 +10,13 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
+from napari_cellclip.vocabulary import ScreenError
+
 TEMPORARY = ".tmp"
 """Suffix of a file that is not whole yet, or that a killed run has left."""
+
+
+_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def folder_name(plate: str) -> str:
@@ -23,7 +29,24 @@ def write_whole(path: Path, content: bytes | pa.Buffer) -> None:
     """Write a file so that it is there entirely or not at all, whatever happens meanwhile.
 
     The temporary name is unique, so that two processes never write into one file.
+
+    Raises
+    ------
+    ScreenError
+        If the disk is full, or a quota reached; names the file.
     """
+    try:
+        _write_whole(path, content)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise ScreenError(
+            f"{path} cannot be written ({os.strerror(error.errno)}): free some space, then run the same"
+            " again; what is there is whole"
+        ) from error
+
+
+def _write_whole(path: Path, content: bytes | pa.Buffer) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY}")
     try:

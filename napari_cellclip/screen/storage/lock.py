@@ -117,7 +117,11 @@ class WriteLock:
             "time": datetime.now().astimezone().isoformat(timespec="seconds"),
             "process": _process(),
         }
-        write_whole(self.folder / WRITER, json.dumps(about).encode())
+        try:
+            write_whole(self.folder / WRITER, json.dumps(about).encode())
+        except BaseException:  # a full disk: else this process would wait for itself the next time
+            self._lock.release()
+            raise
         return True
 
     def _holder(self) -> dict[str, object]:

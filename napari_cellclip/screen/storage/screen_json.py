@@ -62,6 +62,8 @@ class PlateRecord(_Frozen):
     illumination : IlluminationRecord or None
         What its images were corrected with; the functions are in
         :mod:`~napari_cellclip.screen.storage.processing`.
+    time : int
+        Time point that was encoded, as the files count.
     """
 
     path: str
@@ -76,6 +78,7 @@ class PlateRecord(_Frozen):
     precision: Literal["float32", "bfloat16"] = "float32"
     projection: Projection = "max"
     illumination: IlluminationRecord | None = None
+    time: int = 1
 
     def intensity_stats(self) -> IntensityStats | None:
         """Read the ranges that the model's scaling needs; ``None`` where each image is scaled by itself."""
