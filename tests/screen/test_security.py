@@ -65,3 +65,13 @@ def test_a_model_that_cannot_be_loaded_stops_before_the_first_site(tmp_path, mon
     with pytest.raises(ModelError):
         encode(plate, None, model, tmp_path / "screen")
     assert read == []
+
+
+def test_a_head_whose_weights_are_nan_stops_before_the_first_site(tmp_path) -> None:
+    folder = write_tiny_model(tmp_path / "model")
+    weights = folder / "cellclip.safetensors"
+    state = load_file(weights)
+    first = next(name for name in state if state[name].is_floating_point())
+    save_file(state | {first: torch.full_like(state[first], torch.nan)}, weights)
+    with pytest.raises(ModelError):
+        load_model(folder, device="cpu")
