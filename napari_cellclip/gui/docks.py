@@ -11,6 +11,9 @@ CANVAS_SHARE = 0.42
 NARROW = 1500
 """Below this width of the window the list of layers is put away too."""
 
+NAME = "cellclip-window"
+"""Object name of the widgets that share a side of the window."""
+
 AROUND = 24
 """Pixels of borders and handles between docks."""
 
@@ -52,12 +55,18 @@ def share_window(widget: QWidget) -> bool:
     return True
 
 
-def share_dock(widget: QWidget, other: QWidget) -> None:
-    """Put the dock of a widget on top of another one's, as two tabs, where both lie at the same side."""
-    dock, beside, window = dock_of(widget), dock_of(other), widget.window()
-    if dock is None or beside is None or not isinstance(window, QMainWindow) or other.window() is not window:
+def share_side(widget: QWidget) -> None:
+    """Put the dock of a widget on top of those of widgets named alike at the same side, as tabs.
+
+    Two of them one above the other would leave neither of them a height to work in.
+    """
+    dock, window = dock_of(widget), widget.window()
+    if dock is None or dock.isFloating() or not isinstance(window, QMainWindow):
         return
-    floating = dock.isFloating() or beside.isFloating()
-    if not floating and window.dockWidgetArea(dock) == window.dockWidgetArea(beside):
-        window.tabifyDockWidget(beside, dock)
-        dock.raise_()
+    for other in window.findChildren(QDockWidget):
+        alike = other is not dock and other.findChild(QWidget, widget.objectName()) is not None
+        same_side = window.dockWidgetArea(other) == window.dockWidgetArea(dock)
+        if alike and same_side and other.isVisible() and not other.isFloating():
+            window.tabifyDockWidget(other, dock)
+            dock.raise_()
+            return

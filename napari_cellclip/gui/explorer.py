@@ -10,7 +10,7 @@ from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFileDialog, QSizePolicy, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
-from napari_cellclip.gui.docks import share_window
+from napari_cellclip.gui.docks import NAME, share_side, share_window
 from napari_cellclip.gui.panels.explain.describe_panel import DescribePanel
 from napari_cellclip.gui.panels.explain.explain_panel import ExplainPanel
 from napari_cellclip.gui.panels.footer import Footer
@@ -102,6 +102,8 @@ class Explorer(QWidget):
             splitter.setChildrenCollapsible(False)
         self._arrangement: Arrangement | None = None
         self._dropped: list[Path] = []
+        self.setObjectName(NAME)
+        self._shown_before = False
         self._docks_timer = QTimer(self)  # once the window has laid out its docks
         self._docks_timer.setSingleShot(True)
         self._docks_timer.timeout.connect(self._share_window)
@@ -147,12 +149,15 @@ class Explorer(QWidget):
 
     def showEvent(self, event: Any) -> None:
         super().showEvent(event)
-        if not self._controller.window_shared:
+        if not self._shown_before:
             self._docks_timer.start()
         self._arrange()
 
     def _share_window(self) -> None:
-        self._controller.window_shared = share_window(self) or self._controller.window_shared
+        self._shown_before = True
+        if not self._controller.window_shared:
+            self._controller.window_shared = share_window(self)
+        share_side(self)
 
     def _arrange(self) -> None:
         metrics = self.fontMetrics()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
+from napari_cellclip.gui.docks import NAME, share_side
 from napari_cellclip.gui.panels.footer import Footer
 from napari_cellclip.gui.panels.header import Header
 from napari_cellclip.gui.panels.hits.hits_panel import HitsPanel
@@ -44,5 +46,19 @@ class TextQuery(QWidget):
         layout.addWidget(self.query)
         layout.addWidget(self.hits, 1)
         layout.addWidget(self.footer)
+        self.setObjectName(NAME)
+        self._docks_timer = QTimer(self)  # once the window has laid out its docks
+        self._docks_timer.setSingleShot(True)
+        self._docks_timer.timeout.connect(self._share_side)
+        self._shown_before = False
         mind_manners(self)
         controller.serve(self)
+
+    def showEvent(self, event: Any) -> None:
+        super().showEvent(event)
+        if not self._shown_before:
+            self._docks_timer.start()
+
+    def _share_side(self) -> None:
+        self._shown_before = True
+        share_side(self)

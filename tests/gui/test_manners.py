@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_cellclip.gui.docks import dock_of
 from napari_cellclip.gui.explorer import TABS, Explorer
 from napari_cellclip.gui.text_query import TextQuery
 
@@ -94,10 +95,10 @@ def test_canvas_keeps_its_share_of_a_small_window(make_napari_viewer, qtbot):
     qtbot.waitUntil(lambda: window.centralWidget().width() >= 0.4 * window.width(), timeout=20_000)
     assert window.width() == 1280
     docks["layer controls"].show()
-    second = Explorer(viewer)
-    viewer.window.add_dock_widget(second, name="Another")
+    second = TextQuery(viewer)
+    viewer.window.add_dock_widget(second, name="Text query")
     qtbot.waitExposed(second)
-    qtbot.wait(50)
+    qtbot.waitUntil(lambda: dock_of(second) in window.tabifiedDockWidgets(dock_of(explorer)), timeout=20_000)
     assert docks["layer controls"].isVisible(), "put away once; then it is the user's affair"
 
 

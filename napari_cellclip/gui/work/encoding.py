@@ -27,6 +27,9 @@ SITES_PER_STEP = 8
 HEARTBEAT = 0.5
 """Seconds between two chances to cancel while a shard is encoded."""
 
+LEAST_WELLS = 5
+"""Wells that are finished before a screen is shown: of fewer there is no map."""
+
 SHOWN_EVERY = 10.0
 """Seconds between two looks at what is finished."""
 
@@ -104,7 +107,9 @@ def encode_plate(jobs: Jobs, request: EncodeRequest) -> None:
                 if step.stage == "fields" and step.done < step.total and monotonic() - shown > SHOWN_EVERY:
                     for _ in iter_embed_wells(out, plate.name, model):
                         run.check()
-                    run.hand(Screen.open(out))
+                    so_far = Screen.open(out)
+                    if (so_far.wells["Metadata_sites"] > 0).sum() >= LEAST_WELLS:
+                        run.hand(so_far)
                     shown = monotonic()
         return Screen.open(out)
 
