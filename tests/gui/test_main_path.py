@@ -148,7 +148,7 @@ def test_open_encode_ask_select_explain_export(
     idle(qtbot, session)
     assert session.heat_map.site == site.id
     assert viewer.layers["match"].metadata["cellclip"]["heat"] == site.id
-    assert explorer.explain.heat_map.most.count() > 0
+    assert explorer.explain.heat_map.most.tiles
 
     # export: the hit list of the selection, the screen, the script
     def choose(name):
