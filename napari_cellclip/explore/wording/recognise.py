@@ -241,9 +241,11 @@ class Recogniser:
         )
 
     def _mechanism(self, text: str) -> Wording | None:
-        for index in filter(None, (self.known, self.plate)):
+        sources = [index for index in (self.known, self.plate) if index is not None]
+        for index in sources:
             if named := index.mechanisms_named(text):
                 return self.expansion.mechanism(text, named)
+        for index in sources:
             found = [match for match in index.matches(index.read(text)) if match.score >= GOOD]
             mechanisms = _best(found)
             if mechanisms:

@@ -136,6 +136,7 @@ TOGETHER: dict[tuple[str, ...], str] = {
     ("turn", "on"): "activate",
     ("switch", "on"): "activate",
     ("s", "phase"): "sphase",
+    ("5", "atpase"): "vatpase",  # V-ATPase; a Roman number to whoever parts words
     ("stress", "fiber"): "stressfiber",
     ("stress", "fibre"): "stressfiber",
     ("rho", "kinase"): "rho associated kinase",

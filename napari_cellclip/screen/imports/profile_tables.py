@@ -21,8 +21,12 @@ from napari_cellclip.screen.storage.labels import COLUMNS as LABELS
 from napari_cellclip.screen.storage.labels import label_table
 from napari_cellclip.vocabulary import CellClipError, Perturbation, PlateMapError, ScreenError, normalise_well
 
-JOINED_ON = ("broad_sample", "InChIKey", "pert_iname", "JCP2022", "pubchem_cid")
+JOINED_ON = ("broad_sample", "InChIKey", "broad_id", "InChIKey14", "pert_iname", "JCP2022", "pubchem_cid")
 """Columns, with or without ``Metadata_``, that a table of annotations is joined on; the first they share."""
+
+_SHORTER = {"broad_id": (("broad_id", "broad_sample"), 13), "InChIKey14": (("InChIKey14", "InChIKey"), 14)}
+"""Identifiers that begin others: a compound's is the beginning of its batch's or salt's (``BRD-K12345678`` of
+``BRD-K12345678-001-01-9``, the skeleton of an InChIKey). Name, columns it is found in, letters."""
 
 _MECHANISMS = ("moa_list", "moa", "mechanism")
 _GENES = ("target_list", "target", "gene")
@@ -145,16 +149,26 @@ def annotated(table: pd.DataFrame, path: str | Path) -> pd.DataFrame:
     """
     more = read_table(Path(path).expanduser())
     more.columns = pd.Index([f"Metadata_{str(c).removeprefix('Metadata_')}" for c in more.columns])
-    keys = [f"Metadata_{n}" for n in JOINED_ON if f"Metadata_{n}" in table and f"Metadata_{n}" in more]
-    if not keys:
+    pairs = [
+        (_words(table[key]), _words(more[key]))
+        for key in (f"Metadata_{n}" for n in JOINED_ON)
+        if key in table and key in more
+    ] + [
+        (own, other)
+        for columns, letters in _SHORTER.values()
+        if (own := _beginning(table, columns, letters)) is not None
+        and (other := _beginning(more, columns, letters)) is not None
+    ]
+    if not pairs:
         raise ScreenError(
             f"{Path(path).name} and the profiles share none of the columns {', '.join(JOINED_ON)} to be"
             " joined on"
         )
-    key = keys[0]
-    known = more[more[key] != ""].drop_duplicates(key).set_index(key)
+    # The first that says anything: identifiers of batches may be none of the table's.
+    own, other = next((p for p in pairs if p[0][p[0] != ""].isin(p[1]).any()), pairs[0])
+    known = more.assign(_key=other)[(other != "").to_numpy()].drop_duplicates("_key").set_index("_key")
     new = known[[name for name in known if name not in table]]
-    joined = new.reindex(_words(table[key])).fillna("").set_axis(table.index)
+    joined = new.reindex(own).fillna("").set_axis(table.index)
     return pd.concat([table, joined], axis=1)
 
 
@@ -226,6 +240,14 @@ def _metadata(table: pd.DataFrame) -> list[str]:
     return [
         name for name in table.columns if name.startswith("Metadata_") or not is_numeric_dtype(table[name])
     ]
+
+
+def _beginning(table: pd.DataFrame, columns: Sequence[str], letters: int) -> pd.Series | None:
+    """Beginnings of an identifier, from the first of these columns that there is."""
+    for name in columns:
+        if f"Metadata_{name}" in table:
+            return _words(table[f"Metadata_{name}"]).str[:letters].str.upper()
+    return None
 
 
 def _words(column: pd.Series) -> pd.Series:

@@ -548,3 +548,21 @@ def test_with_the_real_hub_installed(real_data: Path, tmp_path: Path) -> None:
     assert read("acetazolamide", annotations=hub).kind == "compound"
     for nonsense in ("asdf", "cat inhibitor", "bread and butter inhibitor", "chocolate cake", "how are you"):
         assert read(nonsense, annotations=hub).kind == "free", nonsense
+
+
+def test_a_mechanism_that_the_plate_map_names_is_no_other_of_like_name():
+    """ATP1A1 compounds are annotated as "ATPase inhibitor"; that is no V-ATPase."""
+    platemap = pd.DataFrame(
+        {
+            "Metadata_treatment": ["digoxin", "ouabain"],
+            "Metadata_kind": "compound",
+            "Metadata_smiles": "",
+            "Metadata_genes": "ATP1A1",
+            "Metadata_mechanism": "ATPase inhibitor",
+            "Metadata_control_type": "",
+        },
+        index=["P/A01", "P/A02"],
+    )
+    assert read("ATPase inhibitor", platemap=platemap).recognised == "ATPase inhibitor"
+    assert read("V-ATPase inhibitor", platemap=platemap).recognised == "V-ATPase inhibitor"
+    assert read("ATPase inhibitor").recognised != "V-ATPase inhibitor"

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from napari_cellclip import Screen, import_profiles
+from napari_cellclip.screen.imports.profile_tables import annotated
 from napari_cellclip.screen.imports.profiles import import_report
 from napari_cellclip.screen.imports.stain_groups import StainGroups
 from napari_cellclip.screen.imports.standardise import CLIP, standardise
@@ -233,6 +234,24 @@ def test_annotations_that_share_no_identifier(tmp_path: Path) -> None:
         import_profiles(
             written(tmp_path, made_table()), tmp_path / "screen", annotations=tmp_path / "notes.tsv"
         )
+
+
+@pytest.mark.parametrize(
+    ("own", "known", "column"),
+    [
+        ("AAAAAAAAAAAAAA", "AAAAAAAAAAAAAA-UHFFFAOYSA-N", ("InChIKey14", "InChIKey")),
+        ("AAAAAAAAAAAAAA-BBBBBBBBBB-M", "AAAAAAAAAAAAAA", ("InChIKey", "InChIKey14")),
+        ("BRD-K12345678-001-01-9", "BRD-K12345678", ("broad_sample", "broad_id")),
+        ("BRD-K12345678", "BRD-K12345678-003-02-7", ("broad_id", "broad_id")),
+    ],
+)
+def test_identifiers_that_begin_others_are_joined_on(
+    tmp_path: Path, own: str, known: str, column: tuple[str, str]
+) -> None:
+    """Plates of LINCS name the skeleton or the compound, the hub's table salts and batches."""
+    (tmp_path / "hub.tsv").write_text(f"{column[1]}\tmoa\n{known}\ttubulin inhibitor\nZ\tother\n")
+    joined = annotated(pd.DataFrame({f"Metadata_{column[0]}": [own, "", "else"]}), tmp_path / "hub.tsv")
+    assert joined["Metadata_moa"].tolist() == ["tubulin inhibitor", "", ""]
 
 
 def test_standardise_moves_with_offset_and_unit() -> None:
