@@ -77,25 +77,20 @@ def list_mechanisms(
         ),
     ] = None,
     every: Annotated[
-        bool, typer.Option("--all", help="List mechanisms that cannot be recognised too.")
+        bool,
+        typer.Option("--all", help="List mechanisms that cannot be recognised, or sets not installed, too."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List which mechanisms an assay can recognise: do their references find each other?
 
     AP is the average precision of finding a mechanism's references by the others, each left out in turn;
-    chance is that of random references, p how often those do as well.
+    chance is that of random references, p how often those do as well, q the false-discovery rate over all.
 
     Example: napari-cellclip references list cpjump1
     """
-    from napari_cellclip.explore.references.public.installed_sets import installed_references
-
     if which is None:
-        names = installed_references()
-        if as_json:
-            print(json.dumps(names))
-        else:
-            print("\n".join(names) or "no reference set is installed: napari-cellclip references install")
+        _list_sets(every, as_json)
         return
     table = _recognisable(which)
     if as_json:
@@ -106,12 +101,26 @@ def list_mechanisms(
     shown = table if every else table[table["recognisable"]]
     print(f"{int(table['recognisable'].sum())} of {len(table)} mechanisms are recognisable (p ≤ 0.05 each)")
     width = max((len(str(name)) for name in shown.index), default=9)
-    print(f"{'mechanism':<{width}}  {'references':>10}  {'AP':>5}  {'chance':>6}  {'p':>6}")
+    print(f"{'mechanism':<{width}}  {'references':>10}  {'AP':>5}  {'chance':>6}  {'p':>6}  {'q':>6}")
     for name, row in shown.iterrows():
         print(
             f"{name!s:<{width}}  {row['references']:>10}  {row['precision']:>5.2f}  {row['chance']:>6.2f}"
-            f"  {row['p']:>6.2g}"
+            f"  {row['p']:>6.2g}  {row['q']:>6.2g}"
         )
+
+
+def _list_sets(every: bool, as_json: bool) -> None:
+    """Print the installed sets, and with `every` the public ones that could be."""
+    from napari_cellclip.explore.references.public.installed_sets import installed_references
+    from napari_cellclip.explore.references.public.public_sets import PUBLIC_SETS
+
+    names = installed_references()
+    others = [public for name, public in PUBLIC_SETS.items() if every and name not in names]
+    if as_json:
+        print(json.dumps([*names, *(public.name for public in others)]))
+        return
+    lines = [*names, *(f"{p.name}  (not installed; {p.licence}; {p.attribution})" for p in others)]
+    print("\n".join(lines) or "no reference set is installed: napari-cellclip references install")
 
 
 @references.command()

@@ -24,9 +24,10 @@ class Progress:
         Id of the last well worked on.
     failures : int
         Sites that could not be used so far.
-    stage : {"intensity", "fields", "wells", "encoder", "training", "explanation", "mechanisms"}
+    stage : {"intensity", "fields", "wells", "encoder", "training", "explanation", "mechanisms", "references"}
         Measuring the plate's intensities, encoding sites, embedding wells; training a channel
-        encoder, training a head; explaining why wells match; testing which mechanisms are recognisable.
+        encoder, training a head; explaining why wells match; testing which mechanisms are recognisable;
+        installing a public reference set.
     notice : bool
         Whether the message is one that people must not miss, such as a damaged file that is made again.
     """
@@ -36,9 +37,9 @@ class Progress:
     message: str
     well: str | None = None
     failures: int = 0
-    stage: Literal["intensity", "fields", "wells", "encoder", "training", "explanation", "mechanisms"] = (
-        "fields"
-    )
+    stage: Literal[
+        "intensity", "fields", "wells", "encoder", "training", "explanation", "mechanisms", "references"
+    ] = "fields"
     notice: bool = False
 
 

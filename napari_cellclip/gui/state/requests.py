@@ -364,6 +364,13 @@ class AddReferencesRequest(Request):
 
 
 @dataclass(frozen=True)
+class InstallReferencesRequest(Request):
+    """Install a public reference set, fetched from its hosts, unless it is there; then add it."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class RemoveReferencesRequest(Request):
     """Take references out again that were added from this path."""
 

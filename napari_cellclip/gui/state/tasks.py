@@ -26,6 +26,7 @@ class Task(StrEnum):
     GALLERY = "gallery"
     FETCH = "fetch"
     QUALITY = "quality"
+    INSTALL = "install"
 
 
 @dataclass(frozen=True)

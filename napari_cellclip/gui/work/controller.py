@@ -21,6 +21,7 @@ from napari_cellclip.gui.state.requests import (
     ExportRequest,
     FetchPlateRequest,
     HeatMapRequest,
+    InstallReferencesRequest,
     MapRequest,
     MechanismsRequest,
     NameClustersRequest,
@@ -46,8 +47,13 @@ from napari_cellclip.gui.work.jobs import Jobs
 from napari_cellclip.gui.work.opening import open_path, open_sample, read_platemap
 from napari_cellclip.gui.work.quality import correct_screen, exclude_sites
 from napari_cellclip.gui.work.queries import ask_screen, map_screen
-from napari_cellclip.gui.work.references import add_references, find_mechanisms, remove_references
 from napari_cellclip.gui.work.session_files import open_session, save_session
+from napari_cellclip.gui.work.references import (
+    add_references,
+    find_mechanisms,
+    install_references,
+    remove_references,
+)
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -85,6 +91,7 @@ HANDLERS: dict[type[Request], Handler] = {
     ExportRequest: export_wells,
     SaveTableRequest: save_table,
     AddReferencesRequest: add_references,
+    InstallReferencesRequest: install_references,
     RemoveReferencesRequest: remove_references,
     MechanismsRequest: find_mechanisms,
     ExcludeRequest: exclude_sites,

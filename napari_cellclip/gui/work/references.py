@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_cellclip.gui.state.references import AddedPart, AddedReferences, Mechanisms
 from napari_cellclip.gui.state.requests import (
     AddReferencesRequest,
+    InstallReferencesRequest,
     MechanismsRequest,
     RemoveReferencesRequest,
 )
@@ -36,6 +37,27 @@ def add_references(jobs: Jobs, request: AddReferencesRequest) -> None:
         return added
 
     jobs.run(Task.REFERENCES, read, lambda added: _take(jobs, added), f"Reading {path.name}")
+
+
+def install_references(jobs: Jobs, request: InstallReferencesRequest) -> None:
+    """Install a public set unless it is there, then add it as a reference file is."""
+    session = jobs.session
+
+    def steps() -> Generator[Progress, None, Path]:
+        from napari_cellclip.explore.references.public.installed_sets import (
+            installed_file,
+            iter_install_public,
+        )
+        from napari_cellclip.explore.references.public.public_sets import PUBLIC_SETS
+
+        if (file := installed_file(request.name)) is not None:
+            return file
+        return (yield from iter_install_public(PUBLIC_SETS[request.name]))
+
+    def done(file: Path) -> None:
+        session.request(AddReferencesRequest(file))
+
+    jobs.stream(Task.INSTALL, steps, done, f"Installing {request.name}")
 
 
 def remove_references(jobs: Jobs, request: RemoveReferencesRequest) -> None:

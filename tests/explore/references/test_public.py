@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -30,54 +27,14 @@ from napari_cellclip.explore.references.public.public_sets import (
     PublicSet,
 )
 from napari_cellclip.vocabulary import CellClipError
-from tests.profile_tables import made_table, write_annotations
-
-
-class Server(ThreadingHTTPServer):
-    """Serves `content` by path; may stop early, answer 404, or not know ranges."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.content: dict[str, bytes] = {}
-        self.stop_after: int | None = None
-        self.ranges = True
-        self.asked: list[tuple[str, str]] = []
-
-    def address(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.server_port}{path}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        own = self.server
-        asked = self.headers.get("Range", "")
-        own.asked.append((self.path, asked))
-        content = own.content.get(self.path)
-        if content is None:
-            self.send_error(404)
-            return
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and own.ranges else 0
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(content) - start))
-        self.end_headers()
-        self.wfile.write(content[start : own.stop_after])
-        own.stop_after = None
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+from tests.profile_tables import made_table
+from tests.public_server import Server, published, published_set, serving
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    made = Server()
-    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield made
-    made.shutdown()
-    thread.join()
-    made.server_close()
+    with serving() as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)
@@ -86,24 +43,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def published(server: Server, name: str, content: bytes) -> PublicFile:
-    server.content[f"/{name}"] = content
-    return PublicFile(name, server.address(f"/{name}"), hashlib.sha256(content).hexdigest(), len(content))
-
-
 @pytest.fixture
 def public(server: Server, tmp_path: Path) -> PublicSet:
-    table = made_table(controls=12, replicates=3).to_csv(index=False).encode()
-    notes = write_annotations(tmp_path / "more.tsv").read_bytes()
-    return PublicSet(
-        "made",
-        "A made set",
-        "CC0",
-        "nobody",
-        "U2OS",
-        {48.0: (published(server, "P1.csv", table),)},
-        published(server, "more.tsv", notes),
-    )
+    return published_set(server, tmp_path)
 
 
 def test_a_file_is_fetched_once(server: Server, tmp_path: Path) -> None:

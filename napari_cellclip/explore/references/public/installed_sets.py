@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from napari_cellclip.explore.references.public.public_sets import PUBLIC_SETS, P
 from napari_cellclip.explore.references.reference_set import ReferenceSet, ReferenceSource
 from napari_cellclip.screen import Screen, import_profiles
 from napari_cellclip.screen.imports.profile_tables import read_profiles
+from napari_cellclip.screen.progress import Progress, finished
 from napari_cellclip.vocabulary import CellClipError
 from napari_cellclip.vocabulary.user_folders import cache_folder
 
@@ -33,6 +34,12 @@ def installed_references() -> list[str]:
     return sorted(file.name.removesuffix(SUFFIX) for file in references_folder().glob(f"*{SUFFIX}"))
 
 
+def installed_file(name: str) -> Path | None:
+    """Return the file of an installed set; ``None`` if there is none of that name."""
+    file = references_folder() / f"{name}{SUFFIX}"
+    return file if _NAME.fullmatch(name) and file.is_file() else None
+
+
 def named_references(name: str | Path) -> ReferenceSet:
     """Read a reference set by the name it is installed under, or by its file.
 
@@ -43,14 +50,12 @@ def named_references(name: str | Path) -> ReferenceSet:
     """
     if Path(name).expanduser().is_file():
         return read_references(name)
-    if _NAME.fullmatch(str(name)):
-        file = references_folder() / f"{name}{SUFFIX}"
-        if file.is_file():
-            return read_references(file)
-        if str(name) in PUBLIC_SETS:
-            raise CellClipError(
-                f"the reference set {name} is not installed: napari-cellclip references install {name}"
-            )
+    if (file := installed_file(str(name))) is not None:
+        return read_references(file)
+    if str(name) in PUBLIC_SETS:
+        raise CellClipError(
+            f"the reference set {name} is not installed: napari-cellclip references install {name}"
+        )
     known = ", ".join(installed_references()) or "none"
     raise CellClipError(f"there is no reference file {name}; installed sets: {known}")
 
@@ -85,14 +90,30 @@ def install_public(
     CellClipError
         If a table is missing, is not the published one, or cannot be fetched.
     """
+    return finished(iter_install_public(which, given=given, progress=progress))
+
+
+def iter_install_public(
+    which: PublicSet,
+    *,
+    given: Path | None = None,
+    progress: Callable[[PublicFile, int, int], None] | None = None,
+) -> Generator[Progress, None, Path]:
+    """Install a public set, as :func:`install_public`, telling each file; may be closed at any step.
+
+    What has been fetched is kept, so that closed work goes on from there.
+    """
     folder = references_folder() / f"{which.name}-tables"
     found: dict[str, Path] = {}
-    for file in which.files:
+    steps = len(which.files) + 1
+    for number, file in enumerate(which.files):
+        yield Progress(number, steps, f"Fetching {file.name}", stage="references")
         if given is not None:
             found[file.name] = _given(file, given)
         else:
             watch = None if progress is None else _watched(progress, file)
             found[file.name] = fetch(file, folder, progress=watch)
+    yield Progress(steps - 1, steps, f"Building the references of {which.name}", stage="references")
     return write_references(build_public(which, found), references_folder() / f"{which.name}{SUFFIX}")
 
 

@@ -13,14 +13,15 @@ from napari_cellclip.gui.plain_text import plain
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ("Mechanism", "Recognisable", "References", "Precision", "Chance", "p")
-LETTERS = (36, 13, 12, 9, 8, 6)
+COLUMNS = ("Mechanism", "Recognisable", "References", "Precision", "Chance", "p", "q")
+LETTERS = (36, 13, 12, 9, 8, 6, 6)
 TIPS = {
     "Recognisable": "p ≤ 0.05: a match can be significant",
-    "References": "Compounds or genes that carry it",
+    "References": "Compounds or genes that carry it; two make one pair, a single observation",
     "Precision": "Average precision of finding a reference by likeness to the others, each left out in turn",
     "Chance": "The same for random references",
     "p": "Share of random sets of references at least as good; of this mechanism alone",
+    "q": "False-discovery rate over all mechanisms that were tested",
 }
 NUMBER = Qt.ItemDataRole.UserRole
 
@@ -87,6 +88,7 @@ class MechanismTable(QTableWidget):
                 _number(found["precision"], "{:.2f}"),
                 _number(found["chance"], "{:.2f}"),
                 _number(found["p"], "{:.3f}"),
+                _number(found["q"], "{:.3f}"),
             )
             for column, item in enumerate(items):
                 item.setToolTip(plain(f"{name}: {found['names']}"))

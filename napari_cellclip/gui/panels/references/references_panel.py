@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.references.mechanism_table import MechanismTable
+from napari_cellclip.gui.panels.references.public_sets_button import PublicSetsButton
 from napari_cellclip.gui.panels.references.reference_table import ReferenceTable
 from napari_cellclip.gui.panels.references.source_table import SourceTable
 from napari_cellclip.gui.plain_text import PlainElidingLabel, PlainLabel, plain
@@ -26,6 +27,7 @@ from napari_cellclip.gui.state.references import gate_sentence
 from napari_cellclip.gui.state.requests import (
     AddReferencesRequest,
     CancelRequest,
+    InstallReferencesRequest,
     MechanismsRequest,
     RemoveReferencesRequest,
 )
@@ -67,6 +69,7 @@ class ReferencesPanel(QWidget):
         )
         self.add_file = QPushButton("Add reference file …")
         self.add_file.setToolTip("A file written by: napari-cellclip references build SCREEN --out FILE")
+        self.public = PublicSetsButton()
         self.remove = QPushButton("Remove")
         self.remove.setToolTip("Take the chosen source out again")
         self.views = QTabWidget()
@@ -77,6 +80,8 @@ class ReferencesPanel(QWidget):
         self.members.valueChanged.connect(self._tick)
         self.add_screen.clicked.connect(self._choose_screen)
         self.add_file.clicked.connect(self._choose_file)
+        self.public.chosen.connect(lambda name: session.request(InstallReferencesRequest(name)))
+        self.public.cancelled.connect(lambda: session.request(CancelRequest(Task.INSTALL)))
         self.remove.clicked.connect(self._remove)
         self.sources.valueChanged.connect(self._show_sources_state)
         listen(self, session.screen_changed, self.refresh)
@@ -91,7 +96,7 @@ class ReferencesPanel(QWidget):
         for title, line, table, buttons in (
             ("What can this assay see?", self.state, self.mechanisms, (self.test,)),
             ("This question", self.gate, self.members, ()),
-            ("Sources", None, self.sources, (self.add_screen, self.add_file, self.remove)),
+            ("Sources", None, self.sources, (self.add_screen, self.add_file, self.public, self.remove)),
         ):
             view, row = QWidget(), QHBoxLayout()
             layout = QVBoxLayout(view)
@@ -205,11 +210,13 @@ class ReferencesPanel(QWidget):
         if (path := self.sources.value()) is not None:
             self.session.request(RemoveReferencesRequest(path))
 
-    def _work_changed(self, task: str, _work: Work | None) -> None:
+    def _work_changed(self, task: str, work: Work | None) -> None:
         if task == Task.MECHANISMS:
             self._show_state()
         elif task == Task.REFERENCES:
             self._show_sources_state()
+        elif task == Task.INSTALL:
+            self.public.show_work(work)
 
 
 def _no_members() -> pd.DataFrame:
