@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from napari_cellclip.vocabulary.perturbations import Control, Kind
 
@@ -17,7 +20,7 @@ Role = Literal["treatment", "negative control", "nothing"]
 
 def role_of(well: Mapping[Any, Any]) -> Role:
     """Tell what a row of `Screen.wells` is: a treatment, a negative control, or neither."""
-    control, kind = _text(well, "control_type"), _text(well, "kind")
+    control, kind = text_of(well, "control_type"), text_of(well, "kind")
     if control == Control.EMPTY:
         return "nothing"
     if control == Control.NEGATIVE or (kind == Kind.CONTROL and not control):
@@ -40,9 +43,9 @@ def identities(well: Mapping[Any, Any]) -> tuple[str, ...]:
         over-expression its genes, or its name where there are none. Dose plays no part. Empty where the plate
         map does not say what was done.
     """
-    name, smiles = " ".join(_text(well, "treatment").casefold().split()), _text(well, "smiles")
-    if _text(well, "kind") in (Kind.CRISPR, Kind.ORF):
-        genes = [gene.strip().upper() for gene in _text(well, "genes").split("|") if gene.strip()]
+    name, smiles = " ".join(text_of(well, "treatment").casefold().split()), text_of(well, "smiles")
+    if text_of(well, "kind") in (Kind.CRISPR, Kind.ORF):
+        genes = [gene.strip().upper() for gene in text_of(well, "genes").split("|") if gene.strip()]
         return tuple(f"gene {gene}" for gene in genes) or ((f"gene {name.upper()}",) if name else ())
     found = (f"name {name}",) if name else ()
     return (*found, f"structure {canonical_structure(smiles)}") if smiles else found
@@ -86,6 +89,31 @@ def parent_molecule(smiles: str) -> Any:
         return rdMolStandardize.Uncharger().uncharge(largest)
 
 
-def _text(well: Mapping[Any, Any], column: str) -> str:
+def groups_of(keys: Sequence[Sequence[str]]) -> NDArray[np.intp]:
+    """Number groups of rows that share a key, directly or through others; by first appearance.
+
+    Examples
+    --------
+    >>> groups_of([["a"], ["b"], ["a", "c"], ["c"]]).tolist()
+    [0, 1, 0, 0]
+    """
+    parent = list(range(len(keys)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    holder: dict[str, int] = {}
+    for i, found in enumerate(keys):
+        for key in found:
+            parent[root(i)] = root(holder.setdefault(key, i))
+    numbers: dict[int, int] = {}
+    return np.array([numbers.setdefault(root(i), len(numbers)) for i in range(len(keys))], np.intp)
+
+
+def text_of(well: Mapping[Any, Any], column: str) -> str:
+    """Return a label of a well as text; empty where there is none."""
     value = well.get(f"Metadata_{column}", "")
     return "" if value is None or value != value else str(value).strip()

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
+from napari_cellclip.explore.unit_vectors import unit_rows
 from napari_cellclip.vocabulary import CellClipError
 
 QUERIES_AT_ONCE = 512
@@ -156,7 +157,7 @@ def rank_both_ways(
             f"images belong to texts up to number {owner.max()}, but there are {len(t)} texts"
         )
     if cosine:
-        x, t = _unit(x), _unit(t)
+        x, t = unit_rows(x, np.float64), unit_rows(t, np.float64)
     used = np.unique(owner)
     counts = np.bincount(owner, minlength=len(t))
     by_text = [rank_first_hits(t[rows] @ x.T, owner[None, :] == rows[:, None]) for rows in _chunks(used)]
@@ -168,11 +169,6 @@ def rank_both_ways(
         Ranking(np.concatenate(by_text), counts[used], len(x)),
         Ranking(np.concatenate(by_image), np.ones(len(x), np.int64), len(t)),
     )
-
-
-def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(length > 0, length, 1.0)
 
 
 def _chunks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:

@@ -14,6 +14,7 @@ from napari_cellclip.evaluation.protocols.consensus import How, entity_map, gene
 from napari_cellclip.evaluation.protocols.correction import Correction
 from napari_cellclip.evaluation.protocols.embeddings import EmbeddingTable
 from napari_cellclip.evaluation.protocols.plots import COLOURS, new_figure
+from napari_cellclip.explore.unit_vectors import unit_rows
 from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def relationships(
         raise CellClipError(
             f"{table.name} has {len(genes)} genes knocked out or over-expressed: two are needed"
         )
-    unit = _unit(entities.vectors)
+    unit = unit_rows(entities.vectors)
     nulls = {ALL_PAIRS: _pairs(unit), GENES_ONLY: _pairs(unit[is_gene])}
     rows = []
     for path in annotations:
@@ -165,11 +166,6 @@ def relationships(
         "figures": figures,
     }
     return summary, found, _picture(found)
-
-
-def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / np.where(length > 0, length, 1.0)).astype(np.float32)
 
 
 def _pairs(unit: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -27,6 +27,7 @@ from napari_cellclip.evaluation.protocols.embeddings import (
     treatments_of,
 )
 from napari_cellclip.evaluation.protocols.plots import bars, new_figure
+from napari_cellclip.explore.unit_vectors import unit_rows
 from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def retrieval(
         )
     key = wells.column(PERTURBATION).str.cat([pd.Series(captions, index=wells.wells.index)], sep=" | ")
     rankings: dict[str, tuple[Ranking, Ranking]] = {}
-    for name, vectors in (("cosine", _unit(wells.vectors)), ("raw", wells.vectors)):
+    for name, vectors in (("cosine", unit_rows(wells.vectors, np.float64)), ("raw", wells.vectors)):
         items, text_of = replace(wells, vectors=vectors), pd.Series(owner, index=wells.wells.index)
         if unit == "treatment":
             items = consensus(items, key)
@@ -153,11 +154,6 @@ def _texts(
     distinct = sorted(set(captions))
     vectors = model.embed_texts(distinct).astype(np.float64)
     return np.array(captions), dict(zip(distinct, vectors, strict=True))
-
-
-def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(length > 0, length, 1.0)
 
 
 def _queries(

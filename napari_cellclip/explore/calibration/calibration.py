@@ -36,10 +36,10 @@ from napari_cellclip.explore.calibration.q_values import FILTER_P, inactive_left
 from napari_cellclip.explore.calibration.query_scores import QueryPart, QueryScores
 from napari_cellclip.explore.calibration.random_directions import RandomDirections, SortedCosines
 from napari_cellclip.explore.calibration.replicates import ReplicateGroups, group_means
-from napari_cellclip.explore.calibration.robust import MAD_TO_SD
 from napari_cellclip.explore.calibration.scale import PlateScale
 from napari_cellclip.explore.calibration.tail_table import TailTable
 from napari_cellclip.explore.unit_vectors import unit_rows
+from napari_cellclip.screen.imports.standardise import MAD_TO_SD
 
 OWN_FIT = 0.05
 """Share of random directions up to which a dose, by itself, may lean on higher doses of its treatment."""

@@ -43,10 +43,10 @@ class EmpiricalNull:
     def of_card(cls, scores: dict[str, Any]) -> EmpiricalNull | None:
         """Read the empirical null from a model card's scores; ``None`` if there is none."""
         figures = (scores.get(CARD_KEY) or {}).get("figures") or {}
-        if not figures.get("decoy"):
+        if not figures.get("random_share"):
             return None
         return cls(
-            np.asarray(figures["decoy"], np.float64),
+            np.asarray(figures["random_share"], np.float64),
             np.asarray(figures["share"], np.float64),
             int(figures["pairs"]),
             str(scores[CARD_KEY].get("data", "")),

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-MAD_TO_SD = 1.4826
-"""Median absolute deviation to standard deviation, for normally distributed values."""
+from napari_cellclip.screen.imports.standardise import MAD_TO_SD
 
 FEWEST = 3
 """Controls below which a plate's own spread cannot be told from them."""

@@ -19,7 +19,7 @@ from napari_cellclip.explore.references.probability.recognisable import Recognis
 from napari_cellclip.explore.references.reference_notes import limits_of_references, no_reference
 from napari_cellclip.explore.references.reference_set import ReferenceSource
 from napari_cellclip.explore.references.referenced_screen import ReferencedScreen
-from napari_cellclip.explore.references.selection import NamedReferences, select
+from napari_cellclip.explore.references.selection import NamedReferences
 from napari_cellclip.explore.wording.filters import Filters
 from napari_cellclip.explore.wording.query_grammar import Term
 from napari_cellclip.vocabulary import CellClipError
@@ -118,7 +118,7 @@ def find_look_alikes(
         If no reference carries what is asked.
     """
     found = beside.look_alikes
-    chosen = [(term, select(found, term.text).without(ticked_off, found)) for term in terms]
+    chosen = [(term, beside.select(term.text).without(ticked_off, found)) for term in terms]
     summed = [s for term, s in chosen if term.role == "sum" and term.weight > 0]
     against = [s for term, s in chosen if term.role == "not" or term.weight < 0]
     also = [s for term, s in chosen if term.role == "and" and term.weight > 0]
@@ -142,7 +142,10 @@ def find_look_alikes(
     for other in against:
         if other.members.any():
             more = beside.model.scores(other.members, beside.agreement)
-            vetoed = (beside.model.probability(more) >= NOT_FROM) | (beside.model.p_values(more) <= fdr)
+            shared, shared_p = beside.model.probability(more), beside.model.p_values(more)
+            vetoed = (shared >= NOT_FROM) | (shared_p <= fdr)
+            untold = np.isnan(shared) & np.isnan(shared_p)
+            score = np.where(untold, np.fmin(score, -more.score), score)
             p, probability = np.where(vetoed, 1.0, p), np.where(vetoed, 0.0, probability)
             score = np.where(vetoed, np.minimum(score, 0.0), score)
     wells = beside.wells

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from napari_cellclip.explore.references.reference_set import SEPARATOR
 from napari_cellclip.explore.wording.name_index import name_key
 from napari_cellclip.vocabulary import Kind
@@ -48,21 +45,3 @@ def names_without_structure(rows: Sequence[Mapping[str, object]]) -> frozenset[s
     return frozenset(
         name_key(str(row["name"])) for row in rows if not (row.get("smiles") or row.get("inchikey"))
     ) - {""}
-
-
-def same_treatment(keys: Sequence[Sequence[str]]) -> NDArray[np.intp]:
-    """Number groups of rows that share a key, directly or through others; by first appearance."""
-    parent = list(range(len(keys)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    holder: dict[str, int] = {}
-    for i, found in enumerate(keys):
-        for key in found:
-            parent[root(i)] = root(holder.setdefault(key, i))
-    numbers: dict[int, int] = {}
-    return np.array([numbers.setdefault(root(i), len(numbers)) for i in range(len(keys))], np.intp)

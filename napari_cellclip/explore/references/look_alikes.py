@@ -13,22 +13,21 @@ from numpy.typing import NDArray
 from napari_cellclip.explore.calibration.replicates import ReplicateGroups, group_means
 from napari_cellclip.explore.references.identity import (
     names_without_structure,
-    same_treatment,
     treatment_keys,
 )
 from napari_cellclip.explore.references.likeness.agreement import replicate_agreement
-from napari_cellclip.explore.references.likeness.sphering import controls_as_unseen
 from napari_cellclip.explore.references.likeness.votes import (
     STRUCTURE_WEIGHT,
     best_of_groups,
     mean_vote,
     soft_votes,
     structure_likeness,
-    unit_rows,
 )
 from napari_cellclip.explore.references.profiles import WellProfiles
 from napari_cellclip.explore.references.reference_set import SEPARATOR, ReferenceSet, shared_features
 from napari_cellclip.model.prototypes.sphering import Sphering
+from napari_cellclip.explore.unit_vectors import unit_rows
+from napari_cellclip.vocabulary.identity import groups_of
 
 SMALLEST = 1e-12
 
@@ -144,7 +143,7 @@ class LookAlikes:
         treated = [_as_treatment(row) for row in firsts]
         unstructured = names_without_structure([*treated, *table.to_dict("records")])
         keys = [treatment_keys(row, unstructured) for row in table.to_dict("records")]
-        group = same_treatment(keys)
+        group = groups_of(keys)
         table["group"] = group
         n = int(group.max(initial=-1)) + 1
         first = np.unique(group, return_index=True)[1]
@@ -159,13 +158,13 @@ class LookAlikes:
         self.mechanisms = _members(self.annotated_mechanisms)
         self.genes = _members(self.annotated_genes)
         self.smiles = tuple(table["smiles"].to_numpy(object)[first])
-        self._profiles = unit_rows(self.sphering(used.profiles))
+        self._profiles = unit_rows(self.sphering(used.profiles), np.float64)
         means = (
             group_means(self.sphered, replicates.rows, replicates.starts)
             if len(replicates)
             else self.sphered[:0]
         )
-        self.points = unit_rows(means)
+        self.points = unit_rows(means, np.float64)
         self.treatment_keys = [treatment_keys(row, unstructured) for row in treated]
         positions = wells.positions
         places = [
@@ -186,17 +185,22 @@ class LookAlikes:
     def agreement(self, *, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Test whether the replicates of each treatment agree: mean cosine and p, (q,) each."""
         wells, groups = self.wells, self.replicates
-        # By the screen's own controls alone: references of the same plates bring these a second time.
-        sphered = Sphering.fit(self._centred[wells.controls], seed=seed)(self._centred)
-        unseen = controls_as_unseen(sphered, self._centred, wells.controls, wells.plates, seed=seed)
         return replicate_agreement(
-            unseen, wells.plates, wells.controls, groups.rows, groups.starts, wells.positions, seed=seed
+            self._centred,
+            wells.plates,
+            wells.controls,
+            groups.rows,
+            groups.starts,
+            wells.positions,
+            seed=seed,
         )
 
     def members(self, names: Sequence[str]) -> NDArray[np.bool_]:
-        """Mark reference treatments by name, bool (G,)."""
-        wanted = set(names)
-        return np.array([name in wanted for name in self.names], bool)
+        """Mark reference treatments by any of the names that their sources give them, bool (G,)."""
+        called = self.rows["name"].isin(set(names)).to_numpy()
+        out = np.zeros(len(self), bool)
+        out[self.rows["group"].to_numpy(np.intp)[called]] = True
+        return out
 
     def well_scores(self, members: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Log mean vote of the members for each single well, by profiles, (n,)."""
@@ -210,7 +214,9 @@ class LookAlikes:
         step = max(1, (1 << 22) // max(len(groups), 1))
         for start in range(0, len(out), step):
             part = slice(start, start + step)
-            likeness = best_of_groups(unit_rows(self.sphered[part]) @ self._profiles.T, groups, len(self))
+            likeness = best_of_groups(
+                unit_rows(self.sphered[part], np.float64) @ self._profiles.T, groups, len(self)
+            )
             allowed = ~same[part]
             votes = soft_votes(np.where(allowed, likeness, -np.inf))
             out[part] = Votes(likeness, allowed, votes, None).looks(members)
@@ -222,7 +228,7 @@ class LookAlikes:
         if not inside.any():
             return np.full(len(self.sphered), np.nan)
         groups = self.rows["group"].to_numpy(np.intp)[inside]
-        likeness = unit_rows(self.sphered) @ self._profiles[inside].T
+        likeness = unit_rows(self.sphered, np.float64) @ self._profiles[inside].T
         if len(self.replicates):
             own = ~self.queries.allowed[self.replicates.of_row]
             rows = self.replicates.rows

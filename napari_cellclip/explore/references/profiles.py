@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from napari_cellclip.screen.imports.standardise import CLIP, MAD_TO_SD
 from napari_cellclip.vocabulary import STAINS, ScreenError, split_id
 from napari_cellclip.vocabulary.regular_files import read_json
 
@@ -19,13 +20,8 @@ if TYPE_CHECKING:
 CELLPROFILER = "CellProfiler features"
 """Space of screens imported from profiles: their features have names, and are matched by them."""
 
-CLIP = 10.0
-"""Robust z beyond which a feature says no more."""
-
 FEWEST_CONTROLS = 3
 """Negative controls that a plate needs to be standardised on them."""
-
-MAD_TO_SD = 1.4826
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,9 @@ from napari_cellclip.explore.calibration.verdict import Verdict
 from napari_cellclip.explore.references.probability.recognisable import FEWEST, Recognisable
 from napari_cellclip.explore.references.referenced_screen import ReferencedScreen
 
+PAIR = 2
+"""References that make one pair."""
+
 NOT_RECOGNISABLE = (
     "These references do not resemble each other on this assay; no confident match is possible."
 )
@@ -25,6 +28,10 @@ def limits_of_references(beside: ReferencedScreen, gate: Recognisable, verdict: 
         notes.append(
             f"{NOT_RECOGNISABLE} ({gate.references} references find each other with an average precision of"
             f" {gate.precision:.2f}, chance {gate.chance:.2f}, p = {gate.p:.2g})"
+        )
+    elif gate.references == PAIR:
+        notes.append(
+            "Only two reference treatments carry this: that they resemble each other is a single observation."
         )
     if verdict is Verdict.NOT_TESTED:
         notes.append(

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from napari_cellclip.explore.calibration.replicates import ReplicateGroups, group_means
 from napari_cellclip.explore.references.likeness.agreement import replicate_agreement
-from napari_cellclip.explore.references.likeness.sphering import controls_as_unseen
 from napari_cellclip.explore.references.profiles import WellProfiles
-from napari_cellclip.model.prototypes.sphering import MOST_CONTROLS, Sphering
+from napari_cellclip.model.prototypes.sphering import MOST_CONTROLS
 from napari_cellclip.vocabulary import CellClipError, Kind
 
 COLUMNS = (
@@ -133,9 +132,8 @@ class ReferenceSet:
                 " columns treatment and mechanism (or genes), or an annotation table"
             )
         controls = centred[wells.controls]
-        sphered = Sphering.fit(controls, seed=seed)(centred)
         agreement, p = replicate_agreement(
-            controls_as_unseen(sphered, centred, wells.controls, wells.plates, seed=seed),
+            centred,
             wells.plates,
             wells.controls,
             replicates.rows,

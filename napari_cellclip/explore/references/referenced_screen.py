@@ -14,7 +14,9 @@ from napari_cellclip.explore.references.probability.match_probability import Mat
 from napari_cellclip.explore.references.profiles import profiles_of
 from napari_cellclip.explore.references.reference_set import ReferenceSet, ReferenceSource, joined
 from napari_cellclip.explore.references.selection import NamedReferences, select
+from napari_cellclip.explore.wording.name_sources import installed_tables
 from napari_cellclip.vocabulary import CellClipError
+from napari_cellclip.vocabulary.annotation_tables import AnnotationTable
 
 if TYPE_CHECKING:
     from napari_cellclip.screen import Screen
@@ -64,11 +66,16 @@ class ReferencedScreen:
         self.wells = wells
         self.look_alikes = LookAlikes(wells, self.set, seed=seed)
         self.model = MatchProbability(self.look_alikes, structures=structures, seed=seed)
+        self._selected: LRUCache[str, tuple[tuple[AnnotationTable, ...], NamedReferences]] = LRUCache(64)
         self.agreement, self.agreement_p = self.look_alikes.agreement(seed=seed)
 
     def select(self, text: str) -> NamedReferences:
-        """Find the references that a text names."""
-        return select(self.look_alikes, text)
+        """Find the references that a text names, by the installed tables; each text is read once."""
+        tables = installed_tables()
+        known = self._selected.get(text)
+        if known is None or known[0] != tables:
+            known = self._selected[text] = tables, select(self.look_alikes, text, annotations=tables)
+        return known[1]
 
 
 _MADE: WeakKeyDictionary[Screen, LRUCache[Any, tuple[pd.DataFrame, ReferencedScreen]]] = WeakKeyDictionary()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_cellclip.explore.unit_vectors import unit_rows
 from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:
@@ -46,9 +47,8 @@ def summed(vectors: NDArray[np.floating], weights: Sequence[float] | None = None
         If they cancel each other out.
     """
     exact = np.asarray(vectors, np.float64)
-    lengths = np.linalg.norm(exact, axis=1, keepdims=True)
     shares = np.ones(len(exact)) if weights is None else np.asarray(weights, np.float64)
-    total = shares @ (exact / np.where(lengths > 0, lengths, 1)) / max(np.abs(shares).sum(), 1e-12)
+    total = shares @ unit_rows(exact, np.float64) / max(np.abs(shares).sum(), 1e-12)
     length = np.linalg.norm(total)
     if not length > 1e-6:
         raise CellClipError(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 
 from napari_cellclip.vocabulary import CellClipError, Kind
-from napari_cellclip.vocabulary.identity import identities, parent_molecule
+from napari_cellclip.vocabulary.identity import groups_of, identities, parent_molecule, text_of
 
 By = Literal["compound", "scaffold", "plate"]
 
@@ -56,31 +56,14 @@ def treatment_groups(wells: pd.DataFrame, by: By) -> dict[str, int]:
     keys: dict[str, tuple[str, ...]] = {}
     for well, row in wells.iterrows():
         found = identities(row)
-        if by == "scaffold" and _text(row, "kind") not in (Kind.CRISPR, Kind.ORF):
-            ring = scaffold(smiles) if (smiles := _text(row, "smiles")) else ""
+        if by == "scaffold" and text_of(row, "kind") not in (Kind.CRISPR, Kind.ORF):
+            ring = scaffold(smiles) if (smiles := text_of(row, "smiles")) else ""
             found = (*found, f"scaffold {ring}") if ring else found
         keys[str(well)] = found
     return _numbered(keys)
 
 
-def _numbered(keys: Mapping[str, Iterable[str]]) -> dict[str, int]:
-    """Join wells that share a key, directly or through others (union-find)."""
-    parent: dict[str, str] = {}
-
-    def root(key: str) -> str:
-        while parent.setdefault(key, key) != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    for names in keys.values():
-        first, *others = names
-        for other in others:
-            parent[root(other)] = root(first)
-    numbers: dict[str, int] = {}
-    return {well: numbers.setdefault(root(next(iter(keys[well]))), len(numbers)) for well in sorted(keys)}
-
-
-def _text(well: Mapping[Any, Any], column: str) -> str:
-    value = well.get(f"Metadata_{column}", "")
-    return "" if value is None or value != value else str(value).strip()
+def _numbered(keys: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Number groups of wells that share a key, directly or through others."""
+    wells = sorted(keys)
+    return dict(zip(wells, groups_of([keys[well] for well in wells]).tolist(), strict=True))

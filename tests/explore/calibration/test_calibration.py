@@ -236,7 +236,7 @@ def test_a_reference_is_a_share_of_wrong_pairs_rounded_up() -> None:
         "query-null": {
             "data": "x",
             "figures": {
-                "decoy": measured.random_share.tolist(),
+                "random_share": measured.random_share.tolist(),
                 "share": measured.wrong_share.tolist(),
                 "pairs": 4000,
             },
@@ -252,7 +252,7 @@ def test_a_null_added_to_a_card_is_used_at_once(planted) -> None:
     """Scores are no part of a card's hash, and yet the null in them is part of a calibration."""
     screen = planted()
     before = calibration_of(screen, screen.model, cell_line="")
-    figures = {"decoy": [0.001, 1.0], "share": [0.2, 1.0], "pairs": 9}
+    figures = {"random_share": [0.001, 1.0], "share": [0.2, 1.0], "pairs": 9}
     screen.model.card = with_fields(screen.card, scores={"query-null": {"data": "x", "figures": figures}})
     after = calibration_of(screen, screen.model, cell_line="")
     assert before.empirical_null is None

@@ -7,17 +7,17 @@ from hypothesis import strategies as st
 
 from napari_cellclip.explore.references.identity import (
     names_without_structure,
-    same_treatment,
     treatment_keys,
 )
 from napari_cellclip.vocabulary import Kind
+from napari_cellclip.vocabulary.identity import groups_of
 
 KEYS = st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=3), max_size=12)
 
 
 @given(KEYS)
 def test_groups_are_the_connected_components(keys: list[list[str]]) -> None:
-    found = same_treatment(keys)
+    found = groups_of(keys)
     reached = [{i} for i in range(len(keys))]
     for _ in keys:
         for i in range(len(keys)):
@@ -30,7 +30,7 @@ def test_groups_are_the_connected_components(keys: list[list[str]]) -> None:
 
 @given(KEYS)
 def test_groups_are_numbered_by_first_appearance(keys: list[list[str]]) -> None:
-    found = same_treatment(keys).tolist()
+    found = groups_of(keys).tolist()
     assert list(dict.fromkeys(found)) == list(range(len(set(found))))
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from napari_cellclip.explore.references.look_alikes import LookAlikes
 from napari_cellclip.explore.references.probability.match_probability import MatchProbability, wilson
@@ -66,8 +65,9 @@ def test_conformal_p_is_uniform_where_nothing_is_shared() -> None:
         for members in found.mechanisms.values():
             p.append(model.p_values(model.scores(members, agreement)))
     every = np.concatenate(p)
-    assert np.mean(every <= 0.05) == pytest.approx(0.05, abs=0.02)
-    assert stats.kstest(every, "uniform").statistic < 0.06
+    for rate in (0.01, 0.05, 0.1, 0.2):  # what is asked of small p; four screens are 600 treatments at most
+        assert np.mean(every <= rate) <= rate + 0.02
+    assert np.mean(every <= 0.5) == pytest.approx(0.5, abs=0.1)
 
 
 def test_the_label_of_a_treatment_changes_nothing_about_its_own_score(reference_wells: WellProfiles) -> None:

@@ -16,7 +16,6 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_cellclip import import_profiles
 from napari_cellclip.explore import build_references, write_references
-from napari_cellclip.explore.references import evidence as core_evidence
 from napari_cellclip.explore.references import referenced_screen
 from napari_cellclip.explore.references.evidence import ReferenceEvidence
 from napari_cellclip.explore.references.probability.recognisable import Recognisable
@@ -229,7 +228,7 @@ def test_explanations_are_disabled_with_a_sentence(explorer, qtbot) -> None:
 
 def test_the_main_thread_compares_nothing(explorer, qtbot, monkeypatch, folders) -> None:
     threads: list[threading.Thread] = []
-    made, found = referenced_screen.ReferencedScreen.__init__, core_evidence.select
+    made, found = referenced_screen.ReferencedScreen.__init__, referenced_screen.select
 
     def make(*arguments, **options):
         threads.append(threading.current_thread())
@@ -240,7 +239,7 @@ def test_the_main_thread_compares_nothing(explorer, qtbot, monkeypatch, folders)
         return found(*arguments, **options)
 
     monkeypatch.setattr(referenced_screen.ReferencedScreen, "__init__", make)
-    monkeypatch.setattr(core_evidence, "select", choose)
+    monkeypatch.setattr(referenced_screen, "select", choose)
     explorer.session.request(OpenRequest(folders[1]))
     qtbot.waitUntil(lambda: explorer.session.screen.name == folders[1].name, timeout=PATIENCE)
     ask(qtbot, explorer, "tubulin inhibitor")

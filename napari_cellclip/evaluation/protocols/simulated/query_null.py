@@ -43,7 +43,7 @@ def store_query_null(folder: str | Path, empirical_null: EmpiricalNull, model: M
         {
             "data": empirical_null.data,
             "figures": {
-                "decoy": [round(float(p), 6) for p in empirical_null.random_share],
+                "random_share": [round(float(p), 6) for p in empirical_null.random_share],
                 "share": [round(float(p), 6) for p in empirical_null.wrong_share],
                 "pairs": empirical_null.pairs,
             },

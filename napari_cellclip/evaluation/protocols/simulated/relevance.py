@@ -18,14 +18,14 @@ MIN_EFFECT = 0.5
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Relevance:
     """Which wells count for one mechanism: relevant, and left out of the ranking."""
 
     relevant: pd.Series[bool]
     left_out: pd.Series[bool]
 
 
-def relevance_of(truth: pd.DataFrame, mechanism: str, compounds: Sequence[str] | None = None) -> Judgement:
+def relevance_of(truth: pd.DataFrame, mechanism: str, compounds: Sequence[str] | None = None) -> Relevance:
     """Tell relevant wells of a mechanism from those left out.
 
     Parameters
@@ -39,19 +39,19 @@ def relevance_of(truth: pd.DataFrame, mechanism: str, compounds: Sequence[str] |
 
     Returns
     -------
-    Judgement
+    Relevance
     """
     same = truth["mechanism"] == mechanism
     relevant = same & (truth["effect"] >= MIN_EFFECT)
     if compounds is not None:
         relevant &= truth["treatment"].isin(list(compounds))
-    return Judgement(relevant, same & ~relevant)
+    return Relevance(relevant, same & ~relevant)
 
 
-def precision_of(scores: pd.Series[float], judgement: Judgement) -> float:
-    """Average precision of one query; scores and judgement are matched by well id."""
-    kept = judgement.left_out.index[~judgement.left_out]
-    return average_precision(scores.reindex(kept).to_numpy(), judgement.relevant.loc[kept].to_numpy())
+def precision_of(scores: pd.Series[float], relevance: Relevance) -> float:
+    """Average precision of one query; scores and relevance are matched by well id."""
+    kept = relevance.left_out.index[~relevance.left_out]
+    return average_precision(scores.reindex(kept).to_numpy(), relevance.relevant.loc[kept].to_numpy())
 
 
 def per_mechanism(
@@ -90,10 +90,10 @@ def per_mechanism(
         wells = {"": 0, "_held_out": 0}
         for _, part in truth.groupby(plate):
             for suffix, compounds in (("", None), ("_held_out", HELD_OUT[mechanism.key])):
-                judgement = relevance_of(part, mechanism.name, compounds)
-                relevant, ranked = int(judgement.relevant.sum()), int((~judgement.left_out).sum())
+                relevance = relevance_of(part, mechanism.name, compounds)
+                relevant, ranked = int(relevance.relevant.sum()), int((~relevance.left_out).sum())
                 wells[suffix] += relevant
-                found[f"ap{suffix}"].append(precision_of(scores[mechanism.key], judgement))
+                found[f"ap{suffix}"].append(precision_of(scores[mechanism.key], relevance))
                 found[f"chance{suffix}"].append(chance_precision(ranked, relevant))
         rows[mechanism.key] = {
             "name": mechanism.name,

@@ -184,7 +184,7 @@ def ask_layout(
     DataFrame
         One row for each mechanism asked for and each treatment at a dose: ``layout``, ``asked`` (key),
         ``truth`` (key, empty for inert compounds), ``dose``, ``effect``, ``n_wells``, ``active``,
-        ``decoys`` (p before the model's empirical null), ``p`` and ``q``.
+        ``random_share`` (p before the model's empirical null), ``p`` and ``q``.
     """
     calibration = wells.calibration(bank, empirical_null, seed=seed)
     blocks = calibration.replicates
@@ -206,7 +206,7 @@ def ask_layout(
                     "effect": effect,
                     "n_wells": blocks.table["n_wells"].to_numpy(),
                     "active": calibration.active,
-                    "decoys": evaluated.random_share,
+                    "random_share": evaluated.random_share,
                     "p": evaluated.p,
                     "q": q if known else np.ones_like(q),
                 }
@@ -300,7 +300,7 @@ def measure_empirical_null(answers: pd.DataFrame, data: str) -> EmpiricalNull:
         Which plates they are of, for the card.
     """
     wrong = answers[(answers["truth"] != answers["asked"]) & answers["active"]]
-    return EmpiricalNull.measured(wrong["decoys"].to_numpy(), data)
+    return EmpiricalNull.measured(wrong["random_share"].to_numpy(), data)
 
 
 def _mean(values: NDArray[np.float64]) -> float:

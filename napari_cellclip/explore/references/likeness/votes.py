@@ -22,13 +22,6 @@ MOST_TIMES = 64
 """A fragment counts as often at most."""
 
 
-def unit_rows(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Scale rows to length 1; zeros stay."""
-    exact = np.asarray(vectors, np.float64)
-    length = np.linalg.norm(exact, axis=1, keepdims=True)
-    return exact / np.where(length > 0, length, 1)
-
-
 def best_of_groups(
     likeness: NDArray[np.floating], groups: NDArray[np.integer], n: int
 ) -> NDArray[np.float64]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -67,11 +68,14 @@ class MatchProbability:
         self.structures = self.scorer.structures
         sets = [s for s in look_alikes.mechanisms.values() if s.sum() >= FEWEST_REFERENCES]
         pairs = [self._pairs(s, seed) for s in sets]
-        self._null = _sorted([found.score[null] for found, _, null in pairs])
         self._model: Predict | None = None
         self._predicted, self._right = np.zeros(0), np.zeros(0, bool)
+        # Scores of the null, by the model that has not seen them; the plain score where there is no model.
+        self._nulls: list[tuple[Predict | None, NDArray[np.float64]]] = [
+            (None, _sorted([found.score[null] for found, _, null in pairs]))
+        ]
         if pairs:
-            self._fit([found.features for found, _, _ in pairs], [right for _, right, _ in pairs], seed)
+            self._fit(pairs, seed)
 
     @property
     def fitted(self) -> bool:
@@ -81,7 +85,8 @@ class MatchProbability:
     @property
     def smallest_p(self) -> float:
         """Smallest p that can be reached; NaN without a null."""
-        return 1 / (1 + len(self._null)) if len(self._null) else float("nan")
+        n = sum(len(null) for _, null in self._nulls)
+        return 1 / (1 + n) if n else float("nan")
 
     def scores(self, members: NDArray[np.bool_], agreement: NDArray[np.float64]) -> SetScores:
         """Score the treatments of the screen for a set of references.
@@ -97,14 +102,19 @@ class MatchProbability:
     def p_values(self, scores: SetScores) -> NDArray[np.float64]:
         """Compute conformal p-values (Bates et al. 2023, doi:10.1214/22-AOS2244), (q,).
 
-        The share of active references that do not carry what is asked, over all mechanisms, with a standard
-        score as high; NaN where there is no score.
+        The share of active references that do not carry what is asked, over all mechanisms, with as high a
+        probability of doing so, each predicted by the model of a fold that has not seen it, as the query is
+        (cross-conformal prediction, Vovk 2015, doi:10.1007/s10472-013-9368-4); with as high a standard score
+        where no probability is given. NaN where there is no score.
         """
-        null = self._null
-        if not len(null):
+        if not np.isfinite(self.smallest_p):
             return np.full(len(scores.score), np.nan)
-        above = len(null) - np.searchsorted(null, scores.score, side="left")
-        return np.where(np.isfinite(scores.score), (1 + above) / (1 + len(null)), np.nan)
+        above = np.zeros(len(scores.score))
+        for model, null in self._nulls:
+            found = scores.score if model is None else model(scores.features)
+            above += len(null) - np.searchsorted(null, found, side="left")
+        p = (1 + above) * self.smallest_p
+        return np.where(np.isfinite(scores.score), p, np.nan)
 
     def probability(self, scores: SetScores) -> NDArray[np.float64]:
         """Compute the probability that each query shares what the set carries, (q,); NaN if unknown."""
@@ -153,13 +163,17 @@ class MatchProbability:
         assert scores is not None
         return scores, members[groups], null
 
-    def _fit(self, features: list[NDArray[np.float64]], right: list[NDArray[np.bool_]], seed: int) -> None:
+    def _fit(
+        self,
+        pairs: Sequence[tuple[SetScores, NDArray[np.bool_], NDArray[np.bool_]]],
+        seed: int,
+    ) -> None:
         """Fit the model to all labelled pairs, and hold out folds of compounds to evaluate it on."""
         groups = self.scorer.groups
         known = self.scorer.annotated[groups]
-        n = len(features)
-        x = np.concatenate([part[known] for part in features])
-        y = np.concatenate([part[known] for part in right])
+        n = len(pairs)
+        x = np.concatenate([scores.features[known] for scores, _, _ in pairs])
+        y = np.concatenate([right[known] for _, right, _ in pairs])
         if y.sum() < FEWEST_RIGHT:
             return
         # Rows of one compound are doses of it: together they weigh as one.
@@ -172,11 +186,15 @@ class MatchProbability:
         fold = np.random.default_rng([seed, 15]).permutation(len(self.look_alikes))[np.tile(groups[known], n)]
         fold %= FOLDS
         held_out = np.full(len(y), np.nan)
+        is_null = np.concatenate([null[known] for _, _, null in pairs])
+        self._nulls = []
         for number in range(FOLDS):
             inside = fold != number
             fitted_to = inside & used
             if y[fitted_to].any() and not inside.all():
-                held_out[~inside] = _logistic(x[fitted_to], y[fitted_to], weight[fitted_to])(x[~inside])
+                without = _logistic(x[fitted_to], y[fitted_to], weight[fitted_to])
+                held_out[~inside] = without(x[~inside])
+                self._nulls.append((without, np.sort(held_out[~inside & is_null])))
         there = np.flatnonzero(np.isfinite(held_out))
         # What the model claims of compounds it has not seen is drawn towards how often it was right there.
         recalibrated = _recalibration(held_out[there], y[there], weight[there])
@@ -187,7 +205,8 @@ class MatchProbability:
         self._model = lambda rows: recalibrated(fitted(rows))
 
 
-def wilson(right: int, n: int, z: float = 1.959964) -> tuple[float, float, float]:
+@lru_cache(maxsize=4096)
+def wilson(right: int, n: int) -> tuple[float, float, float]:
     """Compute a share and its 95 % interval (Wilson 1927).
 
     Examples
@@ -195,34 +214,45 @@ def wilson(right: int, n: int, z: float = 1.959964) -> tuple[float, float, float
     >>> [round(x, 3) for x in wilson(14, 34)]
     [0.412, 0.264, 0.578]
     """
+    from scipy.stats import binomtest  # takes a while to import
+
     if n == 0:
         return float("nan"), 0.0, 1.0
-    share = right / n
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return share, float(max(0.0, centre - half)), float(min(1.0, centre + half))
+    interval = binomtest(right, n).proportion_ci(method="wilson")
+    return right / n, float(interval.low), float(interval.high)
 
 
 def _recalibration(
     predicted: NDArray[np.float64], right: NDArray[np.bool_], weight: NDArray[np.float64]
 ) -> Predict:
-    """Fit slope and intercept of the log odds to held-out pairs (Platt 1999); returns a function."""
+    """Fit a beta calibration to held-out pairs (Kull et al. 2017); returns a function.
+
+    The log odds are a weighted sum of log p and -log(1 - p): unlike a slope and an intercept (Platt 1999) it
+    may be too sure of high probabilities and not of low ones. Where a weight would be negative, probabilities
+    would change their order; then the slope alone is fitted.
+    """
     from sklearn.linear_model import LogisticRegression
 
     if not right.any() or right.all():
         return lambda probability: probability
 
-    def odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    def logs(probability: NDArray[np.float64]) -> NDArray[np.float64]:
         clean = np.clip(np.nan_to_num(probability), 1e-6, 1 - 1e-6)
-        return np.log(clean / (1 - clean))[:, None]
+        return np.stack([np.log(clean), -np.log1p(-clean)], axis=1)
 
-    model = LogisticRegression(C=1e6, max_iter=1000)
-    model.fit(odds(predicted), right, sample_weight=weight)
-    if not model.coef_[0, 0] > 0:  # nothing was learnt: better no change than an order reversed
+    def odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
+        return logs(probability).sum(axis=1, keepdims=True)
+
+    for of in (logs, odds):
+        model = LogisticRegression(C=1e6, max_iter=1000)
+        model.fit(of(predicted), right, sample_weight=weight)
+        if (model.coef_ >= 0).all() and model.coef_.any():
+            break
+    else:  # nothing was learnt: better no change than an order reversed
         return lambda probability: probability
 
     def recalibrate(probability: NDArray[np.float64]) -> NDArray[np.float64]:
-        made = model.predict_proba(odds(probability))[:, 1] if len(probability) else probability
+        made = model.predict_proba(of(probability))[:, 1] if len(probability) else probability
         return np.asarray(np.where(np.isfinite(probability), made, np.nan), np.float64)
 
     return recalibrate
@@ -240,7 +270,7 @@ def _logistic(x: NDArray[np.float64], y: NDArray[np.bool_], weight: NDArray[np.f
     mean = np.average(x, axis=0, weights=weight)
     sd = np.sqrt(np.average((x - mean) ** 2, axis=0, weights=weight))
     sd = np.where(sd > 1e-9, sd, 1.0)
-    model = LogisticRegression(C=1.0, max_iter=1000)
+    model = LogisticRegression(C=0.3, max_iter=1000)
     model.fit((x - mean) / sd, y, sample_weight=weight)
 
     def predict(rows: NDArray[np.float64]) -> NDArray[np.float64]:

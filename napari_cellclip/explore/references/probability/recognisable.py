@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from napari_cellclip.explore.calibration.q_values import benjamini_hochberg
 from napari_cellclip.explore.references.look_alikes import LookAlikes
 from napari_cellclip.screen import Progress
 from napari_cellclip.screen.progress import finished
@@ -136,8 +137,10 @@ def table_of_mechanisms(look_alikes: LookAlikes, *, least: int = FEWEST, seed: i
     Returns
     -------
     DataFrame
-        Indexed by mechanism, best first: ``references``, ``precision``, ``chance``, ``p``, ``recognisable``
-        and the ``names`` of the references. No correction over mechanisms is made: p says it of each alone.
+        Indexed by mechanism, best first: ``references``, ``precision``, ``chance``, ``p``, ``q``,
+        ``recognisable`` and the ``names`` of the references. p and ``recognisable`` say it of each mechanism
+        alone; q is the false-discovery rate over all that are listed (Benjamini-Hochberg). Of two references
+        there is one pair, so that their precision is high or low by a single likeness: mind q.
     """
     return finished(iter_table_of_mechanisms(look_alikes, least=least, seed=seed))
 
@@ -155,6 +158,7 @@ def iter_table_of_mechanisms(
         rows.append((name, found.references, found.precision, found.chance, found.p, found.open, names))
     columns = ["mechanism", "references", "precision", "chance", "p", "recognisable", "names"]
     table = pd.DataFrame(rows, columns=columns).set_index("mechanism")
+    table.insert(4, "q", benjamini_hochberg(table["p"].to_numpy(float)))
     return table.sort_values(["p", "precision"], ascending=[True, False], kind="stable")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,12 @@ from napari_cellclip.explore.references.reference_set import ACTIVE
 
 FEWEST_NULL = 10
 """References without the mechanism that are needed to standardise scores on."""
+
+FEWEST_TO_STANDARDISE = 4
+"""Scores that a mean and a spread are taken of."""
+
+COHERENCE_PRIOR = 3.0
+"""Members, beside one, that the coherence of a set must have to count half."""
 
 SHARED_BY = 2
 """Members of a set that must share a target for it to belong to what the set stands for."""
@@ -75,14 +80,12 @@ class SetScorer:
         self._active = ~(rows["agreement_p"].to_numpy(float) > ACTIVE)
         self._votes, self.annotated = group_votes(look_alikes)
         self._structure_votes = group_votes(look_alikes, structures=True)[0] if self.structures else None
-        sets = list(look_alikes.mechanisms.values())
-        self._sets = np.array([s for s in sets if s.sum() >= 2], bool).reshape(-1, len(look_alikes))
 
     def of_references(
         self, members: NDArray[np.bool_], null: NDArray[np.bool_], rows: NDArray[np.intp]
     ) -> SetScores:
         """Score some of the reference rows themselves."""
-        return self._table(self.look_alikes.own, self._own_sums, members, self.agreement, null, rows)
+        return self._table(self.look_alikes.own, members, self.agreement, null, rows)
 
     def of_queries(self, members: NDArray[np.bool_], agreement: NDArray[np.float64]) -> SetScores:
         """Score the treatments of the screen.
@@ -91,15 +94,15 @@ class SetScorer:
         changes nothing about its score.
         """
         queries, agreement = self.look_alikes.queries, np.nan_to_num(agreement)
-        sums, every = self._query_sums, np.arange(len(agreement))
-        whole = self._table(queries, sums, members, agreement, self.null_rows(members), every)
+        every = np.arange(len(agreement))
+        whole = self._table(queries, members, agreement, self.null_rows(members), every)
         own = members & self.look_alikes.same_treatment
         for pattern in np.unique(own[own.any(axis=1)], axis=0):
             others = members & ~pattern
             rows = np.flatnonzero((own == pattern).all(axis=1))
             if others.any():
                 null = self.null_rows(others, pattern)
-                whole.fill(rows, self._table(queries, sums, others, agreement, null, rows))
+                whole.fill(rows, self._table(queries, others, agreement, null, rows))
         return whole
 
     def null_rows(
@@ -121,23 +124,9 @@ class SetScorer:
 
     # ------------------------------------------------------------------ evidence
 
-    @cached_property
-    def _own_sums(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return self._sums(self.look_alikes.own)
-
-    @cached_property
-    def _query_sums(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return self._sums(self.look_alikes.queries)
-
-    def _sums(self, votes: Votes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Sum of the votes of each mechanism's references, and how many may vote: (q, S) each."""
-        sets = self._sets.T.astype(np.float64)
-        return np.where(votes.allowed, votes.profiles, 0.0) @ sets, votes.allowed.astype(np.float64) @ sets
-
     def _table(
         self,
         votes: Votes,
-        sums: tuple[NDArray[np.float64], NDArray[np.float64]],
         members: NDArray[np.bool_],
         agreement: NDArray[np.float64],
         null: NDArray[np.bool_],
@@ -149,40 +138,69 @@ class SetScorer:
             looks, built = own_looks[rows], own_built[rows]
         else:
             looks, built = votes.looks(members)[rows], votes.built(members)[rows]
-        looks_z = _standardised(looks, own_looks[null])
-        built_z = _standardised(built, own_built[null])
+        inside = null[rows] if votes is own else False
+        looks_z = _standardised(looks, own_looks[null], inside)
+        built_z = _standardised(built, own_built[null], inside)
         score = looks_z
         if self.structures:
-            both = _standardised(votes.fused(looks, built), own.fused(own_looks, own_built)[null])
+            both = _standardised(votes.fused(looks, built), own.fused(own_looks, own_built)[null], inside)
             score = np.where(np.isfinite(both), both, looks_z)
-        at = np.ix_(rows, np.flatnonzero(members))
-        allowed, size = votes.allowed[at], int(members.sum())
-        margin = looks - self._best_other(votes, sums, members, rows)
-        coherence, built_coherence = self._coherence(members)
+        every = self._evidence(own, members)
+        known = every if votes is own else self._evidence(votes, members)
+        looks_odds, nearest, near_before = (
+            _standardised(known.looks_odds[rows], every.looks_odds[null], inside),
+            _standardised(known.nearest[rows], every.nearest[null], inside),
+            -np.log1p(known.nearer[rows]),
+        )
+        n = len(looks)
+        coherence = self.coherence(members)
         features = [
-            looks,
-            looks_z,
-            margin,
-            np.where(allowed, votes.likeness[at], -1.0).max(axis=1, initial=-1.0),
+            looks_odds,
+            nearest,
+            near_before,
             agreement[rows],
-            np.full(len(looks), coherence),
-            looks_z * coherence,
-            margin * coherence,
-            np.full(len(looks), np.log(max(size, 1))),
+            np.full(n, coherence[0]),
+            looks_odds * coherence[0],
+            nearest * coherence[0],
         ]
-        if self.structures and votes.structures is not None:
-            nearest = np.where(allowed, np.nan_to_num(votes.structures[at]), 0.0)
+        if self.structures:
+            built_odds = np.nan_to_num(_standardised(known.built_odds[rows], every.built_odds[null], inside))
             features += [
-                np.nan_to_num(built),
-                np.nan_to_num(built_z),
-                np.log(nearest.max(axis=1, initial=0.0) * len(members) + 0.1),
-                np.full(len(looks), built_coherence),
-                np.nan_to_num(built_z) * built_coherence,
+                built_odds,
+                np.log(known.built_nearest[rows] * len(members) + 0.1),
+                np.full(n, coherence[1]),
+                built_odds * coherence[1],
             ]
-        return SetScores(looks, built, looks_z, built_z, score, np.stack(features, axis=1))
+        return SetScores(looks, built, looks_z, built_z, score, np.nan_to_num(np.stack(features, axis=1)))
 
-    def _coherence(self, members: NDArray[np.bool_]) -> tuple[float, float]:
-        """Log of average precision over chance of a set finding its own: by profiles, by structures."""
+    @staticmethod
+    def _evidence(votes: Votes, members: NDArray[np.bool_]) -> _Evidence:
+        allowed = votes.allowed[:, members]
+        expected = allowed.sum(axis=1) / votes.voters
+        share = np.where(allowed, votes.profiles[:, members], 0.0).sum(axis=1)
+        likeness = np.where(allowed, votes.likeness[:, members], -1.0).max(axis=1, initial=-1.0)
+        others = np.where(votes.allowed, votes.likeness, -np.inf)
+        built_odds, built_nearest = np.full(len(share), np.nan), np.zeros(len(share))
+        if votes.structures is not None:
+            built = votes.structures[:, members]
+            there = allowed & np.isfinite(built)
+            built_share = np.where(there, built, 0.0).sum(axis=1)
+            some = there.any(axis=1)
+            built_odds[some] = _log_odds(built_share[some]) - _log_odds(expected[some])
+            built_nearest = np.where(there, built, 0.0).max(axis=1, initial=0.0)
+        return _Evidence(
+            _log_odds(share) - _log_odds(expected),
+            likeness,
+            (others > likeness[:, None]).sum(axis=1).astype(np.float64),
+            built_odds,
+            built_nearest,
+        )
+
+    def coherence(self, members: NDArray[np.bool_]) -> tuple[float, float]:
+        """Compute how well a set finds its own, by profiles and by structures: log of precision over chance.
+
+        Shrunken towards 0, more so for few members: of two or three it is a matter of one likeness.
+        """
         size = int(members.sum())
         if size < 2:
             return 0.0, 0.0
@@ -190,32 +208,49 @@ class SetScorer:
         for i, votes in enumerate((self._votes, self._structure_votes)):
             if votes is not None:
                 precision = float(set_precisions(votes, members[None])[0])
-                found[i] = float(np.log(max(precision, 1e-6) * len(members) / size))
+                log_ratio = float(np.log(max(precision, 1e-6) * len(members) / size))
+                found[i] = log_ratio * (size - 1) / (size - 1 + COHERENCE_PRIOR)
         return found[0], found[1]
 
-    def _best_other(
-        self,
-        votes: Votes,
-        sums: tuple[NDArray[np.float64], NDArray[np.float64]],
-        members: NDArray[np.bool_],
-        rows: NDArray[np.intp],
-    ) -> NDArray[np.float64]:
-        """Highest log mean vote of any other mechanism, counted on its references outside the set."""
-        some = (self._sets & ~members).sum(axis=1) >= 2
-        if not some.any():
-            return np.zeros(len(rows))
-        inside = self._sets[some][:, members].T.astype(np.float64)
-        at, other = np.ix_(rows, np.flatnonzero(members)), np.ix_(rows, np.flatnonzero(some))
-        allowed = votes.allowed[at]
-        total = sums[0][other] - np.where(allowed, votes.profiles[at], 0.0) @ inside
-        counted = sums[1][other] - allowed.astype(np.float64) @ inside
-        mean = np.divide(total, counted, out=np.zeros_like(total), where=counted > 0)
-        best = mean.max(axis=1) * votes.voters[rows]
-        return np.asarray(np.log(np.maximum(best, 1e-12)), np.float64)
+
+@dataclass(frozen=True, eq=False)
+class _Evidence:
+    """Evidence of queries for a set, (q,) each.
+
+    Attributes
+    ----------
+    looks_odds, built_odds : ndarray of float64
+        Log odds of the members' share of all votes, less those of random votes. Odds and not shares: a
+        share of .9 stands out more from .8 than .2 does from .1.
+    nearest : ndarray of float64
+        Cosine with the likest member.
+    nearer : ndarray of float64
+        References that are liker than that.
+    built_nearest : ndarray of float64
+        Vote of the member that is built likest.
+    """
+
+    looks_odds: NDArray[np.float64]
+    nearest: NDArray[np.float64]
+    nearer: NDArray[np.float64]
+    built_odds: NDArray[np.float64]
+    built_nearest: NDArray[np.float64]
 
 
-def _standardised(values: NDArray[np.float64], null: NDArray[np.float64]) -> NDArray[np.float64]:
+def _log_odds(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    inside = np.clip(share, 1e-6, 1 - 1e-4)
+    return np.asarray(np.log(inside / (1 - inside)), np.float64)
+
+
+def _standardised(
+    values: NDArray[np.float64], null: NDArray[np.float64], inside: NDArray[np.bool_] | bool
+) -> NDArray[np.float64]:
+    """Standardise values on a null; those `inside` it on the others of it, as one from outside would be."""
     there = null[np.isfinite(null)]
-    if len(there) < 3:
+    if (n := len(there)) < FEWEST_TO_STANDARDISE:
         return values
-    return (values - there.mean()) / max(float(there.std()), 1e-9)
+    mean, variance = float(there.mean()), float(there.var())
+    apart = values - mean
+    rest = (n * variance - apart**2 * n / (n - 1)) / (n - 1)
+    among = (values - (n * mean - values) / (n - 1)) / np.sqrt(np.maximum(rest, 1e-18))
+    return np.where(inside, among, apart / max(np.sqrt(variance), 1e-9))

@@ -51,25 +51,25 @@ def truth_table() -> pd.DataFrame:
 
 
 def test_weak_wells_of_the_mechanism_are_left_out() -> None:
-    judgement = relevance_of(truth_table(), "tubulin polymerisation inhibitor")
-    assert list(judgement.relevant[judgement.relevant].index) == ["p/A01", "p/A02"]
-    assert list(judgement.left_out[judgement.left_out].index) == ["p/A03"]
+    relevance = relevance_of(truth_table(), "tubulin polymerisation inhibitor")
+    assert list(relevance.relevant[relevance.relevant].index) == ["p/A01", "p/A02"]
+    assert list(relevance.left_out[relevance.left_out].index) == ["p/A03"]
 
 
 def test_for_held_out_compounds_the_known_ones_are_left_out() -> None:
-    judgement = relevance_of(
+    relevance = relevance_of(
         truth_table(), "tubulin polymerisation inhibitor", HELD_OUT["tubulin_destabiliser"]
     )
-    assert list(judgement.relevant[judgement.relevant].index) == ["p/A02"]
-    assert set(judgement.left_out[judgement.left_out].index) == {"p/A01", "p/A03"}
+    assert list(relevance.relevant[relevance.relevant].index) == ["p/A02"]
+    assert set(relevance.left_out[relevance.left_out].index) == {"p/A01", "p/A03"}
 
 
 def test_a_left_out_well_cannot_help_or_hurt() -> None:
-    judgement = relevance_of(truth_table(), "tubulin polymerisation inhibitor")
+    relevance = relevance_of(truth_table(), "tubulin polymerisation inhibitor")
     scores = pd.Series({"p/A03": 99.0, "p/A01": 3.0, "p/A04": 2.0, "p/A02": 1.0, "p/A05": 0.0})
-    assert precision_of(scores, judgement) == pytest.approx((1 + 2 / 3) / 2)
+    assert precision_of(scores, relevance) == pytest.approx((1 + 2 / 3) / 2)
     scores["p/A03"] = -99.0
-    assert precision_of(scores, judgement) == pytest.approx((1 + 2 / 3) / 2)
+    assert precision_of(scores, relevance) == pytest.approx((1 + 2 / 3) / 2)
 
 
 def test_plates_are_ranked_one_by_one_or_together() -> None:
