@@ -55,7 +55,8 @@ profiles-model: $(VENV)/all.installed  ## fit the bundled profile model again (C
 	$(BIN)/python -m napari_cellclip.training.profiles $(CPJUMP1) $(DAHLIN2023)
 
 notebooks: $(VENV)/test.installed  ## run the notebooks and keep what they show
-	$(BIN)/jupyter-execute --inplace notebooks/*.ipynb
+	$(BIN)/jupyter-execute --inplace notebooks/0[1-3]*.ipynb
+	@test -n "$$CPJUMP1_TABLES" && $(BIN)/jupyter-execute --inplace notebooks/04*.ipynb || echo "notebook 4 needs CPJUMP1_TABLES"
 
 lint: $(VENV)/test.installed  ## style of the code
 	$(BIN)/ruff check .

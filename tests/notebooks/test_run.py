@@ -15,9 +15,24 @@ def test_there_is_a_quickstart() -> None:
     assert "01_quickstart" in {notebook.stem for notebook in NOTEBOOKS}
 
 
+REAL = "04_real_profiles"
+"""Reads published tables, which are not in the repository."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [p for p in NOTEBOOKS if p.stem != REAL], ids=lambda path: path.stem)
 def test_notebook_runs(path: Path) -> None:
+    run(path)
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_notebook_of_real_profiles_runs(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CPJUMP1_TABLES", str(real_data / "prof_cpjump1_cellprofiler"))
+    run(next(path for path in NOTEBOOKS if path.stem == REAL))
+
+
+def run(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(path.parent)}}).execute()
     shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]

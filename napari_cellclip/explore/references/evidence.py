@@ -11,10 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.calibration.findings import Findings
-from napari_cellclip.explore.calibration.q_values import benjamini_hochberg
 from napari_cellclip.explore.calibration.verdict import Verdict
 from napari_cellclip.explore.references.look_alike_tables import treatments_table, wells_table
 from napari_cellclip.explore.references.look_alikes import LookAlikes
+from napari_cellclip.explore.references.probability.match_probability import q_values
 from napari_cellclip.explore.references.probability.recognisable import Recognisable, recognisable
 from napari_cellclip.explore.references.reference_notes import limits_of_references, no_reference
 from napari_cellclip.explore.references.reference_set import ReferenceSource
@@ -158,7 +158,7 @@ def find_look_alikes(
         tested = np.logical_and.reduceat(selected[groups.rows], groups.starts[:-1])
     p = np.where(tested, p, np.nan)
     untested = ~_recognised_without(found, members, seed) if gate.open else np.zeros(len(p), bool)
-    q = benjamini_hochberg(np.where(untested, np.nan, p))
+    q = q_values(np.where(untested, np.nan, p), probability)
     verdict = Verdict.of(q, fdr)
     if not gate.open and verdict is not Verdict.NOT_TESTED:
         verdict = Verdict.NOT_SIGNIFICANT

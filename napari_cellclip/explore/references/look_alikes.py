@@ -25,8 +25,8 @@ from napari_cellclip.explore.references.likeness.votes import (
 )
 from napari_cellclip.explore.references.profiles import WellProfiles
 from napari_cellclip.explore.references.reference_set import SEPARATOR, ReferenceSet, shared_features
-from napari_cellclip.model.prototypes.sphering import Sphering
 from napari_cellclip.explore.unit_vectors import unit_rows
+from napari_cellclip.model.prototypes.sphering import Sphering
 from napari_cellclip.vocabulary.identity import groups_of
 
 SMALLEST = 1e-12

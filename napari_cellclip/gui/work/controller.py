@@ -47,13 +47,13 @@ from napari_cellclip.gui.work.jobs import Jobs
 from napari_cellclip.gui.work.opening import open_path, open_sample, read_platemap
 from napari_cellclip.gui.work.quality import correct_screen, exclude_sites
 from napari_cellclip.gui.work.queries import ask_screen, map_screen
-from napari_cellclip.gui.work.session_files import open_session, save_session
 from napari_cellclip.gui.work.references import (
     add_references,
     find_mechanisms,
     install_references,
     remove_references,
 )
+from napari_cellclip.gui.work.session_files import open_session, save_session
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget

@@ -13,9 +13,9 @@ from napari_cellclip.explore.references.likeness.agreement import (
     _statistics,
     replicate_agreement,
 )
-from napari_cellclip.model.prototypes.sphering import Sphering
 from napari_cellclip.explore.references.look_alikes import LookAlikes
 from napari_cellclip.explore.references.reference_set import ReferenceSet, ReferenceSource
+from napari_cellclip.model.prototypes.sphering import Sphering
 from tests.explore.references.made_wells import TWELVE, compounds, made_wells
 
 

@@ -6,9 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from napari_cellclip.explore.calibration.q_values import benjamini_hochberg
 from napari_cellclip.explore.references.look_alikes import LookAlikes
-from napari_cellclip.explore.references.probability.match_probability import MatchProbability, wilson
+from napari_cellclip.explore.references.probability.match_probability import (
+    MatchProbability,
+    q_values,
+    wilson,
+)
 from napari_cellclip.explore.references.profiles import WellProfiles
 from napari_cellclip.explore.references.reference_set import ReferenceSet, ReferenceSource
 from tests.explore.references.made_wells import TWELVE, compounds, made_wells
@@ -148,3 +155,16 @@ def test_wilson_is_where_the_score_test_is_at_its_limit(right: int, n: int) -> N
         if 1e-9 < end < 1 - 1e-9:
             assert abs(share - end) / np.sqrt(end * (1 - end) / n) == pytest.approx(1.959964, rel=1e-6)
     assert wilson(0, 0)[1:] == (0.0, 1.0)
+
+
+@given(st.lists(st.tuples(st.floats(0.001, 1), st.floats(0, 1)), min_size=1, max_size=30))
+def test_q_is_the_lower_of_two_estimates(pairs: list[tuple[float, float]]) -> None:
+    """Oracle: Benjamini-Hochberg, and the mean of 1 - P over all that are at least as probable."""
+    p, probability = np.array(pairs).T
+    expected = [np.mean(1 - probability[probability >= own]) for own in probability]
+    q = q_values(p, probability)
+    np.testing.assert_allclose(q, np.minimum(benjamini_hochberg(p), expected))
+    unknown = q_values(np.append(p, np.nan), np.append(probability, 0.9))
+    assert np.isnan(unknown[-1])
+    np.testing.assert_array_equal(unknown[:-1], q)
+    np.testing.assert_array_equal(q_values(p, np.full(len(p), np.nan)), benjamini_hochberg(p))

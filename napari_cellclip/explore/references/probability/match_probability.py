@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_cellclip.explore.calibration.q_values import benjamini_hochberg
 from napari_cellclip.explore.references.look_alikes import LookAlikes
 from napari_cellclip.explore.references.probability.set_scores import SetScorer, SetScores
 
@@ -203,6 +204,28 @@ class MatchProbability:
         self._predicted, self._right = shown[order], y[order]
         fitted = _logistic(x[used], y[used], weight[used])
         self._model = lambda rows: recalibrated(fitted(rows))
+
+
+def q_values(p: NDArray[np.float64], probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Compute the false-discovery rate of the treatments of one question, (q,); NaN where p is.
+
+    Two estimates of it are made, and the lower one counts: Benjamini-Hochberg on p, and the mean of
+    1 - probability over all treatments at least as probable (Efron 2008, doi:10.1214/07-STS236). The first
+    finds the one right treatment among many, the second many right ones that no p could tell apart.
+
+    Examples
+    --------
+    >>> q_values(np.array([0.01, 0.5]), np.array([0.99, 0.2])).round(3).tolist()
+    [0.01, 0.405]
+    """
+    q = benjamini_hochberg(p)
+    known = np.flatnonzero(np.isfinite(p) & np.isfinite(probability))
+    order = known[np.argsort(-probability[known], kind="stable")]
+    expected = np.cumsum(1.0 - probability[order]) / np.arange(1, len(order) + 1)
+    # Treatments of one probability are claimed together or not at all.
+    last = np.searchsorted(-probability[order], -probability[order], side="right") - 1
+    q[order] = np.minimum(q[order], expected[last])
+    return q
 
 
 @lru_cache(maxsize=4096)
