@@ -147,10 +147,12 @@ class SetScorer:
             score = np.where(np.isfinite(both), both, looks_z)
         every = self._evidence(own, members)
         known = every if votes is own else self._evidence(votes, members)
+        others = np.where(votes.allowed[rows], votes.likeness[rows], -np.inf)
+        nearer = (others > known.nearest[rows, None]).sum(axis=1)
         looks_odds, nearest, near_before = (
             _standardised(known.looks_odds[rows], every.looks_odds[null], inside),
             _standardised(known.nearest[rows], every.nearest[null], inside),
-            -np.log1p(known.nearer[rows]),
+            -np.log1p(nearer),
         )
         n = len(looks)
         coherence = self.coherence(members)
@@ -179,7 +181,6 @@ class SetScorer:
         expected = allowed.sum(axis=1) / votes.voters
         share = np.where(allowed, votes.profiles[:, members], 0.0).sum(axis=1)
         likeness = np.where(allowed, votes.likeness[:, members], -1.0).max(axis=1, initial=-1.0)
-        others = np.where(votes.allowed, votes.likeness, -np.inf)
         built_odds, built_nearest = np.full(len(share), np.nan), np.zeros(len(share))
         if votes.structures is not None:
             built = votes.structures[:, members]
@@ -191,7 +192,6 @@ class SetScorer:
         return _Evidence(
             _log_odds(share) - _log_odds(expected),
             likeness,
-            (others > likeness[:, None]).sum(axis=1).astype(np.float64),
             built_odds,
             built_nearest,
         )
@@ -224,15 +224,12 @@ class _Evidence:
         share of .9 stands out more from .8 than .2 does from .1.
     nearest : ndarray of float64
         Cosine with the likest member.
-    nearer : ndarray of float64
-        References that are liker than that.
     built_nearest : ndarray of float64
         Vote of the member that is built likest.
     """
 
     looks_odds: NDArray[np.float64]
     nearest: NDArray[np.float64]
-    nearer: NDArray[np.float64]
     built_odds: NDArray[np.float64]
     built_nearest: NDArray[np.float64]
 
