@@ -41,7 +41,7 @@ def write_whole(path: Path, content: bytes | pa.Buffer) -> None:
         if error.errno not in _FULL:
             raise
         raise ScreenError(
-            f"{path} cannot be written ({os.strerror(error.errno)}): free some space, then run the same"
+            f"{path} cannot be written ({error.strerror}): free some space, then run the same"
             " again; what is there is whole"
         ) from error
 
