@@ -270,8 +270,8 @@ class Calibration:
             for table, members, rows in self._tails:
                 along[members] = table.share_as_near(treatment_score[members], rows)
             return along
-        for pattern, members in self._patterns.items():
-            along[members] = upper_tail(self.control_null.of(pattern), treatment_score[members])
+        for pattern, alike in self._patterns.items():
+            along[alike] = upper_tail(self.control_null.of(pattern), treatment_score[alike])
         return along
 
     def _scores(
