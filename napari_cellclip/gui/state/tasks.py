@@ -31,9 +31,10 @@ class Task(StrEnum):
 
 @dataclass(frozen=True)
 class Work:
-    """How far a piece of work is; ``total`` is 0 where that is not known."""
+    """How far a piece of work is, and in which stage; ``total`` is 0 where that is not known."""
 
     message: str = ""
     done: int = 0
     total: int = 0
     failures: int = 0
+    stage: str = ""

@@ -68,6 +68,8 @@ def cancel(jobs: Jobs, request: CancelRequest) -> None:
     work = jobs.cancel(request.task)
     if request.task == Task.ENCODE and work is not None:
         text = f"Stopped after {work.done} of {work.total}; Resume goes on from there."
+        if work.stage != "fields":
+            text = "Stopped before a site was encoded; Resume begins anew."
         jobs.session.message.emit(request.task, text)
 
 

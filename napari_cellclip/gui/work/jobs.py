@@ -102,7 +102,8 @@ class Jobs:
 
         def step(progress: Progress) -> None:
             self.session.set_work(
-                task, Work(progress.message, progress.done, progress.total, progress.failures)
+                task,
+                Work(progress.message, progress.done, progress.total, progress.failures, progress.stage),
             )
 
         self.session.set_work(task, Work(first or title))
@@ -129,7 +130,8 @@ class Jobs:
 
         def step(progress: Progress) -> None:
             self.session.set_work(
-                task, Work(progress.message, progress.done, progress.total, progress.failures)
+                task,
+                Work(progress.message, progress.done, progress.total, progress.failures, progress.stage),
             )
 
         line = self._lines[task]
