@@ -196,7 +196,7 @@ def _fields(
     grouped: dict[tuple[str, int | str], list[dict[str, str]]] = defaultdict(list)
     for well, number, row in zip(wells, numbers, rows, strict=True):
         if well is not None:
-            site = site_number(number) or 1
+            site = site_number(number or "1")
             grouped[well, site].append({str(k): v for k, v in row.items()})
     places = {} if known else strip_of([w for w in wells if w])
     fields = []

@@ -166,7 +166,7 @@ def _fields(
             problems.append(
                 Problem(well, "the table names no well for this field; it is given a well of its own")
             )
-        site = site_number(number) or 1
+        site = site_number(number or "1")
         planes = {c.name: (ZarrPlane(array, (index, i), f"site {index}"),) for i, c in enumerate(channels)}
         fields.append(Field(row, column, well, site, planes, known=known, source=str(source)))
     return fields, problems

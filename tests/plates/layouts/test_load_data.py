@@ -58,6 +58,15 @@ def test_somebody_elses_paths_are_found_again_by_file_name(tmp_path, name, opena
         np.testing.assert_array_equal(plane, image(100 + CHANNELS.index(f"Orig{stain}")))
 
 
+def test_sites_may_be_counted_from_zero(tmp_path):
+    rows = [("BR1", "A01", 0), ("BR1", "A01", 1)]
+    table = write_table(tmp_path / "p", rows)
+    write_images(tmp_path / "p", rows)
+    plate = open_plate(table)
+    assert [site.id for site in plate.sites] == ["BR1/A01/0", "BR1/A01/1"]
+    assert not any(site.problem for site in plate.sites)
+
+
 def test_an_image_root_is_searched_instead_of_the_tables_folder(tmp_path):
     table = write_table(tmp_path / "tables", ROWS)
     write_images(tmp_path / "images", ROWS)

@@ -206,7 +206,7 @@ def _fields(
     fields: dict[tuple[str, int | str], Field] = {}
     problems = []
     for file, name in named.items():
-        site = site_number(name.site) or 1
+        site = site_number(name.site or "1")
         planes: dict[str, tuple[Plane, ...]] = {
             channel.name: (NpzPlane(file, key, i, axis, count),) for i, channel in enumerate(channels)
         }
