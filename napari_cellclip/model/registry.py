@@ -140,7 +140,7 @@ def find_model(name_or_path: str | Path) -> tuple[ModelCard, Path | None]:
     if found is not None:
         return found
     path = Path(name_or_path).expanduser()
-    if (path / CARD_FILE).is_file():
+    if (path / CARD_FILE).exists():  # a pipe or a folder too: reading says what is wrong with it
         return read_card(path), path
     if path.exists():
         file = find_weight_file(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +11,12 @@ import numpy as np
 from napari_cellclip.screen.storage.exclusions import FILE as EXCLUSIONS
 from napari_cellclip.screen.storage.exclusions import read_exclusions
 from napari_cellclip.screen.storage.labels import read_labels
-from napari_cellclip.screen.storage.parquet import is_sealed
+from napari_cellclip.screen.storage.parquet import ADVICE, damage, is_sealed
 from napari_cellclip.screen.storage.plan import plan_path, read_plan
 from napari_cellclip.screen.storage.previews import Previews
 from napari_cellclip.screen.storage.processing import read_processing
 from napari_cellclip.screen.storage.quality_files import QualityFiles
-from napari_cellclip.screen.storage.screen_json import FILE, ScreenRecord
+from napari_cellclip.screen.storage.screen_json import FILE, PlateRecord, ScreenRecord
 from napari_cellclip.screen.storage.shards import Shards
 from napari_cellclip.screen.wells import read_wells, wells_path
 from napari_cellclip.vocabulary import ScreenError
@@ -76,8 +76,19 @@ def _findings(folder: Path) -> Iterator[Finding]:
         read_exclusions(folder)
     except ScreenError as error:
         yield Finding(folder / EXCLUSIONS, str(error))
-    for plate in record.plates:
-        yield from _of_plate(folder, record, plate)
+    for plate, known in record.plates.items():
+        for finding in _of_plate(folder, record, plate):
+            yield finding if known.stains else _of_import(finding, folder, record, known)
+
+
+def _of_import(finding: Finding, folder: Path, record: ScreenRecord, plate: PlateRecord) -> Finding:
+    """Say what can be done about a file of a plate that no image was encoded for."""
+    made = {
+        wells_path(folder, key, finding.plate or "") for key, card in record.cards.items() if card.has_head
+    }
+    what = "run 'napari-cellclip repair', which embeds the wells again from their features"
+    advice = what if finding.path in made else f"import {plate.path} again into a new folder"
+    return replace(finding, what=finding.what.replace(ADVICE, advice))
 
 
 def _of_plate(folder: Path, record: ScreenRecord, plate: str) -> Iterator[Finding]:
@@ -106,6 +117,14 @@ def _of_plate(folder: Path, record: ScreenRecord, plate: str) -> Iterator[Findin
     except ScreenError as error:
         yield Finding(folder / "illumination", str(error))
     encoded = {site for site, failure in status.items() if not failure}
+    known = record.plates[plate]
+    if (
+        encoded
+        and status.keys() == set(plan.index)
+        and not (path := wells_path(folder, record.card_hash, plate)).exists()
+        and (known.stains or (known.layout == "profiles" and record.current.has_head))
+    ):
+        yield Finding(path, damage(path, "it is missing"), plate)
     for card_hash, card in record.cards.items():
         path = wells_path(folder, card_hash, plate)
         try:

@@ -140,7 +140,9 @@ def iter_embed_wells(folder: Path, plate: str, model: Model) -> Iterator[Progres
         yield Progress(0, 1, message, stage="wells", notice=True)
         before = WellEmbeddings((), (), np.zeros((0, card.embed_dim), np.float32))
     known = {
-        w: v for w, s, v in zip(before.ids, before.sites, before.vectors, strict=True) if of_well.get(w) == s
+        w: v
+        for w, s, v in zip(before.ids, before.sites, before.vectors, strict=True)
+        if of_well.get(w) == s and np.isfinite(v).all()
     }
     waiting = [well for well in of_well if well not in known]
     if not waiting and set(known) == set(before.ids) and not damaged:

@@ -7,11 +7,14 @@ from pathlib import Path
 
 from napari_cellclip.plates import Plate, open_plate
 from napari_cellclip.screen.check import check_screen
+from napari_cellclip.screen.derive import iter_embed_wells
 from napari_cellclip.screen.encode import iter_encode
 from napari_cellclip.screen.progress import Progress
+from napari_cellclip.screen.storage.fitted_heads import kept_model
 from napari_cellclip.screen.storage.lock import WriteLock
 from napari_cellclip.screen.storage.processing import as_encoded
-from napari_cellclip.screen.storage.screen_json import FILE, PlateRecord, ScreenRecord
+from napari_cellclip.screen.storage.screen_json import FILE, CardRecord, PlateRecord, ScreenRecord
+from napari_cellclip.screen.wells import wells_path
 from napari_cellclip.vocabulary import CellClipError, ScreenError
 
 
@@ -21,7 +24,8 @@ def iter_repair(
     """Make again what :func:`~napari_cellclip.screen.check.check_screen` finds damaged.
 
     ``screen.json`` comes from its copy; plans, shards and previews from the images, wells from the shards.
-    What is whole stays as it is.
+    Of plates that were imported, wells are embedded again; their features are in the tables alone, which the
+    error names. What is whole stays as it is.
 
     Parameters
     ----------
@@ -52,14 +56,53 @@ def iter_repair(
             record.write(screen)
         yield Progress(1, 1, f"{screen / FILE} was restored from its copy ({error})", notice=True)
     findings = check_screen(screen)
+    why = dict[Path, str]()
     for plate in dict.fromkeys(f.plate for f in findings if f.plate is not None):
-        opened = _plate(screen, plate, record.plates[plate], Path(images) if images is not None else None)
-        yield from iter_encode(opened, None, record.current.origin, screen, device=device)
+        known, damaged = record.plates[plate], {f.path for f in findings if f.plate == plate}
+        wells = {wells_path(screen, key, plate): key for key in record.cards}
+        if not damaged <= wells.keys():
+            if not known.stains:
+                continue  # features of an import: only its table has them
+            opened = _plate(screen, plate, known, Path(images) if images is not None else None)
+            yield from iter_encode(opened, None, _origin(screen, record.current), screen, device=device)
+            damaged.discard(wells_path(screen, record.card_hash, plate))  # it has embedded them too
+        for path in sorted(damaged & wells.keys()):
+            try:
+                yield from _embed_again(screen, plate, wells[path], record.cards[wells[path]], device)
+            except CellClipError as error:
+                why[path] = f"{path} is not made again: {error}"
     left = check_screen(screen)
     for path in sorted({f.path for f in findings} - {f.path for f in left}):
         yield Progress(1, 1, f"made again: {path}", notice=True)
     if left:
-        raise ScreenError(f"{len(left)} files are left as they were: {'; '.join(f.what for f in left)}")
+        raise ScreenError(
+            f"{len(left)} files are left as they were: {'; '.join(why.get(f.path, f.what) for f in left)}"
+        )
+
+
+def _embed_again(
+    folder: Path, plate: str, card_hash: str, card: CardRecord, device: str
+) -> Generator[Progress, None, None]:
+    """Embed the wells of a plate from its features, by the model of one of the screen's cards."""
+    from napari_cellclip.model import load_model
+
+    if not card.has_head:
+        return
+    model = load_model(_origin(folder, card), device=device)
+    if model.card.card_hash != card_hash:
+        raise ScreenError(f"{card.origin} is now another model than the one that embedded them")
+    lock = WriteLock(folder)
+    yield from lock.wait()
+    try:
+        yield from iter_embed_wells(folder, plate, model)
+    finally:
+        lock.release()
+
+
+def _origin(folder: Path, card: CardRecord) -> str:
+    """What to give ``load_model``: the model where it was, or the one that the screen keeps."""
+    kept = None if Path(card.origin).exists() else kept_model(folder, str(card.card.get("name", "")))
+    return card.origin if kept is None else str(kept)
 
 
 def _plate(folder: Path, name: str, record: PlateRecord, images: Path | None) -> Plate:
@@ -67,8 +110,6 @@ def _plate(folder: Path, name: str, record: PlateRecord, images: Path | None) ->
     place: str | Path = record.path if images is None else images
     if images is not None and (images / name).exists():
         place = images / name
-    if not record.stains:
-        raise ScreenError(f"plate {name} was imported from tables: import them again into a new folder")
     try:
         channels = {str(stain): channel for stain, channel in record.stains.items()}
         opened = open_plate(place, layout=record.layout, channels=channels, name=name, time=record.time)

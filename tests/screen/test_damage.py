@@ -16,6 +16,7 @@ from napari_cellclip.screen import Screen, check_screen, encode, iter_encode, it
 from napari_cellclip.screen.check import unsealed
 from napari_cellclip.screen.storage.parquet import read_table, write_table
 from napari_cellclip.screen.storage.shards import Shards
+from napari_cellclip.screen.wells import WellEmbeddings, read_wells, write_wells
 from napari_cellclip.vocabulary import ScreenError
 from tests.tiny import load_tiny_model, write_tiff_plate
 
@@ -155,6 +156,34 @@ def test_what_is_damaged_is_named_never_read_and_made_again(folder, kind, make_p
     assert len(model.encoded) <= 4  # nothing but the damaged shards
     assert check_screen(folder) == []
     assert numbers(folder) == before
+
+
+@pytest.mark.parametrize("lost", [True, False], ids=["lost", "NaN"])
+def test_wells_without_numbers_are_named_and_made_again(folder, lost, make_plate, make_model) -> None:
+    before = numbers(folder)
+    path = next(folder.glob("wells/*/P1.parquet"))
+    wells = read_wells(path, 4)
+    write_wells(path, WellEmbeddings(wells.ids, wells.sites, wells.vectors * np.float32(np.nan)))
+    if lost:
+        path.unlink()
+    assert np.isnan(Screen.open(folder).embeddings).all()
+    assert [finding.path for finding in check_screen(folder)] == [path]
+    model = make_model()
+    encode(make_plate(broken=["P1/A02/1"]), None, model, folder)
+    assert not model.encoded
+    assert check_screen(folder) == []
+    assert numbers(folder) == before
+
+
+def test_damaged_wells_are_repaired_without_images(tmp_path) -> None:
+    plate, out = write_tiff_plate(tmp_path / "P1"), tmp_path / "screen"
+    encode(open_plate(plate), None, load_tiny_model(tmp_path / "model"), out)
+    before = numbers(out)
+    damage_wells(out)
+    shutil.rmtree(plate)
+    assert [step.message for step in iter_repair(out) if step.notice][-1].startswith("made again: ")
+    assert check_screen(out) == []
+    assert numbers(out) == before
 
 
 def test_copies_beside_shards_are_not_read(folder) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import subprocess
@@ -145,13 +146,13 @@ def test_temporary_names_are_unique_and_go_when_writing_fails(tmp_path, monkeypa
     def replace(source, target):
         names.append(Path(source).name)
         if len(names) == 3:
-            raise OSError(28, "No space left on device")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         real(source, target)
 
     monkeypatch.setattr(os, "replace", replace)
     for _ in range(2):
         write_whole(tmp_path / "a", b"1")
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(ScreenError, match="a cannot be written"):
         write_whole(tmp_path / "a", b"2")
     assert len(set(names)) == 3
     assert all(f".{os.getpid()}-" in name for name in names)

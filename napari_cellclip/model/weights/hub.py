@@ -126,9 +126,12 @@ def verify(path: Path, file: FileCard) -> FileCard:
     Raises
     ------
     ModelError
-        If they differ.
+        If they differ, or the file cannot be read.
     """
-    found = sha256(path)
+    try:
+        found = sha256(path)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}): get the model again") from error
     if file.sha256 and found != file.sha256:
         raise ModelError(
             f"{path} is not the file its model card describes (sha256 {found[:12]}… instead of "

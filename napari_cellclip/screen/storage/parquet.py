@@ -79,12 +79,13 @@ def is_sealed(path: Path) -> bool:
     return _checksum_start(require_regular(path).read_bytes()) is not None
 
 
+ADVICE = "encode again into the same folder, or run 'napari-cellclip repair'; either makes it again"
+"""What to do about a damaged file of a plate that was encoded from images."""
+
+
 def damage(path: Path, why: str) -> str:
     """Say that a file of a screen is damaged, and what to do."""
-    return (
-        f"{path} is damaged ({why}): encode again into the same folder, or run 'napari-cellclip repair';"
-        " either makes it again"
-    )
+    return f"{path} is damaged ({why}): {ADVICE}"
 
 
 def _verified(path: Path) -> bytes:

@@ -96,6 +96,12 @@ class CardRecord(_Frozen):
     origin: str
     encoder_hash: str
 
+    @property
+    def has_head(self) -> bool:
+        """Whether there is a model to load, which embeds wells; the card of an import alone has none."""
+        weights = self.card.get("weights")
+        return isinstance(weights, dict) and any(weights.values())
+
     @field_validator("card")
     @classmethod
     def _has_sizes(cls, card: dict[str, Any]) -> dict[str, Any]:
