@@ -172,7 +172,9 @@ def encode(
         )
     if screen.excluded:
         print(exclusion_line(screen), file=sys.stderr)
-    if not encoded:
+    mine = screen.wells["Metadata_Plate"] == opened.name
+    if not screen.wells.loc[mine, "Metadata_sites"].any():  # whatever other plates the screen has
+        print(f"nothing of plate {opened.name} is encoded: mend its images and run the same", file=sys.stderr)
         raise typer.Exit(1)
     print(out)
 

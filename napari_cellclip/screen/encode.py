@@ -82,7 +82,8 @@ def iter_encode(
     previews : bool
         Write a small picture of every well.
     retry_failed : bool
-        Try again the sites that failed before. Their files may have changed meanwhile.
+        Try again the sites that failed before. Their files may have changed meanwhile. Where all sites of the
+        plate failed, they are tried again in any case.
     precision : {"auto", "float32", "bfloat16"}
         Number format in which the channel encoder computes. ``"auto"``: bfloat16 where a short measurement on
         this plate finds it faster and its features the same (cosine of at least .999), as on recent GPUs and
@@ -172,7 +173,8 @@ def _iter_encode(
         status, damaged = shards.verified(plan)
         failed = {site for site, why in status.items() if why}
         require_same_plate(plate.name, begun, plan, plate, states, now, may_change=failed)
-        again = failed if retry_failed else set()
+        # Where nothing could be used, as when a share went away, the same command begins afresh.
+        again = failed if retry_failed or failed == set(plan.index) else set()
         if again:
             write_plan(folder, plate.name, plan := now)
             begun = begun.model_copy(update={"fingerprint": plate.fingerprint(states)})
