@@ -210,7 +210,10 @@ def test_phenix_with_an_index_is_mapped_or_refused_by_name(real_data: Path, tmp_
 def test_real_zarr_with_tables_encodes_and_answers(real_data: Path, tmp_path: Path) -> None:
     screen = tmp_path / "screen"
     succeed("encode", real_data / "img_jump_rab30", "--device", "cpu", "--out", screen)
-    document = json.loads(succeed("ask", screen, "RAB30", "--json").stdout)
+    refused = call("ask", screen, "RAB30")  # real cells, and a text tower that has seen simulated ones only
+    assert refused.exit_code == 1
+    assert "no negative controls" in refused.stderr
+    document = json.loads(succeed("ask", screen, "RAB30", "--evidence", "words", "--json").stdout)
     assert len(document["wells"]) == len(Screen.open(screen).wells)
     assert pd.Series([well["cosine"] for well in document["wells"]]).between(-1, 1).all()
 
