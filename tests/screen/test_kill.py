@@ -17,6 +17,7 @@ from napari_cellclip.screen import Screen, encode
 
 RUN = """
 import sys, time
+from napari_cellclip.vocabulary import ScreenError
 from tests.screen.conftest import FakeModel, MemoryPlate, card
 from napari_cellclip.screen import encode
 
@@ -91,7 +92,7 @@ def test_disk_that_fills_up_at_any_file_leaves_nothing_half_written(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fsync)
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(ScreenError, match="No space"):
             encode(make_plate(), None, make_model(), tmp_path / "s", shard_sites=4)
     for path in (tmp_path / "s").rglob("[!.]*.parquet"):
         pq.read_table(path, partitioning=None)
