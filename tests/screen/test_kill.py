@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from napari_cellclip.screen import Screen, encode
+from napari_cellclip.vocabulary import ScreenError
 
 RUN = """
 import sys, time
