@@ -106,7 +106,7 @@ def remember_stains(plate: Plate) -> None:
 
 
 def confirmed_stains(plate: Plate) -> Confirmed | None:
-    """The mapping confirmed for a plate of the same kind, if there is one."""
+    """Find the mapping confirmed for a plate of the same kind, if there is one."""
     return read_recent().stains.get(kind_of(plate.layout, plate.stains.available))
 
 

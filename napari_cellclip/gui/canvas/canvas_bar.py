@@ -125,7 +125,7 @@ class CanvasBar(QWidget):
         self.refresh()
 
     def value(self) -> CanvasState:
-        """What the canvas shows."""
+        """Return what the canvas shows."""
         return self._view.state
 
     def refresh(self) -> None:

@@ -71,7 +71,7 @@ def stain_colormap(stain: Stain) -> Colormap:
 def layer_arguments(
     field: DrawnField, stain: Stain, *, panel: int = 0, alone: bool = False
 ) -> dict[str, Any]:
-    """How a stain of a field is drawn: arguments of napari's ``add_image``.
+    """Make the arguments of napari's ``add_image`` by which a stain of a field is drawn.
 
     Parameters
     ----------

@@ -120,5 +120,5 @@ class Header(QWidget):
 
 
 def is_simulated(path: Path) -> bool:
-    """Whether a plate folder is marked as simulated."""
+    """Tell whether a plate folder is marked as simulated."""
     return any((folder / "simulated.json").is_file() for folder in (path, path.parent))

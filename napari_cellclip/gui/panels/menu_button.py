@@ -39,7 +39,7 @@ class MenuButton(QPushButton):
         return QSize(8 * self.fontMetrics().averageCharWidth(), super().minimumSizeHint().height())
 
     def name(self) -> str:
-        """The whole text."""
+        """Return the whole text."""
         return self._whole
 
     def set_name(self, text: str) -> None:

@@ -61,11 +61,11 @@ class Thumbnails:
         return self._pixmaps[key]
 
     def is_known(self, identifier: str, side: int) -> bool:
-        """Whether :meth:`pixmap` answers at once."""
+        """Tell whether :meth:`pixmap` answers at once."""
         return (identifier, side) in self._pixmaps
 
     def has_picture(self, identifier: str) -> bool:
-        """Whether the screen has a picture of a well."""
+        """Tell whether the screen has a picture of a well."""
         return self.pixmap(identifier, SMALL) is not None
 
     def _render(self, identifier: str, side: int) -> QPixmap | None:

@@ -149,7 +149,7 @@ class Session:
         self.request(last if kept else self.question(last.text, combine=last.combine))
 
     def work(self, task: Task) -> Work | None:
-        """How far a task is, ``None`` when it is not running."""
+        """Tell how far a task is, ``None`` when it is not running."""
         return self._work.get(task)
 
     def set_work(self, task: Task, work: Work | None) -> None:

@@ -144,7 +144,7 @@ class SessionFile(_Frozen):
 
 
 def is_address(path: Path) -> bool:
-    """Whether it is no path on this computer but an address, as ``s3://bucket/plate``."""
+    """Tell whether it is no path on this computer but an address, as ``s3://bucket/plate``."""
     return re.match(r"[a-zA-Z][a-zA-Z0-9+]+:[/\\]", str(path)) is not None
 
 

@@ -165,7 +165,7 @@ def _of_treatments(tested: pd.DataFrame, name: str, rows: NDArray[np.intp]) -> N
 
 
 def same_labels(screen: Screen | None, plate: Plate | None, platemap: PlateMap | None) -> bool:
-    """Whether a plate map says of a plate's wells what the screen says already; so if either is absent."""
+    """Tell whether a plate map says of a plate's wells what the screen says; so too if either is absent."""
     if screen is None or platemap is None:
         return True
     name = plate.name if plate is not None else None
@@ -221,5 +221,5 @@ def failed_wells(screen: Screen | None) -> frozenset[str]:
 
 
 def counted(number: int, noun: str) -> str:
-    """A number with its noun: ``1 well``, ``96 wells``."""
+    """Write a number with its noun: ``1 well``, ``96 wells``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

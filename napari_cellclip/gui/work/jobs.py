@@ -42,7 +42,7 @@ class Jobs:
         self._lines = {task: Latest() for task in Task}
 
     def running(self, task: Task) -> bool:
-        """Whether a task is at work."""
+        """Tell whether a task is at work."""
         return self._lines[task].running
 
     def cancel(self, task: Task) -> Work | None:

@@ -103,7 +103,7 @@ def read_platemap(jobs: Jobs, request: PlateMapRequest) -> None:
 
 
 def is_plate_map(path: Path) -> bool:
-    """Whether a dropped file is a plate map (a load_data.csv is a plate)."""
+    """Tell whether a dropped file is a plate map (a load_data.csv is a plate)."""
     from napari_cellclip.plates.layouts import opens_as_plate
 
     return path.is_file() and path.suffix.lower() in PLATE_MAP_SUFFIXES and not opens_as_plate(path.name)

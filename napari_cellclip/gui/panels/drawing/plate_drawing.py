@@ -102,7 +102,7 @@ class Placed:
         return self.drawing.area(self.titled).translated(self.origin)
 
     def box(self, row: int, column: int) -> QRectF:
-        """The place of a well."""
+        """Return the place of a well."""
         return QRectF(self.origin.x() + column * UNIT, self.origin.y() + row * UNIT, UNIT, UNIT)
 
     def place(self, point: QPointF) -> tuple[int, int]:

@@ -112,11 +112,11 @@ class ContributionsPanel(QWidget):
         self.table.setColumnHidden(TREATMENT, narrow)
 
     def value(self) -> StainContributions | None:
-        """What is shown."""
+        """Return the contributions that are shown."""
         return self.session.contributions
 
     def wells_to_explain(self) -> list[str]:
-        """The wells the button would explain: those selected, else the best ones; at most `MOST_WELLS`."""
+        """List the wells the button would explain: those selected, else the best; at most `MOST_WELLS`."""
         session = self.session
         ids = session.selection.ids or set(session.highlighted_wells[:8])
         scores = session.wells["score"].reindex(sorted(ids)).sort_values(ascending=False)

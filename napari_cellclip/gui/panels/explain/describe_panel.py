@@ -131,11 +131,11 @@ class DescribePanel(QWidget):
         self._screen_changed()
 
     def chosen_terms(self) -> Terms:
-        """The list of terms chosen: its name, or the terms of the user's own list."""
+        """Return the list of terms chosen: its name, or the terms of the user's own list."""
         return self._own if self.terms.currentData() == OWN else str(self.terms.currentData())
 
     def value(self) -> Description | pd.DataFrame | None:
-        """What is shown: a description of wells, or a table of all treatments."""
+        """Return what is shown: a description of wells, or a table of all treatments."""
         return self._shown
 
     def setValue(self, shown: Description | pd.DataFrame | None) -> None:

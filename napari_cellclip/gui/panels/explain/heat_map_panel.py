@@ -95,7 +95,7 @@ class HeatMapPanel(QWidget):
         self.refresh()
 
     def value(self) -> FieldMatch | None:
-        """What is shown."""
+        """Return the match of the field that is shown."""
         return self.session.heat_map
 
     def refresh(self) -> None:

@@ -91,7 +91,7 @@ class TileStrip(QWidget):
         return QSize(2 * (PICTURE + GAP), self.sizeHint().height())
 
     def box(self, place: int) -> QRect:
-        """Where the picture of a tile is drawn."""
+        """Return the rectangle in which the picture of a tile is drawn."""
         return QRect(place * (PICTURE + GAP), self.fontMetrics().lineSpacing() + 1, PICTURE, PICTURE)
 
     def paintEvent(self, _event: object) -> None:

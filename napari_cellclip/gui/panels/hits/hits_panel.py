@@ -121,7 +121,7 @@ class HitsPanel(QWidget):
         self.refresh()
 
     def value(self) -> pd.DataFrame:
-        """The wells in the order shown."""
+        """Return the wells in the order shown."""
         return self.session.wells.loc[self.model.ids]
 
     # ------------------------------------------------------------------ what is shown

@@ -75,7 +75,7 @@ class EvidenceButton(QToolButton):
         self._show()
 
     def value(self) -> EvidenceOptions:
-        """The choice, as it stands in the menu."""
+        """Return the choice, as it stands in the menu."""
         kind = next(key for key, action in self.kinds.items() if action.isChecked())
         return EvidenceOptions(kind, self.structures.isChecked(), self.use_platemap.isChecked())
 

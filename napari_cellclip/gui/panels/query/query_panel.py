@@ -100,7 +100,7 @@ class QueryPanel(QWidget):
             layout.addLayout(row)
 
     def value(self) -> AskRequest:
-        """The query as typed."""
+        """Return the query as typed."""
         return self.session.question(self.line.text(), **self.editor.options())
 
     def setValue(self, query: AskRequest) -> None:
@@ -165,7 +165,7 @@ class QueryPanel(QWidget):
 
 
 def reason_sentence(answer: Answer | None) -> str:
-    """What an answer rests on, and why; that references are not recognisable comes first."""
+    """Explain what an answer rests on, and why; that references are not recognisable comes first."""
     if answer is None:
         return ""
     parts = [f"By {answer.evidence}.", answer.evidence_reason]

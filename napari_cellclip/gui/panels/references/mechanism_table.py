@@ -64,7 +64,7 @@ class MechanismTable(QTableWidget):
         self.itemSelectionChanged.connect(lambda: self.valueChanged.emit(self.value()))
 
     def value(self) -> str:
-        """The mechanism of the current row, or an empty text."""
+        """Return the mechanism of the current row, or an empty text."""
         return self.item(self.currentRow(), 0).text() if self.currentRow() >= 0 else ""
 
     def setValue(self, mechanism: str) -> None:

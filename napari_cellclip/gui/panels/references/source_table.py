@@ -46,7 +46,7 @@ class SourceTable(QTableWidget):
         self.itemSelectionChanged.connect(lambda: self.valueChanged.emit(self.value()))
 
     def value(self) -> Path | None:
-        """Where the source of the current row was read; ``None`` where there is none."""
+        """Return the path from which the current row's source was read; ``None`` where there is none."""
         row = self.currentRow()
         return self.item(row, 0).data(PATH) if row >= 0 else None
 

@@ -115,7 +115,7 @@ class ColumnsDialog(QDialog):
         self.resize(110 * self.fontMetrics().averageCharWidth(), 36 * self.fontMetrics().lineSpacing())
 
     def value(self) -> PlateMapRequest:
-        """The request as chosen."""
+        """Return the request as chosen."""
         found = Columns.find(self._names())
         columns = {holds: combo.currentData() for holds, combo in self.combos.items()}
         return replace(

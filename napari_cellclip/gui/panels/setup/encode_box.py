@@ -133,7 +133,7 @@ class EncodeBox(QWidget):
         self.refresh()
 
     def value(self) -> EncodeRequest:
-        """The request as chosen; device and batch size are the plugin's settings."""
+        """Return the request as chosen; device and batch size are the plugin's settings."""
         settings = read_settings()
         return EncodeRequest(
             model=self.model.currentData() or "demo",
@@ -162,7 +162,7 @@ class EncodeBox(QWidget):
         self.accept.setChecked(request.accept_licence)
 
     def done(self) -> str:
-        """What this step has come to; empty while it is open."""
+        """Say what this step has come to; empty while it is open."""
         screen = self.session.screen
         return screen.name if screen is not None else ""
 

@@ -106,7 +106,7 @@ class PathField(QWidget):
         self.browse.clicked.connect(self._choose)
 
     def value(self) -> Path | None:
-        """The path."""
+        """Return the path, ``None`` for an empty line."""
         text = self.line.text().strip()
         return Path(text).expanduser() if text else None
 

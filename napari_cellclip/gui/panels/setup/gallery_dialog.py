@@ -108,7 +108,7 @@ class GalleryDialog(QDialog):
         self.refresh()
 
     def value(self) -> dict[str, str]:
-        """What is asked for, by field; empty fields are left out."""
+        """Return what is asked for, by field; empty fields are left out."""
         return {key: text for key, line in self.fields.items() if (text := line.text().strip())}
 
     def setValue(self, wanted: dict[str, str]) -> None:

@@ -94,7 +94,7 @@ class PlateStep(QWidget):
         self.refresh()
 
     def value(self) -> OpenRequest | None:
-        """The request as typed, ``None`` without a path."""
+        """Return the request as typed, ``None`` without a path."""
         text = self.path.text().strip()
         if not text:
             return None
@@ -119,7 +119,7 @@ class PlateStep(QWidget):
             self.session.request(request)
 
     def done(self) -> str:
-        """What this step has come to; empty while it is open."""
+        """Say what this step has come to; empty while it is open."""
         plate = self.session.plate
         return plate.name if plate is not None else ""
 

@@ -73,14 +73,14 @@ class PlateMapStep(QWidget):
         return self._dialog
 
     def value(self) -> PlateMapRequest | None:
-        """The request as chosen, ``None`` without a table."""
+        """Return the request as chosen, ``None`` without a table."""
         now = self.session.setup.platemap
         if now is None:
             return None
         return replace(now, metadata=self.compounds.value(), decimal=self.decimal.currentData())
 
     def done(self) -> str:
-        """What this step has come to; empty while it is open."""
+        """Say what this step has come to; empty while it is open."""
         platemap = self.session.platemap
         return counted(len(platemap), "well") if platemap is not None else ""
 

@@ -114,7 +114,7 @@ class SetupPanel(QWidget):
         self._plate_changed()
 
     def value(self) -> int:
-        """The step that is shown, from 0."""
+        """Return the step that is shown, from 0."""
         return self.stack.currentIndex()
 
     def go_to(self, step: int) -> None:

@@ -39,7 +39,7 @@ class StainStep(QWidget):
         self.refresh()
 
     def done(self) -> str:
-        """What this step has come to; empty while it is open."""
+        """Say what this step has come to; empty while it is open."""
         plate = self.session.plate
         if plate is None or not plate.stains.complete:
             return ""

@@ -52,7 +52,7 @@ class ChannelTile(QWidget):
         self._draw()
 
     def value(self) -> Stain | None:
-        """The stain, ``None`` where the channel is ignored."""
+        """Return the stain, ``None`` where the channel is ignored."""
         stain = self.combo.currentData()
         return Stain(stain) if stain else None
 
@@ -121,7 +121,7 @@ class StainTable(QWidget):
         self._mapped: dict[Stain, str] = {}
 
     def value(self) -> dict[Stain, str]:
-        """The mapping as chosen; of a stain chosen twice the first channel counts."""
+        """Return the mapping as chosen; of a stain chosen twice the first channel counts."""
         found: dict[Stain, str] = {}
         for tile in self.tiles.values():
             if (stain := tile.value()) is not None:

@@ -32,7 +32,7 @@ class Legend(QWidget):
         return QSize(80, self.sizeHint().height())
 
     def value(self) -> WellColours | None:
-        """The colours it explains."""
+        """Return the colours it explains."""
         return self._colours
 
     def set_colours(self, colours: WellColours | None) -> None:
@@ -43,7 +43,7 @@ class Legend(QWidget):
         self.update()
 
     def text(self) -> str:
-        """The legend in words, a line for each entry."""
+        """Put the legend in words, a line for each entry."""
         colours = self._colours
         if colours is None:
             return "No well has a value"
