@@ -281,7 +281,7 @@ class ModelCard(_Frozen):
         )
 
     def to_json(self) -> str:
-        """The card as JSON text."""
+        """Write the card as JSON text."""
         return self.model_dump_json(indent=2) + "\n"
 
     @classmethod

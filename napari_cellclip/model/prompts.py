@@ -55,7 +55,7 @@ class PromptTemplates(BaseModel):
     cell_line: str = "U2OS"
 
     def without_cell_line(self) -> PromptTemplates:
-        """The same wordings without a word on which cells they are, for models trained so."""
+        """Leave out of the wordings the word on which cells they are, for models trained so."""
         shorter = {
             name: text.replace("{cell} ", "")
             for name, text in self.model_dump().items()

@@ -85,7 +85,7 @@ class Variant:
         return int(self.levels.get(REMOVED, "0"))
 
     def settings(self, run: RunConfig, seed: int) -> RunConfig:
-        """The run that trains it: fresh weights, everything else as in `run`.
+        """Make the run that trains it: fresh weights, everything else as in `run`.
 
         Raises
         ------

@@ -125,7 +125,7 @@ class RunConfig(Section):
         return self.model_dump(mode="json")
 
     def to_toml(self) -> str:
-        """The settings as TOML, each with its explanation; what is not set stands there as a comment."""
+        """Write the settings as TOML, each with its explanation; what is not set stands as a comment."""
         lines: list[str] = []
         for section, values in self.as_dict().items():
             kind = type(getattr(self, section))

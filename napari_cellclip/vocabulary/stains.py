@@ -130,7 +130,7 @@ _UNSTAINED = tuple(
 
 
 def is_unstained(text: str) -> bool:
-    """Whether a channel name speaks of brightfield, phase contrast or other transmitted light.
+    """Tell whether a channel name speaks of brightfield, phase contrast or other transmitted light.
 
     Examples
     --------

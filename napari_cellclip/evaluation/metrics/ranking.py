@@ -49,7 +49,7 @@ class Ranking:
         return median_rank(self.ranks)
 
     def random_recall(self, k: int) -> float:
-        """What :meth:`recall` is expected to be for a random order."""
+        """Compute the :meth:`recall` that is expected of a random order."""
         return float((1 - self._later(np.array([k])))[0])
 
     @property

@@ -26,7 +26,7 @@ class Correction:
     def apply(
         self, table: EmbeddingTable, fit: NDArray[np.bool_] | None = None
     ) -> tuple[EmbeddingTable, dict[str, Any]]:
-        """The table with corrected vectors, and what was done in words for the report.
+        """Correct the vectors of a table, and put in words for the report what was done.
 
         Parameters
         ----------

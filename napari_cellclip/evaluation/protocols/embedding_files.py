@@ -24,7 +24,7 @@ CONTROL = "Metadata_control_type"
 
 
 def perturbation_name(perturbation: Perturbation) -> str:
-    """What a well got as one label, such as ``nocodazole 1 µM``; empty where that is not known."""
+    """Name what a well got as one label, such as ``nocodazole 1 µM``; empty where that is not known."""
     p = perturbation
     if not (p.name or p.smiles or p.genes):
         return ""

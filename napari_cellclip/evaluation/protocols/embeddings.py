@@ -72,7 +72,7 @@ class EmbeddingTable:
         return (~idle & (self.wells[PERTURBATION] != "")).to_numpy()
 
     def take(self, rows: NDArray[Any] | pd.Series[bool]) -> EmbeddingTable:
-        """The same with some of the rows."""
+        """Take some of the rows as a table."""
         kept = np.asarray(rows)
         return replace(
             self,
@@ -81,7 +81,7 @@ class EmbeddingTable:
         )
 
     def column(self, name: str) -> pd.Series[str]:
-        """A column as text, empty where the source says nothing.
+        """Read a column as text, empty where the source says nothing.
 
         Raises
         ------
@@ -185,7 +185,7 @@ def _of_screens(screens: Sequence[Screen]) -> EmbeddingTable:
 
 
 def treatments_of(wells: pd.DataFrame) -> list[Perturbation]:
-    """The perturbation that each row speaks of."""
+    """Read the perturbation that each row speaks of."""
     return [perturbation(row) for row in wells.to_dict("records")]
 
 

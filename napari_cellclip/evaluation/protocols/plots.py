@@ -18,7 +18,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 
 
 def new_figure(width: float = 7.0, height: float = 4.5) -> Figure:
-    """An empty figure in inches; it belongs to no window and no global state.
+    """Make an empty figure, sized in inches; it belongs to no window and no global state.
 
     Raises
     ------

@@ -180,7 +180,7 @@ def replicable(
     seed: int = 0,
     fdr: float = FDR,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Which perturbations find their replicates.
+    """Test which perturbations find their replicates.
 
     Returns
     -------

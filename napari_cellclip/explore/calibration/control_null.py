@@ -52,7 +52,7 @@ class ControlNull:
         self._pooled: dict[tuple[tuple[int, int], ...], NDArray[np.float32]] = {}
 
     def has_enough(self, plate: int) -> bool:
-        """Whether a plate has enough controls to stand for treatments."""
+        """Tell whether a plate has enough controls to stand for treatments."""
         return len(self._members.get(plate, ())) > LEFT_CONTROLS
 
     def of(self, pattern: tuple[tuple[int, int], ...]) -> NDArray[np.float32]:

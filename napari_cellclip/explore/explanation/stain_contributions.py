@@ -75,7 +75,7 @@ class StainContributions:
         return self.cosine.div(self.spread, axis=0)
 
     def in_units_of(self, scores: pd.DataFrame) -> pd.DataFrame:
-        """The same in units of an answer's score: rows add up to a well's score less that of the baseline.
+        """Convert to units of an answer's score: rows add up to a well's score less that of the baseline.
 
         Parameters
         ----------

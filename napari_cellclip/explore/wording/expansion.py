@@ -45,7 +45,7 @@ class Expansion:
         self.templates, self.cell_line, self.known, self.plate = templates, cell_line, known, plate
 
     def typed(self, text: str, on: bool = True) -> tuple[Prompt, ...]:
-        """The text as it was typed, in the templates that fit its form; sentences about cells as they are."""
+        """Word the text as typed, in the templates that fit its form; sentences about cells as they are."""
         t, cell = self.templates, self.cell_line
         if re.search(r"(?i)\bcells?\b", text):
             prompts = [text]
@@ -58,7 +58,7 @@ class Expansion:
         return tuple(Prompt(prompt, 1 / len(prompts), "typed", "free", on) for prompt in prompts)
 
     def treated_with(self, treatment: NamedTreatment, weight: float = 1.0) -> Prompt:
-        """A compound, or a gene of the plate map that was perturbed."""
+        """Word a treatment: a compound, or a gene of the plate map that was perturbed."""
         if treatment.kind is Kind.CRISPR:
             text = self.templates.for_knockout(
                 ", ".join(treatment.genes) or treatment.name, cell_line=self.cell_line
@@ -71,7 +71,7 @@ class Expansion:
         return Prompt(text, weight, treatment.source, "compound")
 
     def knockout(self, text: str, genes: Sequence[str], notes: tuple[str, ...] = ()) -> Wording:
-        """A knockout of these genes."""
+        """Word a knockout of these genes."""
         name = ", ".join(genes)
         prompt = Prompt(
             self.templates.for_knockout(name, cell_line=self.cell_line), 1.0, "template", "knockout"
@@ -87,7 +87,7 @@ class Expansion:
         return Wording(text, "overexpression", (prompt,), (), f"{name} over-expression")
 
     def compound(self, text: str, treatment: NamedTreatment, notes: tuple[str, ...] = ()) -> Wording:
-        """A compound by name, and with its structure where a table has it."""
+        """Word a compound by name, and with its structure where a table has it."""
         bare = Prompt(
             self.templates.for_compound(treatment.name, "", self.cell_line), 1.0, "template", "compound"
         )
@@ -101,7 +101,7 @@ class Expansion:
         notes: tuple[str, ...] = (),
         first: NamedTreatment | None = None,
     ) -> Wording:
-        """A mechanism by its names, by compounds that act so and by knockouts that look alike."""
+        """Word a mechanism by its names, by compounds that act so and by knockouts that look alike."""
         related = self._related(mechanisms)
         best = next(
             (mechanism for mechanism in reversed(related) if mechanism.source == OWN_TABLE), mechanisms[-1]
@@ -121,7 +121,7 @@ class Expansion:
         return Wording(text, "mechanism", prompts, notes, best.name, called)
 
     def target(self, text: str, genes: tuple[str, ...], sense: int) -> Wording:
-        """What acts upon the products of these genes, in one sense."""
+        """Word what acts upon the products of these genes, in one sense."""
         effect = Effect.INHIBITS if sense < 0 else Effect.ACTIVATES
         about = {mechanism: None for gene in genes for mechanism in self.known.mechanisms_of_gene(gene)}
         mechanisms = [e for e in about if e.effect is effect or _is_called(e, text)]

@@ -52,7 +52,7 @@ class Dose:
         return f"{self.low:g} to {self.high:g} µM" if self.low else f"up to {self.high:g} µM"
 
     def holds(self, doses: pd.Series[float]) -> NDArray[np.bool_]:
-        """Which doses (micromolar, NaN where unknown) lie in it."""
+        """Mark the doses (micromolar, NaN where unknown) that lie in it."""
         values = doses.to_numpy(float, na_value=np.nan)
         low, high = self.low * (1 - _TOLERANCE), self.high * (1 + _TOLERANCE)
         with np.errstate(invalid="ignore"):
@@ -97,7 +97,7 @@ class Filters:
         return Filters(self.dose or other.dose, self.cell_line or other.cell_line)
 
     def mask(self, wells: pd.DataFrame) -> NDArray[np.bool_]:
-        """Which wells of a screen's table (``Metadata_dose``, ``Metadata_cell_line``) are asked for.
+        """Mark the wells of a screen's table (``Metadata_dose``, ``Metadata_cell_line``) that are asked for.
 
         Wells whose cell line the plate map leaves empty stay: most plate maps do so for plates of one line.
         Wells without a dose do not.

@@ -73,7 +73,7 @@ class NamedMechanism:
     phrases: tuple[Phrase, ...] = field(default=(), repr=False, compare=False)
 
     def says(self, phrases: Iterable[Phrase]) -> bool:
-        """Whether one of its own phrases says the same as one of these."""
+        """Tell whether one of its own phrases says the same as one of these."""
         own = set(self.phrases)
         return any(p.concepts and p in own for p in phrases)
 
@@ -150,7 +150,7 @@ class NameIndex:
             self._initials.setdefault(key[:1], []).append(key)
 
     def weight(self, concept: str) -> float:
-        """How much a concept tells; one that no mechanism has tells most."""
+        """Weigh a concept by how much it tells; one that no mechanism has tells most."""
         return self._weights.get(concept) or _weight(concept, len(self._bags), 1)
 
     def read(self, text: str) -> Phrase:

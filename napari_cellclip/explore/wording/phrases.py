@@ -144,7 +144,7 @@ def read_phrase(text: str, correct: Callable[[str], str] = str) -> Phrase:
 
 
 def is_known(word: str) -> bool:
-    """Whether a stem stands in the lexicon; short ones are not looked for."""
+    """Tell whether a stem stands in the lexicon; short ones are not looked for."""
     return (
         len(word) < 5
         or word in _EMPTY | _ACTING

@@ -51,7 +51,7 @@ def reduced(encoder: nn.Module) -> nn.Module:
 
 
 def computes_bfloat16(device: torch.device) -> bool:
-    """Whether a device has instructions for bfloat16, rather than emulating it."""
+    """Tell whether a device has instructions for bfloat16, rather than emulating it."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":

@@ -59,7 +59,7 @@ def sigclip_loss(
 
 
 def phenotypic_similarity(image: Tensor) -> Tensor:
-    r"""How alike unit image embeddings are, for `s2l_loss`: 1 at no distance, 0 from a small distance on.
+    r"""Compute how alike unit image embeddings are, for `s2l_loss`: 1 at no distance, 0 from a small one on.
 
     .. math:: k_{ij} = 1 - \frac4\pi \arctan\frac{\lVert I_i - I_j \rVert^2}{0.3}, \text{ and 0 below } 0.75
 

@@ -92,7 +92,7 @@ class CellCLIP(nn.Module):
         return pool_without_weights(bags, self.pooling)
 
     def samples(self, bags: Tensor) -> tuple[Tensor, Tensor]:
-        """What the image tower is trained on: one sample a well, or one a field where nothing is pooled.
+        """Make the samples to train the image tower on: one a well, or one a field where nothing is pooled.
 
         Parameters
         ----------

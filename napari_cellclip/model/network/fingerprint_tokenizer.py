@@ -87,11 +87,11 @@ class FingerprintTokenizer:
         return {"input_ids": ids, "attention_mask": mask}
 
     def tokens(self, text: str) -> list[str]:
-        """The fragments of one text, by name."""
+        """List the fragments of one text, by name."""
         return [self.vocabulary[i] for i in self._ids(text)]
 
     def counts(self, smiles: str) -> dict[int, int]:
-        """How often each bit of the fingerprint is set by a structure.
+        """Count how often each bit of the fingerprint is set by a structure.
 
         Raises
         ------

@@ -84,7 +84,7 @@ class WordPieceTokenizer:
         }
 
     def tokens(self, text: str) -> list[str]:
-        """The word pieces of one text, frame included."""
+        """List the word pieces of one text, frame included."""
         return self._fast.encode(text).tokens
 
     @classmethod

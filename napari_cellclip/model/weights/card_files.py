@@ -47,8 +47,8 @@ class CardFiles:
         return self._verified(self.card.weights)
 
     def settings(self) -> dict[str, Any]:
-        """What a ``config.json`` beside published-style weights says that shapes do not tell: pooling and
-        attention heads.
+        """Read what a ``config.json`` beside published-style weights says that shapes do not tell: pooling
+        and attention heads.
         """
         weights = self.card.weights
         if weights.repo:

@@ -36,7 +36,7 @@ class PublishedFiles:
     licence: str = ""
 
     def as_card(self) -> ModelCard:
-        """A card to show and accept the licence of the repository by."""
+        """Make a card to show and accept the licence of the repository by."""
         return ModelCard(
             name=self.name,
             title=self.name,

@@ -118,7 +118,7 @@ def saturated_share(image: NDArray[Any]) -> float:
 
 
 def structure(image: NDArray[Any], tiles: NDArray[np.float32]) -> float:
-    """How much more neighbouring blocks differ than the noise of neighbouring pixels explains.
+    """Measure how much more neighbouring blocks differ than the noise of neighbouring pixels explains.
 
     About 1 for noise of any strength and offset, and on a slope that is small over a block; 0 for an image
     of one value.

@@ -46,7 +46,7 @@ class StackPlane(Plane, Protocol):
         """Pixels (Y, X) of each focal plane."""
 
     def depth(self) -> int:
-        """How many focal planes there are."""
+        """Count the focal planes."""
 
 
 def file_state(path: Path) -> str:

@@ -83,7 +83,7 @@ class TiffPlane:
         return planes
 
     def depth(self) -> int:
-        """How many focal planes of the channel the file holds, from its header."""
+        """Count the focal planes of the channel that the file holds, from its header."""
         with _opened(self.path, self.member) as tif:
             return len(self._pages(tif))
 

@@ -66,7 +66,7 @@ class ZarrPlane:
         return list(block.reshape(-1, *block.shape[-2:]))
 
     def depth(self) -> int:
-        """How many planes lie along the axes without an index."""
+        """Count the planes that lie along the axes without an index."""
         shape = self._open().shape
         return int(np.prod([n for n, i in zip(shape, self.index, strict=False) if i is None], dtype=int))
 

@@ -121,7 +121,7 @@ class ZarrMetadata:
 
 
 def inflates_beyond(file: Path, compressor: str, limit: int) -> bool:
-    """Whether a compressed file unpacks to more bytes than a limit, found out without unpacking more."""
+    """Tell whether a compressed file unpacks to more bytes than a limit, found out without unpacking more."""
     with file.open("rb") as stream:
         head = stream.read(18)
         stream.seek(0)

@@ -40,7 +40,7 @@ LAYOUTS: dict[str, Layout] = {
 
 
 def opens_as_plate(name: str) -> bool:
-    """Whether a file of that name is one by which a plate is opened, and not a plate map.
+    """Tell whether a file of that name is one by which a plate is opened, and not a plate map.
 
     Examples
     --------

@@ -20,13 +20,13 @@ MAX_FILES = 2_000_000
 
 
 def is_tiff(name: str) -> bool:
-    """Whether a file name ends as TIFF files do; hidden files (``._x.tif``) and thumbnails do not count."""
+    """Tell whether a name ends as TIFF files do; hidden files (``._x.tif``) and thumbnails do not count."""
     lower = name.lower()
     return lower.endswith(TIFF_SUFFIXES) and not lower.startswith(".") and "_thumb" not in lower
 
 
 def is_picture(name: str) -> bool:
-    """Whether a file name ends as PNG, JPEG and JPEG 2000 files do, thumbnails and hidden files left out."""
+    """Tell whether a name ends as PNG, JPEG and JPEG 2000 files do, thumbnails and hidden files left out."""
     lower = name.lower()
     return lower.endswith(PICTURE_SUFFIXES) and not lower.startswith(".") and "_thumb" not in lower
 
@@ -120,7 +120,7 @@ def first_files(root: Path, limit: int) -> tuple[list[str], bool]:
 
 
 def is_zarr(folder: Path) -> bool:
-    """Whether a folder is a Zarr store of either version, by its name or its metadata files."""
+    """Tell whether a folder is a Zarr store of either version, by its name or its metadata files."""
     return folder.suffix.lower() == ".zarr" or any((folder / mark).is_file() for mark in ZARR_MARKS)
 
 

@@ -125,7 +125,7 @@ CHOICES: dict[str, str] = {
 
 
 def is_blank(text: str) -> bool:
-    """Whether a cell holds nothing: empty, ``NA``, ``nan``, ``-``."""
+    """Tell whether a cell holds nothing: empty, ``NA``, ``nan``, ``-``."""
     return text.strip().lower() in {"", "na", "n/a", "nan", "none", "null", "-", "#n/a", "<na>"}
 
 

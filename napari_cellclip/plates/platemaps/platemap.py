@@ -192,7 +192,7 @@ class PlateMap:
         table[order].to_csv(path, index=False)
 
     def blind(self) -> PlateMap:
-        """The same wells with nothing but their control types: no names, structures, genes or mechanisms."""
+        """Copy the wells with nothing but their control types: no names, structures, genes or mechanisms."""
         return PlateMap(
             {
                 well: Perturbation(kind=Kind.CONTROL if p.control else Kind.UNKNOWN, control=p.control)
@@ -231,7 +231,7 @@ class PlateMap:
 
 
 def has_heading(cells: list[str]) -> bool:
-    """Whether these cells are names of columns, one of them of the wells."""
+    """Tell whether these cells are names of columns, one of them of the wells."""
     return Columns.find(cells).has_wells
 
 

@@ -67,7 +67,7 @@ class RemotePlane:
         return self._with(self._files(), lambda: focal_planes(self.inner))
 
     def depth(self) -> int:
-        """How many focal planes the file has."""
+        """Count the focal planes that the file has."""
         return self._with([self.inner.file], lambda: depth_of(self.inner))
 
     def _files(self) -> list[Path]:

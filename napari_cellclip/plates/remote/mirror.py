@@ -73,7 +73,7 @@ class Mirror:
         return f"{self.folder.name}/{name}"
 
     def is_pixels(self, name: str) -> bool:
-        """Whether a relative name is an image or a chunk of one, which comes when it is read."""
+        """Tell whether a relative name is an image or a chunk of one, which comes when it is read."""
         return is_pixels(self._named(name))
 
     def reopen(self) -> bool:
@@ -164,7 +164,7 @@ class Mirror:
         return file.state if file is not None else "missing"
 
     def is_here(self, path: Path) -> bool:
-        """Whether a file lies whole on this disk, or the store has none."""
+        """Tell whether a file lies whole on this disk, or the store has none."""
         name = path.relative_to(self.folder).as_posix()
         file = self._files.get(name)
         return name in self._absent or (file is not None and _is_whole(path, file))

@@ -168,7 +168,7 @@ class OmeroPlane:
         return [plane.astype(dtype, copy=False) for plane in planes]
 
     def depth(self) -> int:
-        """How many focal planes there are."""
+        """Count the focal planes."""
         return self.size[0]
 
 

@@ -98,5 +98,5 @@ class SiteEncoder:
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch ran out of device memory; recognised by name, so that nothing here imports torch."""
+    """Tell whether torch ran out of device memory; recognised by name, so that nothing here imports torch."""
     return type(error).__name__ == "OutOfMemoryError" or "out of memory" in str(error).lower()

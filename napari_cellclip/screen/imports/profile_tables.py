@@ -173,7 +173,7 @@ def annotated(table: pd.DataFrame, path: str | Path) -> pd.DataFrame:
 
 
 def labels_of(rows: pd.DataFrame, *, cell_line: str = "") -> pd.DataFrame:
-    """What was done to each well of a plate, with every other ``Metadata_`` column kept.
+    """Read what was done to each well of a plate, with every other ``Metadata_`` column kept.
 
     Parameters
     ----------
@@ -220,7 +220,7 @@ def labels_of(rows: pd.DataFrame, *, cell_line: str = "") -> pd.DataFrame:
 
 
 def controls_of(rows: pd.DataFrame, labels: pd.DataFrame) -> NDArray[np.bool_]:
-    """Which rows are negative controls, bool (n,)."""
+    """Mark the rows that are negative controls, bool (n,)."""
     wells = [str(site).rsplit("/", 1)[0] for site in rows.index]
     return np.asarray(labels["Metadata_control_type"].reindex(wells) == "negcon", bool)
 

@@ -83,7 +83,7 @@ def captions_of_wells(captions: pd.Series, *, plate: str = "") -> pd.Series:
 
 
 def perturbation_of_caption(text: str) -> Perturbation:
-    """What was done to a well, from its caption in the published wordings.
+    """Read what was done to a well, from its caption in the published wordings.
 
     The word ``nan`` where a name should be counts as no name. What is not worded like them is kept as the
     name of an unknown treatment.

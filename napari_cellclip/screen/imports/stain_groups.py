@@ -19,7 +19,7 @@ _NO_PHENOTYPE = frozenset({"Location", "Parent", "Children", "Number", "ObjectNu
 
 
 def is_feature(name: str) -> bool:
-    """Whether a column is named as CellProfiler names a measurement of cells.
+    """Tell whether a column is named as CellProfiler names a measurement of cells.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def stains_of(name: str) -> tuple[Stain, ...]:
 
 
 def is_brightfield(name: str) -> bool:
-    """Whether a feature was (also) measured in transmitted light.
+    """Tell whether a feature was (also) measured in transmitted light.
 
     Examples
     --------

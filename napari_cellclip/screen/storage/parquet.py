@@ -75,7 +75,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None, *, all_bytes: b
 
 
 def is_sealed(path: Path) -> bool:
-    """Whether a file has a checksum; those of version 0.1 have none."""
+    """Tell whether a file has a checksum; those of version 0.1 have none."""
     return _checksum_start(require_regular(path).read_bytes()) is not None
 
 

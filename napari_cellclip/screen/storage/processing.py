@@ -72,7 +72,7 @@ def as_encoded(folder: Path, record: PlateRecord, plate: Plate) -> Plate:
 
 
 def processing_key(record: PlateRecord) -> str:
-    """What :attr:`Processing.key` was of a plate's images when it was encoded."""
+    """Compute what :attr:`Processing.key` was of a plate's images when it was encoded."""
     parts = [f"projection {record.projection}"] if record.projection != "max" else []
     if record.illumination is not None:
         parts.append(f"illumination {record.illumination.digest}")

@@ -51,10 +51,10 @@ class FieldSource(Protocol):
         """How its images are made from its files."""
 
     def site(self, identifier: str) -> Site:
-        """The field of that id."""
+        """Return the field of that id."""
 
     def with_processing(self, processing: Processing) -> Plate:
-        """The plate with images made in another way."""
+        """Return the plate with images made in another way."""
 
 
 @dataclass(frozen=True, eq=False)

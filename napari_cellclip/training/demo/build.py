@@ -161,7 +161,7 @@ def labelled_fields(plates: Sequence[TrainingPlate], card: ModelCard) -> Labelle
 
 
 def tokenizer(card: ModelCard, recipe: Recipe) -> WordPieceTokenizer:
-    """The model's own vocabulary, built from every caption a training treatment can have."""
+    """Build the model's own vocabulary from every caption a training treatment can have."""
     texts = known_texts(known_mechanisms(), INERT_COMPOUNDS, card.prompts)
     return WordPieceTokenizer.build(texts, size=recipe.words, lowercase=True, max_length=64)
 

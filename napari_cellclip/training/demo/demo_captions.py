@@ -129,7 +129,7 @@ def caption_vocabulary(mechanisms: Iterable[Mechanism], inert: Iterable[Compound
 
 
 def as_perturbation(compound: Compound, mechanism: Mechanism | None) -> Perturbation:
-    """The treatment that a compound of the mechanism table stands for."""
+    """Make the treatment that a compound of the mechanism table stands for."""
     return Perturbation(
         Kind.COMPOUND,
         compound.name,
@@ -146,7 +146,7 @@ class _Asked:
     templates: PromptTemplates
 
     def name(self, text: str) -> list[str]:
-        """A compound or a gene: codes such as JQ1 are written like symbols, and asked as both."""
+        """Word a compound or a gene: codes such as JQ1 are written like symbols, and asked as both."""
         compound = self.templates.for_compound(text, cell_line=CELL_LINE)
         if is_gene_symbol(text):
             return [self.templates.for_knockout(text, cell_line=CELL_LINE), compound]
@@ -159,7 +159,7 @@ class _Asked:
         return [self.templates.for_knockout(text.removesuffix(" knockout"), cell_line=CELL_LINE)]
 
     def mechanism(self, text: str) -> list[str]:
-        """A phrase that speaks of cells is a sentence already."""
+        """Word a mechanism; a phrase that speaks of cells is a sentence already."""
         return [text] if " cells " in f" {text} " else [self.templates.for_mechanism(text, CELL_LINE)]
 
     def control(self, text: str) -> list[str]:

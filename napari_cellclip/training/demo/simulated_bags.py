@@ -117,7 +117,7 @@ def shuffle_captions(bags: Sequence[Bag], seed: int) -> list[Bag]:
 
 
 def perturbation_of(row: pd.Series[object]) -> Perturbation:
-    """The perturbation that a row of a simulated plate map names."""
+    """Read the perturbation that a row of a simulated plate map names."""
     control = str(row["control_type"])
     return Perturbation(
         Kind(str(row["kind"])),

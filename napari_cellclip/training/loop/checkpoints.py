@@ -82,5 +82,5 @@ class Checkpoint:
 
 
 def partial_of(path: Path) -> Path:
-    """Where a checkpoint lies while it is written."""
+    """Name the file in which a checkpoint lies while it is written."""
     return path.with_suffix(".partial")

@@ -48,7 +48,7 @@ class Processes:
         """Add up the gradients of all processes, in place."""
 
     def agree(self, value: T) -> T:
-        """The main process's value, in every process."""
+        """Share the main process's value with every process."""
         return value
 
     def wait(self) -> None:
@@ -106,7 +106,7 @@ class Launched(Processes):
             gradient.copy_(total.view_as(gradient))
 
     def agree(self, value: T) -> T:
-        """The main process's value."""
+        """Send the main process's value to every process."""
         from accelerate.utils import broadcast_object_list
 
         box: list[Any] = [value]
@@ -119,7 +119,7 @@ class Launched(Processes):
 
 
 def processes(device: str = "auto") -> Processes:
-    """The processes this one belongs to: alone, unless a launcher started several."""
+    """Return the processes this one belongs to: alone, unless a launcher started several."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         return Launched(device)
     return Processes(resolve_device(device))

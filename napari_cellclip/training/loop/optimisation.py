@@ -51,7 +51,7 @@ class CosineRestarts:
 
 
 def decays(name: str, parameter: torch.Tensor) -> bool:
-    """Whether weight decay applies to a parameter: matrices do, gains, biases and the temperature do not."""
+    """Tell whether weight decay applies to a parameter: to matrices, not gains, biases or the temperature."""
     return parameter.ndim >= 2 and not any(word in name for word in _NO_DECAY_WORDS)
 
 

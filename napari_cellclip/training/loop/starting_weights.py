@@ -68,7 +68,7 @@ class Start:
 
 
 def base_of(screens: Sequence[Screen], config: ModelConfig) -> Model | None:
-    """The model a run starts from; ``None`` for measured profiles without one.
+    """Load the model a run starts from; ``None`` for measured profiles without one.
 
     Raises
     ------

@@ -53,7 +53,7 @@ class Best:
         return True
 
     def over(self, epoch: int) -> bool:
-        """Whether patience is at its end after this many epochs."""
+        """Tell whether patience is at its end after this many epochs."""
         return bool(self._patience and self.epoch is not None) and (
             epoch - (self.epoch or 0) >= self._patience * self._every
         )

@@ -90,7 +90,7 @@ def card_of(
 
 
 def seen(card: ModelCard, screens: Sequence[Screen]) -> tuple[bool, str]:
-    """Whether a model trained from this one saw simulated cells only, and the limits to state."""
+    """Tell whether a model trained from this one saw simulated cells only, and give the limits to state."""
     plates = [Path(plate.path) for screen in screens for plate in screen.plates.values()]
     marked = [any((at / "simulated.json").is_file() for at in (path, path.parent)) for path in plates]
     if not card.simulated or all(marked):

@@ -55,7 +55,7 @@ class Retrieval:
         return found | ({"validation_map": self.score("map")} if self.mechanisms is not None else {})
 
     def random(self, name: str = "mrr") -> float:
-        """What a random order of the pool gives on average."""
+        """Compute what a random order of the pool gives on average."""
         if name == "mrr":
             return float(np.mean(1 / np.arange(1, self.pool + 1)))
         return min(1.0, int(name.removeprefix("r@")) / self.pool)

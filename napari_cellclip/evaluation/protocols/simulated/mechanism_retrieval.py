@@ -247,7 +247,7 @@ def report_of(result: Mapping[str, object]) -> tuple[dict[str, object], pd.DataF
 
 
 def as_table(result: Mapping[str, object]) -> str:
-    """The figures of :func:`napari_cellclip.evaluation.evaluate` as a Markdown table."""
+    """Write the figures of :func:`napari_cellclip.evaluation.evaluate` as a Markdown table."""
     mechanisms: Mapping[str, Mapping[str, object]] = result["mechanisms"]  # type: ignore[assignment]
     lines = [
         "| mechanism asked for | wells | AP | held-out wells | AP held out | AP other phrasings"

@@ -105,7 +105,7 @@ def per_mechanism(
 
 
 def shuffled_captions(scores: pd.DataFrame) -> list[pd.DataFrame]:
-    """The same answers handed to other mechanisms: every cyclic shift of the queries but the true one."""
+    """Hand the same answers to other mechanisms: every cyclic shift of the queries but the true one."""
     keys = [mechanism.key for mechanism in MECHANISMS]
     return [
         pd.DataFrame({key: scores[keys[(i + shift) % len(keys)]] for i, key in enumerate(keys)})

@@ -102,7 +102,7 @@ class Bank:
 
     @classmethod
     def background_of(cls, model: Model) -> Bank:
-        """The background alone, for questions that are worded elsewhere."""
+        """Embed the background alone, for questions that are worded elsewhere."""
         background = background_vectors(model, model.card.prompts)
         return cls(background[:0], background, np.zeros(0, bool))
 
@@ -137,7 +137,7 @@ class Wells:
 
     @classmethod
     def of_screen(cls, screen: Screen) -> Wells:
-        """The embedded wells of a screen, with its labels for truth."""
+        """Take the embedded wells of a screen, with its labels for truth."""
         there = embedded(screen)
         labels = screen.wells[there]
         return cls(0, unit_rows(screen.embeddings[there]), labels, labels)
@@ -150,7 +150,7 @@ class Wells:
         seed: int = 0,
         directions: RandomDirections | None = None,
     ) -> Calibration:
-        """The calibration that a screen of these wells would have."""
+        """Make the calibration that a screen of these wells would have."""
         codes, names = pd.factorize(self.labels["Metadata_Plate"])
         controls = (self.labels["Metadata_control_type"] == "negcon").to_numpy()
         return Calibration(

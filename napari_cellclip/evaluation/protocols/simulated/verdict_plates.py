@@ -60,7 +60,7 @@ class QueryPlate:
 
 
 def absent_mechanisms(layout: int) -> tuple[Mechanism, ...]:
-    """The mechanisms that a layout leaves out; three layouts in a row leave out each one once."""
+    """Choose the mechanisms that a layout leaves out; three layouts in a row leave out each one once."""
     turn, part = divmod(layout - FIRST_SEED, len(MECHANISMS) // ABSENT)
     order = np.random.default_rng([FIRST_SEED, turn]).permutation(len(MECHANISMS))
     return tuple(MECHANISMS[i] for i in order[part * ABSENT : (part + 1) * ABSENT])
@@ -80,7 +80,7 @@ def query_design(layout: int) -> Design:
 
 
 def coded(platemap: PlateMap) -> PlateMap:
-    """The plate map with codes in place of treatments: replicates, doses and controls are told, no names."""
+    """Put codes in place of a plate map's treatments: replicates, doses and controls are told, no names."""
     names = sorted({p.name for p in platemap.wells.values() if p.control is None})
     code = {name: f"T{i:03d}" for i, name in enumerate(np.random.default_rng(0).permutation(names), 1)}
     return PlateMap(

@@ -51,7 +51,7 @@ class JumpTables:
 
     @staticmethod
     def covers(project: str) -> bool:
-        """Whether a project's wells are in the tables."""
+        """Tell whether a project's wells are in the tables."""
         return project == PROJECT
 
     def table(self, name: str) -> pd.DataFrame:

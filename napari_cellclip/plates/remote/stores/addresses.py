@@ -115,7 +115,7 @@ def relative_name(key: str, prefix: str) -> str | None:
 
 
 def is_safe(relative: str) -> bool:
-    """Whether a relative name with ``/`` can lie in a folder of any system and nowhere else."""
+    """Tell whether a relative name with ``/`` can lie in a folder of any system and nowhere else."""
     parts = PurePosixPath(relative).parts
     return (
         bool(parts)

@@ -47,13 +47,13 @@ def cache_bytes() -> int:
 
 
 def is_chunk(relative: str) -> bool:
-    """Whether a relative name is a chunk of a Zarr array: any file of one but its metadata."""
+    """Tell whether a relative name is a chunk of a Zarr array: any file of one but its metadata."""
     folder, _, name = relative.rpartition("/")
     return ".zarr" in folder.lower() and name not in (*ZARR_MARKS, ".zmetadata")
 
 
 def is_pixels(relative: str) -> bool:
-    """Whether a relative name is an image or a chunk of one, and not a table, an index or metadata."""
+    """Tell whether a relative name is an image or a chunk of one, and not a table, an index or metadata."""
     return relative.lower().endswith(PIXEL_SUFFIXES) or is_chunk(relative)
 
 

@@ -51,7 +51,7 @@ _UNREACHED = (
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether trying again may help: servers that are busy or fail, bodies cut short, time-outs."""
+    """Tell whether trying again may help: servers that are busy or fail, bodies cut short, time-outs."""
     if isinstance(error, _FINAL) or type(error).__name__ in ("NoCredentialsError", "ParamValidationError"):
         return False
     status = getattr(error, "status", None)  # aiohttp's answers of a server
