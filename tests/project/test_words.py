@@ -33,6 +33,11 @@ NAMES = INSTEAD | {
     "room": "subpackage, space",
 }
 
+# A first word that names an answer or a thing, where the docstring of a function names its task.
+NO_TASK = {"What", "Whether", "Where", "Which", "How", "Who", "Why", "The", "A", "An"}
+# Decorators that make an attribute of a method: its docstring may name the thing.
+ATTRIBUTES = {"property", "cached_property", "read_once", "setter"}
+
 
 def parts(name: str) -> list[str]:
     """The words of a name: ``ask_wished`` and ``AskWished`` give the same."""
@@ -61,6 +66,31 @@ def docstrings(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield ast.get_docstring(node) or ""
+
+
+def decorators(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """Last names of the decorators: ``cached_property`` of ``functools.cached_property``."""
+    calls = [d.func if isinstance(d, ast.Call) else d for d in function.decorator_list]
+    return {ast.unparse(call).rsplit(".", 1)[-1] for call in calls}
+
+
+def public_functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Functions and methods without an underscore, no properties; what a function defines inside is its own."""
+    for node in ast.iter_child_nodes(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from public_functions(node)
+        elif not node.name.startswith("_") and not decorators(node) & ATTRIBUTES:
+            yield node
+
+
+def without_task(tree: ast.AST) -> list[tuple[str, int, str]]:
+    """Name, line and first words of every public function whose docstring does not begin with its task."""
+    found = []
+    for function in public_functions(tree):
+        words = (ast.get_docstring(function) or "").split()
+        if words and words[0].rstrip(",.:;") in NO_TASK:
+            found.append((function.name, function.lineno, " ".join(words[:4])))
+    return found
 
 
 def window_texts(tree: ast.AST) -> Iterator[tuple[str, int]]:
@@ -93,6 +123,34 @@ def of_package(repository: Path) -> list[str]:
 
 def test_code_uses_plain_words(repository: Path) -> None:
     assert of_package(repository) == []
+
+
+def test_docstrings_of_functions_name_the_task(repository: Path) -> None:
+    found = [
+        f"{module.file.relative_to(repository).as_posix()}:{line} {name}: {words!r}"
+        for module in modules(repository).values()
+        for name, line, words in without_task(module.tree)
+    ]
+    assert found == []  # "Compute …", "Find …", "Tell whether …"
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("def f():\n    'What is left.'", ["f"]),
+        ('async def f():\n    """Whether it is.\n\n    More.\n    """', ["f"]),
+        ("class A:\n    'A thing.'\n    @staticmethod\n    def f():\n        'The thing.'", ["f"]),
+        ("if True:\n    def f():\n        'A: b.'", ["f"]),
+        ("class A:\n    @property\n    def f(self):\n        'The thing.'", []),
+        ("class A:\n    @functools.cached_property\n    def f(self):\n        'The thing.'", []),
+        ("def _f():\n    'What is left.'", []),
+        ("def f():\n    'Tell whether it is.'\n    def g():\n        'The thing.'", []),
+        ("def f():\n    'Theory first.'", []),
+        ("def f():\n    ''", []),
+    ],
+)
+def test_functions_without_a_task_are_found(code: str, names: list[str]) -> None:
+    assert [name for name, _, _ in without_task(ast.parse(code))] == names
 
 
 def test_pages_use_plain_words(repository: Path) -> None:
