@@ -21,7 +21,7 @@ class Step(Protocol):
 
     @property
     def message(self) -> str:
-        """What was just done."""
+        """Words on what was just done."""
 
 
 class Telling(Step, Protocol):

@@ -90,7 +90,7 @@ class Site:
 
     @property
     def problem(self) -> str | None:
-        """Why this site cannot be used in full; ``None`` if it can as far as is known.
+        """Reason why this site cannot be used in full; ``None`` if it can as far as is known.
 
         Known without opening image files; damaged ones show when they are read.
         """

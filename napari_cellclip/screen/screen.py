@@ -105,7 +105,7 @@ class Screen:
 
     @property
     def origin(self) -> str:
-        """What to give `load_model` for the model that made the embeddings: its folder, or its name."""
+        """Argument of `load_model` for the model that made the embeddings: its folder, or its name."""
         origin = self._record.current.origin
         if Path(origin).exists():
             return origin
@@ -233,7 +233,7 @@ class Screen:
 
     @read_once
     def negative_controls(self) -> NDArray[np.bool_]:
-        """Which wells are negative controls (vehicle, non-targeting guides), bool (n_wells,)."""
+        """Mask of the wells that are negative controls (vehicle, non-targeting guides), bool (n_wells,)."""
         return np.asarray(self.wells["Metadata_control_type"] == str(Control.NEGATIVE), bool)
 
     @read_once
@@ -413,7 +413,7 @@ class Screen:
 
     @property
     def correction(self) -> CorrectedEmbeddings | None:
-        """How `embeddings` were corrected; ``None`` where they are as the model made them."""
+        """Correction of `embeddings`; ``None`` where they are as the model made them."""
         return self._correction
 
     def correct(self, method: Method, **options: Any) -> Screen:

@@ -70,7 +70,7 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """What tells it from the baseline, for people."""
+        """Differences from the baseline, for people."""
         return ", ".join(f"{factor}: {level}" for factor, level in self.changed.items()) or "baseline"
 
     @property

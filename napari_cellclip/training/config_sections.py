@@ -134,7 +134,7 @@ class ModelConfig(Section):
 
     @property
     def shape(self) -> dict[str, Any]:
-        """What the file says of the head's architecture."""
+        """Settings of the head's architecture that the file gives."""
         general = ("out", "start", "from_scratch", "device")
         return {name: value for name, value in self if name not in general and value not in (None, "")}
 

@@ -27,7 +27,7 @@ class Stain(StrEnum):
 
     @property
     def target(self) -> str:
-        """What the dye of this stain binds in the cell."""
+        """Target that the dye of this stain binds in the cell."""
         return _TARGETS[self]
 
     @property

@@ -54,7 +54,7 @@ class Ranking:
 
     @property
     def random_mean_rank(self) -> float:
-        """What :attr:`mean_rank` is expected to be for a random order."""
+        """Mean rank (:attr:`mean_rank`) that is expected of a random order."""
         return float(((self.pool - self.hits) / (self.hits + 1)).mean() + 1)
 
     def _later(self, positions: NDArray[np.int64]) -> NDArray[np.float64]:

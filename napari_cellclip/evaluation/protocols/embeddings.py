@@ -62,12 +62,12 @@ class EmbeddingTable:
 
     @property
     def negative(self) -> NDArray[np.bool_]:
-        """Which rows are negative controls."""
+        """Mask of the rows that are negative controls, bool (n,)."""
         return (self.wells[CONTROL] == Control.NEGATIVE.value).to_numpy()
 
     @property
     def treated(self) -> NDArray[np.bool_]:
-        """Which rows are no negative control, not empty, and say what was done."""
+        """Mask of the rows that are no negative control, not empty, and say what was done, bool (n,)."""
         idle = self.wells[CONTROL].isin([Control.NEGATIVE.value, Control.EMPTY.value])
         return (~idle & (self.wells[PERTURBATION] != "")).to_numpy()
 

@@ -171,7 +171,7 @@ class Calibration:
 
     @property
     def active(self) -> NDArray[np.bool_]:
-        """Which treatments differ from controls at all, bool (T,); all if controls are too few to tell."""
+        """Mask of treatments that differ from controls, bool (T,); all if controls are too few to tell."""
         return np.asarray(~(self.activity > FILTER_P), bool)
 
     def q_values(self, scores: QueryScores, tested: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:

@@ -51,7 +51,7 @@ class TileScores:
 
     @property
     def shown(self) -> NDArray[np.float64]:
-        """What is ranked and drawn: `z`, the cosine where there is none."""
+        """Scores that are ranked and drawn: `z`, the cosine where there is none."""
         return self.z if np.isfinite(self.z).all() else self.cosine
 
     def most(self, n: int = SHOWN_TILES) -> tuple[int, ...]:

@@ -74,7 +74,7 @@ class Votes:
 
     @cached_property
     def voters(self) -> NDArray[np.float64]:
-        """How many references may vote, at least 1, (q,)."""
+        """Number of references that may vote, at least 1, (q,)."""
         return np.maximum(self.allowed.sum(axis=1), 1).astype(np.float64)
 
     @cached_property

@@ -84,7 +84,7 @@ class ReferenceSet:
 
     @property
     def active(self) -> NDArray[np.bool_]:
-        """Which rows are used: doses whose replicates agree, bool (R,).
+        """Mask of the rows that are used: doses whose replicates agree, bool (R,).
 
         A treatment of which no dose does keeps its highest one, or it could not be told from one that is
         not there. Where agreement cannot be told (one well) a row is used.

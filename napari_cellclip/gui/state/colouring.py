@@ -91,7 +91,7 @@ class WellValues:
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """Which wells have a value, bool (n,)."""
+        """Mask of the wells that have a value, bool (n,)."""
         if self.numbers is not None:
             return np.isfinite(self.numbers)
         return np.array([bool(name) for name in self._names], bool)

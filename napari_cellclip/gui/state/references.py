@@ -53,7 +53,7 @@ class AddedReferences:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """Where each part was read."""
+        """Paths from which the parts were read."""
         return tuple(part.path for part in self.parts)
 
 
@@ -96,7 +96,7 @@ class References:
 
     @property
     def mechanisms(self) -> Mechanisms | None:
-        """What the assay can recognise; ``None`` before it was tested."""
+        """Mechanisms that the assay can recognise; ``None`` before it was tested."""
         return self._mechanisms
 
     @mechanisms.setter

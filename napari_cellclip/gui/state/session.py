@@ -169,12 +169,12 @@ class Session:
 
     @property
     def platemap(self) -> PlateMap | None:
-        """What was done to the wells of the plate."""
+        """Plate map: what was done to the wells of the plate."""
         return self._platemap
 
     @property
     def screen(self) -> Screen | None:
-        """What has been encoded."""
+        """Screen that has been encoded."""
         return self._screen
 
     @property
@@ -202,7 +202,7 @@ class Session:
 
     @property
     def contributions(self) -> StainContributions | None:
-        """What each stain adds to the scores of the wells that were explained last."""
+        """Stain contributions: what each stain adds to the scores of the wells that were explained last."""
         return self._contributions
 
     @contributions.setter
@@ -213,7 +213,7 @@ class Session:
 
     @property
     def heat_map(self) -> FieldMatch | None:
-        """Which parts of the field that was explained last match."""
+        """Heat map: the parts of the field that was explained last that match."""
         return self._heat_map
 
     @heat_map.setter
@@ -352,7 +352,7 @@ class Session:
 
     @property
     def view(self) -> View:
-        """How wells are coloured and which plate is looked at."""
+        """View: how wells are coloured and which plate is looked at."""
         return self._view
 
     def look(self, **changes: Any) -> None:
@@ -375,7 +375,7 @@ class Session:
 
     @property
     def highlight(self) -> Highlight:
-        """What decides which wells are highlighted, given the answer there is."""
+        """Rule by which wells are highlighted, given the answer there is."""
         return highlight_in_force(self._view, self._answer)
 
     @property

@@ -28,7 +28,7 @@ class Processing:
 
     @property
     def key(self) -> str:
-        """What tells these pixels from others of the same files; empty for pixels as they are by default."""
+        """Key that tells these pixels from others of the same files; empty for those made by default."""
         parts = [f"projection {self.projection}"] if self.projection != "max" else []
         if self.illumination is not None:
             parts.append(f"illumination {self.illumination.digest}")

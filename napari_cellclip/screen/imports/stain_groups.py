@@ -126,7 +126,7 @@ class StainGroups:
 
     @property
     def mask(self) -> NDArray[np.bool_]:
-        """Where a row holds a feature and not padding, bool (5, D)."""
+        """Mask of the places in a row that hold a feature and not padding, bool (5, D)."""
         return np.arange(self.width) < np.array([[len(self.of_stain[s])] for s in STAINS])
 
     @property

@@ -44,11 +44,11 @@ class FieldSource(Protocol):
 
     @property
     def stains(self) -> StainMapping:
-        """Which channel shows which stain."""
+        """Stain mapping: the channel that shows each stain."""
 
     @property
     def processing(self) -> Processing:
-        """How its images are made from its files."""
+        """Processing by which its images are made from its files."""
 
     def site(self, identifier: str) -> Site:
         """Return the field of that id."""

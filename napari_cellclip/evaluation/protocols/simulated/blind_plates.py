@@ -36,7 +36,7 @@ class BlindPlate:
 
     @property
     def negative(self) -> pd.Series[bool]:
-        """Which wells are negative controls (the one thing the blind plate map tells)."""
+        """Mask of the wells that are negative controls (the one thing the blind plate map tells)."""
         return self.truth["control_type"] == "negcon"
 
 

@@ -73,7 +73,7 @@ class PlateDrawing:
 
     @property
     def every(self) -> int:
-        """How many rows share one letter: those of 1536 wells would be too small to read."""
+        """Number of rows that share one letter: those of 1536 wells would be too small to read."""
         return 1 if self.shape[1] <= 24 else 2
 
     @property
@@ -98,7 +98,7 @@ class Placed:
 
     @property
     def area(self) -> QRectF:
-        """What it takes of the scene."""
+        """Area of the scene that the plate takes."""
         return self.drawing.area(self.titled).translated(self.origin)
 
     def box(self, row: int, column: int) -> QRectF:

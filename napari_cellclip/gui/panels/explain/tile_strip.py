@@ -81,7 +81,7 @@ class TileStrip(QWidget):
 
     @property
     def visible_tiles(self) -> int:
-        """How many tiles fit."""
+        """Number of tiles that fit."""
         return max(1, min(len(self.tiles), (self.width() + GAP) // (PICTURE + GAP)))
 
     def sizeHint(self) -> QSize:

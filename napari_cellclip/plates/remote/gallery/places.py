@@ -34,7 +34,7 @@ class GalleryPlate:
 
     @property
     def address(self) -> Address:
-        """What :func:`napari_cellclip.open_plate` takes."""
+        """Address that :func:`napari_cellclip.open_plate` takes."""
         return Address(GALLERY, "/".join((self.project, self.source, self.batch, self.plate)))
 
     @property
