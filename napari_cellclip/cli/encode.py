@@ -109,6 +109,13 @@ def encode(
             "gives the same features."
         ),
     ] = "auto",
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(
+            help="Where shards are encoded: on this machine, or on the Ray cluster of RAY_ADDRESS; plate, model "
+            "and screen must lie where all its machines see them."
+        ),
+    ] = "local",
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try the images again that could not be used last time.")
     ] = False,
@@ -121,10 +128,11 @@ def encode(
 
     Example: napari-cellclip encode my-plate --platemap my-plate/platemap.csv --model demo --out my-screen
     """
-    from napari_cellclip.plates import open_plate
+    from napari_cellclip.plates import open_plate, remote_address
 
+    here = remote_address(plate) is None
     opened = open_plate(
-        plate,
+        Path(plate).expanduser().absolute() if engine == "ray" and here else plate,
         channels=channel_mapping(channel),
         pattern=pattern,
         image_root=image_root,
@@ -152,7 +160,9 @@ def encode(
         accept_licence=accept_licence,
         batch_size=batch_size,
     )
-    steps = iter_encode(opened, labels, loaded, out, retry_failed=retry_failed, precision=precision)
+    steps = iter_encode(
+        opened, labels, loaded, out, retry_failed=retry_failed, precision=precision, engine=engine
+    )
     follow(with_notices(steps), "encoding")
     screen = Screen.open(out)
     if flags is not None:

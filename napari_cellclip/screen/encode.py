@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -12,6 +12,7 @@ from napari_cellclip.screen.derive import iter_embed_wells
 from napari_cellclip.screen.engines.choose_precision import WantedPrecision, choose_precision
 from napari_cellclip.screen.engines.local import PlateEncoding
 from napari_cellclip.screen.engines.plate_intensity import measure_plate
+from napari_cellclip.screen.engines.ray_engine import PlateWork, run_on_ray
 from napari_cellclip.screen.progress import Progress
 from napari_cellclip.screen.screen import Screen
 from napari_cellclip.screen.storage.compatibility import (
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 ROUNDS = 3
 """How often sites whose files were replaced meanwhile are encoded again, before the run is given up."""
 
+Engine = Literal["local", "ray"]
+
 
 def iter_encode(
     plate: Plate,
@@ -53,6 +56,7 @@ def iter_encode(
     retry_failed: bool = False,
     precision: WantedPrecision = "auto",
     heartbeat: float | None = None,
+    engine: Engine = "local",
 ) -> Generator[Progress, None, None]:
     """Encode a plate into a screen folder; run it again to go on where it stopped.
 
@@ -92,6 +96,9 @@ def iter_encode(
     heartbeat : float, optional
         Yield also while a shard is being encoded, every so many seconds: whoever closes the run then waits
         for a batch of crops, not for a shard.
+    engine : {"local", "ray"}
+        Where shards are encoded: in this process, on all its GPUs, or on a Ray cluster (extra ``ray``; see
+        :mod:`~napari_cellclip.screen.engines.ray_engine`). The screen is the same.
 
     Yields
     ------
@@ -109,13 +116,13 @@ def iter_encode(
     if shard_sites < 1 or workers < 0:
         raise ScreenError("shard_sites must be at least 1 and workers at least 0")
     plate.require_stains(STAINS)
-    folder = Path(out)
+    folder = Path(out).absolute() if engine == "ray" else Path(out)
     loaded = _loaded(model, device)
     record_with_card(folder, loaded.card, loaded.origin)  # refuses what is no screen before it makes a folder
     lock = WriteLock(folder)
     yield from lock.wait()
     try:
-        run = (loaded, folder, shard_sites, workers, previews, retry_failed, precision, heartbeat)
+        run = (loaded, folder, shard_sites, workers, previews, retry_failed, precision, heartbeat, engine)
         yield from _iter_encode(plate, platemap, *run)
     finally:
         lock.release()
@@ -132,6 +139,7 @@ def _iter_encode(
     retry_failed: bool,
     wanted: WantedPrecision,
     heartbeat: float | None,
+    engine: Engine,
 ) -> Generator[Progress, None, None]:
     """Encode into a folder that is locked; parameters as :func:`iter_encode`."""
     record = record_with_card(folder, loaded.card, loaded.origin)
@@ -187,7 +195,12 @@ def _iter_encode(
     encoding = PlateEncoding(plate, loaded, plan, shards, pictures, quality, begun, workers, heartbeat)
     for why in damaged.values():
         yield Progress(len(status), len(plan), f"making again: {why}", notice=True)
-    yield from encoding.run(status, again)
+    if engine == "ray":
+        files = (plate, plan, shards, pictures, quality, begun, workers)
+        model = (loaded.origin, loaded.card.encoder_hash, loaded.batch_size)
+        yield from run_on_ray(PlateWork(*files, status, frozenset(again), *model), loaded)
+    else:
+        yield from encoding.run(status, again)
     fresh = set(plan.index) - (status.keys() - again)
     for round_ in range(ROUNDS + 1):
         states = plate.file_states() if fresh else {}

@@ -84,7 +84,7 @@ def test_ctrl_c_three_times_leaves_with_130_and_a_screen_that_goes_on(tmp_path: 
     model = write_tiny_model(tmp_path / "model")
     start = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "from napari_cellclip.screen.engines.local import PlateEncoding as run; import time; "
+        "from napari_cellclip.screen.engines import local as run; import time; "
         "old = run._encode; run._encode = lambda *a: (time.sleep(0.2), old(*a))[1]; "
         "from napari_cellclip.cli import app; app()"
     )

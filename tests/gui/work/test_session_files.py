@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
@@ -119,7 +120,7 @@ def test_a_session_comes_back_as_it_was(make_napari_viewer, qtbot, repository, t
     assert second.view.highlight == "all"
     assert second.view.fdr == 0.1
     assert second.asked.combine == "max"
-    assert second.answer.scores["score"].equals(first.answer.scores["score"])
+    pd.testing.assert_series_equal(second.answer.scores["score"], first.answer.scores["score"], rtol=1e-5)
     assert second.selection.ids == frozenset(wells[:3])
     assert second.named_selections.sets == {"row B": frozenset(wells[6:12])}
     assert second.shown == f"{wells[7]}/1"

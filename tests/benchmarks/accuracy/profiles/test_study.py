@@ -103,6 +103,7 @@ def real_screen(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Sc
         tmp_path_factory.mktemp("cpjump1") / "screen",
         annotations=next(folder.glob("*annotations.tsv")),
         cell_line="U2OS",
+        model="",  # the profiles themselves
     )
 
 
