@@ -112,8 +112,8 @@ def encode(
     engine: Annotated[
         Literal["local", "ray"],
         typer.Option(
-            help="Where shards are encoded: on this machine, or on the Ray cluster of RAY_ADDRESS; plate, model "
-            "and screen must lie where all its machines see them."
+            help="Where shards are encoded: on this machine, or on the Ray cluster of RAY_ADDRESS; plate, "
+            "model and screen must lie where all its machines see them."
         ),
     ] = "local",
     retry_failed: Annotated[

@@ -171,14 +171,14 @@ def run_on_ray(work: PlateWork, model: Model) -> Generator[Progress, None, None]
         ray.init(log_to_driver=False)
     gpus = int(ray.cluster_resources().get("GPU", 0))
     actors = min(len(todo), gpus or max(1, int(ray.cluster_resources().get("CPU", 1))))
-    resources: dict[str, float] = {"num_gpus": 1} if gpus else {"num_cpus": 1}
     shards = ray.data.from_items([{"shard": n} for n in todo], override_num_blocks=len(todo))
     finished = shards.map_batches(
         ShardActor,
         fn_constructor_args=(work, "cuda" if gpus else "cpu"),
         batch_size=1,
         concurrency=(1, actors),
-        **resources,
+        num_gpus=1 if gpus else None,
+        num_cpus=None if gpus else 1,
     )
     for row in finished.iter_rows():
         shard = int(row["shard"])
