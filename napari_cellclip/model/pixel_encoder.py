@@ -56,7 +56,7 @@ class PixelEncoder:
         device: torch.device,
         batch_size: int | None = None,
     ) -> None:
-        self.card, self._batch_size = card, batch_size
+        self.card, self.wanted_batch = card, batch_size
         self._encoder = encoder
         self._reduced: nn.Module | None = None
         self._lock = Lock()
@@ -73,11 +73,11 @@ class PixelEncoder:
     @property
     def batch_size(self) -> int:
         """Single-stain crops encoded at once."""
-        return BATCH if self._batch_size is None else self._batch_size
+        return BATCH if self.wanted_batch is None else self.wanted_batch
 
     @batch_size.setter
     def batch_size(self, crops: int) -> None:
-        self._batch_size = crops
+        self.wanted_batch = crops
 
     def to(self, device: torch.device) -> None:
         """Move to a device."""
@@ -189,7 +189,7 @@ class PixelEncoder:
         On a processor the batch stays `BATCH`: larger ones gain nothing there, and rounding would depend on
         what else the machine does.
         """
-        if self._batch_size is not None or self.device.type != "cuda":
+        if self.wanted_batch is not None or self.device.type != "cuda":
             return
         network = self.network if precision == "float32" else self._reduced_network()
         size = self.card.tiling.size
@@ -204,14 +204,14 @@ class PixelEncoder:
                 torch.cuda.empty_cache()
                 return None
 
-        self._batch_size = useful_batch(seconds, BATCH)
+        self.wanted_batch = useful_batch(seconds, BATCH)
 
     def on_all_devices(self) -> list[PixelEncoder]:
         """List this encoder, and a copy for each further GPU if it is on ``cuda`` without a number."""
         copies = []
         for device in further_devices(self.device):
             copied = copy.deepcopy(self.network)
-            copies.append(PixelEncoder(self.card, copied, device, self._batch_size))
+            copies.append(PixelEncoder(self.card, copied, device, self.wanted_batch))
         return [self, *copies]
 
     def _at_once(self) -> int:

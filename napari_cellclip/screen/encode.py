@@ -197,7 +197,7 @@ def _iter_encode(
         yield Progress(len(status), len(plan), f"making again: {why}", notice=True)
     if engine == "ray":
         files = (plate, plan, shards, pictures, quality, begun, workers)
-        model = (loaded.origin, loaded.card.encoder_hash, loaded.batch_size)
+        model = (loaded.origin, loaded.card.encoder_hash, loaded.pixels.wanted_batch)
         yield from run_on_ray(PlateWork(*files, status, frozenset(again), *model), loaded)
     else:
         yield from encoding.run(status, again)

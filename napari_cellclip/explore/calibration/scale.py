@@ -128,11 +128,6 @@ class PlateScale:
         rows = rows[np.argsort(self.plates[rows], kind="stable")]
         return rows, self.plates[rows]
 
-    def of_many(self, cosines: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Standard scores (n, B) for many questions at once, as calling the scale on each gives them."""
-        median, spreads = self.of_plates_many(cosines)
-        return np.asarray((cosines - median[self.plates]) / spreads[self.plates], np.float64)
-
     def of_plates_many(
         self, cosines: NDArray[np.floating]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -106,6 +106,8 @@ class PlateEncoding:
         sites = {site.id: site for site in self.plate.sites}
         self._mend_previews(finished, groups, status)
         yield from self._mend_quality(finished - todo.keys(), groups, status)
+        if not todo:
+            return  # nothing is measured or copied to other devices for nothing
         encoder = SiteEncoder(self.record, self._require_going_on)
         chunks = self._chunks(todo, sites)
         encoders = self.model.pixels.on_all_devices()

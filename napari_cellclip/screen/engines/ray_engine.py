@@ -41,8 +41,8 @@ class PlateWork:
         As `PlateEncoding.run` takes them.
     model, encoder_hash : str
         What to give ``load_model``, and the channel encoder that must come of it.
-    batch_size : int
-        Single-stain crops encoded at once.
+    batch_size : int or None
+        Single-stain crops encoded at once, where somebody decided it.
     """
 
     plate: Plate
@@ -56,13 +56,12 @@ class PlateWork:
     again: frozenset[str]
     model: str
     encoder_hash: str
-    batch_size: int
+    batch_size: int | None
 
     def todo(self) -> list[int]:
         """List the shards that are not on disk, or hold sites to be tried again."""
-        return sorted(
-            {int(self.plan.loc[s, "Metadata_shard"]) for s in self.plan.index if self._is_wanted(s)}
-        )
+        shards = self.plan["Metadata_shard"].items()
+        return sorted({int(shard) for site, shard in shards if self._is_wanted(str(site))})
 
     def _is_wanted(self, site: str) -> bool:
         return site not in self.status or site in self.again
@@ -155,13 +154,11 @@ def run_on_ray(work: PlateWork, model: Model) -> Generator[Progress, None, None]
             "encoding on a cluster needs Ray: pip install 'napari-cellclip[ray]', on every machine"
         ) from error
     todo = work.todo()
-    sizes = work.plan["Metadata_shard"].value_counts()
+    sites = {int(n): list(group.index) for n, group in work.plan.groupby("Metadata_shard")}
     total = len(work.plan)
-    whole = {int(n) for n in sizes.index} - set(todo)
-    done = int(sum(sizes[n] for n in whole))
-    failures = sum(
-        bool(why) for s, why in work.status.items() if int(work.plan.loc[s, "Metadata_shard"]) in whole
-    )
+    whole = sites.keys() - set(todo)
+    done = sum(len(sites[n]) for n in whole)
+    failures = sum(bool(work.status[site]) for n in whole for site in sites[n])
     work.encode(model, whole)
     if done:
         yield Progress(done, total, f"{done} of {total} sites were encoded before", failures=failures)
@@ -182,8 +179,8 @@ def run_on_ray(work: PlateWork, model: Model) -> Generator[Progress, None, None]
     )
     for row in finished.iter_rows():
         shard = int(row["shard"])
-        done += int(sizes[shard])
+        done += len(sites[shard])
         failures += int(row["failures"])
-        last = str(work.plan.index[work.plan["Metadata_shard"] == shard][-1])
+        last = str(sites[shard][-1])
         well = str(work.plan.loc[last, "Metadata_Well_id"])
         yield Progress(done, total, f"encoded {last}", well, failures)

@@ -12,7 +12,7 @@ from napari_cellclip.gui.panels.hits.chips import (
     ReferenceDelegate,
 )
 from napari_cellclip.gui.panels.hits.hit_columns import COLUMNS, KEYS
-from napari_cellclip.gui.panels.hits.hits_model import ID_ROLE, WELLS_ROLE, HitsModel
+from napari_cellclip.gui.panels.hits.hits_model import ID_ROLE, HitsModel
 from napari_cellclip.gui.panels.stain_bars import StainBarDelegate
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.state.session import Session
@@ -64,10 +64,6 @@ class HitsTable(QTreeView):
         width = self.fontMetrics().averageCharWidth()
         for number, column in enumerate(COLUMNS):
             self.setColumnWidth(number, column.letters * width + 12)
-
-    def selected_wells(self) -> set[str]:
-        """Ids of the wells of the lines that are selected, and of single ones."""
-        return {well for index in self.selectionModel().selectedRows() for well in index.data(WELLS_ROLE)}
 
     def well_at(self, index: QModelIndex) -> str:
         """Well whose chip is under the mouse, or the best one of a line."""
