@@ -52,8 +52,8 @@ def stated_licence(repo: str) -> str:
 def fetch(file: FileCard) -> Path:
     """Fetch a file into the hub's cache and compare its bytes with the hash that the hub stated.
 
-    A connection that breaks is taken up where it broke, a few times, by clients from 1.0 on. Those before 2.0 keep
-    the part of a file that came, for the next fetch; later ones begin again.
+    A connection that breaks is taken up where it broke, a few times, by clients from 1.0 on. Those before 2.0
+    keep the part of a file that came, for the next fetch; later ones begin again.
 
     Raises
     ------
