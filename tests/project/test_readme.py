@@ -12,16 +12,12 @@ from typer.testing import CliRunner
 
 from napari_cellclip.cli import app
 
+REPOSITORY = Path(__file__).parents[2]
 PAGES = (
     "README.md",
-    "docs/architecture.md",
-    "docs/cli.md",
-    "docs/evaluation.md",
-    "docs/formats.md",
-    "docs/losses.md",
-    "docs/models.md",
-    "docs/quality.md",
-    "docs/training.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    *sorted(f"docs/{page.name}" for page in (REPOSITORY / "docs").glob("*.md")),
 )
 
 
@@ -64,12 +60,22 @@ def test_shown_commands_parse(page: str, repository: Path) -> None:
         assert {word for word in words[2:] if word.startswith("-")} <= known, line
 
 
+def anchors(page: Path) -> set[str]:
+    """Names that headings of a page are linked by, as GitHub makes them of their text."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES)
-def test_links_point_at_files(page: str, repository: Path) -> None:
+def test_links_point_at_files_and_headings(page: str, repository: Path) -> None:
     file = repository / page
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", file.read_text()):
-        if not target.startswith(("http:", "https:")):
-            assert (file.parent / target).exists(), f"{page} points at {target}, which is not there"
+    text = re.sub(r"```.*?```", "", file.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", text):
+        if target.startswith(("http:", "https:")):
+            continue
+        there = (file.parent / target) if target else file
+        assert there.exists(), f"{page} points at {target}, which is not there"
+        assert not anchor or anchor in anchors(there), f"{page} points at {target}#{anchor}: no such heading"
 
 
 def test_cli_page_has_every_verb(repository: Path) -> None:
