@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari_cellclip.plates.acquisition import Acquisition
 from napari_cellclip.plates.layouts import LAYOUTS
+from napari_cellclip.plates.layouts.foreign_formats import foreign_format
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options
 from napari_cellclip.vocabulary import PlateError, PlateMapError
 
@@ -51,5 +52,9 @@ def find_layout(path: Path, layouts: Iterable[Layout], options: Options) -> tupl
 def _no_plate(path: Path) -> str:
     if path.is_dir() and not any(path.iterdir()):
         return f"{path} is empty: check that this is the folder with the images in it"
-    *expected, last = (layout.expected for layout in LAYOUTS.values())
-    return f"{path} holds no plate that can be read: expected {', '.join(expected)}, or {last}"
+    if foreign := foreign_format(path):
+        return foreign
+    return (
+        f"{path} holds no plate that can be read: expected TIFF, PNG, JPEG or JPEG 2000 images, an "
+        "OME-Zarr plate or a load_data.csv in it; docs/formats.md has the layouts that are read"
+    )

@@ -28,7 +28,7 @@ _FILTERS: dict[str, Stain | tuple[str, int]] = {
 }
 
 _WORDS = re.compile(r"[a-z]*cy\d|[a-z]+|\d+")
-_CODE = re.compile(r"(w|ch|channel|c|a)[ _-]?0*(\d{1,2})", re.IGNORECASE | re.ASCII)
+_CODE = re.compile(r"(w|ch|channel|c|a|d)[ _-]?0*(\d{1,2})", re.IGNORECASE | re.ASCII)
 
 _RISING = (Stain.DNA, Stain.ER, Stain.RNA, Stain.AGP, Stain.MITO)
 # Published orders of numbered channels, by the letters before the number.
@@ -36,12 +36,16 @@ _ORDERS: dict[str, tuple[tuple[tuple[Stain, ...], str], ...]] = {
     "w": (
         (_RISING, "Bray 2017 (ImageXpress)"),
         ((Stain.DNA, Stain.ER, Stain.AGP, Stain.RNA, Stain.MITO), "RxRx1"),
+        (tuple(reversed(_RISING)), "source 8 of JUMP (ImageXpress)"),
     ),
     "ch": (
         (tuple(reversed(_RISING)), "CPJUMP1 (Phenix)"),
         (_RISING, "increasing wavelength"),
     ),
-    "c": ((_RISING, "increasing wavelength"), (tuple(reversed(_RISING)), "decreasing wavelength")),
+    "c": (
+        (_RISING, "increasing wavelength, as in source 10 of JUMP (CV8000)"),
+        (tuple(reversed(_RISING)), "decreasing wavelength"),
+    ),
 }
 
 
@@ -82,7 +86,9 @@ def propose_stains(unmapped: Sequence[Channel], known: Collection[Stain]) -> tup
 def _by_order(unmapped: Sequence[Channel], known: Collection[Stain]) -> tuple[StainProposal, ...]:
     """Propose the published orders where all channels have but a number, and there are at least five."""
     codes = [_CODE.fullmatch(channel.name) for channel in unmapped]
-    names = {int(c[2]): channel.name for c, channel in zip(codes, unmapped, strict=True) if c}
+    numbered = [(int(c[2]), channel.name) for c, channel in zip(codes, unmapped, strict=True) if c]
+    from_zero = any(n == 0 for n, _ in numbered)  # as some instruments count
+    names = {n + from_zero: name for n, name in numbered}
     if known or None in codes or not set(range(1, 6)) <= set(names):
         return ()
     prefix = str(codes[0] and codes[0][1]).lower()

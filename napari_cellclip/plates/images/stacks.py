@@ -29,27 +29,27 @@ def depth_of(plane: Plane) -> int:
 
 
 def stacked_by_channel(
-    images: Mapping[str, Mapping[int, Sequence[Path]]],
+    images: Mapping[str, Mapping[int, Sequence[Plane]]],
 ) -> tuple[dict[str, tuple[Plane, ...]], dict[str, str]]:
-    """Make the focal stacks of a field of one file for each channel and focal plane.
+    """Make the focal stacks of a field from the planes of each channel.
 
     Parameters
     ----------
-    images : mapping of str to mapping of int to sequence of Path
-        Files by channel name and number of the focal plane.
+    images : mapping of str to mapping of int to sequence of Plane
+        Planes by channel name and number of the focal plane.
 
     Returns
     -------
     planes : dict of str to tuple of Plane
         By channel name, in the order of the focal planes.
     faults : dict of str to str
-        Why a channel cannot be read: there is more than one file for one plane.
+        Why a channel cannot be read: there is more than one image for one focal plane.
     """
     planes: dict[str, tuple[Plane, ...]] = {}
     faults = {}
     for name, stack in images.items():
-        planes[name] = tuple(plane_of(path) for _, paths in sorted(stack.items()) for path in paths)
-        if twice := next((paths for _, paths in sorted(stack.items()) if len(paths) > 1), None):
-            files = " and ".join(path.name for path in twice)
+        planes[name] = tuple(plane for _, found in sorted(stack.items()) for plane in found)
+        if twice := next((found for _, found in sorted(stack.items()) if len(found) > 1), None):
+            files = " and ".join(plane.file.name for plane in twice)
             faults[name] = f"there is more than one file for channel {name!r}: {files}; remove all but one"
     return planes, faults

@@ -1,11 +1,12 @@
 """Layouts of plates on disk, one file each, in the order in which a path is tried.
 
-To add a layout: write ``NAME.py`` here, in ``microscopes/`` or in ``published/``, with two functions
-``detect`` and ``read`` and, at its end, a ``LAYOUT = Layout(...)`` that names them (the interface is in
-:mod:`napari_cellclip.plates.layouts.layout`, ``microscopes/incucyte.py`` is a short example, and
-``named_images.py`` has what layouts of named files share), and add ``NAME.LAYOUT`` to the list below. The
-earlier of two layouts goes first where files speak for both equally strongly. Then give it a row in the table
-of ``docs/formats.md`` and a test on a made folder in ``tests/plates/layouts/``.
+To add a layout of which the names of files say everything: write ``named/NAME.py`` with a function that
+reads a name and ``LAYOUT = named_layout(...)`` (``named/scanr.py`` is a short example). To add another: write
+``NAME.py`` in ``microscopes/`` or in ``published/``, with two functions ``detect`` and ``read`` and, at its
+end, a ``LAYOUT = Layout(...)`` that names them (the interface is in
+:mod:`napari_cellclip.plates.layouts.layout`). Add ``NAME.LAYOUT`` to the list below; the earlier of two
+layouts goes first where files speak for both equally strongly. Then give it a row in the table of
+``docs/formats.md`` and a test in ``tests/plates/layouts/``, with names as the instrument writes them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,19 @@ from fnmatch import fnmatchcase
 
 from napari_cellclip.plates.layouts import load_data, ome_zarr, tiff_folder, zarr_table
 from napari_cellclip.plates.layouts.layout import Layout
-from napari_cellclip.plates.layouts.microscopes import gen5, incell, incucyte, metaxpress, phenix, yokogawa
+from napari_cellclip.plates.layouts.microscopes import gen5, incell, metaxpress, phenix, yokogawa
+from napari_cellclip.plates.layouts.named import (
+    cellomics,
+    columbus,
+    cq1,
+    evos,
+    incucyte,
+    leica,
+    micromanager,
+    nikon,
+    scanr,
+    zen,
+)
 from napari_cellclip.plates.layouts.published import bray, jump_lite, npz, rxrx
 
 LAYOUTS: dict[str, Layout] = {
@@ -30,7 +43,16 @@ LAYOUTS: dict[str, Layout] = {
         metaxpress.LAYOUT,
         load_data.LAYOUT,
         gen5.LAYOUT,
+        evos.LAYOUT,
+        cellomics.LAYOUT,
+        columbus.LAYOUT,
+        cq1.LAYOUT,
         incucyte.LAYOUT,
+        leica.LAYOUT,
+        micromanager.LAYOUT,
+        nikon.LAYOUT,
+        scanr.LAYOUT,
+        zen.LAYOUT,
         npz.LAYOUT,
         rxrx.LAYOUT,
         tiff_folder.LAYOUT,

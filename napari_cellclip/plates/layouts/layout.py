@@ -71,8 +71,6 @@ class Layout:
     ----------
     name : str
         As in ``open_plate(layout=…)`` and ``Plate.layout``.
-    expected : str
-        What a user would have, for the message when nothing could be opened: ``"an OME-Zarr plate"``.
     detect : callable
         ``detect(path, options)`` returns a :class:`Match`, or ``None`` where a path, of a file or a folder,
         is not of this layout. It is quick (no image is opened, folders are not searched to their last file)
@@ -91,7 +89,6 @@ class Layout:
     """
 
     name: str
-    expected: str
     detect: Callable[[Path, Options], Match | None]
     read: Callable[[Path, Options], Acquisition]
     strongest: Strength = Strength.METADATA

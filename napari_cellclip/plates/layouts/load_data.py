@@ -284,4 +284,4 @@ def _number(text: str) -> float | None:
     return value if value > 0 else None
 
 
-LAYOUT = Layout("load_data", "a load_data.csv", detect, read, files=("*load_data*.csv", "*load_data*.csv.gz"))
+LAYOUT = Layout("load_data", detect, read, files=("*load_data*.csv", "*load_data*.csv.gz"))

@@ -23,6 +23,7 @@ _PLACEHOLDERS = {
     "site": r"(?P<site>\d+)",
     "channel": r"(?P<channel>[^/]+?)",
     "plane": r"(?P<plane>\d+)",
+    "time": r"(?P<time>\d+)",
     "plate": r"(?P<plate>[^/]+?)",
     "any": r".*?",
 }
@@ -30,7 +31,8 @@ _PLACEHOLDERS = {
 _ENDINGS = r"(?:tiff?|png|jpe?g|jp2|j2k)"
 _GAP = r"[/_\-. ]+"
 _BEFORE = rf"(?:(?P<rest>.*?){_GAP})??"
-_SITE = r"(?:site|field|fov|pos|xy|s|f)[_\- ]?(?P<site>\d+)"
+_TIME = r"(?:[_\- ]?t(?P<time>\d{1,5}))?"
+_SITE = r"(?:site|field|fov|pos|xy|img|s|f)[_\- ]?(?P<site>\d+)"
 _PLANE = r"(?:[_\- ]?z(?P<plane>\d+))?"
 _CODE = r"(?:channel|chan|ch|c|w)[_\- ]?\d{1,2}"
 _WORDS = r"[^/]+?"
@@ -38,20 +40,22 @@ _CHANNEL = rf"(?P<channel>{_CODE}|{_WORDS})"
 
 # Guesses, most telling first: a name that could be read by two is read by the earlier. Each has the form in
 # which it is reported, and the expression for the path without its ending.
-_WELL = _PLACEHOLDERS["well"]
+_WELL = rf"(?:well[_\- ]?)?{_PLACEHOLDERS['well']}"
 _GUESSES: tuple[tuple[str, str], ...] = (
     (
         "{well}_s{site}_{channel}",
-        f"{_BEFORE}{_WELL}{_GAP}{_SITE}{_PLANE}{_GAP}{_CHANNEL}{_PLANE.replace('plane', 'plane2')}",
+        f"{_BEFORE}{_WELL}{_GAP}{_SITE}{_TIME}{_PLANE}{_GAP}{_CHANNEL}{_PLANE.replace('plane', 'plane2')}",
     ),
     ("{well}_{channel}_s{site}", f"{_BEFORE}{_WELL}{_GAP}{_CHANNEL}{_GAP}{_SITE}{_PLANE}"),
     ("{well}_{site}_{channel}", f"{_BEFORE}{_WELL}{_GAP}(?P<site>\\d{{1,4}}){_GAP}{_CHANNEL}"),
     ("{well}_{channel}_{site}", f"{_BEFORE}{_WELL}{_GAP}{_CHANNEL}{_GAP}(?P<site>\\d{{1,4}})"),
-    ("{well}_s{site}", f"{_BEFORE}{_WELL}{_GAP}{_SITE}"),
+    ("{well}_s{site}", f"{_BEFORE}{_WELL}{_GAP}{_SITE}{_PLANE}{_TIME}"),
     ("{well}_{site}", f"{_BEFORE}{_WELL}{_GAP}(?P<site>\\d{{1,4}})"),
     ("{well}_{channel}", f"{_BEFORE}{_WELL}{_GAP}{_CHANNEL}"),
     ("{channel}_{well}", f"(?:{_CHANNEL}){_GAP}{_WELL}"),
-    ("{well}", f"{_BEFORE}{_WELL}"),
+    ("{well}", f"{_BEFORE}{_WELL}(?:{_GAP}(?P<site>\\d{{1,4}}))?"),
+    # Columbus: 002003-1.tif has row, column and field, and all channels in one file.
+    ("{well}-{site}", r"(?P<rest>.*/)?(?P<row>\d{3})(?P<column>\d{3})-(?P<site>\d{1,4})"),
     ("{field}_s{site}_{channel}", f"{_BEFORE}{_SITE}{_GAP}{_CHANNEL}"),
     ("{field}_{channel}", f"{_BEFORE}{_CHANNEL}"),
     ("{field}", r"(?P<rest>.+)"),
@@ -63,13 +67,14 @@ _GUID = re.compile(r"(?<=\d)\{?[0-9A-Fa-f]{8}-?(?:[0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """Well, site, channel and plane of one file name; empty or zero if it has none."""
+    """Well, site, channel, plane and time point of one file name; empty, 0 or 1 if it has none."""
 
     well: str = ""
     site: int = 0
     channel: str = ""
     plane: int = 0
     rest: str = ""
+    time: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +103,9 @@ class NamePattern:
         ----------
         text : str
             A template such as ``"{plate}_{well}_s{site}_{channel}"``, with the placeholders ``well`` (or
-            ``row`` and ``column``), ``site``, ``channel``, ``plane``, ``plate`` and ``any``; or a regular
-            expression with groups of these names. Matched against the end of the path below the plate's
-            folder, without ``.tif``.
+            ``row`` and ``column``), ``site``, ``channel``, ``plane``, ``time``, ``plate`` and ``any``; or a
+            regular expression with groups of these names. Matched against the end of the path below the
+            plate's folder, without ``.tif``.
 
         Raises
         ------
@@ -110,7 +115,7 @@ class NamePattern:
         Examples
         --------
         >>> NamePattern.compile("{well}_s{site}_{channel}").parse("B3_s2_DAPI.tif")
-        Parsed(well='B03', site=2, channel='DAPI', plane=0, rest='')
+        Parsed(well='B03', site=2, channel='DAPI', plane=0, rest='', time=1)
         """
         written = "(?P<" in text  # as a regular expression
         body = re.sub(rf"\\?\.{_ENDINGS}\$?$", "", text) if written else _from_template(stem(text))
@@ -137,9 +142,10 @@ class NamePattern:
             return None
         plane = found.get("plane") or found.get("plane2") or "0"
         site = found.get("site") or "0"
-        if not (plane + site).isdecimal():
+        time = found.get("time") or "1"
+        if not (plane + site + time).isdecimal():
             return None
-        return Parsed(well, int(site), channel, int(plane), found.get("rest", "").strip("_-. /"))
+        return Parsed(well, int(site), channel, int(plane), found.get("rest", "").strip("_-. /"), int(time))
 
 
 def stem(name: str) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from napari_cellclip.plates.acquisition import Field, Problem, clean_name, plate_name
 from napari_cellclip.plates.images.plane import Plane
-from napari_cellclip.plates.images.stacks import stacked_by_channel
+from napari_cellclip.plates.images.stacks import plane_of, stacked_by_channel
+from napari_cellclip.plates.images.tiff import TiffPlane
 from napari_cellclip.plates.layouts.files import files_under, first_files, is_tiff
 from napari_cellclip.vocabulary import PlateError, parse_well
 
@@ -18,11 +19,11 @@ LOOKED_AT = 2000
 """Files whose names are looked at before a folder is given up: a drop must be answered at once."""
 
 
-def most_are_named_so(folder: Path, name: re.Pattern[str]) -> bool:
-    """Tell whether at least half of the first TIFF images below a folder have names of a pattern."""
+def most_are_named_so(folder: Path, *forms: re.Pattern[str]) -> bool:
+    """Tell whether at least half of the first TIFF images below a folder have names of one of the forms."""
     names = [path.rpartition("/")[2] for path in first_files(folder, LOOKED_AT)[0]]
     names = [file for file in names if is_tiff(file)]
-    fit = sum(name.fullmatch(file) is not None for file in names)
+    fit = sum(any(form.fullmatch(file) for form in forms) for file in names)
     return bool(fit) and fit * 2 >= len(names)
 
 
@@ -44,6 +45,10 @@ class NamedImage:
         Number of the focal plane.
     time : int
         Number of the time point.
+    page, pages : int or None
+        Which channel of how many the plane is in its file, ``None`` for a file of one channel.
+    known : bool
+        Whether ``well`` is a well of the plate, and not a name of its own.
     """
 
     file: Path
@@ -52,6 +57,9 @@ class NamedImage:
     channel: str
     plane: int = 0
     time: int = 1
+    page: int | None = None
+    pages: int | None = None
+    known: bool = True
 
 
 def files_of(root: Path) -> tuple[list[Path], list[Problem]]:
@@ -136,6 +144,7 @@ def fields_of(
     promised: Iterable[tuple[str, int | str]] = (),
     positions: Mapping[tuple[str, int | str], tuple[float, float]] | None = None,
     faults: Mapping[tuple[str, int | str], Mapping[str, str]] | None = None,
+    places: Mapping[str, tuple[int, int]] | None = None,
 ) -> list[Field]:
     """Gather the images of each field.
 
@@ -149,12 +158,15 @@ def fields_of(
         Stage position (y, x) in micrometres by well and site.
     faults : mapping, optional
         Why channels cannot be read, by well and site.
+    places : mapping, optional
+        Where fields lie whose well is not known, by the name they were given.
     """
-    sites: dict[tuple[str, int | str], dict[str, dict[int, list[Path]]]] = defaultdict(
+    sites: dict[tuple[str, int | str], dict[str, dict[int, list[Plane]]]] = defaultdict(
         lambda: defaultdict(lambda: defaultdict(list))
     )
     for i in images:
-        sites[i.well, i.site][i.channel][i.plane].append(i.file)
+        plane = plane_of(i.file) if i.page is None else TiffPlane(i.file, i.page, i.pages)
+        sites[i.well, i.site][i.channel][i.plane].append(plane)
     for key in (*promised, *(faults or {})):
         sites.setdefault(key, defaultdict(lambda: defaultdict(list)))
     fields = []
@@ -163,5 +175,8 @@ def fields_of(
         planes, doubled = stacked_by_channel(stacks)
         told = {**(faults or {}).get((well, site), {}), **doubled}
         position = (positions or {}).get((well, site))
-        fields.append(Field(*parse_well(well), well, site, planes, told, position=position))
+        place = (places or {}).get(well)
+        row, column = place or parse_well(well)
+        known = place is None
+        fields.append(Field(row, column, well, site, planes, told, known=known, position=position))
     return fields

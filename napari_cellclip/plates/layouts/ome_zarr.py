@@ -245,4 +245,4 @@ def _shape(plate: dict[str, Any], positions: list[tuple[int, int]]) -> tuple[int
     return listed if listed in PLATE_SHAPES.values() and holds_all else shape_for(positions)
 
 
-LAYOUT = Layout("ome-zarr", "an OME-Zarr plate", detect, read)
+LAYOUT = Layout("ome-zarr", detect, read)

@@ -24,12 +24,13 @@ from napari_cellclip.plates.acquisition import (
 )
 from napari_cellclip.plates.images.picture import LOSSY_SUFFIXES, PICTURE_SUFFIXES, PicturePlane
 from napari_cellclip.plates.images.plane import Plane
-from napari_cellclip.plates.images.stacks import stacked_by_channel
+from napari_cellclip.plates.images.stacks import plane_of, stacked_by_channel
 from napari_cellclip.plates.images.tiff import TiffPlane, tiff_axes
 from napari_cellclip.plates.images.tiff_metadata import TiffAxes, TiffChannel
 from napari_cellclip.plates.layouts.files import files_under, first_files, is_picture, is_tiff
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
 from napari_cellclip.plates.layouts.name_pattern import NamePattern, Parsed, guess_pattern
+from napari_cellclip.plates.layouts.named_images import chosen_time, time_remark
 from napari_cellclip.vocabulary import PlateError, Stain, parse_well
 
 MAX_TRIES = 20
@@ -65,7 +66,8 @@ def read(path: Path, options: Options) -> Acquisition:
     path : Path
         Folder with images at any depth, or one image.
     options : Options
-        ``pattern`` gives the way to read the names; ``name`` renames the plate.
+        ``pattern`` gives the way to read the names; ``name`` renames the plate; ``time`` chooses a time point
+        where names have them.
 
     Raises
     ------
@@ -89,6 +91,8 @@ def read(path: Path, options: Options) -> Acquisition:
             "give another with pattern= (on the command line --pattern), such as '{well}_s{site}_{channel}'"
         )
     problems += _remarks(pattern, images, parsed, given=options.pattern is not None)
+    parsed, left = _of_one_time(parsed, options.time)
+    problems += left
     per_site = not any(p.channel for p in parsed.values())
     if per_site:
         channels, axes = _channels_inside([images[name] for name in parsed])
@@ -127,7 +131,11 @@ def _remarks(
 ) -> list[Problem]:
     remarks = []
     if not given:
-        what = f"file names were read as {pattern.text}; pass pattern= (--pattern) if that is wrong"
+        name, found = next(iter(parsed.items()))
+        what = (
+            f"file names were read as {pattern.text} ({name.rpartition('/')[2]}: {_in_words(found)}); pass "
+            "pattern= (--pattern) if that is wrong"
+        )
         remarks.append(Problem("file names", what))
     if left := [name for name in images if name not in parsed]:
         some = ", ".join(left[:3]) + (", …" if len(left) > 3 else "")
@@ -135,6 +143,23 @@ def _remarks(
             Problem("file names", f"{len(left)} of {len(images)} images do not fit and are left out: {some}")
         )
     return remarks
+
+
+def _in_words(found: Parsed) -> str:
+    """Write what a name says, as an example for the user to check."""
+    parts = [f"well {found.well}" if found.well else "no well"]
+    parts += [f"site {found.site}"] if found.site else []
+    return ", ".join(parts + ([f"channel {found.channel}"] if found.channel else []))
+
+
+def _of_one_time(parsed: dict[str, Parsed], time: int | None) -> tuple[dict[str, Parsed], list[Problem]]:
+    """Choose a time point where names have one."""
+    times = sorted({found.time for found in parsed.values()})
+    if len(times) < 2:
+        return parsed, []
+    chosen = chosen_time(times, time)
+    kept = {name: found for name, found in parsed.items() if found.time == chosen}
+    return kept, [time_remark(chosen, times, len(parsed) - len(kept))]
 
 
 def _told(axes: TiffAxes | None, images: list[Path]) -> list[Problem]:
@@ -227,9 +252,9 @@ def _planes(
         files = " and ".join(p.name for p in paths)
         fault = f"there is more than one file for this site: {files}; remove all but one"
         return together, {c.name: fault for c in channels} if len(paths) > 1 else {}
-    stacks: dict[str, dict[int, list[Path]]] = defaultdict(lambda: defaultdict(list))
+    stacks: dict[str, dict[int, list[Plane]]] = defaultdict(lambda: defaultdict(list))
     for path, found in entries:
-        stacks[found.channel][found.plane].append(path)
+        stacks[found.channel][found.plane].append(plane_of(path))
     return stacked_by_channel(stacks)
 
 
@@ -246,7 +271,6 @@ def _number(name: str) -> int | None:
 
 LAYOUT = Layout(
     "tiff-folder",
-    "a folder of TIFF (or PNG, JPEG, JPEG 2000) images",
     detect,
     read,
     Strength.NAMES,

@@ -172,4 +172,4 @@ def _fields(
     return fields, problems
 
 
-LAYOUT = Layout("zarr-table", "a Zarr array with sites.csv and channels.csv", detect, read, files=TABLES)
+LAYOUT = Layout("zarr-table", detect, read, files=TABLES)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import tifffile
@@ -11,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_cellclip.plates import detect_layout, open_plate
-from napari_cellclip.plates.layouts.microscopes import incucyte
+from napari_cellclip.plates.layouts.named import incucyte
 from napari_cellclip.vocabulary import StainError, well_name
 from tests.plates.made_plates import image
 
@@ -53,13 +51,7 @@ def test_a_colour_is_no_stain_until_the_user_says_so(folder):
 )
 def test_names_are_taken_apart_as_they_were_put_together(row, column, site, word):
     well = well_name(row, column)
-    file = Path(f"Plate 1_{word}_{well}_{site}_2023y05m01d_12h30m.tif")
-    (found,), strange = incucyte.parse_names([file], Path())
-    assert strange == []
-    assert (found.well, found.site, found.channel, found.time) == (well, site, word, 1)
-
-
-@given(st.text(max_size=60))
-def test_any_other_name_is_left_out(text):
-    images, strange = incucyte.parse_names([Path(text)], Path())
-    assert len(images) + len(strange) == 1
+    found = incucyte.read_name(f"P/Plate 1_{word}_{well}_{site}_2023y05m01d_12h30m.tif")
+    assert found is not None
+    assert (found.well, found.site, found.channels) == (well, site, (word,))
+    assert found.stamp == (2023, 5, 1, 12, 30)

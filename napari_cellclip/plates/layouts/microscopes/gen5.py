@@ -3,7 +3,8 @@
 The name holds the well (with a region of interest, ``A1ROI2``), the step of the procedure that took the
 image, the channel's number, the number of the image in its well (with a focal plane, ``3Z0``), the channel
 with its wavelengths or without, and the number of the read in a time series. Steps below 0 are images that
-Gen5 computed (``Stitched[GFP 469,525]``). Files lie in one folder, or in one for each well.
+Gen5 computed (``Stitched[GFP 469,525]``). Older versions write the same in another order,
+``A1_1Z0_DAPI_1_001_.tif``. Files lie in one folder, or in one for each well.
 """
 
 from __future__ import annotations
@@ -24,15 +25,26 @@ from napari_cellclip.plates.acquisition import (
     require_fields,
     shape_for,
 )
-from napari_cellclip.plates.images.stacks import stacked_by_channel
 from napari_cellclip.plates.layouts.files import files_under, is_tiff
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
-from napari_cellclip.plates.layouts.named_images import chosen_time, most_are_named_so, time_remark
-from napari_cellclip.vocabulary import CellClipError, PlateError, normalise_well, parse_well
+from napari_cellclip.plates.layouts.named_images import (
+    NamedImage,
+    chosen_time,
+    fields_of,
+    most_are_named_so,
+    time_remark,
+)
+from napari_cellclip.vocabulary import CellClipError, PlateError, normalise_well
 
 _NAME = re.compile(
     r"(?P<well>[A-Z]{1,2}\d{1,2})(?:ROI(?P<roi>\d{1,6}))?_(?P<step>-?\d{1,4})_(?P<index>\d{1,4})_"
     r"(?P<image>\d{1,6})(?:Z(?P<plane>\d{1,6}))?_(?P<channel>.{1,200})_(?P<read>\d{3,6})\.tiff?",
+    re.IGNORECASE | re.ASCII,
+)
+# As older versions write it: A1_1Z0_DAPI_1_001_.tif, A1_1_Stitched[AandB_Phase Contrast]_1_001_-1.tif
+_OLD_NAME = re.compile(
+    r"(?P<well>[A-Z]{1,2}\d{1,2})_(?P<image>\d{1,6})(?:Z(?P<plane>\d{1,6}))?_(?P<channel>.{1,200})_"
+    r"(?P<index>\d{1,4})_(?P<read>\d{3,6})_(?P<step>-?\d{1,4})?\.tiff?",
     re.IGNORECASE | re.ASCII,
 )
 _COMPUTED = re.compile(r"\w+\[(.*)\]")
@@ -61,7 +73,7 @@ class Gen5Image:
 
 def detect(path: Path, options: Options) -> Match | None:
     """Find a folder in which most TIFF images have such names."""
-    named_so = path.is_dir() and most_are_named_so(path, _NAME)
+    named_so = path.is_dir() and most_are_named_so(path, _NAME, _OLD_NAME)
     return Match(path, Strength.NAMES) if named_so else None
 
 
@@ -109,7 +121,7 @@ def parse_names(files: Iterable[Path]) -> tuple[list[Gen5Image], list[Path]]:
     """Read the names of files, and list those of which that is not possible."""
     images, strange = [], []
     for file in files:
-        match = _NAME.fullmatch(file.name)
+        match = _NAME.fullmatch(file.name) or _OLD_NAME.fullmatch(file.name)
         try:
             well = normalise_well(match["well"]) if match else ""
         except CellClipError:
@@ -117,7 +129,10 @@ def parse_names(files: Iterable[Path]) -> tuple[list[Gen5Image], list[Path]]:
         if match is None:
             strange.append(file)
             continue
-        numbers = {key: int(match[key] or 0) for key in ("roi", "step", "index", "image", "plane", "read")}
+        parts = match.groupdict()
+        numbers = {
+            key: int(parts.get(key) or 0) for key in ("roi", "step", "index", "image", "plane", "read")
+        }
         channel = match["channel"]
         while computed := _COMPUTED.fullmatch(channel):
             channel = computed[1]
@@ -202,16 +217,9 @@ def _channels(images: list[Gen5Image]) -> tuple[list[Channel], dict[tuple[str, i
 
 
 def _fields(images: list[Gen5Image], channel_of: dict[tuple[str, int], str]) -> list[Field]:
-    sites: dict[tuple[str, int | str], dict[str, dict[int, list[Path]]]] = defaultdict(
-        lambda: defaultdict(lambda: defaultdict(list))
+    return fields_of(
+        NamedImage(i.file, i.well, i.site, channel_of[i.channel, i.index], i.plane) for i in images
     )
-    for i in images:
-        sites[i.well, i.site][channel_of[i.channel, i.index]][i.plane].append(i.file)
-    fields = []
-    for (well, site), stacks in sites.items():
-        planes, faults = stacked_by_channel(stacks)
-        fields.append(Field(*parse_well(well), well, site, planes, faults))
-    return fields
 
 
-LAYOUT = Layout("gen5", "BioTek Gen5 images", detect, read, Strength.NAMES)
+LAYOUT = Layout("gen5", detect, read, Strength.NAMES)

@@ -27,7 +27,7 @@ from napari_cellclip.plates.layouts.named_images import (
 from napari_cellclip.vocabulary import PLATE_SHAPES, CellClipError, PlateError, normalise_well
 
 _NAME = re.compile(
-    r"(?:[^/()]{0,200}_)?(?P<row>[A-Z]{1,2}) ?- ?(?P<column>\d{1,2})\((?P<body>[^()/]{1,200})\)\.tiff?",
+    r"(?:[^/()]{0,200}_)?(?P<row>[A-Z]{1,2}) ?-? ?(?P<column>\d{1,2})\((?P<body>[^()/]{1,200})\)\.tiff?",
     re.IGNORECASE | re.ASCII,
 )
 _FIELD = re.compile(r"\bfld (\d{1,6})", re.ASCII)
@@ -180,4 +180,4 @@ def _shape(xdce: Xdce, held: list[tuple[int, int]]) -> tuple[int, int]:
     return shape_for(held)
 
 
-LAYOUT = Layout("incell", "IN Cell Analyzer images", detect, read, files=("*.xdce",))
+LAYOUT = Layout("incell", detect, read, files=("*.xdce",))

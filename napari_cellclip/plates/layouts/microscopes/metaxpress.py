@@ -2,7 +2,8 @@
 
 The name holds plate, well, site (unless there is one a well), wavelength (unless there is one) and, in a
 database, an identifier. Time points lie in folders ``TimePoint_1``, focal planes in ``ZStep_1`` and so on,
-their projection in ``ZStep_0``. The names of the wavelengths are in the ``.HTD`` file only.
+their projection in ``ZStep_0``; other exports have both in the name (``t1_A01_s1_w1_z1.tif``). The names of
+the wavelengths are in the ``.HTD`` file only.
 """
 
 from __future__ import annotations
@@ -36,17 +37,17 @@ LOOKED_AT = 2000
 
 _GUID = r"[0-9A-F]{8}-(?:[0-9A-F]{4}-){3}[0-9A-F]{12}"
 _NAME = re.compile(
-    r"(?:[^/]{0,200}?_)??(?P<well>[A-Z]{1,2}\d{1,2})(?:_s(?P<site>\d{1,4}))?(?:_w(?P<wave>\d{1,2}))?"
-    rf"(?P<guid>{_GUID})?\.(?:tiff?|png)",
+    r"(?:t(?P<time>\d{1,5})_|[^/]{0,200}?_)??(?P<well>[A-Z]{1,2}\d{1,2})(?:_s(?P<site>\d{1,4}))?(?:_w(?P<wave>\d{1,2}))?"
+    rf"(?P<guid>{_GUID})?(?:_z(?P<plane>\d{{1,5}}))?(?:_t(?P<last>\d{{1,5}}))?\.(?:tiff?|png)",
     re.IGNORECASE | re.ASCII,
 )
 _STEP = re.compile(r"(TimePoint|ZStep)_(\d{1,5})", re.IGNORECASE | re.ASCII)
 
 
 def detect(path: Path, options: Options) -> Match | None:
-    """Find an ``.HTD`` file beside images of such names, or names with identifiers or in ``TimePoint_1``.
+    """Find an ``.HTD`` file beside images of such names, names with identifiers, steps in names or folders.
 
-    Without any of the three such names are common to many programs, and are left to the folder of images.
+    Without any of these such names are common to many programs, and are left to the folder of images.
     """
     if path.is_file():
         return detect(path.parent, options) if path.suffix.lower() == ".htd" else None
@@ -56,7 +57,10 @@ def detect(path: Path, options: Options) -> Match | None:
         return None
     if _htd_files(path):
         return Match(path, Strength.METADATA)
-    told = [n for n in fit if _steps(Path(n)) or re.search(_GUID, n, re.IGNORECASE)]
+    below = [child for child in folders_in(path) if _htd_files(child)]
+    if len(below) == 1 and not files_in(path)[0]:
+        return Match(below[0], Strength.METADATA)
+    told = [n for n in fit if _steps(Path(n)) or _tells(n.rpartition("/")[2])]
     return Match(path, Strength.NAMES) if len(told) * 2 >= len(fit) else None
 
 
@@ -114,7 +118,8 @@ def parse_names(files: Iterable[Path], root: Path) -> tuple[list[NamedImage], li
             strange.append(file)
             continue
         steps = _steps(file.relative_to(root))
-        plane, time = steps.get("zstep", -1), steps.get("timepoint", 1)
+        plane = int(match["plane"]) if match["plane"] else steps.get("zstep", -1)
+        time = int(match["time"] or match["last"] or steps.get("timepoint", 1))
         wave = f"w{int(match['wave'] or 1)}"
         images.append(NamedImage(file, well, int(match["site"] or 1), wave, plane, time))
     return images, strange
@@ -122,6 +127,12 @@ def parse_names(files: Iterable[Path], root: Path) -> tuple[list[NamedImage], li
 
 def _is_image(name: str) -> bool:
     return is_tiff(name) or is_picture(name)
+
+
+def _tells(name: str) -> bool:
+    """Whether a name has an identifier, a focal plane or a time point."""
+    match = _NAME.fullmatch(name)
+    return match is not None and any(match[key] for key in ("guid", "plane", "time", "last"))
 
 
 def _steps(path: Path) -> dict[str, int]:
@@ -193,4 +204,4 @@ def _shape(htd: Htd | None, held: list[tuple[int, int]]) -> tuple[int, int]:
     return shape_for(held)
 
 
-LAYOUT = Layout("metaxpress", "MetaXpress images with their HTD file", detect, read, files=("*.htd",))
+LAYOUT = Layout("metaxpress", detect, read, files=("*.htd",))

@@ -1,6 +1,7 @@
 """Opera Phenix and Operetta exports: ``r02c03f01p01-ch4sk1fk1fl1.tiff`` with ``Index.idx.xml`` beside them.
 
-This is also how the Cell Painting Gallery keeps its images. The names of the channels are in the index
+This is also how the Cell Painting Gallery keeps its images. Early versions of Harmony write the channel as a
+record, ``r02c03f01p01rc4-ch1sk1fk1fl1.tiff``. The names of the channels are in the index
 only; without it the plate is opened with its stains unknown.
 """
 
@@ -21,7 +22,8 @@ from napari_cellclip.plates.acquisition import (
     require_fields,
     shape_for,
 )
-from napari_cellclip.plates.images.stacks import stacked_by_channel
+from napari_cellclip.plates.images.plane import Plane
+from napari_cellclip.plates.images.stacks import plane_of, stacked_by_channel
 from napari_cellclip.plates.layouts.files import files_in, folders_in
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
 from napari_cellclip.plates.layouts.microscopes.phenix_index import INDEX_NAMES, PhenixIndex, read_index
@@ -30,7 +32,7 @@ from napari_cellclip.vocabulary import CellClipError, PlateError, well_name
 from napari_cellclip.vocabulary.ids import MAX_COLUMNS, MAX_ROWS
 
 FILE_NAME = re.compile(
-    r"r(?P<row>\d{1,3})c(?P<column>\d{1,3})f(?P<field>\d+)p(?P<plane>\d+)-ch(?P<channel>\d+)"
+    r"r(?P<row>\d{1,3})c(?P<column>\d{1,3})f(?P<field>\d+)p(?P<plane>\d+)(?:rc(?P<record>\d+))?-ch(?P<channel>\d+)"
     r"(?:sk(?P<time>\d+))?(?:fk\d+)?(?:fl\d+)?\.tiff?",
     re.IGNORECASE,
 )
@@ -127,7 +129,7 @@ def _read_index(folder: Path) -> tuple[PhenixIndex | None, Problem | None]:
 
 def _channels(files: list[Path], index: PhenixIndex | None) -> dict[int, Channel]:
     """Collect the channels of file names and index, by their number."""
-    seen = {int(m["channel"]) for f in files if (m := FILE_NAME.fullmatch(f.name))}
+    seen = {_channel(m) for f in files if (m := FILE_NAME.fullmatch(f.name))}
     described = index.channels if index else {}
     names = [c.name for c in described.values()]
     channels = {}
@@ -153,7 +155,7 @@ def _channels(files: list[Path], index: PhenixIndex | None) -> dict[int, Channel
 def _fields(
     files: list[Path], channels: dict[int, Channel], index: PhenixIndex | None, time: int | None
 ) -> tuple[list[Field], list[Problem]]:
-    planes: dict[tuple[int, int, int], dict[str, dict[int, list[Path]]]] = defaultdict(
+    planes: dict[tuple[int, int, int], dict[str, dict[int, list[Plane]]]] = defaultdict(
         lambda: defaultdict(lambda: defaultdict(list))
     )
     named = [(file, match) for file in files if (match := FILE_NAME.fullmatch(file.name))]
@@ -164,7 +166,7 @@ def _fields(
         if int(match["time"] or 1) != chosen:
             continue
         site = (int(match["row"]), int(match["column"]), int(match["field"]))
-        planes[site][channels[int(match["channel"])].name][int(match["plane"])].append(file)
+        planes[site][channels[_channel(match)].name][int(match["plane"])].append(plane_of(file))
     problems = [time_remark(chosen, times, others)] if others else []
     for site in index.promised if index else ():
         if site not in planes:
@@ -182,6 +184,11 @@ def _fields(
     return fields, problems
 
 
+def _channel(match: re.Match[str]) -> int:
+    """Number of the channel; where names have a record, what follows ``ch`` is not in use."""
+    return int(match["record"] or match["channel"])
+
+
 def _shape(fields: list[Field], index: PhenixIndex | None) -> tuple[int, int]:
     positions = [(f.row, f.column) for f in fields]
     if index and index.shape:
@@ -192,4 +199,4 @@ def _shape(fields: list[Field], index: PhenixIndex | None) -> tuple[int, int]:
     return shape_for(positions)
 
 
-LAYOUT = Layout("phenix", "Opera Phenix images with Index.idx.xml", detect, read, files=INDEX_NAMES)
+LAYOUT = Layout("phenix", detect, read, files=INDEX_NAMES)

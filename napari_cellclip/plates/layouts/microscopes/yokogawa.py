@@ -20,7 +20,7 @@ from napari_cellclip.plates.acquisition import (
     require_fields,
     shape_for,
 )
-from napari_cellclip.plates.layouts.files import files_in, folders_in, is_tiff
+from napari_cellclip.plates.layouts.files import files_in, folders_in
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
 from napari_cellclip.plates.layouts.microscopes.yokogawa_files import (
     ChannelSetting,
@@ -44,7 +44,7 @@ DETAIL = "measurementdetail.mrf"
 
 _NAME = re.compile(
     r"(?:[^/]{0,200}?_)??(?P<well>[A-Z]{1,2}\d{1,2})_T(?P<time>\d{1,5})F(?P<field>\d{1,5})L\d{1,3}A\d{1,3}"
-    r"Z(?P<plane>\d{1,5})C(?P<channel>\d{1,3})\.tiff?",
+    r"Z(?P<plane>\d{1,5})C(?P<channel>\d{1,3})\.(?:tiff?|png)",
     re.IGNORECASE | re.ASCII,
 )
 
@@ -156,7 +156,7 @@ def _strength(folder: Path) -> Strength | None:
     names = [f.name for f in files_in(folder)[0]]
     if any(name.lower() == LIST for name in names):
         return Strength.METADATA
-    return Strength.NAMES if any(is_tiff(n) and _NAME.fullmatch(n) for n in names) else None
+    return Strength.NAMES if any(_NAME.fullmatch(n) for n in names) else None
 
 
 def _images(
@@ -224,6 +224,4 @@ def _shape(detail: Detail, held: list[tuple[int, int]]) -> tuple[int, int]:
     return shape_for(held)
 
 
-LAYOUT = Layout(
-    "yokogawa", "a Yokogawa measurement", detect, read, files=("*.mlf", "*.mrf", "*.mes", "*.wpi")
-)
+LAYOUT = Layout("yokogawa", detect, read, files=("*.mlf", "*.mrf", "*.mes", "*.wpi"))

@@ -41,6 +41,8 @@ def detect(path: Path, options: Options) -> Match | None:
     if not path.is_dir():
         return None
     plates = _plates(path)
+    if not plates and len(below := [f for f in folders_in(path) if _plates(f)]) == 1:
+        return detect(below[0], options)
     if options.name in plates:
         return Match(path, Strength.METADATA)
     if len(plates) > 1:
@@ -139,4 +141,4 @@ def _planes_in(part: Path, problems: list[Problem]) -> Iterator[tuple[str, Plane
             yield name, TiffPlane(part, member=member)
 
 
-LAYOUT = Layout("bray", "the folders or archives of Bray 2017", detect, read)
+LAYOUT = Layout("bray", detect, read)

@@ -153,4 +153,4 @@ def _told(path: Path, entry: str) -> list[Problem]:
     return told
 
 
-LAYOUT = Layout("jump-lite", "a JUMP-Lite store", detect, read)
+LAYOUT = Layout("jump-lite", detect, read)

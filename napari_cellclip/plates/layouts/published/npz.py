@@ -219,4 +219,4 @@ def _fields(
     return list(fields.values()), problems
 
 
-LAYOUT = Layout("npz", "a folder of .npz images as CellCLIP's code has them", detect, read, Strength.NAMES)
+LAYOUT = Layout("npz", detect, read, Strength.NAMES)

@@ -121,4 +121,4 @@ def _channels() -> list[Channel]:
     ]
 
 
-LAYOUT = Layout("rxrx", "images of RxRx1 or RxRx3", detect, read, Strength.NAMES)
+LAYOUT = Layout("rxrx", detect, read, Strength.NAMES)

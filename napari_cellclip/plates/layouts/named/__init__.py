@@ -1,0 +1,1 @@
+"""Layouts of instruments that write all they know into the names of their files and folders."""
