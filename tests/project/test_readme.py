@@ -45,7 +45,7 @@ def test_make_targets_exist(page: str, repository: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_shown_commands_parse(page: str, repository: Path) -> None:
-    """Every napari-cellclip line of the pages uses a verb and options that exist."""
+    """Every napari-cellclip line of the pages uses a verb and options that exist, and leaves out none it needs."""
     verbs = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     for line in code_lines((repository / page).read_text()):
         words = shlex.split(line, comments=True)
@@ -56,8 +56,12 @@ def test_shown_commands_parse(page: str, repository: Path) -> None:
         if hasattr(verb, "commands") and len(words) > 2 and not words[2].startswith("-"):
             assert words[2] in verb.commands, line
             verb = verb.commands[words[2]]
-        known = {name for parameter in verb.params for name in parameter.opts} | {"--help", "-h"}
-        assert {word for word in words[2:] if word.startswith("-")} <= known, line
+        options = [parameter for parameter in verb.params if parameter.param_type_name == "option"]
+        known = {name for option in options for name in (*option.opts, *option.secondary_opts)}
+        given = {word for word in words[2:] if word.startswith("-")}
+        assert given <= known | {"--help", "-h"}, line
+        needed = [option for option in options if option.required]
+        assert all(given & set(option.opts) for option in needed) or given & {"--help", "-h"}, line
 
 
 def anchors(page: Path) -> set[str]:
