@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from napari_cellclip.explore.calibration.calibration import Calibration
 from napari_cellclip.explore.calibration.q_values import benjamini_hochberg
 from napari_cellclip.explore.calibration.random_directions import RandomDirections
-from napari_cellclip.explore.unit_vectors import unit_rows
+from napari_cellclip.model.unit_vectors import unit_rows
 
 RATES = (0.05, 0.1, 0.2)
 DIM, BACKGROUND, SPREAD = 24, 210, 0.06

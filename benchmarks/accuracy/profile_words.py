@@ -21,6 +21,7 @@ from benchmarks.accuracy.profiles.mechanism_queries import (
 from benchmarks.accuracy.script import progress
 from napari_cellclip.model import Model, load_model
 from napari_cellclip.model.prototypes.fitting import label_vectors
+from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.screen import Screen
 from napari_cellclip.training.closed_form import fitted_model
 from napari_cellclip.training.data.labelled_profiles import joined, profile_set
@@ -104,7 +105,7 @@ def elsewhere(known: Sequence[Screen], asked: Screen, donor: Model) -> Asked:
     fitted = np.stack(list(label_vectors(donor, sets).values()))
     words = sorted({m for _, named in pool.values() for m in named})
     words = [m for m in words if sum(m in named for _, named in pool.values()) > 1]
-    vectors = _unit(donor.embed_texts([donor.card.prompts.for_mechanism(m) for m in words]))
+    vectors = unit_rows(donor.embed_texts([donor.card.prompts.for_mechanism(m) for m in words]), np.float64)
     words = [m for m, near in zip(words, (vectors @ fitted.T).max(axis=1) >= NEAR, strict=True) if near]
     return Asked(
         0,
@@ -125,14 +126,14 @@ def ablation(screen: Screen, seeds: Sequence[int], *, zero_shot: bool) -> dict[s
     sphere = Sphering.fit(whole.controls)
     compounds = compounds_of(screen)
     names = list(dict.fromkeys(whole.treatments))
-    profiles = dict(zip(whole.treatments, _unit(sphere(whole.profiles)), strict=True))
+    profiles = dict(zip(whole.treatments, unit_rows(sphere(whole.profiles), np.float64), strict=True))
     said = {name: compounds[name][1] for name in names}
     texts = sorted({m for some in said.values() for m in some})
     count = {m: sum(m in some for some in said.values()) for m in texts}
     plain = read_by_teacher(texts)
     kinds: dict[str, Vectors] = {
-        "as they are": dict(zip(texts, _unit(plain), strict=True)),
-        "less their mean": dict(zip(texts, _unit(plain - plain.mean(axis=0)), strict=True)),
+        "as they are": dict(zip(texts, unit_rows(plain, np.float64), strict=True)),
+        "less their mean": dict(zip(texts, unit_rows(plain - plain.mean(axis=0), np.float64), strict=True)),
         "whitened": dict(zip(texts, Whitening.fit(plain, dim=192, shrinkage=0.1)(plain), strict=True)),
         "one each": dict(zip(texts, np.eye(len(texts)), strict=True)),
     }
@@ -180,7 +181,7 @@ def _scores(
     words: Sequence[str],
     new: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    targets = _unit(np.stack([np.mean([vectors[m] for m in said[n]], axis=0) for n in known]))
+    targets = unit_rows(np.stack([np.mean([vectors[m] for m in said[n]], axis=0) for n in known]), np.float64)
     head = fit(np.stack([profiles[n] for n in known]).astype(np.float64), targets - targets.mean(axis=0))
     return np.asarray(np.stack([vectors[m] for m in words]) @ head(new).T, np.float64)
 
@@ -210,11 +211,6 @@ def _soft_vote(
 
 def _queries(asked: Asked) -> Queries:
     return Queries(asked.compounds, asked.mechanisms, asked.scores, asked.right)
-
-
-def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
-    exact = np.asarray(vectors, np.float64)
-    return exact / np.maximum(np.linalg.norm(exact, axis=1, keepdims=True), 1e-12)
 
 
 if __name__ == "__main__":

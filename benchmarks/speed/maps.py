@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.speed.figures import Figure, compare, script
 from benchmarks.speed.questions import vectors
 from napari_cellclip.explore.maps.umap_projection import layout
-from napari_cellclip.explore.unit_vectors import unit_rows
+from napari_cellclip.model.unit_vectors import unit_rows
 
 NEIGHBOURS, MIN_DIST = 15, 0.1
 

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.vocabulary.perturbations import Control, Kind
+from napari_cellclip.vocabulary.plain_names import name_key
 
 _CHARGED = re.compile(r"\[[^]]*[+-]")
 """An atom with a charge in SMILES."""
+
+_COLUMNS = {
+    "name": "treatment",
+    "kind": "kind",
+    "smiles": "smiles",
+    "inchikey": "InChIKey",
+    "genes": "genes",
+}
+"""What identifies a treatment, and its column in `Screen.wells`."""
 
 Role = Literal["treatment", "negative control", "nothing"]
 
@@ -25,30 +36,76 @@ def role_of(well: Mapping[Any, Any]) -> Role:
         return "nothing"
     if control == Control.NEGATIVE or (kind == Kind.CONTROL and not control):
         return "negative control"
-    return "treatment" if identities(well) else "nothing"
+    return "treatment" if treatment_keys(described_well(well)) else "nothing"
 
 
-def identities(well: Mapping[Any, Any]) -> tuple[str, ...]:
+def treatment_keys(
+    row: Mapping[Any, Any], unstructured: frozenset[str] = frozenset(), *, knockouts_apart: bool = True
+) -> tuple[str, ...]:
     """List all that a treatment is known by; two that share one of them are the same treatment.
 
     Parameters
     ----------
-    well : mapping
-        A row of `Screen.wells`.
+    row : mapping
+        ``name``, ``kind``, ``smiles``, ``inchikey``, ``genes``; what is absent counts as empty.
+    unstructured : frozenset of str
+        Names of treatments without a structure (`names_without_structure`): these are compared without salts
+        and marks of handedness.
+    knockouts_apart : bool
+        Whether a knockout of a gene and its over-expression are two treatments.
 
     Returns
     -------
     tuple of str
-        Of a compound its name and its structure (see `canonical_structure`), of a knockout or an
-        over-expression its genes, or its name where there are none. Dose plays no part. Empty where the plate
-        map does not say what was done.
+        Of a compound its name, its structure (`canonical_structure`) and the first block of its InChIKey; of
+        a knockout or an over-expression its genes, or its name where there are none. Dose plays no part.
+        Empty where nothing says what was done.
     """
-    name, smiles = " ".join(text_of(well, "treatment").casefold().split()), text_of(well, "smiles")
-    if text_of(well, "kind") in (Kind.CRISPR, Kind.ORF):
-        genes = [gene.strip().upper() for gene in text_of(well, "genes").split("|") if gene.strip()]
-        return tuple(f"gene {gene}" for gene in genes) or ((f"gene {name.upper()}",) if name else ())
-    found = (f"name {name}",) if name else ()
-    return (*found, f"structure {canonical_structure(smiles)}") if smiles else found
+    name, kind, smiles, inchikey, genes = (
+        _text(row.get(column)) for column in ("name", "kind", "smiles", "inchikey", "genes")
+    )
+    if kind in (Kind.CRISPR, Kind.ORF):
+        what = kind if knockouts_apart else "gene"
+        named = [gene.strip().upper() for gene in genes.split("|") if gene.strip()]
+        return tuple(f"{what} {gene}" for gene in named) or ((f"{what} {name.upper()}",) if name else ())
+    keys = [f"name {' '.join(name.casefold().split())}"] if name else []
+    if unstructured and (key := name_key(name)) in unstructured:
+        keys.append(f"name without salt {key}")
+    if smiles:
+        keys.append(f"structure {canonical_structure(smiles)}")
+    if len(block := inchikey.split("-", 1)[0]) == 14:
+        keys.append(f"InChIKey {block.upper()}")
+    return tuple(keys)
+
+
+def names_without_structure(rows: Iterable[Mapping[Any, Any]]) -> frozenset[str]:
+    """List, without salts and handedness, the names of treatments that have neither SMILES nor InChIKey."""
+    bare = (
+        name_key(_text(r.get("name")))
+        for r in rows
+        if not (_text(r.get("smiles")) or _text(r.get("inchikey")))
+    )
+    return frozenset(bare) - {""}
+
+
+def described_well(well: Mapping[Any, Any]) -> dict[str, str]:
+    """Return what a row of `Screen.wells` says of its treatment, as `treatment_keys` reads it."""
+    return {column: text_of(well, of) for column, of in _COLUMNS.items()}
+
+
+def well_keys(wells: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+    """List by well id what the treatment of each well is known by, within one table.
+
+    A knockout of a gene and its over-expression count as the same, so that a split never parts them. Wells
+    that show no treatment (see `role_of`) have no keys.
+    """
+    rows = dict(zip(map(str, wells.index), wells.to_dict("records"), strict=True))
+    treated = {well: described_well(row) for well, row in rows.items() if role_of(row) == "treatment"}
+    bare = names_without_structure(treated.values())
+    return {
+        well: treatment_keys(treated[well], bare, knockouts_apart=False) if well in treated else ()
+        for well in rows
+    }
 
 
 @lru_cache(maxsize=65536)
@@ -115,5 +172,8 @@ def groups_of(keys: Sequence[Sequence[str]]) -> NDArray[np.intp]:
 
 def text_of(well: Mapping[Any, Any], column: str) -> str:
     """Return a label of a well as text; empty where there is none."""
-    value = well.get(f"Metadata_{column}", "")
+    return _text(well.get(f"Metadata_{column}"))
+
+
+def _text(value: object) -> str:
     return "" if value is None or value != value else str(value).strip()

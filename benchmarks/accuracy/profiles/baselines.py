@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.accuracy.profiles.compounds import Compound
 from napari_cellclip.evaluation.metrics.precision import average_precision, chance_precision
+from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.vocabulary import CellClipError
 
 RADIUS, BITS = 2, 2048
@@ -23,7 +24,9 @@ def nearest_profiles(
 ) -> NDArray[np.float64]:
     """Mean cosine of each tested profile (n, F) with the known profiles (m, F) of a mechanism."""
     members = [mechanism in compound.mechanisms for compound in known_compounds]
-    return np.asarray((unit(tested) @ unit(known)[members].T).mean(axis=1), np.float64)
+    return np.asarray(
+        (unit_rows(tested, np.float64) @ unit_rows(known, np.float64)[members].T).mean(axis=1), np.float64
+    )
 
 
 def fingerprints(compounds: Sequence[Compound]) -> list[Any]:
@@ -88,7 +91,7 @@ def neighbour_precision(
     queries : int
         Their number.
     """
-    similarity = unit(profiles) @ unit(profiles).T
+    similarity = unit_rows(profiles, np.float64) @ unit_rows(profiles, np.float64).T
     sets = [set(compound.mechanisms) for compound in compounds]
     reached, expected = [], []
     for i, own in enumerate(sets):
@@ -98,10 +101,3 @@ def neighbour_precision(
             reached.append(average_precision(similarity[i][others], right))
             expected.append(chance_precision(int(others.sum()), int(right.sum())))
     return float(np.mean(reached)), float(np.mean(expected)), len(reached)
-
-
-def unit(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Rows of length 1; zeros stay."""
-    exact = np.asarray(vectors, np.float64)
-    length = np.linalg.norm(exact, axis=1, keepdims=True)
-    return exact / np.where(length > 0, length, 1)

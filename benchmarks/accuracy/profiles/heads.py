@@ -14,6 +14,7 @@ from torch import nn
 from benchmarks.accuracy.profiles.compounds import Compound
 from napari_cellclip.model import CellCLIP, CellCLIPConfig, PromptTemplates, WordPieceTokenizer, load_model
 from napari_cellclip.model.network.fingerprint_tokenizer import FingerprintTokenizer
+from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.training import Bag, Caption, TrainingConfig, iter_fit
 from napari_cellclip.training.data.bags import pad
 
@@ -99,12 +100,12 @@ class ProfileHead:
 
     def _embed(self, bags: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         with torch.inference_mode():
-            return _unit(self.network.embed_bags(torch.from_numpy(pad(bags))).numpy())
+            return unit_rows(self.network.embed_bags(torch.from_numpy(pad(bags))).numpy())
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit embeddings (n, E) of prompts."""
         with torch.inference_mode():
-            return _unit(self.network.encode_text(**self.words(texts)).numpy())
+            return unit_rows(self.network.encode_text(**self.words(texts)).numpy())
 
     def whole(self, compound: Compound) -> str:
         """Caption of a compound: its name and structure, as the paper words it."""
@@ -234,8 +235,3 @@ def _network(
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, std=settings.text_width**-0.5)
     return network
-
-
-def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / np.where(length > 0, length, 1)).astype(np.float32)

@@ -16,6 +16,7 @@ from napari_cellclip.evaluation.protocols.consensus import How, entity_map, gene
 from napari_cellclip.evaluation.protocols.correction import Correction
 from napari_cellclip.evaluation.protocols.embeddings import EmbeddingTable
 from napari_cellclip.evaluation.protocols.plots import bars, new_figure
+from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def compound_gene(
     measured = read_activities(activities)
     corrected, applied = (correction or Correction()).apply(table)
     entities = entity_map(corrected, how)
-    vectors = entities.vectors / np.linalg.norm(entities.vectors, axis=1, keepdims=True)
+    vectors = unit_rows(entities.vectors, np.float64)
     is_gene = entities.wells["is_gene"].to_numpy(dtype=bool)
     names = entities.wells["entity"].to_numpy().astype(str)
     of_gene = gene_rows(entities)

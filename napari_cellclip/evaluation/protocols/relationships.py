@@ -14,7 +14,7 @@ from napari_cellclip.evaluation.protocols.consensus import How, entity_map, gene
 from napari_cellclip.evaluation.protocols.correction import Correction
 from napari_cellclip.evaluation.protocols.embeddings import EmbeddingTable
 from napari_cellclip.evaluation.protocols.plots import COLOURS, new_figure
-from napari_cellclip.explore.unit_vectors import unit_rows
+from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from napari_cellclip.evaluation.protocols.embeddings import (
     treatments_of,
 )
 from napari_cellclip.evaluation.protocols.plots import bars, new_figure
-from napari_cellclip.explore.unit_vectors import unit_rows
+from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:

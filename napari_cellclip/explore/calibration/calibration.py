@@ -38,7 +38,7 @@ from napari_cellclip.explore.calibration.random_directions import RandomDirectio
 from napari_cellclip.explore.calibration.replicates import ReplicateGroups, group_means
 from napari_cellclip.explore.calibration.scale import PlateScale
 from napari_cellclip.explore.calibration.tail_table import TailTable
-from napari_cellclip.explore.unit_vectors import unit_rows
+from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.screen.imports.standardise import MAD_TO_SD
 
 OWN_FIT = 0.05

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.calibration.tail_table import TailTable
-from napari_cellclip.explore.unit_vectors import unit_rows
+from napari_cellclip.model.unit_vectors import unit_rows
 
 DIRECTIONS = 9_999
 """Directions drawn; the smallest p they can give is 1 in 10 000."""

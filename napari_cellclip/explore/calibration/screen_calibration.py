@@ -16,7 +16,7 @@ from napari_cellclip.explore.asked_screen import embedded
 from napari_cellclip.explore.calibration.background import background_vectors
 from napari_cellclip.explore.calibration.calibration import Calibration
 from napari_cellclip.explore.calibration.empirical_null import CARD_KEY, EmpiricalNull
-from napari_cellclip.explore.unit_vectors import unit_rows
+from napari_cellclip.model.unit_vectors import unit_rows
 
 if TYPE_CHECKING:
     from napari_cellclip.model import Model

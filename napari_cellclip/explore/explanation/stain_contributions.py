@@ -25,6 +25,7 @@ from napari_cellclip.explore.explanation.field_attention import encoded_sites
 from napari_cellclip.explore.explanation.query_direction import Asked, unit_direction
 from napari_cellclip.explore.explanation.shapley import shapley_values, subsets
 from napari_cellclip.explore.wording.direction import cosines
+from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.screen.progress import Progress, finished
 from napari_cellclip.vocabulary import STAINS, ScreenError, split_id
 
@@ -259,7 +260,7 @@ def _embed_subsets(
     if unit is None:
         present = subsets(bag.shape[1])
         embeddings = model.embed_wells([np.where(row[None, :, None], bag, absent) for row in present])
-        unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+        unit = unit_rows(embeddings)
         with _lock:
             _subset_embeddings[key] = unit
     return unit.astype(np.float64)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_cellclip.explore.asked_screen import require_embeddings
 from napari_cellclip.explore.maps.neighbours import nearest
-from napari_cellclip.explore.unit_vectors import unit_rows
+from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:

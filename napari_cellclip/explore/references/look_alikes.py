@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,10 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.calibration.replicates import ReplicateGroups, group_means
-from napari_cellclip.explore.references.identity import (
-    names_without_structure,
-    treatment_keys,
-)
 from napari_cellclip.explore.references.likeness.agreement import replicate_agreement
 from napari_cellclip.explore.references.likeness.votes import (
     STRUCTURE_WEIGHT,
@@ -25,9 +21,14 @@ from napari_cellclip.explore.references.likeness.votes import (
 )
 from napari_cellclip.explore.references.profiles import WellProfiles
 from napari_cellclip.explore.references.reference_set import SEPARATOR, ReferenceSet, shared_features
-from napari_cellclip.explore.unit_vectors import unit_rows
 from napari_cellclip.model.prototypes.sphering import Sphering
-from napari_cellclip.vocabulary.identity import groups_of
+from napari_cellclip.model.unit_vectors import unit_rows
+from napari_cellclip.vocabulary.identity import (
+    described_well,
+    groups_of,
+    names_without_structure,
+    treatment_keys,
+)
 
 SMALLEST = 1e-12
 
@@ -140,7 +141,7 @@ class LookAlikes:
         table = used.treatments.copy()
         replicates = self.replicates
         firsts = wells.wells.iloc[replicates.rows[replicates.starts[:-1]]].to_dict("records")
-        treated = [_as_treatment(row) for row in firsts]
+        treated = [described_well(row) for row in firsts]
         unstructured = names_without_structure([*treated, *table.to_dict("records")])
         keys = [treatment_keys(row, unstructured) for row in table.to_dict("records")]
         group = groups_of(keys)
@@ -275,17 +276,6 @@ class LookAlikes:
             for key in own:
                 same[q, holder.get(key, [])] = True
         return same
-
-
-def _as_treatment(row: Mapping[str, object]) -> dict[str, object]:
-    names = {
-        "treatment": "name",
-        "kind": "kind",
-        "smiles": "smiles",
-        "InChIKey": "inchikey",
-        "genes": "genes",
-    }
-    return {new: row.get(f"Metadata_{old}") or "" for old, new in names.items()}
 
 
 def _union(column: pd.Series, group: NDArray[np.intp], n: int) -> list[frozenset[str]]:

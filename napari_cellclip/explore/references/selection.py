@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.references.look_alikes import LookAlikes
-from napari_cellclip.explore.wording.name_index import NamedMechanism, NameIndex, name_key
+from napari_cellclip.explore.wording.name_index import NamedMechanism, NameIndex
 from napari_cellclip.explore.wording.name_sources import installed_tables, names_of_platemap, names_of_tables
 from napari_cellclip.explore.wording.phrases import read_phrase
 from napari_cellclip.explore.wording.reader import LONGEST
@@ -20,6 +20,7 @@ from napari_cellclip.model.prompts import PromptTemplates
 from napari_cellclip.vocabulary import CellClipError, Kind
 from napari_cellclip.vocabulary.annotation_tables import AnnotationTable
 from napari_cellclip.vocabulary.identity import canonical_structure
+from napari_cellclip.vocabulary.plain_names import name_key
 
 ANNOTATION = "annotation of the references"
 """How it is called that a reference itself is annotated with what is asked."""

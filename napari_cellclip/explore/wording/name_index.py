@@ -10,20 +10,16 @@ from dataclasses import dataclass, field, replace
 
 from rapidfuzz import fuzz, process
 
-from napari_cellclip.explore.wording.phrases import Phrase, plain, read_phrase, words_of
+from napari_cellclip.explore.wording.phrases import Phrase, read_phrase, words_of
 from napari_cellclip.explore.wording.spelling import corrector, stem
 from napari_cellclip.explore.wording.word_families import SHARED_WORDS
 from napari_cellclip.vocabulary import Kind
 from napari_cellclip.vocabulary.annotations import OWN_TABLE, Effect
+from napari_cellclip.vocabulary.plain_names import name_key
 
 PLATE_MAP = "plate map"
 """How the screen's own plate map is called where a source is shown."""
 
-_SALTS = re.compile(
-    r"\b(?:mono|di|tri|hemi)?(?:hydro)?(?:chloride|bromide|sodium|potassium|mesylate|maleate|tartrate|citrate|sulfate|acetate"
-    r"|phosphate|fumarate|succinate|tosylate|hydrate|dihydrochloride)\b"
-)
-_HAND = re.compile(r"^\(?(?:\+/-|[+\-±]|r|s|rs|dl|l|d)\)?-(?=\w)")
 _SHARED_WORDS = {stem(word) for word in SHARED_WORDS}
 KNOWN, COVERED, COVERED_ALONE = 0.52, 0.5, 0.8
 """Shares for a mechanism to be thought of at all: of the query that its phrases know, and of its nearest
@@ -84,18 +80,6 @@ class MechanismMatch:
 
     mechanism: NamedMechanism
     score: float
-
-
-def name_key(name: str) -> str:
-    """Compound name without case, punctuation, salts and marks of handedness.
-
-    Examples
-    --------
-    >>> name_key("Y-27632 dihydrochloride") == name_key("y27632")
-    True
-    """
-    text = _SALTS.sub(" ", plain(name)).strip()
-    return re.sub(r"[^a-z0-9]", "", _HAND.sub("", text)) or re.sub(r"\W", "", plain(name))
 
 
 class NameIndex:

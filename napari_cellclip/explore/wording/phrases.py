@@ -9,7 +9,6 @@ and for more (+1), so that *inhibitor of depolymerisation* is more. Function wor
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -24,17 +23,8 @@ from napari_cellclip.explore.wording.word_families import (
     SHORT,
     TOGETHER,
 )
+from napari_cellclip.vocabulary.plain_names import plain
 
-_GREEK = {
-    "α": "alpha",
-    "β": "beta",
-    "γ": "gamma",
-    "δ": "delta",
-    "κ": "kappa",
-    "μ": "mu",
-    "σ": "sigma",
-    "ω": "omega",
-}
 _ROMAN = {"ii": "2", "iii": "3", "iv": "4", "i": "1", "v": "5"}
 
 MOST_WORDS = 60
@@ -57,16 +47,6 @@ class Phrase:
     concepts: frozenset[str]
     sense: int
     acts: bool = field(default=False, compare=False)
-
-
-def plain(text: str) -> str:
-    """Bring a text to one spelling: compatibility forms, Greek letters by name, apostrophes gone."""
-    text = unicodedata.normalize("NFKC", text)
-    text = re.sub(r"(?i)\bnon[- ](?=\w)", "non", text)
-    text = "".join(f" {_GREEK[letter]} " if letter in _GREEK else letter for letter in text)
-    # HDACi, PARPi: the field's way of writing "inhibitor".
-    text = re.sub(r"\b([A-Z][A-Z0-9]{1,7})i(s?)\b", r"\1 inhibitor", text)
-    return re.sub(r"['’`]", "", text).casefold()
 
 
 def words_of(text: str) -> list[str]:

@@ -15,6 +15,7 @@ from napari_cellclip.model.network.cellclip import CellCLIP
 from napari_cellclip.model.network.prototype_tower import PrototypeTower
 from napari_cellclip.model.prototypes.profile_sets import ProfileSet
 from napari_cellclip.model.prototypes.sphering import Sphering
+from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.vocabulary import STAINS, ModelError, Stain
 
 FEWEST_FEATURES = 30
@@ -160,7 +161,7 @@ def label_vectors(model: Model, sets: Sequence[ProfileSet]) -> dict[str, NDArray
     """Unit vectors (E,) of all labels of sets, as a model's text tower reads them."""
     phrases = list(dict.fromkeys(phrase for found in sets for phrase in found.phrases))
     prompts = [model.card.prompts.for_mechanism(phrase) for phrase in phrases]
-    return dict(zip(phrases, _unit(model.embed_texts(prompts)), strict=True))
+    return dict(zip(phrases, unit_rows(model.embed_texts(prompts), np.float64), strict=True))
 
 
 def _shared(found: ProfileSet, places: Mapping[str, object]) -> int:
@@ -175,17 +176,13 @@ def _fit_group(
 ) -> _Group:
     columns = [i for i, name in enumerate(found.features) if name in places]
     matrix = Sphering.fit(found.controls[:, columns]).matrix
-    prototypes = _unit(np.asarray(found.profiles[:, columns], np.float64) @ matrix)
-    targets = _unit(np.stack([np.mean([vectors[one] for one in labels], axis=0) for labels in found.labels]))
+    prototypes = unit_rows(found.profiles[:, columns] @ matrix, np.float64)
+    means = np.stack([np.mean([vectors[one] for one in labels], axis=0) for labels in found.labels])
+    targets = unit_rows(means, np.float64)
     kernel = np.exp(settings.sharpness * (prototypes @ prototypes.T - 1))
     centred = targets - targets.mean(axis=0)
     values = np.linalg.solve(kernel + settings.ridge * np.eye(len(kernel)), centred) * found.weight
-    controls = _unit(np.asarray(found.controls[:, columns], np.float64) @ matrix)
+    controls = unit_rows(found.controls[:, columns] @ matrix, np.float64)
     at_rest = (np.exp(settings.sharpness * (controls @ prototypes.T - 1)) @ values).mean(axis=0)
     lengths = np.linalg.norm(kernel @ values - at_rest, axis=1)
     return _Group(tuple(found.features[i] for i in columns), matrix, prototypes, values, at_rest, lengths)
-
-
-def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
-    exact = np.asarray(vectors, np.float64)
-    return exact / np.maximum(np.linalg.norm(exact, axis=1, keepdims=True), 1e-12)

@@ -16,9 +16,9 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-from napari_cellclip.training.data.treatments import By, scaffold, treatment_groups
+from napari_cellclip.training.data.treatments import By, split_keys, treatment_groups
 from napari_cellclip.vocabulary import CellClipError
-from napari_cellclip.vocabulary.identity import identities, role_of
+from napari_cellclip.vocabulary.identity import role_of
 
 PARTS = ("train", "validation", "test")
 
@@ -170,9 +170,9 @@ def refuse_leakage(split: Split, wells: pd.DataFrame) -> None:
             if part_of.setdefault(well, name) != name:
                 raise CellClipError(f"well {well} is in {part_of[well]} and in {name}: leave it in one")
     seen: dict[str, dict[str, str]] = {name: {} for name in PARTS}
+    keys = split_keys(wells, split.by)
     for well, name in part_of.items():
-        row = wells.loc[well]
-        for key in _keys(row, split.by):
+        for key in keys[well]:
             seen[name].setdefault(key, well)
     leaks: dict[tuple[str, str], str] = {}
     for one, other in combinations(PARTS, 2):
@@ -193,29 +193,16 @@ def refuse_leakage(split: Split, wells: pd.DataFrame) -> None:
 
 def shared_treatments(split: Split, wells: pd.DataFrame) -> float:
     """Share of the test wells with a treatment that training has seen: 1 for replicates by plate, else 0."""
-    seen = {key for well in split.train for key in _keys(wells.loc[well], "compound")}
-    tested = [keys for well in split.test if (keys := _keys(wells.loc[well], "compound"))]
-    return sum(not seen.isdisjoint(keys) for keys in tested) / len(tested) if tested else 0.0
+    keys = split_keys(wells, "compound")
+    seen = {key for well in split.train for key in keys[well]}
+    tested = [keys[well] for well in split.test if keys[well]]
+    return sum(not seen.isdisjoint(own) for own in tested) / len(tested) if tested else 0.0
 
 
 def _described(wells: pd.DataFrame, well: str) -> str:
     row = wells.loc[well]
     name = row.get("Metadata_treatment") or row.get("Metadata_genes") or row.get("Metadata_smiles")
     return f"{name} ({well})"
-
-
-def _keys(well: pd.Series, by: str) -> tuple[str, ...]:
-    """What must not be on two sides."""
-    if by == "plate":
-        return (f"plate {well['Metadata_Plate']}",)
-    if role_of(well) != "treatment":
-        return ()
-    keys = identities(well)
-    if by == "scaffold" and not keys[0].startswith("gene "):
-        smiles = str(well.get("Metadata_smiles", "")).strip()
-        ring = scaffold(smiles) if smiles else ""
-        return (*keys, f"scaffold {ring}") if ring else keys
-    return keys
 
 
 def _divide(wells: pd.DataFrame, by: By, shares: np.ndarray, seed: int) -> dict[str, int]:

@@ -9,7 +9,7 @@ from typing import Literal
 import pandas as pd
 
 from napari_cellclip.vocabulary import CellClipError, Kind
-from napari_cellclip.vocabulary.identity import groups_of, identities, parent_molecule, text_of
+from napari_cellclip.vocabulary.identity import groups_of, parent_molecule, text_of, well_keys
 
 By = Literal["compound", "scaffold", "plate"]
 
@@ -51,16 +51,21 @@ def treatment_groups(wells: pd.DataFrame, by: By) -> dict[str, int]:
     dict of str to int
         Number of the group of each well id; groups are numbered by their first well in the order of ids.
     """
+    return _numbered(split_keys(wells, by))
+
+
+def split_keys(wells: pd.DataFrame, by: str) -> dict[str, tuple[str, ...]]:
+    """List by well id what must not be on two sides of a split; empty for wells without a treatment."""
     if by == "plate":
-        return _numbered({well: (str(plate),) for well, plate in wells["Metadata_Plate"].items()})
-    keys: dict[str, tuple[str, ...]] = {}
-    for well, row in wells.iterrows():
-        found = identities(row)
-        if by == "scaffold" and text_of(row, "kind") not in (Kind.CRISPR, Kind.ORF):
-            ring = scaffold(smiles) if (smiles := text_of(row, "smiles")) else ""
-            found = (*found, f"scaffold {ring}") if ring else found
-        keys[str(well)] = found
-    return _numbered(keys)
+        return {str(well): (f"plate {plate}",) for well, plate in wells["Metadata_Plate"].items()}
+    keys = well_keys(wells)
+    if by == "scaffold":
+        for well, row in zip(keys, wells.to_dict("records"), strict=True):
+            smiles = text_of(row, "smiles")
+            compound = keys[well] and text_of(row, "kind") not in (Kind.CRISPR, Kind.ORF)
+            if compound and smiles and (ring := scaffold(smiles)):
+                keys[well] = (*keys[well], f"scaffold {ring}")
+    return keys
 
 
 def _numbered(keys: Mapping[str, Sequence[str]]) -> dict[str, int]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
+from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.training.data.bags import Bag
 
 FEWEST_CANDIDATES = 3
@@ -83,8 +84,10 @@ def ask_for_mechanisms(
     queries = mechanism_queries(bags, seen)
     if len(rows) < FEWEST_CANDIDATES or not queries:
         return None
-    profiles = unit(np.stack([unit(image[at]).mean(axis=0) for at in rows.values()]))
-    cosine = unit(embed(queries)) @ profiles.T
+    profiles = unit_rows(
+        np.stack([unit_rows(image[at], np.float64).mean(axis=0) for at in rows.values()]), np.float64
+    )
+    cosine = unit_rows(embed(queries), np.float64) @ profiles.T
     right = np.array([[query in named for named in carried.values()] for query in queries])
     return Mechanisms(
         float(np.mean([average_precision_score(*pair) for pair in zip(right, cosine, strict=True)])),
@@ -92,12 +95,6 @@ def ask_for_mechanisms(
         len(queries),
         len(rows),
     )
-
-
-def unit(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Scale rows to length 1; zeros stay."""
-    exact = np.asarray(vectors, np.float64)
-    return exact / np.maximum(np.linalg.norm(exact, axis=1, keepdims=True), 1e-12)
 
 
 def chance_precision(n: int, right: int) -> float:

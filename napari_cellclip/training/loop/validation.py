@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from napari_cellclip.model import CellCLIP
+from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.training.data.bags import Bag, Tokenise, pad
-from napari_cellclip.training.loop.mechanism_score import Mechanisms, ask_for_mechanisms, unit
+from napari_cellclip.training.loop.mechanism_score import Mechanisms, ask_for_mechanisms
 from napari_cellclip.vocabulary import CellClipError
 
 CUTS = (1, 5, 10)
@@ -107,8 +108,8 @@ def retrieval(image: NDArray[np.floating], text: NDArray[np.floating], texts: Se
         np.asarray(texts, object).astype(str), return_index=True, return_inverse=True
     )
     profiles = np.zeros((len(names), image.shape[1]))
-    np.add.at(profiles, of, unit(image))
-    cosine = unit(profiles) @ unit(text[first]).T
+    np.add.at(profiles, of, unit_rows(image, np.float64))
+    cosine = unit_rows(profiles, np.float64) @ unit_rows(text[first], np.float64).T
     return Retrieval(len(names), len(texts), _figures(cosine.T), _figures(cosine))
 
 

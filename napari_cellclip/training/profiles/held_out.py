@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cellclip.model import Model
+from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.screen import Screen
 from napari_cellclip.training.closed_form import fitted_model
 from napari_cellclip.training.data.labelled_profiles import joined, profile_set
 from napari_cellclip.training.data.platemap_captions import parts
 from napari_cellclip.training.data.screen_bags import treatment_names
 from napari_cellclip.training.data.splits import folds
-from napari_cellclip.training.loop.mechanism_score import unit
 
 LEAST = 3
 """Compounds that a mechanism must have to be asked for."""
@@ -98,7 +98,7 @@ def cosines(
         for own in wells
     ]
     texts = model.embed_texts([model.card.prompts.for_mechanism(text) for text in words])
-    return unit(texts) @ unit(model.embed_wells(bags)).T
+    return unit_rows(texts, np.float64) @ unit_rows(model.embed_wells(bags), np.float64).T
 
 
 def compounds_of(screen: Screen) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from napari_cellclip.model import WordPieceTokenizer
 from napari_cellclip.model.network.bert import Bert
 from napari_cellclip.model.network.sentence_tower import SentenceTower
+from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.model.weights.sentence_encoders import find_sentence_encoder
 from napari_cellclip.screen import Progress
 from napari_cellclip.vocabulary import ModelError
@@ -82,8 +83,7 @@ class Whitening:
     def __call__(self, vectors: NDArray[np.floating]) -> NDArray[np.float32]:
         """Map vectors (n, w) to unit vectors (n, d)."""
         mapped = (np.asarray(vectors, np.float64) - self.mean) @ self.map
-        length = np.linalg.norm(mapped, axis=1, keepdims=True)
-        return np.asarray(mapped / np.maximum(length, 1e-12), np.float32)
+        return unit_rows(mapped, np.float64).astype(np.float32)
 
 
 def read_by_teacher(texts: Sequence[str], *, at_once: int = 128) -> NDArray[np.float32]:

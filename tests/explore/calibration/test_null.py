@@ -10,7 +10,7 @@ from napari_cellclip.explore.calibration.activity import activity
 from napari_cellclip.explore.calibration.control_null import ControlNull, upper_tail
 from napari_cellclip.explore.calibration.random_directions import RandomDirections
 from napari_cellclip.explore.calibration.scale import PlateScale
-from napari_cellclip.explore.unit_vectors import unit_rows
+from napari_cellclip.model.unit_vectors import unit_rows
 
 
 def bank(n: int = 150, dim: int = 6, seed: int = 0) -> np.ndarray:

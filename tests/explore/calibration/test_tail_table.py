@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from napari_cellclip.explore.calibration import random_directions
 from napari_cellclip.explore.calibration.random_directions import RandomDirections
 from napari_cellclip.explore.calibration.tail_table import LEVELS, TailTable, kept_ranks
-from napari_cellclip.explore.unit_vectors import unit_rows
+from napari_cellclip.model.unit_vectors import unit_rows
 
 
 def table_of(values: np.ndarray) -> TailTable:

@@ -12,7 +12,7 @@ from napari_cellclip.explore import describe
 from napari_cellclip.explore.maps.cluster_names import clustered, name_clusters
 from napari_cellclip.explore.maps.label_placement import place_labels
 from napari_cellclip.explore.maps.projection import Projection
-from napari_cellclip.explore.unit_vectors import unit_rows
+from napari_cellclip.model.unit_vectors import unit_rows
 
 
 def overlapping(centres: np.ndarray, sizes: np.ndarray) -> bool:

@@ -11,7 +11,7 @@ from napari_cellclip.explore import pca_map, umap_map
 from napari_cellclip.explore.maps import umap_projection as module
 from napari_cellclip.explore.maps.neighbours import nearest
 from napari_cellclip.explore.maps.projection import principal_plane
-from napari_cellclip.explore.unit_vectors import unit_rows
+from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.vocabulary import CellClipError, ScreenError
 
 CLUSTERS, SIZE, DIM = 4, 15, 16

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from rdkit import Chem
 
 from napari_cellclip.explore.wording.model_vocabulary import ModelVocabulary
-from napari_cellclip.explore.wording.name_index import name_key
 from napari_cellclip.explore.wording.reader import LONGEST, prompts_in_vocabulary, read_text
 from napari_cellclip.explore.wording.smiles import check_structure, is_like_structure
 from napari_cellclip.explore.wording.vocabulary_prompts import prefer_vocabulary
@@ -470,12 +469,6 @@ def test_every_compound_of_the_own_table_is_found_by_name_and_structure():
             other = Chem.MolToSmiles(molecule, rootedAtAtom=molecule.GetNumAtoms() - 1)
             if is_like_structure(other):
                 assert read(other).recognised == compound.name
-
-
-def test_names_are_compared_without_case_salts_and_hands():
-    assert name_key("(+)-JQ1") == name_key("jq-1")
-    assert name_key("imatinib mesylate") == name_key("Imatinib")
-    assert name_key("GSK-343") != name_key("GSK-543")
 
 
 def test_codes_are_not_corrected_into_other_codes():

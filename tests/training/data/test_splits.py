@@ -14,7 +14,7 @@ from napari_cellclip.training import Split, folds, refuse_leakage, split_wells
 from napari_cellclip.training.data.splits import shared_treatments
 from napari_cellclip.training.data.treatments import scaffold
 from napari_cellclip.vocabulary import CellClipError
-from napari_cellclip.vocabulary.identity import canonical_structure, identities, role_of
+from napari_cellclip.vocabulary.identity import canonical_structure, described_well, role_of, treatment_keys
 
 COLUMNS = ("treatment", "kind", "control_type", "smiles", "genes")
 
@@ -264,7 +264,7 @@ def test_without_rdkit_names_and_spellings_are_compared(monkeypatch):
     scaffold.cache_clear()
     try:
         row = {"Metadata_treatment": "a", "Metadata_kind": "compound", "Metadata_smiles": "OCC"}
-        assert identities(row) == ("name a", "structure OCC")
+        assert treatment_keys(described_well(row)) == ("name a", "structure OCC")
         with pytest.raises(CellClipError, match=r"napari-cellclip\[chem\]"):
             scaffold("CCO")
     finally:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_cellclip.evaluation.protocols.simulated.verdict_answers import Bank, Wells
 from napari_cellclip.explore.calibration.empirical_null import EmpiricalNull
 from napari_cellclip.explore.calibration.random_directions import RandomDirections
-from napari_cellclip.explore.unit_vectors import unit_rows
+from napari_cellclip.model.unit_vectors import unit_rows
 
 
 def control_screens(plates: Sequence[Wells], n: int, *, seed: int = 0) -> Iterator[Wells]:

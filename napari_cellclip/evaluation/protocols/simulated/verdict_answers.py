@@ -26,8 +26,8 @@ from napari_cellclip.explore.calibration.background import background_vectors
 from napari_cellclip.explore.calibration.calibration import Calibration
 from napari_cellclip.explore.calibration.empirical_null import EmpiricalNull
 from napari_cellclip.explore.calibration.random_directions import RandomDirections
-from napari_cellclip.explore.unit_vectors import unit_rows
 from napari_cellclip.model import Model
+from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.screen import Screen
 from napari_cellclip.simulation.phenotypes import UNTREATED, Phenotype, developed
 from napari_cellclip.vocabulary.mechanisms import MECHANISMS
@@ -69,7 +69,7 @@ def look_alikes() -> dict[str, frozenset[str]]:
         changes.append(row)
     values = np.asarray(changes, float)
     values /= np.maximum(np.sqrt((values**2).mean(axis=0)), 1e-9)
-    unit = values / np.linalg.norm(values, axis=1, keepdims=True)
+    unit = unit_rows(values, np.float64)
     near = unit @ unit.T >= ALIKE
     keys = [mechanism.key for mechanism in MECHANISMS]
     return {

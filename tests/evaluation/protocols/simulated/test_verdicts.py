@@ -36,8 +36,8 @@ from napari_cellclip.evaluation.protocols.simulated.verdict_plates import (
     query_design,
 )
 from napari_cellclip.evaluation.protocols.simulated.verdicts import calibration_curve
-from napari_cellclip.explore.unit_vectors import unit_rows
 from napari_cellclip.model import PromptTemplates, load_model
+from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.plates import PlateMap
 from napari_cellclip.training.demo.demo_captions import caption_vocabulary
 from napari_cellclip.training.demo.held_out import known_mechanisms
