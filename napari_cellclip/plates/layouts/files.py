@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
+from napari_cellclip.plates.acquisition import Problem
 from napari_cellclip.plates.images.picture import PICTURE_SUFFIXES
 
 TIFF_SUFFIXES = (".tif", ".tiff")
@@ -85,6 +86,11 @@ def files_under(root: Path, depth: int = DEPTH) -> tuple[list[Path], list[Path]]
         if len(files) > MAX_FILES:
             break
     return files, refused
+
+
+def refused_links(refused: Iterable[Path]) -> list[Problem]:
+    """Tell of each link that leads out of the plate's folder and was therefore not followed."""
+    return [Problem(f.name, "is a link out of the plate's folder and was left alone") for f in refused]
 
 
 def first_files(root: Path, limit: int) -> tuple[list[str], bool]:

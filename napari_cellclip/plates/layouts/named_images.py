@@ -12,8 +12,8 @@ from napari_cellclip.plates.acquisition import Field, Problem, clean_name, plate
 from napari_cellclip.plates.images.plane import Plane
 from napari_cellclip.plates.images.stacks import plane_of, stacked_by_channel
 from napari_cellclip.plates.images.tiff import TiffPlane
-from napari_cellclip.plates.layouts.files import files_under, first_files, is_tiff
-from napari_cellclip.vocabulary import PlateError, parse_well
+from napari_cellclip.plates.layouts.files import files_under, first_files, is_tiff, refused_links
+from napari_cellclip.vocabulary import CellClipError, PlateError, normalise_well, parse_well
 
 LOOKED_AT = 2000
 """Files whose names are looked at before a folder is given up: a drop must be answered at once."""
@@ -65,7 +65,41 @@ class NamedImage:
 def files_of(root: Path) -> tuple[list[Path], list[Problem]]:
     """List the files under a folder, with a remark for every link that leads out of it."""
     files, refused = files_under(root)
-    return files, [Problem(f.name, "is a link out of the plate's folder and was left alone") for f in refused]
+    return files, refused_links(refused)
+
+
+def named_wells(
+    files: Iterable[Path], *forms: re.Pattern[str], well: str = "{well}"
+) -> tuple[list[tuple[Path, str, re.Match[str]]], list[Path]]:
+    """Read the wells that names of files speak of.
+
+    Parameters
+    ----------
+    files : iterable of Path
+        The files.
+    *forms : re.Pattern
+        What a name may be, whole; the first form that fits counts.
+    well : str
+        How the groups of a form make a well, such as ``"{row}{column}"``.
+
+    Returns
+    -------
+    named : list of (Path, str, re.Match)
+        File, well in this package's spelling, and the match.
+    strange : list of Path
+        Files whose name is another, or speaks of a well that no plate has.
+    """
+    named, strange = [], []
+    for file in files:
+        match = next((found for form in forms if (found := form.fullmatch(file.name))), None)
+        try:
+            if match is None:
+                strange.append(file)
+            else:
+                named.append((file, normalise_well(well.format(**match.groupdict())), match))
+        except CellClipError:
+            strange.append(file)
+    return named, strange
 
 
 def unread_names(strange: Sequence[Path], whose: str) -> list[Problem]:

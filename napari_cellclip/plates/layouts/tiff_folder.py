@@ -27,7 +27,7 @@ from napari_cellclip.plates.images.plane import Plane
 from napari_cellclip.plates.images.stacks import plane_of, stacked_by_channel
 from napari_cellclip.plates.images.tiff import TiffPlane, tiff_axes
 from napari_cellclip.plates.images.tiff_metadata import TiffAxes, TiffChannel
-from napari_cellclip.plates.layouts.files import files_under, first_files, is_picture, is_tiff
+from napari_cellclip.plates.layouts.files import files_under, first_files, is_picture, is_tiff, refused_links
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
 from napari_cellclip.plates.layouts.name_pattern import NamePattern, Parsed, guess_pattern
 from napari_cellclip.plates.layouts.named_images import chosen_time, time_remark
@@ -79,7 +79,7 @@ def read(path: Path, options: Options) -> Acquisition:
     tiffs = [f for f in files if is_tiff(f.name)]
     shown = tiffs or [f for f in files if is_picture(f.name)]
     images = {f.relative_to(root).as_posix(): f for f in shown}
-    problems = [Problem(f.name, "is a link out of the plate's folder and was left alone") for f in refused]
+    problems = refused_links(refused)
     if not images:
         require_fields([], path)
     pattern = NamePattern.compile(options.pattern) if options.pattern else guess_pattern(list(images))

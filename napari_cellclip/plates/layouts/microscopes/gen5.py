@@ -25,16 +25,19 @@ from napari_cellclip.plates.acquisition import (
     require_fields,
     shape_for,
 )
-from napari_cellclip.plates.layouts.files import files_under, is_tiff
+from napari_cellclip.plates.layouts.files import is_tiff
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
 from napari_cellclip.plates.layouts.named_images import (
     NamedImage,
     chosen_time,
     fields_of,
+    files_of,
     most_are_named_so,
+    named_wells,
     time_remark,
+    unread_names,
 )
-from napari_cellclip.vocabulary import CellClipError, PlateError, normalise_well
+from napari_cellclip.vocabulary import PlateError
 
 _NAME = re.compile(
     r"(?P<well>[A-Z]{1,2}\d{1,2})(?:ROI(?P<roi>\d{1,6}))?_(?P<step>-?\d{1,4})_(?P<index>\d{1,4})_"
@@ -93,13 +96,9 @@ def read(path: Path, options: Options) -> Acquisition:
     PlateError
         If several plates lie in the folder and none is chosen.
     """
-    files, refused = files_under(path)
-    problems = [Problem(f.name, "is a link out of the plate's folder and was left alone") for f in refused]
+    files, problems = files_of(path)
     images, strange = parse_names(f for f in files if is_tiff(f.name))
-    if strange:
-        some = ", ".join(f.name for f in strange[:3]) + (", …" if len(strange) > 3 else "")
-        what = f"{len(strange)} images are not named as Gen5 names them and are left out: {some}"
-        problems.append(Problem("file names", what))
+    problems += unread_names(strange, "Gen5")
     images, name = _of_one_plate(images, path, options.name)
     images, left_out = _of_one_read(images, options.time)
     problems += left_out
@@ -119,16 +118,9 @@ def read(path: Path, options: Options) -> Acquisition:
 
 def parse_names(files: Iterable[Path]) -> tuple[list[Gen5Image], list[Path]]:
     """Read the names of files, and list those of which that is not possible."""
-    images, strange = [], []
-    for file in files:
-        match = _NAME.fullmatch(file.name) or _OLD_NAME.fullmatch(file.name)
-        try:
-            well = normalise_well(match["well"]) if match else ""
-        except CellClipError:
-            match = None
-        if match is None:
-            strange.append(file)
-            continue
+    images = []
+    named, strange = named_wells(files, _NAME, _OLD_NAME)
+    for file, well, match in named:
         parts = match.groupdict()
         numbers = {
             key: int(parts.get(key) or 0) for key in ("roi", "step", "index", "image", "plane", "read")

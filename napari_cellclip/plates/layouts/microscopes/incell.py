@@ -20,11 +20,12 @@ from napari_cellclip.plates.layouts.named_images import (
     fields_of,
     files_of,
     most_are_named_so,
+    named_wells,
     of_one_plate,
     of_one_time,
     unread_names,
 )
-from napari_cellclip.vocabulary import PLATE_SHAPES, CellClipError, PlateError, normalise_well
+from napari_cellclip.vocabulary import PLATE_SHAPES, PlateError
 
 _NAME = re.compile(
     r"(?:[^/()]{0,200}_)?(?P<row>[A-Z]{1,2}) ?-? ?(?P<column>\d{1,2})\((?P<body>[^()/]{1,200})\)\.tiff?",
@@ -94,16 +95,9 @@ def read(path: Path, options: Options) -> Acquisition:
 
 def parse_names(files: Iterable[Path]) -> tuple[list[NamedImage], list[Path]]:
     """Read the names of files, and list those of which that is not possible."""
-    images, strange = [], []
-    for file in files:
-        match = _NAME.fullmatch(file.name)
-        try:
-            well = normalise_well(match["row"] + match["column"]) if match else ""
-        except CellClipError:
-            match = None
-        if match is None:
-            strange.append(file)
-            continue
+    images = []
+    named, strange = named_wells(files, _NAME, well="{row}{column}")
+    for file, well, match in named:
         body = match["body"]
         images.append(
             NamedImage(

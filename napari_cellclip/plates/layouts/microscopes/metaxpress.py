@@ -26,11 +26,12 @@ from napari_cellclip.plates.layouts.named_images import (
     NamedImage,
     fields_of,
     files_of,
+    named_wells,
     of_one_plate,
     of_one_time,
     unread_names,
 )
-from napari_cellclip.vocabulary import PLATE_SHAPES, CellClipError, PlateError, normalise_well
+from napari_cellclip.vocabulary import PLATE_SHAPES, PlateError
 
 LOOKED_AT = 2000
 """Entries looked at for images of such names."""
@@ -107,16 +108,9 @@ def parse_names(files: Iterable[Path], root: Path) -> tuple[list[NamedImage], li
 
     The channel is called ``w1`` and so on; the focal plane is -1 where a file lies in no ``ZStep`` folder.
     """
-    images, strange = [], []
-    for file in files:
-        match = _NAME.fullmatch(file.name)
-        try:
-            well = normalise_well(match["well"]) if match else ""
-        except CellClipError:
-            match = None
-        if match is None:
-            strange.append(file)
-            continue
+    images = []
+    named, strange = named_wells(files, _NAME)
+    for file, well, match in named:
         steps = _steps(file.relative_to(root))
         plane = int(match["plane"]) if match["plane"] else steps.get("zstep", -1)
         time = int(match["time"] or match["last"] or steps.get("timepoint", 1))

@@ -24,7 +24,7 @@ from napari_cellclip.plates.acquisition import (
 )
 from napari_cellclip.plates.images.plane import Plane
 from napari_cellclip.plates.images.stacks import plane_of, stacked_by_channel
-from napari_cellclip.plates.layouts.files import files_in, folders_in
+from napari_cellclip.plates.layouts.files import files_in, folders_in, refused_links
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
 from napari_cellclip.plates.layouts.microscopes.phenix_index import INDEX_NAMES, PhenixIndex, read_index
 from napari_cellclip.plates.layouts.named_images import chosen_time, time_remark
@@ -78,7 +78,7 @@ def read(folder: Path, options: Options) -> Acquisition:
         If there are no images, or the index declares XML entities.
     """
     files, refused = files_in(folder)
-    problems = [Problem(f.name, "is a link out of the plate's folder and was left alone") for f in refused]
+    problems = refused_links(refused)
     index, index_problem = _read_index(folder)
     problems += [index_problem] if index_problem else []
     channels = _channels(files, index)

@@ -20,7 +20,7 @@ from napari_cellclip.plates.acquisition import (
     require_fields,
     shape_for,
 )
-from napari_cellclip.plates.layouts.files import files_in, folders_in
+from napari_cellclip.plates.layouts.files import files_in, folders_in, refused_links
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
 from napari_cellclip.plates.layouts.microscopes.yokogawa_files import (
     ChannelSetting,
@@ -34,10 +34,11 @@ from napari_cellclip.plates.layouts.named_images import (
     NamedImage,
     chosen_time,
     fields_of,
+    named_wells,
     of_one_time,
     time_remark,
 )
-from napari_cellclip.vocabulary import PLATE_SHAPES, CellClipError, PlateError, normalise_well, well_name
+from napari_cellclip.vocabulary import PLATE_SHAPES, CellClipError, PlateError, well_name
 
 LIST = "measurementdata.mlf"
 DETAIL = "measurementdetail.mrf"
@@ -85,7 +86,7 @@ def read(folder: Path, options: Options) -> Acquisition:
         If there are no images, or none of the time point.
     """
     files, refused = files_in(folder)
-    problems = [Problem(f.name, "is a link out of the plate's folder and was left alone") for f in refused]
+    problems = refused_links(refused)
     by_name = {f.name: f for f in files}
     by_kind = {f.name.lower(): f for f in files}
     detail, settings = Detail(), {}
@@ -140,15 +141,9 @@ def read(folder: Path, options: Options) -> Acquisition:
 def parse_names(files: Iterable[Path]) -> list[NamedImage]:
     """Read the names of files; those of correction images (``DC_…``, ``SC_…``) and others are passed over."""
     images = []
-    for file in files:
-        match = _NAME.fullmatch(file.name)
-        try:
-            well = normalise_well(match["well"]) if match else ""
-        except CellClipError:
-            continue
-        if match:
-            site, plane, time = (int(match[key]) for key in ("field", "plane", "time"))
-            images.append(NamedImage(file, well, site, _code(int(match["channel"])), plane, time))
+    for file, well, match in named_wells(files, _NAME)[0]:
+        site, plane, time = (int(match[key]) for key in ("field", "plane", "time"))
+        images.append(NamedImage(file, well, site, _code(int(match["channel"])), plane, time))
     return images
 
 

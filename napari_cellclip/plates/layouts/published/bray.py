@@ -24,7 +24,14 @@ from napari_cellclip.plates.acquisition import (
 )
 from napari_cellclip.plates.images.plane import Plane
 from napari_cellclip.plates.images.tiff import TiffPlane
-from napari_cellclip.plates.layouts.files import MAX_FILES, files_in, files_under, folders_in, is_tiff
+from napari_cellclip.plates.layouts.files import (
+    MAX_FILES,
+    files_in,
+    files_under,
+    folders_in,
+    is_tiff,
+    refused_links,
+)
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
 from napari_cellclip.vocabulary import CellClipError, PlateError, normalise_well, parse_well
 
@@ -123,9 +130,7 @@ def _planes_in(part: Path, problems: list[Problem]) -> Iterator[tuple[str, Plane
     """File names and planes of the images in a folder or archive."""
     if part.is_dir():
         files, refused = files_under(part)
-        problems += [
-            Problem(f.name, "is a link out of the plate's folder and was left alone") for f in refused
-        ]
+        problems += refused_links(refused)
         yield from ((f.name, TiffPlane(f)) for f in files if is_tiff(f.name))
         return
     try:

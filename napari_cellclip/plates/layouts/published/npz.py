@@ -20,7 +20,7 @@ from napari_cellclip.plates.acquisition import (
 )
 from napari_cellclip.plates.images.npz import NpzPlane, npz_header, npz_keys
 from napari_cellclip.plates.images.plane import Plane
-from napari_cellclip.plates.layouts.files import files_under, first_files
+from napari_cellclip.plates.layouts.files import files_under, first_files, refused_links
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
 from napari_cellclip.plates.layouts.published.published_names import (
     Dataset,
@@ -89,7 +89,7 @@ def read(path: Path, options: Options) -> Acquisition:
     """
     root = path if path.is_dir() else path.parent
     files, refused = files_under(path) if path.is_dir() else ([path], [])
-    problems = [Problem(f.name, "is a link out of the plate's folder and was left alone") for f in refused]
+    problems = refused_links(refused)
     named, strange = _named([f for f in files if _is_archive(f.name)], root)
     if not named:
         raise PlateError(

@@ -21,8 +21,14 @@ from napari_cellclip.plates.acquisition import (
 )
 from napari_cellclip.plates.layouts.files import first_files, is_picture
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
-from napari_cellclip.plates.layouts.named_images import NamedImage, fields_of, files_of, unread_names
-from napari_cellclip.vocabulary import CellClipError, PlateError, normalise_well
+from napari_cellclip.plates.layouts.named_images import (
+    NamedImage,
+    fields_of,
+    files_of,
+    named_wells,
+    unread_names,
+)
+from napari_cellclip.vocabulary import PlateError
 
 LOOKED_AT = 2000
 """Entries looked at for images of such names."""
@@ -88,17 +94,12 @@ def read(path: Path, options: Options) -> Acquisition:
 def parse_names(files: Iterable[Path]) -> tuple[dict[str, list[NamedImage]], list[Path]]:
     """Read the names of files by plate, and list those of which that is not possible."""
     plates: dict[str, list[NamedImage]] = defaultdict(list)
-    strange = []
-    for file in files:
-        match, plate = _NAME.fullmatch(file.name), _plate(file)
-        try:
-            well = normalise_well(match["well"]) if match else ""
-        except CellClipError:
-            match = None
-        if match is None or not plate:
+    named, strange = named_wells(files, _NAME)
+    for file, well, match in named:
+        if plate := _plate(file):
+            plates[plate].append(NamedImage(file, well, int(match["site"]), f"w{match['channel']}"))
+        else:
             strange.append(file)
-            continue
-        plates[plate].append(NamedImage(file, well, int(match["site"]), f"w{match['channel']}"))
     return dict(plates), strange
 
 
