@@ -24,14 +24,19 @@ from napari_cellclip.screen import Screen
 from napari_cellclip.screen.storage.screen_json import CardRecord, ScreenRecord
 
 TOP = 100
+BLOCK = 1 << 16
 
 
 def vectors(n: int, dim: int, clusters: int = 40) -> np.ndarray:
-    """Vectors around some directions."""
+    """Vectors around some directions; the noise of a block of wells serves the other blocks, too."""
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(clusters, dim)).astype(np.float32)
-    out = centres[rng.integers(0, clusters, n)]
-    out += 0.7 * rng.standard_normal(out.shape, dtype=np.float32)
+    noise = 0.7 * rng.standard_normal((min(n, BLOCK), dim), dtype=np.float32)
+    out = np.empty((n, dim), np.float32)
+    for start in range(0, n, BLOCK):
+        part = out[start : start + BLOCK]
+        np.take(centres, rng.integers(0, clusters, len(part)), axis=0, out=part)
+        part += noise[: len(part)]
     return out
 
 
@@ -70,18 +75,19 @@ class MemoryScreen(Screen):
 
 def memory_screen(n: int, dim: int) -> MemoryScreen:
     """Plates of 384 wells."""
-    control = np.arange(n) % 16 == 0
-    plates = np.char.add("P", (np.arange(n) // 384).astype(str))
-    treatment = np.where(control, "DMSO", np.char.add("t", (np.arange(n) // 4).astype(str)))
-    index = pd.Index(np.char.add(np.char.add(plates, "/"), (np.arange(n) % 384).astype(str)), name="well_id")
+    number = np.arange(n)
+    control = number % 16 == 0
+    plate_names = np.array([f"P{i}" for i in range(-(-n // 384))], object)
+    treatments = np.array([f"t{i}" for i in range(-(-n // 4))], object)
+    plates = plate_names[number // 384]
     wells = pd.DataFrame(
         {
             "Metadata_Plate": plates,
-            "Metadata_control_type": np.where(control, "negcon", ""),
-            "Metadata_treatment": treatment,
+            "Metadata_control_type": np.where(control, "negcon", "").astype(object),
+            "Metadata_treatment": np.where(control, "DMSO", treatments[number // 4]),
             "Metadata_cell_line": "U2OS",
         },
-        index=index,
+        index=pd.Index([f"{plate}/{i % 384}" for i, plate in enumerate(plates.tolist())], name="well_id"),
     )
     card = ModelCard(
         name="memory",

@@ -129,6 +129,7 @@ def ask(
         references=joined([named_references(name) for name in references]) if references else None,
         structures=structures,
         ticked_off=without or (),
+        top=None if as_json else top or ROWS,  # tables of a million wells take longer than their scores
         seed=seed,
     )
     if as_json:

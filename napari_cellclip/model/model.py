@@ -22,6 +22,7 @@ from napari_cellclip.model.network.fingerprint_tokenizer import FingerprintToken
 from napari_cellclip.model.network.pooling import instance_mask
 from napari_cellclip.model.network.tokenizer import WordPieceTokenizer
 from napari_cellclip.model.pixel_encoder import PixelEncoder
+from napari_cellclip.model.stored_texts import StoredTexts
 from napari_cellclip.vocabulary import ModelError
 
 TEXTS_REMEMBERED = 4096
@@ -47,6 +48,9 @@ class Model:
         Single-stain crops encoded at once; where not given, a run on a GPU measures what is fastest.
     origin : str
         What to give `load_model` to get this model again.
+    stored : StoredTexts, optional
+        Where embeddings of texts are kept between processes; for weights whose bytes were compared with their
+        card.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Model:
         device: str = "auto",
         batch_size: int | None = None,
         origin: str = "",
+        stored: StoredTexts | None = None,
     ) -> None:
         self.card = card
         self.cellclip = cellclip.eval()
@@ -66,6 +71,7 @@ class Model:
         self.origin = origin or card.name
         self.device = resolve_device(device)
         self.pixels = PixelEncoder(card, encoder, self.device, batch_size)
+        self._stored = stored
         self._texts: LRUCache[str, NDArray[np.float32]] = LRUCache(TEXTS_REMEMBERED)
         self._lock = Lock()
         self.cellclip.to(self.device)
@@ -250,7 +256,8 @@ class Model:
         Parameters
         ----------
         texts : sequence of str
-            Prompts. The last few thousand embeddings are remembered.
+            Prompts. The last few thousand embeddings are remembered, and kept on disk where the model has a
+            place for them.
         at_once : int
             Texts in one pass.
 
@@ -264,12 +271,18 @@ class Model:
         new = [text for text in dict.fromkeys(texts) if text not in known]
         # Each text has its own length: alike ones together waste least on padding.
         new.sort(key=len)
+        keys = self._keys(new, at_once)
+        kept = self._stored.read(list(keys.values())) if self._stored is not None else {}
+        known.update((text, kept[key]) for text, key in keys.items() if key in kept)
+        new = [text for text in new if text not in known]
         for start in range(0, len(new), at_once):
             batch = new[start : start + at_once]
             tokens = {name: ids.to(self.device) for name, ids in self.tokenizer(batch).items()}
             with torch.inference_mode():
                 embedded = self.cellclip.encode_text(**tokens).float().cpu().numpy()
             known.update(zip(batch, embedded, strict=True))
+        if self._stored is not None and new:
+            self._stored.write({keys[text]: known[text] for text in new})
         with self._lock:
             self._texts.update({text: known[text] for text in texts})
         return (
@@ -277,3 +290,17 @@ class Model:
             if texts
             else np.zeros((0, self.card.embed_dim), np.float32)
         )
+
+    def _keys(self, texts: Sequence[str], at_once: int) -> dict[str, bytes]:
+        """Keys of texts on disk; empty where none are kept there."""
+        found: dict[str, bytes] = {}
+        if self._stored is None:
+            return found
+        for start in range(0, len(texts), at_once):
+            batch = texts[start : start + at_once]
+            tokens = {name: ids.numpy() for name, ids in self.tokenizer(batch).items()}
+            rows = zip(tokens["input_ids"], tokens["attention_mask"], strict=True)
+            found.update(
+                (text, self._stored.key(ids[mask > 0])) for text, (ids, mask) in zip(batch, rows, strict=True)
+            )
+        return found

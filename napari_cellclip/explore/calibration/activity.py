@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_cellclip.explore.calibration.replicates import WELLS_AT_ONCE
+
 SHARE = 0.95
 """Share of the background prompts' variance in whose axes wells are compared."""
 
@@ -56,17 +58,22 @@ def activity(
     dims = min(int(np.searchsorted(shares, SHARE)) + 1, freedom // CONTROLS_AN_AXIS)
     if dims < 1 or not n_groups:
         return np.full(n_groups, np.nan)
-    inside = np.asarray(unit, np.float64) @ axes[:dims].T
+    inside = np.empty((len(unit), dims))
+    for start in range(0, len(unit), WELLS_AT_ONCE):
+        here = slice(start, start + WELLS_AT_ONCE)
+        inside[here] = np.asarray(unit[here], np.float64) @ axes[:dims].T
     means = np.zeros((n_plates, dims))
     np.add.at(means, plates[controls], inside[controls])
     means /= np.where(counts > 0, counts, np.nan)[:, None]
-    apart = inside - means[plates]
-    own = apart[controls]
+    for start in range(0, len(unit), WELLS_AT_ONCE):
+        here = slice(start, start + WELLS_AT_ONCE)
+        inside[here] -= means[plates[here]]
+    own = inside[controls]
     covariance = own.T @ own / freedom
     if not np.linalg.cond(covariance) < 1e12:
         return np.full(n_groups, np.nan)
     sizes = np.diff(starts)
-    mean = np.add.reduceat(apart[rows], starts[:-1], axis=0) / sizes[:, None]
+    mean = np.add.reduceat(inside[rows], starts[:-1], axis=0) / sizes[:, None]
     distance = np.einsum("td,de,te->t", mean, np.linalg.inv(covariance), mean)
     # A group shares the error of its plates' control means; wells of one plate share it fully.
     group = np.repeat(np.arange(n_groups), sizes)

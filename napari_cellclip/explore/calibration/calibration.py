@@ -20,26 +20,25 @@ If the model card carries an empirical null, the second p is read off it:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.calibration.activity import activity
-from napari_cellclip.explore.calibration.control_null import ControlNull, upper_tail
+from napari_cellclip.explore.calibration.control_null import ControlNull, tail_tables, upper_tail
 from napari_cellclip.explore.calibration.empirical_null import EmpiricalNull
 from napari_cellclip.explore.calibration.q_values import FILTER_P, inactive_left_out, p_after_filter, q_values
 from napari_cellclip.explore.calibration.query_scores import QueryPart, QueryScores
 from napari_cellclip.explore.calibration.random_directions import RandomDirections, SortedCosines
-from napari_cellclip.explore.calibration.replicates import ReplicateGroups, group_means
-from napari_cellclip.explore.calibration.scale import PlateScale
+from napari_cellclip.explore.calibration.replicates import ReplicateGroups, group_directions, group_means
+from napari_cellclip.explore.calibration.scale import PlateScale, over_prompts
 from napari_cellclip.explore.calibration.tail_table import TailTable
 from napari_cellclip.model.unit_vectors import unit_rows
-from napari_cellclip.screen.imports.standardise import MAD_TO_SD
 
 OWN_FIT = 0.05
 """Share of random directions up to which a dose, by itself, may lean on higher doses of its treatment."""
@@ -48,8 +47,8 @@ PATTERNS = 128
 """Nulls of control sets up to which a question goes through all of each; else some of each are kept, in a
 :class:`~napari_cellclip.explore.calibration.tail_table.TailTable`."""
 
-WELLS_AT_ONCE = 1 << 14
-"""Wells whose vectors, or scores of all background prompts, are held at once as double precision."""
+MANY_WELLS = 1 << 16
+"""Wells from which the two tests of a question are computed at once, in a thread each."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,15 @@ class SelectionScores:
 
     cosine: NDArray[np.float64]
     score: NDArray[np.float64]
+    p: NDArray[np.float64]
+    smallest_p: float
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """Share of random directions that fit each treatment as well, its p, and the smallest that p can be."""
+
+    share: NDArray[np.float64]
     p: NDArray[np.float64]
     smallest_p: float
 
@@ -123,10 +131,10 @@ class Calibration:
         members = np.flatnonzero(controls & np.isfinite(self.scale.base)[self.plates])
         self.n_controls = len(members)
         self.control_null = ControlNull(cosines[members], self.plates[members], self.scale, seed=seed)
-        self._well_median, self._well_spread = _over_prompts(cosines, self.scale)
+        self._well_median, self._well_spread = over_prompts(cosines, self.scale)
         del cosines
-        self.points, self._lengths = _unit_means(unit, groups.rows, groups.starts)
-        self.upward, self._upward_lengths = _unit_means(unit, groups.upward_rows, groups.upward_starts)
+        self.points, self._lengths = group_directions(unit, groups.rows, groups.starts)
+        self.upward, self._upward_lengths = group_directions(unit, groups.upward_rows, groups.upward_starts)
         self._has_higher_doses = np.diff(groups.upward_starts) > np.diff(groups.starts)
         self._own = self.directions.against(self.points)
         self._above = self.directions.against(self.upward[self._has_higher_doses])
@@ -140,13 +148,15 @@ class Calibration:
         groups = self.replicates
         sizes = np.zeros(len(groups), np.intp)
         patterns: dict[tuple[tuple[int, int], ...], list[int]] = {}
-        for i, (start, stop) in enumerate(zip(groups.starts[:-1], groups.starts[1:], strict=True)):
-            if (pattern := self._pattern(groups.rows[start:stop])) is not None:
+        enough = np.array([self.control_null.has_enough(plate) for plate in range(len(self.scale.base))])
+        for i, pattern in enumerate(groups.on_plates(self.plates)):
+            if all(enough[plate] for plate, _ in pattern):
                 patterns.setdefault(pattern, []).append(i)
         for pattern, members in patterns.items():
             sizes[members] = len(self.control_null.of(pattern))
         if len(patterns) > PATTERNS:
-            self._tails = _tail_tables(self.control_null, patterns)
+            self._tails = tail_tables(self.control_null, patterns)
+            self.control_null.forget()
         return patterns, sizes
 
     def _pattern(self, rows: NDArray[np.intp]) -> tuple[tuple[int, int], ...] | None:
@@ -159,7 +169,20 @@ class Calibration:
     @cached_property
     def treatment_ids(self) -> pd.Index:
         """Ids of the wells of each treatment and dose, joined by ``|``."""
-        return pd.Index(self.replicates.joined_ids(self.wells.index.to_numpy(object)), name="wells")
+        return self._joined(np.arange(len(self.replicates)))
+
+    def ids_of(self, treatments: NDArray[np.intp]) -> pd.Index:
+        """Ids of the wells of some treatments at a dose, joined by ``|``."""
+        if len(treatments) == len(self.replicates):
+            return self.treatment_ids[treatments]
+        return self._joined(treatments)
+
+    def _joined(self, treatments: NDArray[np.intp]) -> pd.Index:
+        return pd.Index(self.replicates.joined_ids(self._ids, treatments), name="wells")
+
+    @cached_property
+    def _ids(self) -> NDArray[np.object_]:
+        return self.wells.index.to_numpy(object)
 
     @cached_property
     def controls_in_few_columns(self) -> bool:
@@ -197,22 +220,28 @@ class Calibration:
         """
         vector = np.asarray(vector, np.float32)
         cosine = (self.unit @ vector).astype(np.float64)
-        share = self._random_share(self.directions.mixed(weights, self.seed), cosine)
-        if self.empirical_null is not None and weights == (1.0,):
-            return self._scores(
-                cosine, share, self.empirical_null.p_values(share), self.empirical_null.smallest_p
-            )
-        return self._scores(cosine, share, share, self._smallest_share)
+        null = self.empirical_null if weights == (1.0,) else None
+
+        def fit() -> _Fit:
+            share = self._random_share(self.directions.mixed(weights, self.seed), cosine)
+            if null is None:
+                return _Fit(share, share, self._smallest_share)
+            return _Fit(share, null.p_values(share), null.smallest_p)
+
+        return self._scores(cosine, fit)
 
     def score_best(self, vectors: NDArray[np.floating]) -> QueryScores:
         """Compute scores and p-values of the best of several directions (k, E) for every well."""
         vectors = np.asarray(vectors, np.float32)
         cosines = (self.unit @ vectors.T).astype(np.float64)
-        each = [self._random_share(self.directions, own) for own in cosines.T]
-        cosine = cosines.max(axis=1)
-        share = _best_of(len(vectors), np.min(each, axis=0))
-        smallest = float(_best_of(len(vectors), np.array([self._smallest_share]))[0])
-        return self._scores(cosine, share, share, smallest)
+
+        def fit() -> _Fit:
+            each = [self._random_share(self.directions, own) for own in cosines.T]
+            share = _best_of(len(vectors), np.min(each, axis=0))
+            smallest = float(_best_of(len(vectors), np.array([self._smallest_share]))[0])
+            return _Fit(share, share, smallest)
+
+        return self._scores(cosines.max(axis=1), fit)
 
     def score_selection(self, rows: NDArray[np.intp], vectors: NDArray[np.floating]) -> SelectionScores:
         """Compute scores and p-values of some wells together, whatever their treatments.
@@ -241,6 +270,25 @@ class Calibration:
             fit, least = self.empirical_null.p_values(fit), self.empirical_null.smallest_p
         smallest = inactivity_p(np.array([1 / (1 + len(null))]), active, np.ones(1))
         return SelectionScores(cosine, score, np.maximum(inactivity, fit), max(float(smallest[0]), least))
+
+    def z(self, score: NDArray[np.float64], rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Tell how far scores stand out of those that background prompts give the same wells.
+
+        Parameters
+        ----------
+        score : ndarray (m,)
+            Of some wells.
+        rows : ndarray of int (m,)
+            Which ones.
+
+        Returns
+        -------
+        ndarray of float64 (m,)
+            NaN where the scores of background prompts do not differ.
+        """
+        spread = self._well_spread[rows]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(spread > 0, (score - self._well_median[rows]) / spread, np.nan)
 
     @property
     def _smallest_share(self) -> float:
@@ -274,34 +322,33 @@ class Calibration:
             along[alike] = upper_tail(self.control_null.of(pattern), treatment_score[alike])
         return along
 
-    def _scores(
-        self,
-        cosine: NDArray[np.float64],
-        share: NDArray[np.float64],
-        fit_p: NDArray[np.float64],
-        smallest_fit_p: float,
-    ) -> QueryScores:
+    def _scores(self, cosine: NDArray[np.float64], fit: Callable[[], _Fit]) -> QueryScores:
+        """Standard scores and the p of doing nothing, beside what `fit` says of random directions."""
+        if len(cosine) < MANY_WELLS:
+            return self._put_together(cosine, fit)
+        with ThreadPoolExecutor(1) as other:  # the two need nothing of each other
+            return self._put_together(cosine, other.submit(fit).result)
+
+    def _put_together(self, cosine: NDArray[np.float64], fit: Callable[[], _Fit]) -> QueryScores:
         groups = self.replicates
         score = self.scale(cosine)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            z = np.where(self._well_spread > 0, (score - self._well_median) / self._well_spread, np.nan)
         if not len(groups):
             none = np.zeros(0)
-            return QueryScores(cosine, score, z, none, none, none, none, none)
+            return QueryScores(cosine, score, none, none, none, none, none)
         treatment_score = group_means(score, groups.rows, groups.starts)
         along = self._along(treatment_score)
         inactivity = inactivity_p(along, self.activity, treatment_score)
         least = np.where(self.null_sizes > 0, 1 / (1.0 + self.null_sizes), np.nan)
         smallest = inactivity_p(least, self.activity, np.ones(len(groups)))
+        found = fit()
         return QueryScores(
             cosine,
             score,
-            z,
             treatment_score,
-            np.maximum(inactivity, fit_p),
-            p_after_filter(inactivity, fit_p, filtered=bool(self.left_out.any())),
-            np.maximum(smallest, smallest_fit_p),
-            share,
+            np.maximum(inactivity, found.p),
+            p_after_filter(inactivity, found.p, filtered=bool(self.left_out.any())),
+            np.maximum(smallest, found.smallest_p),
+            found.share,
         )
 
 
@@ -325,55 +372,3 @@ def _share_as_near(
     prepared: SortedCosines | TailTable | None,
 ) -> NDArray[np.float64]:
     return directions.share_as_near(points, cosine) if prepared is None else prepared.share_as_near(cosine)
-
-
-def _unit_means(
-    unit: NDArray[np.float32], rows: NDArray[np.intp], starts: NDArray[np.intp]
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Mean vector of each group, brought to length 1, and the length it had (1 where it is zero)."""
-    if len(starts) < 2:
-        return unit[:0], np.zeros(0)
-    points, lengths = [], []
-    # So many groups at once that their wells fill about 64 MB.
-    blocks = np.searchsorted(starts, np.arange(0, starts[-1], WELLS_AT_ONCE))
-    for first, last in pairwise(np.unique([*blocks.tolist(), len(starts) - 1]).tolist()):
-        own = starts[first : last + 1]
-        means = group_means(unit, rows[own[0] : own[-1]], own - own[0])
-        lengths.append(np.linalg.norm(means, axis=1))
-        points.append(unit_rows(means))
-    length = np.concatenate(lengths)
-    return np.concatenate(points), np.where(length > 0, length, 1.0)
-
-
-def _over_prompts(
-    cosines: NDArray[np.float32], scale: PlateScale
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Median and robust spread over the prompts of each well's standard scores, in blocks of wells."""
-    median, spread = scale.of_plates_many(cosines)
-    middle, apart = (np.empty(len(cosines), np.float32) for _ in range(2))
-    for start in range(0, len(cosines), WELLS_AT_ONCE):
-        here = slice(start, start + WELLS_AT_ONCE)
-        plates = scale.plates[here]
-        scores = ((cosines[here] - median[plates]) / spread[plates]).astype(np.float32)
-        middle[here] = np.median(scores, axis=1)
-        apart[here] = MAD_TO_SD * np.median(np.abs(scores - middle[here][:, None]), axis=1)
-    return middle, apart
-
-
-def _tail_tables(
-    null: ControlNull, patterns: dict[tuple[tuple[int, int], ...], list[int]]
-) -> list[tuple[TailTable, NDArray[np.intp], NDArray[np.intp]]]:
-    """Tables of the nulls of all patterns, one for each size of null: its treatments, and their rows."""
-    by_size: dict[int, list[tuple[tuple[int, int], ...]]] = {}
-    for pattern in patterns:
-        by_size.setdefault(len(null.of(pattern)), []).append(pattern)
-    tables = []
-    for size, alike in by_size.items():
-        table = TailTable.empty(size, len(alike))
-        for row, pattern in enumerate(alike):
-            table.fill(row, null.of(pattern)[None].copy())
-        members = np.concatenate([np.asarray(patterns[pattern], np.intp) for pattern in alike])
-        rows = np.repeat(np.arange(len(alike)), [len(patterns[pattern]) for pattern in alike])
-        order = np.argsort(members)
-        tables.append((table, members[order], rows[order]))
-    return tables

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.calibration.scale import PlateScale
+from napari_cellclip.explore.calibration.tail_table import TailTable
 
 SETS = 100
 """Sets of control wells drawn for a plate and number of replicates."""
@@ -84,6 +85,11 @@ class ControlNull:
             self._pooled[pattern] = found
         return found
 
+    def forget(self) -> None:
+        """Free what was computed for patterns and plates; it is computed again where it is asked for."""
+        self._pooled.clear()
+        self._sets.clear()
+
     def _of_plate(self, plate: int, count: int) -> NDArray[np.float32]:
         """Compute mean scores (K, B) of sets of controls of one plate."""
         members = self._members[plate]
@@ -113,3 +119,22 @@ def upper_tail(null: NDArray[np.floating], values: NDArray[np.floating]) -> NDAr
     """Compute the share of sorted null values at least as large as each value, itself counted."""
     above = len(null) - np.searchsorted(null, values, side="left")
     return np.asarray((1 + above) / (1 + len(null)), np.float64)
+
+
+def tail_tables(
+    null: ControlNull, patterns: dict[tuple[tuple[int, int], ...], list[int]]
+) -> list[tuple[TailTable, NDArray[np.intp], NDArray[np.intp]]]:
+    """Tables of the nulls of all patterns, one for each size of null: its treatments, and their rows."""
+    by_size: dict[int, list[tuple[tuple[int, int], ...]]] = {}
+    for pattern in patterns:
+        by_size.setdefault(len(null.of(pattern)), []).append(pattern)
+    tables = []
+    for size, alike in by_size.items():
+        table = TailTable.empty(size, len(alike))
+        for row, pattern in enumerate(alike):
+            table.fill(row, null.of(pattern)[None].copy())
+        members = np.concatenate([np.asarray(patterns[pattern], np.intp) for pattern in alike])
+        rows = np.repeat(np.arange(len(alike)), [len(patterns[pattern]) for pattern in alike])
+        order = np.argsort(members)
+        tables.append((table, members[order], rows[order]))
+    return tables

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_cellclip.explore.calibration.calibration import Calibration
 from napari_cellclip.explore.calibration.limits import limits_of, why_not_tested
-from napari_cellclip.explore.calibration.query_scores import QueryPart, QueryScores, combine_parts
+from napari_cellclip.explore.calibration.query_scores import QueryPart, QueryScores, combine_parts, combine_z
 from napari_cellclip.explore.calibration.verdict import Verdict
 from napari_cellclip.explore.wording.filters import Filters
 
@@ -64,15 +64,16 @@ def find(
         List only so many wells, and so many treatments where fewer match.
     """
     wells = calibration.wells
-    found = combine_parts([calibration.score_part(part) for part in parts], parts)
+    of_parts = [calibration.score_part(part) for part in parts]
+    found = combine_parts(of_parts, parts)
     selected = filters.mask(wells) if filters is not None and filters else np.ones(len(wells), bool)
     groups = calibration.replicates
     tested = np.ones(len(groups), bool)
-    if len(groups):
+    if len(groups) and not selected.all():
         tested = np.logical_and.reduceat(selected[groups.rows], groups.starts[:-1])
-        if examples:
-            own = wells.index.isin(list(examples))
-            tested &= ~np.logical_or.reduceat(own[groups.rows], groups.starts[:-1])
+    if len(groups) and examples:
+        own = wells.index.isin(list(examples))
+        tested &= ~np.logical_or.reduceat(own[groups.rows], groups.starts[:-1])
     has_p = np.zeros(len(groups), bool) if out_of_vocabulary else tested
     q = calibration.q_values(found, has_p)
     verdict = Verdict.NOT_SIGNIFICANT if out_of_vocabulary else Verdict.of(q, fdr)
@@ -83,7 +84,7 @@ def find(
         notes.append(why_not_tested(calibration, tested))
     return Findings(
         verdict,
-        _wells_table(calibration, found, q, selected, top),
+        _wells_table(calibration, found, q, _best_wells(found, selected, top), of_parts, parts),
         _treatments_table(calibration, found, np.where(has_p, found.p, np.nan), q, tested, fdr, top),
         describe_null(screen, calibration, found.smallest_p, all(part.is_single_text for part in parts)),
         tuple(notes),
@@ -103,7 +104,7 @@ def best_first(
         Return only so many; the others are not put into order.
     """
     if top is not None and 0 < top < len(z):
-        known = np.nan_to_num(z, nan=-np.inf)
+        known = np.where(np.isnan(z), -np.inf, z)
         least = np.partition(known, len(z) - top)[len(z) - top]
         near = np.flatnonzero(known >= least)  # all that tie with the last one
         return np.asarray(near[best_first(z[near], cosine[near])][:top], np.intp)
@@ -114,18 +115,21 @@ def best_first(
     return order[:top]
 
 
+def _best_wells(found: QueryScores, selected: NDArray[np.bool_], top: int | None) -> NDArray[np.intp]:
+    if selected.all():
+        return best_first(found.score, found.cosine, top)
+    rows = np.flatnonzero(selected)
+    return rows[best_first(found.score[selected], found.cosine[selected], top)]
+
+
 def _wells_table(
     calibration: Calibration,
     found: QueryScores,
     q: NDArray[np.float64],
-    selected: NDArray[np.bool_],
-    top: int | None,
+    order: NDArray[np.intp],
+    of_parts: Sequence[QueryScores],
+    parts: Sequence[QueryPart],
 ) -> pd.DataFrame:
-    if selected.all():
-        order = best_first(found.score, found.cosine, top)
-    else:
-        order = np.flatnonzero(selected)
-        order = order[best_first(found.score[selected], found.cosine[selected], top)]
     group = calibration.replicates.of_well[order]
     well_q = np.where(group >= 0, q[np.maximum(group, 0)], np.nan) if len(q) else np.full(len(order), np.nan)
     return pd.DataFrame(
@@ -133,7 +137,7 @@ def _wells_table(
             "cosine": found.cosine[order],
             "score": found.score[order],
             "rank": np.arange(1, len(order) + 1),
-            "z": found.z[order],
+            "z": combine_z([calibration.z(part.score[order], order) for part in of_parts], parts),
             "q": well_q,
         },
         index=calibration.wells.index[order],
@@ -171,7 +175,7 @@ def _treatments_table(
             "smallest_p": found.smallest_p[order],
             "active": calibration.active[order],
         },
-        index=calibration.treatment_ids[order],
+        index=calibration.ids_of(order),
     )
 
 

@@ -43,9 +43,8 @@ class QueryScores:
 
     Attributes
     ----------
-    cosine, score, z : ndarray of float64 (n,)
-        Of each embedded well: cosine, standard score against its plate's controls, and how far that stands
-        out of the scores that background prompts give this well.
+    cosine, score : ndarray of float64 (n,)
+        Of each embedded well: cosine, and standard score against its plate's controls.
     treatment_score : ndarray of float64 (T,)
         Mean score of each treatment at each dose.
     p : ndarray of float64 (T,)
@@ -60,7 +59,6 @@ class QueryScores:
 
     cosine: NDArray[np.float64]
     score: NDArray[np.float64]
-    z: NDArray[np.float64]
     treatment_score: NDArray[np.float64]
     p: NDArray[np.float64]
     p_after_filter: NDArray[np.float64]
@@ -82,7 +80,6 @@ def combine_parts(found: Sequence[QueryScores], parts: Sequence[QueryPart]) -> Q
                 total,
                 cosine=total.cosine - np.maximum(other.cosine, 0),
                 score=total.score - np.maximum(other.score, 0),
-                z=total.z - np.maximum(other.z, 0),
                 treatment_score=total.treatment_score - np.maximum(other.treatment_score, 0),
                 p=np.where(vetoed, 1.0, total.p),
                 p_after_filter=np.where(vetoed, 1.0, total.p_after_filter),
@@ -91,11 +88,18 @@ def combine_parts(found: Sequence[QueryScores], parts: Sequence[QueryPart]) -> Q
             total = QueryScores(
                 np.minimum(total.cosine, other.cosine),
                 np.minimum(total.score, other.score),
-                np.minimum(total.z, other.z),
                 np.minimum(total.treatment_score, other.treatment_score),
                 np.maximum(total.p, other.p),
                 np.maximum(total.p_after_filter, other.p_after_filter),
                 np.maximum(total.smallest_p, other.smallest_p),
                 np.maximum(total.random_share, other.random_share),
             )
+    return total
+
+
+def combine_z(z: Sequence[NDArray[np.float64]], parts: Sequence[QueryPart]) -> NDArray[np.float64]:
+    """Combine how far wells stand out in the parts of a question, as :func:`combine_parts` does scores."""
+    total = z[0]
+    for other, part in zip(z[1:], parts[1:], strict=True):
+        total = total - np.maximum(other, 0) if part.role == "not" else np.minimum(total, other)
     return total

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.vocabulary.ids import join_ids
 
 _SAME = ("Metadata_treatment", "Metadata_kind", "Metadata_cell_line")
 """Columns in which replicates agree; with the dose."""
+
+WELLS_AT_ONCE = 1 << 14
+"""Wells whose vectors are held at once as double precision."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +55,24 @@ class ReplicateGroups:
     def __len__(self) -> int:
         return len(self.table)
 
-    def joined_ids(self, ids: NDArray[np.object_]) -> list[str]:
-        """Join the ids of each group's wells by ``|``, given those of all wells (n,)."""
-        own = ids[self.rows]
-        return [join_ids(own[a:b]) for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)]
+    def joined_ids(self, ids: NDArray[np.object_], groups: NDArray[np.intp]) -> list[str]:
+        """Join the ids of the wells of some groups by ``|``, given those of all wells (n,)."""
+        ends = zip(self.starts[groups].tolist(), self.starts[groups + 1].tolist(), strict=True)
+        return [join_ids(ids[self.rows[start:end]]) for start, end in ends]
+
+    def on_plates(self, plates: NDArray[np.integer]) -> Iterator[tuple[tuple[int, int], ...]]:
+        """Yield the plates of each group, rising, with its number of wells on each.
+
+        Parameters
+        ----------
+        plates : ndarray of int (n,)
+            Plate of each well.
+        """
+        n_plates = int(plates.max(initial=-1)) + 1
+        pairs, counts = np.unique(self.of_row * n_plates + plates[self.rows], return_counts=True)
+        both = list(zip((pairs % n_plates).tolist(), counts.tolist(), strict=True))
+        ends = np.searchsorted(pairs, np.arange(1, len(self) + 1) * n_plates).tolist()
+        return (tuple(both[start:end]) for start, end in pairwise([0, *ends]))
 
     @property
     def of_row(self) -> NDArray[np.intp]:
@@ -128,9 +148,27 @@ def group_means(
     values: NDArray[np.floating], rows: NDArray[np.intp], starts: NDArray[np.intp]
 ) -> NDArray[np.float64]:
     """Compute the mean of the values (n,) or (n, E) of each group's wells."""
-    sums = np.add.reduceat(np.asarray(values, np.float64)[rows], starts[:-1], axis=0)
+    sums = np.add.reduceat(np.asarray(values[rows], np.float64), starts[:-1], axis=0)
     counts = np.diff(starts).astype(np.float64)
     return np.asarray(sums / (counts if sums.ndim == 1 else counts[:, None]), np.float64)
+
+
+def group_directions(
+    unit: NDArray[np.float32], rows: NDArray[np.intp], starts: NDArray[np.intp]
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Mean vector of each group, brought to length 1, and the length it had (1 where it is zero)."""
+    if len(starts) < 2:
+        return unit[:0], np.zeros(0)
+    points, lengths = [], []
+    # So many groups at once that their wells fill about 64 MB in double precision.
+    blocks = np.searchsorted(starts, np.arange(0, starts[-1], WELLS_AT_ONCE))
+    for first, last in pairwise(np.unique([*blocks.tolist(), len(starts) - 1]).tolist()):
+        own = starts[first : last + 1]
+        means = group_means(unit, rows[own[0] : own[-1]], own - own[0])
+        lengths.append(np.linalg.norm(means, axis=1))
+        points.append(unit_rows(means))
+    length = np.concatenate(lengths)
+    return np.concatenate(points), np.where(length > 0, length, 1.0)
 
 
 def _text(wells: pd.DataFrame, name: str) -> NDArray[np.object_]:

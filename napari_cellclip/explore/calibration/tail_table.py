@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 LEVELS = 127
 """Order statistics kept of each distribution; one less than a power of two, for bisection."""
 
+AT_ONCE = 1 << 14
+"""Values looked up together: what is computed on the way stays in the cache of a processor core."""
+
 
 @dataclass(frozen=True)
 class TailTable:
@@ -24,8 +27,9 @@ class TailTable:
     ----------
     ranks : ndarray of int (K,)
         Which of the order statistics, 1 being the largest value; rising.
-    values : ndarray of float32 (K, R)
-        Those of R distributions; falling along the first axis.
+    values : ndarray of float32 (L, R)
+        Those of R distributions; falling along the first axis. L is the next power of two less one; what is
+        more than K is NaN.
     n : int
         Values of each distribution.
     """
@@ -38,12 +42,13 @@ class TailTable:
     def empty(cls, n: int, rows: int) -> TailTable:
         """Make a table to be filled by :meth:`fill`."""
         ranks = kept_ranks(n)
-        return cls(ranks, np.empty((len(ranks), rows), np.float32), n)
+        levels = (1 << len(ranks).bit_length()) - 1
+        return cls(ranks, np.full((levels, rows), np.nan, np.float32), n)
 
     def fill(self, start: int, values: NDArray[np.float32]) -> None:
         """Enter distributions (m, n) from row `start` on; `values` are sorted in place."""
         values.sort(axis=1)
-        self.values[:, start : start + len(values)] = values[:, self.n - self.ranks].T
+        self.values[: len(self.ranks), start : start + len(values)] = values[:, self.n - self.ranks].T
 
     def share_as_near(
         self, values: NDArray[np.floating], rows: NDArray[np.intp] | None = None
@@ -63,20 +68,25 @@ class TailTable:
             Between ``1 / (n + 1)`` and 1.
         """
         asked = np.asarray(values, np.float32)
-        width = self.values.shape[1]
-        flat = self.values.reshape(-1)
-        own = np.arange(width) if rows is None else rows
-        # Bisection of all rows at once: how many order statistics are at least as large.
-        count = np.zeros(len(own), np.intp)
-        step = 1 << (len(self.ranks).bit_length() - 1)
-        while step:
-            ahead = count + step
-            inside = ahead <= len(self.ranks)
-            at = (np.minimum(ahead, len(self.ranks)) - 1) * width + own
-            count = np.where(inside & (flat[at] >= asked), ahead, count)
-            step >>= 1
+        own = np.arange(self.values.shape[1]) if rows is None else rows
         ceiling = np.append(self.ranks, self.n + 1) / (self.n + 1)
-        return np.asarray(ceiling[count], np.float64)
+        out = np.empty(len(asked), np.float64)
+        for start in range(0, len(asked), AT_ONCE):
+            here = slice(start, start + AT_ONCE)
+            out[here] = ceiling[self._at_least_as_large(asked[here], own[here])]
+        return out
+
+    def _at_least_as_large(self, asked: NDArray[np.float32], own: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Count the order statistics at least as large as each value, by bisection of all rows at once."""
+        levels, width = self.values.shape
+        flat = self.values.reshape(-1)
+        # Where the last one lies that is as large; one row above the table if there is none.
+        before = own - width
+        step = (levels + 1) // 2 * width
+        while step >= width:
+            before += step * (flat[before + step] >= asked)
+            step = step // (2 * width) * width
+        return (before - own) // width + 1
 
 
 def kept_ranks(n: int, levels: int = LEVELS) -> NDArray[np.intp]:

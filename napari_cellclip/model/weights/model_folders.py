@@ -22,6 +22,7 @@ from napari_cellclip.model.network.sentence_tower import SentenceTower
 from napari_cellclip.model.network.tokenizer import WordPieceTokenizer
 from napari_cellclip.model.packaged import PACKAGED
 from napari_cellclip.model.registry import find_model
+from napari_cellclip.model.stored_texts import StoredTexts
 from napari_cellclip.model.weights.card_files import CardFiles, local_encoder
 from napari_cellclip.model.weights.hub import choose_revision
 from napari_cellclip.model.weights.packaged_encoders import packaged_parts
@@ -29,6 +30,7 @@ from napari_cellclip.model.weights.sentence_encoders import FOLDER as SENTENCE_F
 from napari_cellclip.model.weights.sentence_encoders import SentenceEncoder
 from napari_cellclip.model.weights.weight_files import read_weights, sha256
 from napari_cellclip.vocabulary import ModelError
+from napari_cellclip.vocabulary.user_folders import cache_folder
 
 
 def load_model(
@@ -125,7 +127,13 @@ def load_model(
     # Absolute: a screen keeps it, and may be asked from another working directory.
     place = Path(name_or_path).expanduser() if source.bare else folder
     origin = card.name if place is None else str(place.absolute())
-    return Model(card, cellclip, words, load, device=device, batch_size=batch_size, origin=origin)
+    # All that an embedding depends on besides token ids; `CardFiles` has compared these bytes.
+    frozen = "" if card.sentence_encoder is None else card.sentence_encoder.sha256
+    identity = f"{card.weights.sha256} {card.text_heads} {frozen}"
+    stored = StoredTexts(cache_folder() / "texts.sqlite", identity, card.embed_dim)
+    return Model(
+        card, cellclip, words, load, device=device, batch_size=batch_size, origin=origin, stored=stored
+    )
 
 
 def save_model(

@@ -303,7 +303,6 @@ def test_tables_of_tails_give_the_p_values_of_counting(planted, monkeypatch: pyt
     exact = ask(planted(), "there", prompts=["there"]).treatments_table
     monkeypatch.setattr(random_directions, "MOST_SORTED", 0)
     monkeypatch.setattr(calibration, "PATTERNS", 0)
-    monkeypatch.setattr(calibration, "WELLS_AT_ONCE", 7)
     found = ask(planted(), "there", prompts=["there"]).treatments_table.loc[exact.index]
     assert (found["p"] >= exact["p"] - 1.01e-4).all()
     assert (found["p"] <= 1.07 * exact["p"] + 1.01e-4).all()

@@ -1,0 +1,119 @@
+"""What is done at once for many wells, against doing it one by one."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import false_discovery_control
+
+from napari_cellclip.explore import ask
+from napari_cellclip.explore.calibration import activity as activity_module
+from napari_cellclip.explore.calibration import calibration, replicates, scale
+from napari_cellclip.explore.calibration.activity import activity
+from napari_cellclip.explore.calibration.q_values import benjamini_hochberg
+from napari_cellclip.explore.calibration.query_scores import QueryPart, combine_z
+from napari_cellclip.explore.calibration.replicates import ReplicateGroups
+from napari_cellclip.explore.calibration.screen_calibration import calibration_of
+from napari_cellclip.explore.calibration.tail_table import TailTable
+from napari_cellclip.model.unit_vectors import unit_rows
+
+EAST = {"what": [1.0, 0.2, 0.1], "else": [0.1, 1.0, 0.0], "other": [0.0, 0.3, 1.0]}
+
+
+@pytest.fixture
+def screen(make_screen):
+    """Four plates; treatments of three doses, on one plate or on two."""
+    rng = np.random.default_rng(0)
+    n = 4 * 40
+    controls = [i for i in range(n) if i % 40 < 12]
+    made = make_screen(1 + rng.normal(size=(n, 3)), controls, [f"P{i // 40}" for i in range(n)], texts=EAST)
+    treated = rng.integers(0, 24, n)
+    made.wells["Metadata_treatment"] = ["DMSO" if i in controls else f"t{treated[i]}" for i in range(n)]
+    made.wells["Metadata_dose"] = np.where(treated % 3 == 0, np.nan, 10.0 ** (np.arange(n) % 3))
+    return made
+
+
+@pytest.mark.parametrize("combine", ["mean", "max"])
+@pytest.mark.parametrize("prompts", [["what"], ["what", "else"]])
+def test_two_threads_say_what_one_says(screen, monkeypatch, combine, prompts) -> None:
+    one = ask(screen, "it", prompts=prompts, combine=combine)
+    monkeypatch.setattr(calibration, "MANY_WELLS", 1)
+    two = ask(screen, "it", prompts=prompts, combine=combine)
+    pd.testing.assert_frame_equal(two.scores, one.scores)
+    pd.testing.assert_frame_equal(two.treatments_table, one.treatments_table)
+
+
+def test_blocks_say_what_the_whole_says(screen, monkeypatch) -> None:
+    whole = ask(screen, "it", prompts=["what"], seed=1)
+    for module in (replicates, scale, activity_module):
+        monkeypatch.setattr(module, "WELLS_AT_ONCE", 7)
+    blocks = ask(screen, "it", prompts=["what"], seed=1)  # scored in blocks, the calibration is known
+    pd.testing.assert_frame_equal(blocks.scores, whole.scores)
+    screen.wells = screen.wells.copy()  # calibrated anew, in blocks too
+    anew = ask(screen, "it", prompts=["what"], seed=1)
+    pd.testing.assert_frame_equal(anew.scores, whole.scores, rtol=1e-6)
+    pd.testing.assert_frame_equal(anew.treatments_table, whole.treatments_table, rtol=1e-6)
+
+
+def test_activity_in_blocks_is_that_of_all_wells(monkeypatch) -> None:
+    rng = np.random.default_rng(3)
+    unit, bank = unit_rows(rng.normal(size=(60, 8))), unit_rows(rng.normal(size=(20, 8)))
+    plates, controls = np.arange(60) % 3, np.arange(60) < 30
+    rows, starts = np.arange(30, 60), np.array([0, 4, 5, 30])
+    whole = activity(unit, plates, controls, bank, rows, starts)
+    monkeypatch.setattr(activity_module, "WELLS_AT_ONCE", 7)
+    np.testing.assert_allclose(activity(unit, plates, controls, bank, rows, starts), whole, rtol=1e-10)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3)), min_size=1, max_size=40))
+def test_plates_of_groups_are_counted(wells: list[tuple[int, int]]) -> None:
+    treatment, plate = np.array(wells).T
+    groups = ReplicateGroups.of(pd.DataFrame({"Metadata_treatment": [f"t{t}" for t in treatment]}), plate)
+    own = [
+        plate[groups.rows[a:b]].tolist() for a, b in zip(groups.starts[:-1], groups.starts[1:], strict=True)
+    ]
+    assert [dict(found) for found in groups.on_plates(plate)] == [Counter(of) for of in own]
+    assert all(list(found) == sorted(found) for found in groups.on_plates(plate))
+
+
+@given(st.lists(st.floats(0, 1) | st.just(float("nan")), max_size=50))
+def test_q_values_are_those_of_scipy(p: list[float]) -> None:
+    exact = np.array(p, float)
+    known = np.isfinite(exact)
+    q = benjamini_hochberg(exact)
+    assert np.isnan(q[~known]).all()
+    if known.any():
+        np.testing.assert_allclose(q[known], false_discovery_control(exact[known]), rtol=1e-12)
+
+
+@given(st.integers(1, 300), st.integers(1, 20), st.integers(0, 2**32 - 1))
+def test_bisection_counts_what_a_search_counts(n: int, rows: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.integers(-9, 9, (rows, n)).astype(np.float32)
+    table = TailTable.empty(n, rows)
+    table.fill(0, values.copy())
+    asked = rng.integers(-11, 11, 30).astype(np.float32)
+    own = rng.integers(0, rows, 30)
+    kept = np.sort(values, axis=1)[:, ::-1][:, table.ranks - 1]
+    counts = [(kept[row] >= value).sum() for row, value in zip(own, asked, strict=True)]
+    ceiling = np.append(table.ranks, n + 1) / (n + 1)
+    np.testing.assert_array_equal(table.share_as_near(asked, own), ceiling[counts])
+
+
+def test_z_of_some_wells_is_combined_as_scores_are() -> None:
+    direction = (np.ones(2, np.float32),)
+    parts = [QueryPart(direction, (1.0,), role) for role in ("sum", "and", "not")]
+    z = [np.array([3.0, 1.0, 2.0]), np.array([2.0, 5.0, 2.0]), np.array([-1.0, 0.5, np.nan])]
+    np.testing.assert_array_equal(combine_z(z, parts), [2.0, 0.5, np.nan])
+
+
+def test_what_is_forgotten_is_computed_again(screen) -> None:
+    null = calibration_of(screen, screen.model, cell_line="").control_null
+    before = null.of(((0, 2), (1, 1)))
+    null.forget()
+    np.testing.assert_array_equal(null.of(((0, 2), (1, 1))), before)
