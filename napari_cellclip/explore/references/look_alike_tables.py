@@ -48,7 +48,8 @@ def treatments_table(
         nearest=nearest,
         rivals=rivals,
     )
-    table.index = pd.Index(groups.joined_ids(beside.wells.wells.index.to_numpy(object)), name="wells")
+    ids = beside.wells.wells.index.to_numpy(object)
+    table.index = pd.Index(groups.joined_ids(ids, np.arange(len(groups))), name="wells")
     order = np.lexsort((-np.nan_to_num(score, nan=-np.inf), np.nan_to_num(p, nan=2.0)))
     return table.iloc[order[tested[order]]]
 
