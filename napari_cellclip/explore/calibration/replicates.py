@@ -55,9 +55,10 @@ class ReplicateGroups:
     def __len__(self) -> int:
         return len(self.table)
 
-    def joined_ids(self, ids: NDArray[np.object_], groups: NDArray[np.intp]) -> list[str]:
-        """Join the ids of the wells of some groups by ``|``, given those of all wells (n,)."""
-        ends = zip(self.starts[groups].tolist(), self.starts[groups + 1].tolist(), strict=True)
+    def joined_ids(self, ids: NDArray[np.object_], groups: NDArray[np.intp] | None = None) -> list[str]:
+        """Join the ids of the wells of each group, or of some groups, by ``|``, given those of all (n,)."""
+        some = np.arange(len(self)) if groups is None else groups
+        ends = zip(self.starts[some].tolist(), self.starts[some + 1].tolist(), strict=True)
         return [join_ids(ids[self.rows[start:end]]) for start, end in ends]
 
     def on_plates(self, plates: NDArray[np.integer]) -> Iterator[tuple[tuple[int, int], ...]]:
