@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
+from packaging.version import Version
 
 CODE = """
 import sys
@@ -29,4 +31,7 @@ def test_the_bundled_model_needs_torch_alone(doing: str, loaded: str) -> None:
         [sys.executable, "-c", CODE, doing], capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == loaded
+    found = set(done.stdout.split())
+    if Version(version("torch")) < Version("2.6"):
+        found -= {"sympy"}  # imported by torch itself
+    assert found == {*loaded.split()}

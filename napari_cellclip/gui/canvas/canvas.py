@@ -16,6 +16,7 @@ from napari_cellclip.gui.canvas.canvas_view import CanvasState, CanvasView
 from napari_cellclip.gui.canvas.display_contrast import DisplayContrast
 from napari_cellclip.gui.canvas.field_layers import DrawnField, FieldLayers
 from napari_cellclip.gui.canvas.field_reading import ReadFields, read_fields
+from napari_cellclip.gui.canvas.fit import fit_to_layers
 from napari_cellclip.gui.canvas.heat_layer import HeatLayer
 from napari_cellclip.gui.canvas.map_picture import MapPicture
 from napari_cellclip.gui.canvas.matched_wells import wells_beside
@@ -197,7 +198,7 @@ class Canvas:
         elif self.heat.layer is not None:
             self.heat.layer.visible = self.view.state.arranged == "field"
         if fresh or hidden_by_map or shapes != {field.pixels.shape[1:] for field in drawn}:
-            viewer.fit_to_view(layers=list(self.fields.of().values()))
+            fit_to_layers(viewer, list(self.fields.of().values()))
         self._keys.bind(viewer)
         self._dock_bar()
         self.drawn.emit()

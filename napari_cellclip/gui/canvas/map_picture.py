@@ -10,6 +10,7 @@ from weakref import ref
 import numpy as np
 import pandas as pd
 
+from napari_cellclip.gui.canvas.fit import fit_to_layers
 from napari_cellclip.gui.canvas.map_mosaic import Mosaic, draw_mosaic, lay_out
 from napari_cellclip.gui.palette import BLACK, RGB, well_colours
 from napari_cellclip.gui.state.selection import Mode
@@ -138,7 +139,7 @@ class MapPicture:
         self.image.visible = self.points.visible = True
         self.refresh()
         viewer.layers.selection.active = self.points
-        viewer.fit_to_view(layers=[self.image])
+        fit_to_layers(viewer, [self.image])
 
     def _place(self, ids: list[str], centres: np.ndarray) -> None:
         """Put points and their ids in place together; neither can be edited by hand."""

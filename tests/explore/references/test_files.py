@@ -129,9 +129,8 @@ def test_missing_rows_in_lists_are_refused(file: Path) -> None:
     values[0] = None
     size = table.schema.field("profile").type.list_size
     column = pa.array(values, pa.list_(pa.float32(), size))
-    refused(
-        changed(file, table.set_column(table.schema.get_field_index("profile"), "profile", column)), "damaged"
-    )
+    other = changed(file, table.set_column(table.schema.get_field_index("profile"), "profile", column))
+    refused(other, "damaged|cannot be read")  # pyarrow 15 itself refuses such a list
 
 
 @pytest.mark.parametrize("only", ["controls", "treatments"])

@@ -102,7 +102,8 @@ def test_sites_are_excluded_and_taken_back(live: Session, qtbot) -> None:
     assert panel.take_back.isEnabled()
     with qtbot.waitSignal(live.screen_changed, timeout=PATIENCE):
         qtbot.mouseClick(panel.take_back, LEFT)
-    np.testing.assert_array_equal(live.screen.embeddings, before)
+    # Embedded again, beside fewer other wells: equal but for rounding.
+    np.testing.assert_allclose(live.screen.embeddings, before, rtol=1e-5, atol=1e-6)
     assert live.screen.excluded == {}
 
 

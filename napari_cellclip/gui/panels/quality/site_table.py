@@ -6,41 +6,29 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QTableWidgetItem, QWidget
 
+from napari_cellclip.gui.panels.list_table import ListTable
 from napari_cellclip.gui.plain_text import plain
 
-COLUMNS = ("Site", "Stands out", "Excluded")
-LETTERS = (18, 44, 30)
+COLUMNS = {"Site": 18, "Stands out": 44, "Excluded": 30}
 LISTED = 1000
 """Most sites listed; the terminal writes them all (napari-cellclip quality SCREEN --out FILE)."""
 
 
-class SiteTable(QTableWidget):
+class SiteTable(ListTable):
     """One row a site; a double-click or Enter opens it. The value is the ids of the rows selected."""
 
     opened = Signal(str)
     valueChanged = Signal(tuple)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(0, len(COLUMNS), parent)
-        self.setHorizontalHeaderLabels(list(COLUMNS))
+        super().__init__(COLUMNS, parent)
         self.setAccessibleName("Sites that stand out in quality")
         self.setToolTip(
             "Sites out of focus, saturated, empty or of bright background, compared with their plate.\n"
             "Double-click shows one on the canvas."
         )
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setTabKeyNavigation(False)
-        self.horizontalHeader().setHighlightSections(False)
-        for column, letters in enumerate(LETTERS):
-            self.setColumnWidth(column, letters * self.fontMetrics().averageCharWidth() + 12)
         self.cellDoubleClicked.connect(self._open)
         self.itemSelectionChanged.connect(lambda: self.valueChanged.emit(self.value()))
 

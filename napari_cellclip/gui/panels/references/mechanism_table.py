@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QTableWidgetItem, QWidget
 
+from napari_cellclip.gui.panels.list_table import ListTable
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.plain_text import plain
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ("Mechanism", "Recognisable", "References", "Precision", "Chance", "p", "q")
-LETTERS = (36, 13, 12, 9, 8, 6, 6)
+COLUMNS = {"Mechanism": 36, "Recognisable": 13, "References": 12, "Precision": 9, "Chance": 8, "p": 6, "q": 6}
 TIPS = {
     "Recognisable": "p ≤ 0.05: a match can be significant",
     "References": "Compounds or genes that carry it; two make one pair, a single observation",
@@ -33,33 +33,19 @@ class _Number(QTableWidgetItem):
         return bool(self.data(NUMBER) < other.data(NUMBER))
 
 
-class MechanismTable(QTableWidget):
+class MechanismTable(ListTable):
     """One row a mechanism; a click or Enter asks for it. The value is the mechanism of the current row."""
 
     asked = Signal(str)
     valueChanged = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(0, len(COLUMNS), parent)
-        self.setHorizontalHeaderLabels(list(COLUMNS))
+        super().__init__(COLUMNS, parent)
         for column, title in enumerate(COLUMNS):
             self.horizontalHeaderItem(column).setToolTip(plain(TIPS.get(title, "")))
         self.setAccessibleName("Recognisable mechanisms")
         self.setToolTip("Click a mechanism to ask for it")
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setTabKeyNavigation(False)
-        header = self.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setHighlightSections(False)
-        for column, letters in enumerate(LETTERS):
-            self.setColumnWidth(column, letters * self.fontMetrics().averageCharWidth() + 12)
         self.cellClicked.connect(self._clicked)
         self.itemSelectionChanged.connect(lambda: self.valueChanged.emit(self.value()))
 
@@ -96,7 +82,7 @@ class MechanismTable(QTableWidget):
                     item.setForeground(tones(self).between(0.55))
                 self.setItem(row, column, item)
         self.setSortingEnabled(True)
-        self.sortByColumn(COLUMNS.index("p"), Qt.SortOrder.AscendingOrder)
+        self.sortByColumn(list(COLUMNS).index("p"), Qt.SortOrder.AscendingOrder)
 
     def keyPressEvent(self, event: Any) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentRow() >= 0:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+from qtpy.QtWidgets import QTableWidgetItem, QWidget
 
+from napari_cellclip.gui.panels.list_table import ListTable
 from napari_cellclip.gui.plain_text import plain
 
 if TYPE_CHECKING:
@@ -14,11 +15,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-COLUMNS = ("Reference", "Mechanism", "Dose (µM)", "Why", "Source")
-LETTERS = (20, 26, 9, 22, 20)
+COLUMNS = {"Reference": 20, "Mechanism": 26, "Dose (µM)": 9, "Why": 22, "Source": 20}
 
 
-class ReferenceTable(QTableWidget):
+class ReferenceTable(ListTable):
     """One row a reference treatment; the value is the names that are ticked off.
 
     The last reference that is ticked stays so, for a question needs one.
@@ -27,25 +27,11 @@ class ReferenceTable(QTableWidget):
     valueChanged = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(0, len(COLUMNS), parent)
+        super().__init__(COLUMNS, parent)
         self._filling = False
-        self.setHorizontalHeaderLabels(list(COLUMNS))
         self.setAccessibleName("References of the question")
         self.setToolTip("Untick a reference to ask again without it")
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setTabKeyNavigation(False)
-        header = self.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setHighlightSections(False)
-        header.setStretchLastSection(True)
-        for column, letters in enumerate(LETTERS):
-            self.setColumnWidth(column, letters * self.fontMetrics().averageCharWidth() + 12)
+        self.horizontalHeader().setStretchLastSection(True)
         self.itemChanged.connect(self._changed)
 
     def names(self) -> list[str]:

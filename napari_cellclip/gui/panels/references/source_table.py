@@ -6,43 +6,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QTableWidgetItem, QWidget
 
+from napari_cellclip.gui.panels.list_table import ListTable
 from napari_cellclip.gui.plain_text import plain
 
 if TYPE_CHECKING:
     from napari_cellclip.gui.state.references import AddedReferences
 
-COLUMNS = ("Source", "Treatments", "Cells", "Hours", "Licence", "Attribution")
-LETTERS = (24, 10, 8, 6, 14, 40)
+COLUMNS = {"Source": 24, "Treatments": 10, "Cells": 8, "Hours": 6, "Licence": 14, "Attribution": 40}
 PATH = Qt.ItemDataRole.UserRole
 
 
-class SourceTable(QTableWidget):
+class SourceTable(ListTable):
     """One row a source that was added; the value is the path of the current row."""
 
     valueChanged = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(0, len(COLUMNS), parent)
-        self.setHorizontalHeaderLabels(list(COLUMNS))
+        super().__init__(COLUMNS, parent)
         self.setAccessibleName("Sources of references")
         self.setToolTip("Screens and files whose treatments serve as references")
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setTabKeyNavigation(False)
-        header = self.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setHighlightSections(False)
-        header.setStretchLastSection(True)
-        for column, letters in enumerate(LETTERS):
-            self.setColumnWidth(column, letters * self.fontMetrics().averageCharWidth() + 12)
+        self.horizontalHeader().setStretchLastSection(True)
         self.itemSelectionChanged.connect(lambda: self.valueChanged.emit(self.value()))
 
     def value(self) -> Path | None:
