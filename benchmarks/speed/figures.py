@@ -137,8 +137,9 @@ def processor() -> str:
 
 
 def peak_memory() -> float:
-    """Largest resident memory of this process so far, GB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    """Largest resident memory of this process, or of one that it started, so far, GB."""
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(one).ru_maxrss for one in who) / 1e6
 
 
 def show(figures: Sequence[Figure]) -> None:

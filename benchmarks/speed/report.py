@@ -1,7 +1,9 @@
 """Run every timing of this folder and write the report.
 
 Each script runs in a process of its own, one after the other. ``benchmarks/REPORT.md`` and ``REPORT.json``
-are written whole at the end. Nothing fails because of a time.
+are written whole after each; figures of scripts that are not run this time stay, with the date they are of.
+``unmeasured.md`` is added at the end: what is wanted and cannot be measured here. Nothing fails because of a
+time.
 ``python -m benchmarks.speed.report [--quick] [--only NAME…] [--out FOLDER]``
 """
 
@@ -21,6 +23,8 @@ from typing import Any
 from benchmarks.speed.figures import reached, seconds_text
 
 FOLDER = Path(__file__).parent
+UNMEASURED = FOLDER / "unmeasured.md"
+LOAD = "load before"
 SCRIPTS = sorted(
     path.stem
     for path in FOLDER.glob("*.py")
@@ -36,29 +40,32 @@ def run(name: str, quick: bool) -> dict[str, Any]:
         print(f"== {name}", flush=True)
         subprocess.run([*command, "--quick"] if quick else command, check=True)
         found: dict[str, Any] = json.loads(out.read_text())
-    return found
+    return {"date": f"{date.today():%Y-%m-%d}", **found}
 
 
 def report(found: dict[str, dict[str, Any]], quick: bool) -> str:
     """Word the report in Markdown."""
-    where = next(iter(found.values()))["machine"]
+    where = list(found.values())[-1]["machine"]
     lines = [
         "# Timings",
         "",
-        f"Written by `make bench` on {date.today():%Y-%m-%d}; what each means stands at the head of its",
-        "script in `benchmarks/speed/`. Every figure is a ratio with its partner, measured in turns in one",
-        "run: the median over rounds, smallest and largest in brackets. Below 1, ours is faster.",
+        "Written by `make bench`; what each means stands at the head of its script in `benchmarks/speed/`.",
+        "Every figure is a ratio with its partner, measured in turns in one run: the median over rounds,",
+        "smallest and largest in brackets. Below 1, ours is faster.",
         "",
-        *(f"- {what}: {value}" for what, value in where.items()),
+        *(f"- {what}: {value}" for what, value in where.items() if what != LOAD),
     ]
     if quick:
         lines += ["", "**Tiny sizes: this shows that the scripts run, and measures nothing.**"]
+    lines += ["", "## Peak memory", "", "| script | GB | measured | load before |", "|---|---:|---|---:|"]
     for name, one in found.items():
-        lines += ["", f"## {name}", "", f"Peak memory {one['peak_memory_gb']:.1f} GB.", ""]
+        lines.append(f"| {name} | {one['peak_memory_gb']:.1f} | {one['date']} | {one['machine'][LOAD]} |")
+    for name, one in found.items():
+        lines += ["", f"## {name}", ""]
         lines += ["| what | here | partner | ratio | wanted | |", "|---|---:|---:|---:|---|---|"]
         for figure in one["figures"]:
             lines.append(row(figure))
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", UNMEASURED.read_text(encoding="utf-8")])
 
 
 def row(figure: dict[str, Any]) -> str:
@@ -83,10 +90,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", nargs="+", choices=SCRIPTS, default=SCRIPTS, metavar="NAME")
     parser.add_argument("--out", type=Path, default=FOLDER.parent, help="folder of the report")
     given = parser.parse_args(arguments)
-    found = {name: run(name, given.quick) for name in given.only}
     given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "REPORT.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    (given.out / "REPORT.md").write_text(report(found, given.quick), encoding="utf-8")
+    kept = given.out / "REPORT.json"
+    found = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    for name in given.only:
+        found[name] = run(name, given.quick)
+        kept.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        (given.out / "REPORT.md").write_text(report(found, given.quick), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,13 @@ def process(code: str) -> None:
 def fresh(name: str, ours: str, partner: str, *, against: str, wanted: str, rounds: int) -> Figure:
     """Compare two programs, each in a process of its own."""
     return compare(
-        name, lambda: process(ours), lambda: process(partner), against=against, wanted=wanted, rounds=rounds
+        name,
+        lambda: process(ours),
+        lambda: process(partner),
+        against=against,
+        wanted=wanted,
+        rounds=rounds,
+        warm_up=rounds > 1,
     )
 
 

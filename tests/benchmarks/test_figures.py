@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.speed import figures
 from benchmarks.speed.figures import Figure, compare, reached, seconds_text
-from benchmarks.speed.report import SCRIPTS, report
+from benchmarks.speed.report import SCRIPTS, main, report
 
 
 def test_ratio_and_spread() -> None:
@@ -57,7 +57,8 @@ def test_the_report_holds_every_figure() -> None:
     }
     found = {
         "questions": {
-            "machine": {"processor": "x86"},
+            "date": "2026-11-30",
+            "machine": {"processor": "x86", "load before": "0.7"},
             "peak_memory_gb": 1.25,
             "figures": [{**one, "ratio": 0.25, "spread": [0.25, 0.25]}],
         }
@@ -69,7 +70,21 @@ def test_the_report_holds_every_figure() -> None:
     )
     assert "measures nothing" in text
     assert "processor: x86" in text
+    assert "| questions | 1.2 | 2026-11-30 | 0.7 |" in text
+    assert "and not measured here" in text
     assert "measures nothing" not in report(found, quick=False)
+
+
+def test_figures_of_scripts_that_are_not_run_stay(tmp_path, monkeypatch) -> None:
+    def run(name: str, quick: bool) -> dict[str, object]:
+        where = {"processor": "x86", "load before": "0.7"}
+        return {"date": "2026-11-30", "machine": where, "peak_memory_gb": 1.0, "figures": []}
+
+    monkeypatch.setattr("benchmarks.speed.report.run", run)
+    main(["--only", "maps", "--out", str(tmp_path)])
+    main(["--only", "derive", "--out", str(tmp_path)])
+    assert list(json.loads((tmp_path / "REPORT.json").read_text())) == ["maps", "derive"]
+    assert "## maps" in (tmp_path / "REPORT.md").read_text()
 
 
 def test_scripts_are_found_by_what_they_do() -> None:

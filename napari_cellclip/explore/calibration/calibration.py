@@ -35,7 +35,7 @@ from napari_cellclip.explore.calibration.empirical_null import EmpiricalNull
 from napari_cellclip.explore.calibration.q_values import FILTER_P, inactive_left_out, p_after_filter, q_values
 from napari_cellclip.explore.calibration.query_scores import QueryPart, QueryScores
 from napari_cellclip.explore.calibration.random_directions import RandomDirections, SortedCosines
-from napari_cellclip.explore.calibration.replicates import ReplicateGroups, group_directions, group_means
+from napari_cellclip.explore.calibration.replicates import ReplicateGroups, group_directions
 from napari_cellclip.explore.calibration.scale import PlateScale, over_prompts
 from napari_cellclip.explore.calibration.tail_table import TailTable
 from napari_cellclip.model.unit_vectors import unit_rows
@@ -290,6 +290,11 @@ class Calibration:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(spread > 0, (score - self._well_median[rows]) / spread, np.nan)
 
+    @cached_property
+    def _smallest_inactivity(self) -> NDArray[np.float64]:
+        least = np.where(self.null_sizes > 0, 1 / (1.0 + self.null_sizes), np.nan)
+        return inactivity_p(least, self.activity, np.ones(len(self.replicates)))
+
     @property
     def _smallest_share(self) -> float:
         return 1 / (len(self.directions.drawn) + 1)
@@ -301,11 +306,11 @@ class Calibration:
             return np.zeros(0)
         own, above = (self._own, self._above) if directions is self.directions else (None, None)
         # The mean cosine of wells is the cosine with their mean, but for its length: no second product.
-        near = group_means(cosine, groups.rows, groups.starts) / self._lengths
+        near = groups.averaging @ cosine / self._lengths
         share = _share_as_near(directions, self.points, near, own)
         higher = self._has_higher_doses
         if higher.any():
-            near = group_means(cosine, groups.upward_rows, groups.upward_starts) / self._upward_lengths
+            near = groups.averaging_upward @ cosine / self._upward_lengths
             together = _share_as_near(directions, self.upward[higher], near[higher], above)
             alone = share[higher]
             share[higher] = np.where(alone <= OWN_FIT, together, np.maximum(alone, together))
@@ -335,11 +340,9 @@ class Calibration:
         if not len(groups):
             none = np.zeros(0)
             return QueryScores(cosine, score, none, none, none, none, none)
-        treatment_score = group_means(score, groups.rows, groups.starts)
+        treatment_score = groups.averaging @ score
         along = self._along(treatment_score)
         inactivity = inactivity_p(along, self.activity, treatment_score)
-        least = np.where(self.null_sizes > 0, 1 / (1.0 + self.null_sizes), np.nan)
-        smallest = inactivity_p(least, self.activity, np.ones(len(groups)))
         found = fit()
         return QueryScores(
             cosine,
@@ -347,7 +350,7 @@ class Calibration:
             treatment_score,
             np.maximum(inactivity, found.p),
             p_after_filter(inactivity, found.p, filtered=bool(self.left_out.any())),
-            np.maximum(smallest, found.smallest_p),
+            np.maximum(self._smallest_inactivity, found.smallest_p),
             found.share,
         )
 

@@ -12,12 +12,16 @@ from numpy.typing import NDArray
 
 from napari_cellclip.explore.calibration.calibration import Calibration
 from napari_cellclip.explore.calibration.limits import limits_of, why_not_tested
+from napari_cellclip.explore.calibration.q_values import QValues
 from napari_cellclip.explore.calibration.query_scores import QueryPart, QueryScores, combine_parts, combine_z
 from napari_cellclip.explore.calibration.verdict import Verdict
 from napari_cellclip.explore.wording.filters import Filters
 
 if TYPE_CHECKING:
     from napari_cellclip.screen import Screen
+
+BLOCK = 1024
+"""Wells of which the best is looked for first, where the best of many are asked for."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,8 @@ def find(
         own = wells.index.isin(list(examples))
         tested &= ~np.logical_or.reduceat(own[groups.rows], groups.starts[:-1])
     has_p = np.zeros(len(groups), bool) if out_of_vocabulary else tested
-    q = calibration.q_values(found, has_p)
-    verdict = Verdict.NOT_SIGNIFICANT if out_of_vocabulary else Verdict.of(q, fdr)
+    q = QValues.of(np.where(has_p, found.p_after_filter, np.nan), calibration.left_out)
+    verdict = Verdict.NOT_SIGNIFICANT if out_of_vocabulary else Verdict.of(np.array([q.smallest]), fdr)
     notes = limits_of(
         screen, calibration, filters=filters, selected=selected, out_of_vocabulary=out_of_vocabulary
     )
@@ -104,15 +108,25 @@ def best_first(
         Return only so many; the others are not put into order.
     """
     if top is not None and 0 < top < len(z):
-        known = np.where(np.isnan(z), -np.inf, z)
-        least = np.partition(known, len(z) - top)[len(z) - top]
-        near = np.flatnonzero(known >= least)  # all that tie with the last one
+        near = _largest(z if not np.isnan(z.min()) else np.where(np.isnan(z), -np.inf, z), top)
         return np.asarray(near[best_first(z[near], cosine[near])][:top], np.intp)
     order = np.argsort(-z)  # several times faster than a stable sort, and sorts NaN last
     known = z[order]
     if len(known) and (np.isnan(known[-1]) or (known[1:] == known[:-1]).any()):
         order = np.lexsort((-cosine, -np.nan_to_num(z, nan=-np.inf)))
     return order[:top]
+
+
+def _largest(values: NDArray[np.floating], top: int) -> NDArray[np.intp]:
+    """Find the largest values, and all that tie with the last of them; none is NaN."""
+    if (blocks := len(values) // BLOCK) > top:
+        # So many blocks have a value at least this large that all others can be left out.
+        largest = values[: blocks * BLOCK].reshape(blocks, BLOCK).max(axis=1)
+        some = np.flatnonzero(values >= np.partition(largest, blocks - top)[blocks - top])
+    else:
+        some = np.arange(len(values))
+    own = values[some]
+    return np.asarray(some[own >= np.partition(own, len(own) - top)[len(own) - top]], np.intp)
 
 
 def _best_wells(found: QueryScores, selected: NDArray[np.bool_], top: int | None) -> NDArray[np.intp]:
@@ -125,13 +139,14 @@ def _best_wells(found: QueryScores, selected: NDArray[np.bool_], top: int | None
 def _wells_table(
     calibration: Calibration,
     found: QueryScores,
-    q: NDArray[np.float64],
+    q: QValues,
     order: NDArray[np.intp],
     of_parts: Sequence[QueryScores],
     parts: Sequence[QueryPart],
 ) -> pd.DataFrame:
     group = calibration.replicates.of_well[order]
-    well_q = np.where(group >= 0, q[np.maximum(group, 0)], np.nan) if len(q) else np.full(len(order), np.nan)
+    well_q = np.full(len(order), np.nan)
+    well_q[group >= 0] = q.at(group[group >= 0])
     return pd.DataFrame(
         {
             "cosine": found.cosine[order],
@@ -148,7 +163,7 @@ def _treatments_table(
     calibration: Calibration,
     found: QueryScores,
     p: NDArray[np.float64],
-    q: NDArray[np.float64],
+    q: QValues,
     tested: NDArray[np.bool_],
     fdr: float,
     top: int | None,
@@ -156,22 +171,22 @@ def _treatments_table(
     shown = np.flatnonzero(tested)
     if top is not None and top < len(shown):
         # No treatment with a larger p than the last of the best, or of those that match, is listed.
-        known = np.nan_to_num(p[shown], nan=2.0)
-        least = np.partition(known, max(top - 1, 0))[max(top - 1, 0)]
-        shown = shown[(known <= least) | (q[shown] <= fdr)]
+        least = np.partition(p[shown], max(top - 1, 0))[max(top - 1, 0)]  # NaN comes last
+        if not np.isnan(least):
+            shown = shown[(p[shown] <= least) | q.significant(fdr)[shown]]
     order = np.lexsort(
         (-np.nan_to_num(found.treatment_score[shown], nan=-np.inf), np.nan_to_num(p[shown], nan=2.0))
     )
     order = shown[order]
     if top is not None:
-        order = order[: max(top, int((q[order] <= fdr).sum()))]
+        order = order[: max(top, int(q.significant(fdr)[order].sum()))]
     table = calibration.replicates.table
     return pd.DataFrame(
         {
             **{name: table[name].to_numpy()[order] for name in ("treatment", "dose", "n_wells", "n_plates")},
             "score": found.treatment_score[order],
             "p": p[order],
-            "q": q[order],
+            "q": q.at(order),
             "smallest_p": found.smallest_p[order],
             "active": calibration.active[order],
         },

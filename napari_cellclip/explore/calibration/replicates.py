@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.vocabulary.ids import join_ids
@@ -87,6 +88,20 @@ class ReplicateGroups:
         out[self.rows] = self.of_row
         return out
 
+    @cached_property
+    def averaging(self) -> csr_array:
+        """Sparse matrix (T, n) whose product with values of wells (n,) is the mean of each group."""
+        sizes = np.diff(self.starts)
+        shares = np.repeat(1 / sizes, sizes)
+        return csr_array((shares, self.rows, self.starts), shape=(len(self), self.n))
+
+    @cached_property
+    def averaging_upward(self) -> csr_array:
+        """The same for the wells of each group and of the higher doses of its treatment."""
+        sizes = np.diff(self.upward_starts)
+        shares = np.repeat(1 / sizes, sizes)
+        return csr_array((shares, self.upward_rows, self.upward_starts), shape=(len(self), self.n))
+
     @classmethod
     def of(cls, wells: pd.DataFrame, plates: NDArray[np.integer]) -> ReplicateGroups:
         """Group wells; negative controls and empty wells belong to no group.
@@ -148,10 +163,9 @@ class ReplicateGroups:
 def group_means(
     values: NDArray[np.floating], rows: NDArray[np.intp], starts: NDArray[np.intp]
 ) -> NDArray[np.float64]:
-    """Compute the mean of the values (n,) or (n, E) of each group's wells."""
+    """Compute the mean of the vectors (n, E) of each group's wells."""
     sums = np.add.reduceat(np.asarray(values[rows], np.float64), starts[:-1], axis=0)
-    counts = np.diff(starts).astype(np.float64)
-    return np.asarray(sums / (counts if sums.ndim == 1 else counts[:, None]), np.float64)
+    return np.asarray(sums / np.diff(starts)[:, None], np.float64)
 
 
 def group_directions(

@@ -120,8 +120,8 @@ class PlateScale:
         for start in range(0, len(cosine), WELLS_AT_ONCE):
             here = slice(start, start + WELLS_AT_ONCE)
             plates = self.plates[here]
-            np.subtract(cosine[here], median[plates], out=scores[here])
-            scores[here] /= spread[plates]
+            np.subtract(cosine[here], median.take(plates), out=scores[here])
+            scores[here] /= spread.take(plates)
         return scores
 
     def of_plates(self, cosine: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 LEVELS = 127
 """Order statistics kept of each distribution; one less than a power of two, for bisection."""
 
+EVERY = 8
+"""Of so many order statistics one is looked at first, where many distributions are looked up in order."""
+
 AT_ONCE = 1 << 14
 """Values looked up together: what is computed on the way stays in the cache of a processor core."""
 
@@ -73,16 +76,29 @@ class TailTable:
         out = np.empty(len(asked), np.float64)
         for start in range(0, len(asked), AT_ONCE):
             here = slice(start, start + AT_ONCE)
-            out[here] = ceiling[self._at_least_as_large(asked[here], own[here])]
+            first = start if rows is None else None
+            out[here] = ceiling[self._at_least_as_large(asked[here], own[here], first)]
         return out
 
-    def _at_least_as_large(self, asked: NDArray[np.float32], own: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Count the order statistics at least as large as each value, by bisection of all rows at once."""
+    def _at_least_as_large(
+        self, asked: NDArray[np.float32], own: NDArray[np.intp], first: int | None
+    ) -> NDArray[np.intp]:
+        """Count the order statistics at least as large as each value, by bisection of all rows at once.
+
+        Values for distributions that follow each other, from the one at `first` on, begin with every eighth
+        order statistic: these are read in the order in which they lie, which is faster than four bisections.
+        """
         levels, width = self.values.shape
         flat = self.values.reshape(-1)
         # Where the last one lies that is as large; one row above the table if there is none.
         before = own - width
         step = (levels + 1) // 2 * width
+        if first is not None and levels > EVERY:
+            eighths = np.zeros(len(asked), np.uint8)
+            for row in self.values[EVERY - 1 :: EVERY, first : first + len(asked)]:
+                eighths += row >= asked
+            before += eighths.astype(np.intp) * (EVERY * width)
+            step = EVERY // 2 * width
         while step >= width:
             before += step * (flat[before + step] >= asked)
             step = step // (2 * width) * width

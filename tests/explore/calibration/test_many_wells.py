@@ -13,9 +13,10 @@ from scipy.stats import false_discovery_control
 
 from napari_cellclip.explore import ask
 from napari_cellclip.explore.calibration import activity as activity_module
-from napari_cellclip.explore.calibration import calibration, replicates, scale
+from napari_cellclip.explore.calibration import calibration, findings, replicates, scale, tail_table
 from napari_cellclip.explore.calibration.activity import activity
-from napari_cellclip.explore.calibration.q_values import benjamini_hochberg
+from napari_cellclip.explore.calibration.findings import best_first
+from napari_cellclip.explore.calibration.q_values import QValues, benjamini_hochberg
 from napari_cellclip.explore.calibration.query_scores import QueryPart, combine_z
 from napari_cellclip.explore.calibration.replicates import ReplicateGroups
 from napari_cellclip.explore.calibration.screen_calibration import calibration_of
@@ -91,6 +92,41 @@ def test_q_values_are_those_of_scipy(p: list[float]) -> None:
         np.testing.assert_allclose(q[known], false_discovery_control(exact[known]), rtol=1e-12)
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 20).map(lambda k: k / 20), st.booleans(), st.booleans()), min_size=1),
+    st.sampled_from([0.01, 0.05, 0.3, 0.9]),
+)
+def test_q_values_of_some_treatments_are_those_of_all(
+    tests: list[tuple[float, bool, bool]], fdr: float
+) -> None:
+    p = np.array([value if known else np.nan for value, known, _ in tests])
+    left_out = np.array([out for _, _, out in tests])
+    q = np.full(len(p), np.nan)
+    counted = ~left_out & ~np.isnan(p)
+    if counted.any():
+        q[counted] = false_discovery_control(p[counted])
+    q[left_out & ~np.isnan(p)] = 1.0
+    found = QValues.of(p, left_out)
+    some = np.flatnonzero(np.arange(len(p)) % 2 == 0)
+    np.testing.assert_allclose(found.at(some), q[some], rtol=1e-12)
+    np.testing.assert_array_equal(found.significant(fdr), found.at(slice(None)) <= fdr)
+    if np.isnan(q).all():
+        assert np.isnan(found.smallest)
+    else:
+        assert found.smallest == pytest.approx(np.nanmin(q), rel=1e-12)
+
+
+@given(st.integers(1, 60), st.sampled_from([1, 4]), st.integers(0, 2**32 - 1))
+def test_the_best_of_many_are_those_of_a_sort(top: int, block: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    score, cosine = rng.integers(0, 9, 61).astype(float), rng.random(61)
+    score[rng.random(61) < 0.2] = np.nan
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(findings, "BLOCK", block)
+        found = best_first(score, cosine, top)
+    np.testing.assert_array_equal(found, best_first(score, cosine)[:top])
+
+
 @given(st.integers(1, 300), st.integers(1, 20), st.integers(0, 2**32 - 1))
 def test_bisection_counts_what_a_search_counts(n: int, rows: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -103,6 +139,11 @@ def test_bisection_counts_what_a_search_counts(n: int, rows: int, seed: int) -> 
     counts = [(kept[row] >= value).sum() for row, value in zip(own, asked, strict=True)]
     ceiling = np.append(table.ranks, n + 1) / (n + 1)
     np.testing.assert_array_equal(table.share_as_near(asked, own), ceiling[counts])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tail_table, "AT_ONCE", 3)
+        one_each = table.share_as_near(asked[:rows])
+    counts = [(kept[row] >= value).sum() for row, value in enumerate(asked[:rows])]
+    np.testing.assert_array_equal(one_each, ceiling[counts])
 
 
 def test_z_of_some_wells_is_combined_as_scores_are() -> None:
