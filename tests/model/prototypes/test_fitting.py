@@ -196,3 +196,15 @@ def test_it_is_saved_and_loaded_as_any_model(labelled, text, vectors, tmp_path: 
 def test_a_list_of_features_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ModelError, match="does not say which stain has which"):
         rows_of(text)
+
+
+def test_the_matrix_of_a_sphering_leaves_constant_features_out() -> None:
+    """Against the transform itself; a feature without spread would be divided by zero."""
+    rng = np.random.default_rng(3)
+    controls = rng.normal(size=(40, 6)) @ rng.normal(size=(6, 6))
+    controls[:, 2] = 0
+    sphering = Sphering.fit(controls)
+    profiles = rng.normal(size=(5, 6))
+    assert np.isfinite(sphering.matrix).all()
+    assert not sphering.matrix[2].any()
+    np.testing.assert_allclose(profiles @ sphering.matrix, sphering(profiles), rtol=1e-9, atol=1e-12)
