@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -116,6 +117,14 @@ def encode(
             "model and screen must lie where all its machines see them."
         ),
     ] = "local",
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Encode only every N-th shard from the I-th, as one of N tasks of a cluster: "
+            "$SLURM_ARRAY_TASK_ID/16. Whichever ends last embeds the wells; any may be run again.",
+        ),
+    ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try the images again that could not be used last time.")
     ] = False,
@@ -141,12 +150,14 @@ def encode(
         projection=projection,  # type: ignore[arg-type]
     )
     flags = quality_flags(exclude_quality)
+    part = part_of(shard)
     opened.require_stains()  # before the model loads: a refusal should not take a minute
     place = Path(plate) if opened.address == str(opened.path) else opened.path
     labels = read_platemap(opened, place, platemap, metadata, decimal)
 
     from napari_cellclip.model import load_model
     from napari_cellclip.screen import Screen, iter_encode
+    from napari_cellclip.screen.plate_run import is_whole
     from napari_cellclip.screen.quality import FLAGGED
     from napari_cellclip.screen.storage.failures import reasons
 
@@ -161,10 +172,13 @@ def encode(
         batch_size=batch_size,
     )
     steps = iter_encode(
-        opened, labels, loaded, out, retry_failed=retry_failed, precision=precision, engine=engine
+        opened, labels, loaded, out, retry_failed=retry_failed, precision=precision, engine=engine, part=part
     )
     follow(with_notices(steps), "encoding")
     screen = Screen.open(out)
+    if part is not None and not is_whole(out, opened.name, loaded.card.encoder_hash):
+        print(f"{out}: part {shard} is encoded; others of plate {opened.name} are not yet", file=sys.stderr)
+        return
     if flags is not None:
         screen = screen.exclude(flags, loaded)
     if before is not None and before.card.card_hash != screen.card.card_hash:
@@ -187,6 +201,16 @@ def encode(
         print(f"nothing of plate {opened.name} is encoded: mend its images and run the same", file=sys.stderr)
         raise typer.Exit(1)
     print(out)
+
+
+def part_of(text: str | None) -> tuple[int, int] | None:
+    """Read ``--shard``."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise typer.BadParameter(f"{text!r} is no part such as 3/16, of 1/16 to 16/16", param_hint="--shard")
+    return int(found[1]), int(found[2])
 
 
 def illuminated(plate: Plate, source: str, image_root: Path | None, before: Screen | None) -> Plate:

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import pandas as pd
-
-from napari_cellclip.screen.derive import iter_embed_wells
-from napari_cellclip.screen.engines.choose_precision import WantedPrecision, choose_precision
-from napari_cellclip.screen.engines.local import PlateEncoding
-from napari_cellclip.screen.engines.plate_intensity import measure_plate
+from napari_cellclip.screen.engines.choose_precision import WantedPrecision
 from napari_cellclip.screen.engines.ray_engine import PlateWork, run_on_ray
+from napari_cellclip.screen.plate_run import Part, PlateRun, is_whole, iter_begin, iter_finish
 from napari_cellclip.screen.progress import Progress
 from napari_cellclip.screen.screen import Screen
-from napari_cellclip.screen.storage.compatibility import (
-    record_with_card,
-    require_alike,
-    require_same_plate,
-)
-from napari_cellclip.screen.storage.encoded_fields import encoded_fields
-from napari_cellclip.screen.storage.failures import write_failures
-from napari_cellclip.screen.storage.labels import label_table, merged, read_labels, write_labels
+from napari_cellclip.screen.storage.compatibility import record_with_card
 from napari_cellclip.screen.storage.lock import WriteLock
-from napari_cellclip.screen.storage.plan import make_plan, read_plan, write_plan
-from napari_cellclip.screen.storage.previews import Previews
-from napari_cellclip.screen.storage.processing import write_processing
-from napari_cellclip.screen.storage.quality_files import QualityFiles
-from napari_cellclip.screen.storage.screen_json import PlateRecord
-from napari_cellclip.screen.storage.shards import Shards
 from napari_cellclip.vocabulary import STAINS, ScreenError
 
 if TYPE_CHECKING:
@@ -57,6 +40,7 @@ def iter_encode(
     precision: WantedPrecision = "auto",
     heartbeat: float | None = None,
     engine: Engine = "local",
+    part: tuple[int, int] | None = None,
 ) -> Generator[Progress, None, None]:
     """Encode a plate into a screen folder; run it again to go on where it stopped.
 
@@ -99,6 +83,9 @@ def iter_encode(
     engine : {"local", "ray"}
         Where shards are encoded: in this process, on all its GPUs, or on a Ray cluster (extra ``ray``; see
         :mod:`~napari_cellclip.screen.engines.ray_engine`). The screen is the same.
+    part : (int, int), optional
+        ``(3, 16)``: encode only every 16th shard from the third, while other processes encode the others; the
+        one that finds all shards there embeds the wells. Any may be killed and run again, or run twice.
 
     Yields
     ------
@@ -119,126 +106,82 @@ def iter_encode(
     folder = Path(out).absolute() if engine == "ray" else Path(out)
     loaded = _loaded(model, device)
     record_with_card(folder, loaded.card, loaded.origin)  # refuses what is no screen before it makes a folder
+    mine = None if part is None else Part(*part)
+    if mine is not None and engine != "local":
+        raise ScreenError("a part of the shards is encoded by this machine alone: leave out the other engine")
     lock = WriteLock(folder)
     yield from lock.wait()
     try:
-        run = (loaded, folder, shard_sites, workers, previews, retry_failed, precision, heartbeat, engine)
-        yield from _iter_encode(plate, platemap, *run)
+        run = yield from iter_begin(
+            plate,
+            platemap,
+            loaded,
+            folder,
+            shard_sites=shard_sites,
+            workers=workers,
+            previews=previews,
+            retry_failed=retry_failed,
+            wanted=precision,
+            part=mine,
+        )
+        if mine is None:
+            yield from _iter_all(run, heartbeat, engine)
+            yield from iter_finish(folder, plate.name, loaded)
+            return
+    finally:
+        lock.release()
+    yield from _iter_part(run, heartbeat)
+    yield from lock.wait()
+    try:
+        if is_whole(folder, plate.name, loaded.card.encoder_hash):
+            yield from iter_finish(folder, plate.name, loaded)
     finally:
         lock.release()
 
 
-def _iter_encode(
-    plate: Plate,
-    platemap: PlateMap | None,
-    loaded: Model,
-    folder: Path,
-    shard_sites: int,
-    workers: int,
-    previews: bool,
-    retry_failed: bool,
-    wanted: WantedPrecision,
-    heartbeat: float | None,
-    engine: Engine,
-) -> Generator[Progress, None, None]:
-    """Encode into a folder that is locked; parameters as :func:`iter_encode`."""
-    record = record_with_card(folder, loaded.card, loaded.origin)
-    shards = Shards(folder, loaded.card.encoder_hash, plate.name)
-    begun = record.plates.get(plate.name)
-    status, damaged = dict[str, str](), dict[int, str]()
-    if begun is None:
-        require_alike(plate, record)
-        loaded.require_encoder()
-        states = plate.file_states()  # before anything is read: what is replaced from now on is noticed
-        stats, contrast = yield from measure_plate(plate, loaded.card.intensity, workers)
-        precision = yield from choose_precision(plate, loaded, stats, wanted, record.plates.values())
-        plan, again = make_plan(plate, shard_sites, states), set[str]()
-        begun = PlateRecord(
-            path=plate.address,
-            layout=plate.layout,
-            shape=plate.shape,
-            pixel_size=plate.pixel_size,
-            fingerprint=plate.fingerprint(states),
-            stains={stain: str(channel) for stain, channel in plate.stains.channels.items()},
-            shard_sites=shard_sites,
-            intensity=stats.model_dump(mode="json") if stats else None,
-            contrast=contrast,
-            precision=precision,
-            projection=plate.processing.projection,
-            illumination=write_processing(folder, plate),
-            time=plate.time,
-        )
-        write_plan(folder, plate.name, plan)
-    elif wanted not in ("auto", begun.precision):
-        raise ScreenError(
-            f"plate {plate.name} of {folder} was begun in {begun.precision}, not {wanted}: leave out the "
-            "precision to go on, or encode into a new folder"
-        )
-    else:
-        states = plate.file_states()
-        now = make_plan(plate, begun.shard_sites, states)
-        plan = yield from _plan_of(folder, plate, begun, states, now)
-        status, damaged = shards.verified(plan)
-        failed = {site for site, why in status.items() if why}
-        require_same_plate(plate.name, begun, plan, plate, states, now, may_change=failed)
-        # Where nothing could be used, as when a share went away, the same command begins afresh.
-        again = failed if retry_failed or failed == set(plan.index) else set()
-        if again:
-            write_plan(folder, plate.name, plan := now)
-            begun = begun.model_copy(update={"fingerprint": plate.fingerprint(states)})
-    record = record.model_copy(update={"plates": {**record.plates, plate.name: begun}})
-    record.write(folder)
-    _store_labels(folder, plan, platemap)
-
-    pictures = Previews(folder, plate.name) if previews else None
-    quality = QualityFiles(folder, plate.name)
-    encoding = PlateEncoding(plate, loaded, plan, shards, pictures, quality, begun, workers, heartbeat)
-    for why in damaged.values():
-        yield Progress(len(status), len(plan), f"making again: {why}", notice=True)
+def _iter_all(run: PlateRun, heartbeat: float | None, engine: Engine) -> Generator[Progress, None, None]:
+    """Encode all sites of a plate that are not on disk, in a folder that is locked."""
+    yield from _damaged(run)
     if engine == "ray":
-        files = (plate, plan, shards, pictures, quality, begun, workers)
-        model = (loaded.origin, loaded.card.encoder_hash, loaded.pixels.wanted_batch)
-        yield from run_on_ray(PlateWork(*files, status, frozenset(again), *model), loaded)
+        files = (run.plate, run.plan, run.shards, run.pictures, run.quality, run.record, run.workers)
+        model = (run.model.origin, run.model.card.encoder_hash, run.model.pixels.wanted_batch)
+        yield from run_on_ray(PlateWork(*files, run.status, run.again, *model), run.model)
     else:
-        yield from encoding.run(status, again)
-    fresh = set(plan.index) - (status.keys() - again)
+        yield from run.encoding(heartbeat).run(run.status, set(run.again))
     for round_ in range(ROUNDS + 1):
-        states = plate.file_states() if fresh else {}
-        if not (changed := {site for site in fresh if states[site] != plan.loc[site, "Metadata_files"]}):
+        changed, states = run.replaced()
+        if not changed:
             break
-        what = f"files of {len(changed)} sites were replaced while they were encoded, first {min(changed)}"
+        what = _replaced(changed)
         if round_ == ROUNDS:
             raise ScreenError(
-                f"{what}: wait until plate {plate.name} is copied, then encode into a new folder"
+                f"{what}: wait until plate {run.plate.name} is copied, then encode into a new folder"
             )
-        yield Progress(len(plan), len(plan), f"{what}: encoding them again", notice=True)
-        write_plan(folder, plate.name, plan := make_plan(plate, begun.shard_sites, states))
-        begun = begun.model_copy(update={"fingerprint": plate.fingerprint(states)})
-        record = record.model_copy(update={"plates": {**record.plates, plate.name: begun}})
-        record.write(folder)
-        status, _ = shards.verified(plan)
-        encoding = PlateEncoding(plate, loaded, plan, shards, pictures, quality, begun, workers, heartbeat)
-        yield from encoding.run(status, changed)
-    write_failures(folder, encoded_fields(folder, record).status)
-    for name in record.plates:  # the others too: this card may be new to them
-        yield from iter_embed_wells(folder, name, loaded)
+        yield Progress(len(run.plan), len(run.plan), f"{what}: encoding them again", notice=True)
+        run = run.planned_again(states)
+        status, _ = run.shards.verified(run.plan)
+        yield from run.encoding(heartbeat).run(status, changed)
 
 
-def _plan_of(
-    folder: Path, plate: Plate, begun: PlateRecord, states: Mapping[str, str], now: pd.DataFrame
-) -> Generator[Progress, None, pd.DataFrame]:
-    """Read the plan of a plate; one that is lost or damaged is made again, if the files are the same."""
-    try:
-        return read_plan(folder, plate.name)
-    except ScreenError as error:
-        if plate.fingerprint(states) != begun.fingerprint:
-            raise ScreenError(
-                f"{error}; but files of plate {plate.name} are others than when it was encoded: encode into a"
-                " new folder"
-            ) from error
-        write_plan(folder, plate.name, now)
-        yield Progress(0, len(now), f"made again: {error}", notice=True)
-        return now
+def _iter_part(run: PlateRun, heartbeat: float | None) -> Generator[Progress, None, None]:
+    """Encode some shards of a plate, while others may write into the folder."""
+    yield from _damaged(run)
+    yield from run.encoding(heartbeat).run(run.status, set(run.again))
+    changed, _ = run.replaced()
+    if changed:
+        raise ScreenError(
+            f"{_replaced(changed)}: wait until plate {run.plate.name} is copied, then encode into a new"
+            " folder"
+        )
+
+
+def _damaged(run: PlateRun) -> Generator[Progress, None, None]:
+    for why in run.damaged.values():
+        yield Progress(len(run.status), len(run.plan), f"making again: {why}", notice=True)
+
+
+def _replaced(sites: set[str]) -> str:
+    return f"files of {len(sites)} sites were replaced while they were encoded, first {min(sites)}"
 
 
 def encode(
@@ -261,14 +204,3 @@ def _loaded(model: Model | str | Path, device: str | None) -> Model:
 
         return load_model(model, device=device or "auto")
     return model if device is None else model.to(device)
-
-
-def _store_labels(folder: Path, plan: pd.DataFrame, platemap: PlateMap | None) -> None:
-    """Replace the labels of this plate's wells; without a plate map, those it has are kept."""
-    known = read_labels(folder)
-    wells = plan["Metadata_Well_id"].unique()
-    table = label_table(wells, platemap)
-    if platemap is None:
-        table = table.loc[~table.index.isin(known.index)]
-    if len(table):
-        write_labels(folder, merged(known, table))

@@ -24,6 +24,9 @@ from napari_cellclip.vocabulary import ScreenError
 if TYPE_CHECKING:
     from anndata import AnnData
 
+    from napari_cellclip.model import ModelCard
+    from napari_cellclip.screen.storage.screen_json import PlateRecord
+
 PREFIX = "CellCLIP_"
 _FORMULA = "=+-@\t\r"
 """Signs that a cell may not begin with: a plate map is written by others, and spreadsheets open exports."""
@@ -68,6 +71,25 @@ class ExportFormat:
     title: str
     write: Callable[[Path, ExportedWells], object]
     embeddings: bool
+
+
+def about(
+    card: ModelCard,
+    card_hash: str,
+    plates: Mapping[str, PlateRecord],
+    failures: pd.DataFrame,
+    correction: str,
+) -> dict[str, Any]:
+    """Say of a screen what an export has a place for: model, plates, failures, and how it was corrected."""
+    records = {name: plate.model_dump(mode="json") for name, plate in plates.items()}
+    return {
+        "model": str(card.name),
+        "card": card.model_dump_json(),
+        "card_hash": card_hash,
+        "plates": json.dumps(records),
+        "failures": failures.astype(str),
+        "correction": correction,
+    }
 
 
 def profiles(wells: pd.DataFrame, embeddings: NDArray[np.float32]) -> pd.DataFrame:

@@ -102,7 +102,11 @@ def site_quality(
     Returns
     -------
     DataFrame
-        See :attr:`napari_cellclip.screen.Screen.quality`.
+        By site id, NaN where nothing was measured: ``Metadata_Plate``, ``Metadata_Well_id``,
+        ``Metadata_Well``, ``Metadata_Site``; for each stain ``Quality_focus_DNA``, ``Quality_saturated_DNA``
+        and so on, and ``Quality_cells`` (:func:`~napari_cellclip.plates.images.field_quality.measure_field`);
+        ``Quality_flags``: what stands out on its plate (:func:`flag_sites`); ``Metadata_Excluded``: why it is
+        left out, empty where it is not.
 
     Raises
     ------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import RLock
@@ -14,20 +13,17 @@ from numpy.typing import NDArray
 
 from napari_cellclip.screen.correct import CorrectedEmbeddings, Method, correct
 from napari_cellclip.screen.derive import iter_derive, iter_exclude
-from napari_cellclip.screen.export import ExportedWells, as_anndata, export_format, write_profiles
+from napari_cellclip.screen.export import ExportedWells, about, as_anndata, export_format, write_profiles
 from napari_cellclip.screen.progress import Progress, finished
-from napari_cellclip.screen.quality import flagged_sites, site_quality, well_quality, with_exclusions
-from napari_cellclip.screen.storage.compatibility import require_same_weights
-from napari_cellclip.screen.storage.encoded_fields import EncodedFields
-from napari_cellclip.screen.storage.exclusions import read_exclusions
-from napari_cellclip.screen.storage.failures import FAILURE, WELL
-from napari_cellclip.screen.storage.fitted_heads import fitted_to_screen, kept_model
+from napari_cellclip.screen.quality import flagged_sites, with_exclusions
+from napari_cellclip.screen.screen_model import ScreenModel
+from napari_cellclip.screen.screen_tables import ScreenTables
+from napari_cellclip.screen.storage.fitted_heads import fitted_to_screen
 from napari_cellclip.screen.storage.labels import label_table, merged, perturbation, read_labels, write_labels
-from napari_cellclip.screen.storage.plan import read_plan
-from napari_cellclip.screen.storage.previews import Previews, composite
-from napari_cellclip.screen.storage.read_once import read_once
+from napari_cellclip.screen.storage.previews import composite
+from napari_cellclip.screen.storage.reading import read_once
 from napari_cellclip.screen.storage.screen_json import PlateRecord, ScreenRecord
-from napari_cellclip.screen.wells import read_wells, wells_path, wells_table
+from napari_cellclip.screen.wells import wells_table
 from napari_cellclip.vocabulary import Control, Perturbation, ScreenError, Stain, split_id
 
 if TYPE_CHECKING:
@@ -63,10 +59,11 @@ class Screen:
         self.name = path.resolve().name
         self._record = record
         self._labels = labels
-        self._model: Model | None = None
+        self._tables = ScreenTables(path, record)
+        self._model = ScreenModel(path, record.current)
         self._correction: CorrectedEmbeddings | None = None
         self._options: dict[str, Any] = {}
-        self._reading, self._loading = RLock(), RLock()
+        self._reading = RLock()
 
     @classmethod
     def open(cls, path: str | Path) -> Screen:
@@ -96,21 +93,15 @@ class Screen:
         """Hash of the model card whose embeddings are shown."""
         return self._record.card_hash
 
-    @read_once
+    @property
     def card(self) -> ModelCard:
         """The model card whose embeddings are shown."""
-        from napari_cellclip.model import ModelCard
-
-        return ModelCard.model_validate(self._record.current.card)
+        return self._model.card
 
     @property
     def origin(self) -> str:
         """Argument of `load_model` for the model that made the embeddings: its folder, or its name."""
-        origin = self._record.current.origin
-        if Path(origin).exists():
-            return origin
-        kept = kept_model(self.path, self.card.name)
-        return self.card.name if kept is None else str(kept)
+        return self._model.origin
 
     @property
     def model(self) -> Model:
@@ -121,15 +112,7 @@ class Screen:
         ModelError, ScreenError
             If it is not on this computer, another one goes by its name, or the screen has no head yet.
         """
-        from napari_cellclip.model import load_model
-
-        with self._loading:  # not the lock of the tables: they can be read while a model loads
-            if self._model is None:
-                self.require_head()
-                model = load_model(self.origin)
-                self.require_model(model)
-                self._model = model
-            return self._model
+        return self._model.load()
 
     @property
     def simulated(self) -> bool | None:
@@ -145,58 +128,24 @@ class Screen:
         return self.card.has_head
 
     def require_head(self) -> None:
-        """Refuse a screen of measured profiles that no head has embedded yet.
-
-        Raises
-        ------
-        ScreenError
-            Says how to train one.
-        """
-        if not self.has_head:
-            raise ScreenError(
-                f"screen {self.name} holds measured profiles and no model that understands words: train a"
-                f" head first (napari-cellclip train {self.path} --out MODEL), then embed the wells with it"
-                f" (napari-cellclip derive {self.path} --model MODEL)"
-            )
+        """Refuse a screen of measured profiles that no head has embedded yet, by a `ScreenError`."""
+        self._model.require_head()
 
     def require_model(self, model: Model) -> None:
-        """Refuse a model other than the one that made the embeddings.
+        """Refuse a model of other CellCLIP weights than the embeddings', by a `ScreenError`.
 
         The channel encoder is not compared: it plays no part in what is asked of a screen.
-
-        Raises
-        ------
-        ScreenError
-            If the CellCLIP weights are others.
         """
-        self.require_head()
-        require_same_weights(self.name, self.card, model.card)
-
-    @read_once
-    def _plans(self) -> dict[str, pd.DataFrame]:
-        return {name: read_plan(self.path, name) for name in self.plates}
-
-    @read_once
-    def _vectors(self) -> tuple[list[str], NDArray[np.float32], list[int]]:
-        dim = int(self._record.current.card["embed_dim"])
-        parts = [read_wells(wells_path(self.path, self.card_hash, name), dim) for name in self.plates]
-        ids = [well for part in parts for well in part.ids]
-        vectors = [part.vectors for part in parts] or [np.zeros((0, dim), np.float32)]
-        return ids, np.concatenate(vectors), [len(sites) for part in parts for sites in part.sites]
+        self._model.require(model)
 
     @read_once
     def wells(self) -> pd.DataFrame:
-        """One row per well of the plates, embedded or not, indexed by well id.
+        """One row per well of the plates, embedded or not, indexed by well id: place, sites, plate map.
 
-        ``Metadata_Plate``, ``Metadata_Well``, ``Metadata_Row`` and ``Metadata_Column`` (0-based),
-        ``Metadata_known``, ``Metadata_sites`` (those the embedding was made from), ``Metadata_all_sites``,
-        then what the plate map says: ``Metadata_treatment``, ``Metadata_kind``, ``Metadata_control_type``,
-        ``Metadata_smiles``, ``Metadata_genes`` (joined by ``|``), ``Metadata_mechanism``, ``Metadata_dose``
-        (µM), ``Metadata_cell_line`` and any other column. Where sites are excluded, ``Metadata_Excluded``
-        says of a well without any other site why.
+        Columns as of :func:`~napari_cellclip.screen.wells.wells_table`. Where sites are excluded,
+        ``Metadata_Excluded`` says of a well without any other site why.
         """
-        ids, _, sites = self._vectors
-        wells = wells_table(self._plans, self._labels, dict(zip(ids, sites, strict=True)))
+        wells = wells_table(self._tables.places, self._labels, self._tables.used_sites)
         return with_exclusions(wells, self.excluded) if self.excluded else wells
 
     @property
@@ -209,16 +158,7 @@ class Screen:
         """Well embeddings, float32 (n_wells, E), not normalised; NaN where no site was encoded."""
         if self._correction is not None:
             return self._correction.vectors.astype(np.float32)
-        ids, vectors, _ = self._vectors
-        if tuple(ids) == self.well_ids:
-            return vectors
-        rows = pd.Series(range(len(ids)), index=pd.Index(ids, dtype=object), dtype=int).reindex(
-            self.wells.index
-        )
-        out = np.full((len(rows), vectors.shape[1]), np.nan, np.float32)
-        there = rows.notna().to_numpy()
-        out[there] = vectors[rows[there].astype(int).to_numpy()]
-        return out
+        return self._tables.embeddings
 
     @read_once
     def norms(self) -> NDArray[np.float32]:
@@ -249,50 +189,33 @@ class Screen:
         return tuple(self.wells.index[self.negative_controls])
 
     def perturbation(self, well: str) -> Perturbation:
-        """Return what was done to a well, as the plate map says.
-
-        Raises
-        ------
-        ScreenError
-            If the screen has no such well.
-        """
+        """Return what was done to a well, as the plate map says; `ScreenError` if there is no such well."""
         return perturbation(self.wells.loc[self._known(well)].to_dict())
 
-    @read_once
-    def _encoded(self) -> EncodedFields:
-        return EncodedFields(self.path, self._record.current.encoder_hash, self._plans)
-
-    @read_once
+    @property
     def fields(self) -> pd.DataFrame:
         """One row per encoded site, indexed by site id: its plate, well, well id and number."""
-        return self._encoded.table()
+        return self._tables.fields
 
-    @read_once
+    @property
     def failures(self) -> pd.DataFrame:
         """Sites that could not be used: ``Metadata_Site_id``, ``Metadata_Well_id``, ``Metadata_Failure``."""
-        return self._encoded.failures()
+        return self._tables.failures
 
-    @read_once
+    @property
     def excluded(self) -> dict[str, str]:
         """Sites that are left out of the embeddings on request, with the reason of each."""
-        return read_exclusions(self.path)
+        return self._tables.excluded
 
-    @read_once
+    @property
     def quality(self) -> pd.DataFrame:
-        """Quality of every site, indexed by site id; NaN where it was not measured.
+        """Quality of every site, by site id: see :func:`~napari_cellclip.screen.quality.site_quality`."""
+        return self._tables.quality
 
-        ``Metadata_Plate``, ``Metadata_Well_id``, ``Metadata_Well``, ``Metadata_Site``; for each stain
-        ``Quality_focus_DNA``, ``Quality_saturated_DNA`` and so on, and ``Quality_cells``
-        (:func:`~napari_cellclip.plates.images.field_quality.measure_field`); ``Quality_flags``: what stands
-        out on its plate (:func:`~napari_cellclip.screen.quality.flag_sites`); ``Metadata_Excluded``: why it
-        is left out, empty where it is not.
-        """
-        return site_quality(self.path, self._plans, self.excluded)
-
-    @read_once
+    @property
     def well_quality(self) -> pd.DataFrame:
         """Quality of every well: see :func:`~napari_cellclip.screen.quality.well_quality`."""
-        return well_quality(self.quality)
+        return self._tables.well_quality
 
     def exclude(self, sites: Mapping[str, str] | Sequence[str], model: Model | None = None) -> Screen:
         """Leave sites out of their wells' embeddings, and return the screen as it is then; no pixel is read.
@@ -325,12 +248,7 @@ class Screen:
     @property
     def complete(self) -> bool:
         """Whether every site was encoded or has failed, and every well with a good site is embedded."""
-        sites = sum(len(plan) for plan in self._plans.values())
-        used = self.fields[~self.fields.index.isin(list(self.excluded))]
-        wells = used["Metadata_Well_id"].value_counts()
-        return len(self._encoded.status) == sites and dict(wells) == dict(
-            zip(self._vectors[0], self._vectors[2], strict=True)
-        )
+        return self._tables.complete
 
     def features(self, sites: Sequence[str]) -> NDArray[np.float32]:
         """Channel-encoder features of sites, float32 (n, 5, D), stains in the model card's order.
@@ -340,7 +258,7 @@ class Screen:
         ScreenError
             If one of them was not encoded.
         """
-        return self._encoded.features(sites, int(self._record.current.card["encoder"]["dim"]))
+        return self._tables.encoded.features(sites, int(self._record.current.card["encoder"]["dim"]))
 
     def preview_stains(self, well: str) -> NDArray[np.uint8]:
         """Small picture of a well, uint8 (5, y, x) in the order of ``STAINS``, scaled by the plate's
@@ -351,35 +269,14 @@ class Screen:
         ScreenError
             If there is none: no site of it was readable yet, or the run wrote no previews.
         """
-        plate = split_id(self._known(well))[0]
-        plan = self._plans[plate]
-        shards = plan.loc[plan["Metadata_Well_id"] == well, "Metadata_shard"].unique().tolist()
-        image = Previews(self.path, plate).read(well, shards)
-        if image is None:
-            reasons = self.failures.loc[self.failures[WELL] == well, FAILURE]
-            raise ScreenError(
-                f"there is no preview of well {well}" + (f": {reasons.iloc[0]}" if len(reasons) else "")
-            )
-        return image
+        return self._tables.preview_stains(self._known(well))
 
     def preview(self, well: str) -> NDArray[np.uint8]:
-        """Small picture of a well, uint8 (y, x, 3): its stains in their usual colours.
-
-        Raises
-        ------
-        ScreenError
-            As :meth:`preview_stains`.
-        """
+        """Small picture of a well, uint8 (y, x, 3), stains in their usual colours; as `preview_stains`."""
         return composite(self.preview_stains(well))
 
     def contrast(self, plate: str) -> dict[Stain, tuple[float, float]]:
-        """Counts shown as black and as full colour, per stain, for a whole plate.
-
-        Raises
-        ------
-        ScreenError
-            If the screen has no such plate.
-        """
+        """Counts shown as black and as full colour, per stain; `ScreenError` if there is no such plate."""
         if plate not in self.plates:
             raise ScreenError(f"screen {self.name} has no plate {plate!r}; it has {', '.join(self.plates)}")
         return self.plates[plate].contrast
@@ -407,9 +304,7 @@ class Screen:
         labels = merged(self._labels, label_table(ids, platemap))
         if save:
             write_labels(self.path, labels)
-        other = Screen(self.path, self._record, labels)
-        other._model = self._model
-        return other._corrected_as(self)
+        return self._with(labels)._corrected_as(self)
 
     @property
     def correction(self) -> CorrectedEmbeddings | None:
@@ -435,17 +330,20 @@ class Screen:
         ScreenError
             If controls are too few, or there is one plate where a method needs several.
         """
-        other = Screen(self.path, self._record, self._labels)
-        other._model = self._model
+        other = self._with(self._labels)
         if method != "none":
             vectors = other.embeddings.astype(np.float64)
             if self.has_head:
                 vectors /= np.where(other.norms > 0, other.norms, 1)[:, None]
-            corrected = Screen(self.path, self._record, self._labels)
-            corrected._model = self._model
-            corrected._correction = correct(vectors, other.wells, method, **options)
-            corrected._options = dict(options)
-            return corrected
+            correction = correct(vectors, other.wells, method, **options)
+            other = self._with(self._labels)
+            other._correction, other._options = correction, dict(options)
+        return other
+
+    def _with(self, labels: pd.DataFrame) -> Screen:
+        """Return this screen with these labels, uncorrected; what was read is not read again."""
+        other = Screen(self.path, self._record, labels)
+        other._tables, other._model = self._tables, self._model
         return other
 
     def _corrected_as(self, before: Screen) -> Screen:
@@ -478,7 +376,7 @@ class Screen:
 
     def to_anndata(self) -> AnnData:
         """Hand over embedded wells: `obs` wells, `X` embeddings, `uns` card, failures and wells left out."""
-        return as_anndata(self.wells, self.embeddings, self._about())
+        return as_anndata(self.wells, self.embeddings, self.exported().about)
 
     def to_parquet(self, path: str | Path) -> Path:
         """Write a row per embedded well with ``Metadata_*`` and ``CellCLIP_*`` columns, as pycytominer has
@@ -505,18 +403,9 @@ class Screen:
     def exported(self, wells: Iterable[str] | None = None) -> ExportedWells:
         """Gather what an export holds: all wells, or those of these ids that the screen has."""
         wanted = slice(None) if wells is None else self.wells.index.isin(list(wells))
-        return ExportedWells(self.wells.loc[wanted], self.embeddings[wanted], self._about())
-
-    def _about(self) -> dict[str, Any]:
-        plates = {name: plate.model_dump(mode="json") for name, plate in self.plates.items()}
-        return {
-            "model": str(self.card.name),
-            "card": self.card.model_dump_json(),
-            "card_hash": self.card_hash,
-            "plates": json.dumps(plates),
-            "failures": self.failures.astype(str),
-            "correction": self._correction.described if self._correction is not None else "none",
-        }
+        state = "none" if self._correction is None else self._correction.described
+        more = about(self.card, self.card_hash, self.plates, self.failures, state)
+        return ExportedWells(self.wells.loc[wanted], self.embeddings[wanted], more)
 
     def _known(self, well: str) -> str:
         if well not in self.wells.index:

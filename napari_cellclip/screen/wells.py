@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from napari_cellclip.screen.storage.files import folder_name
-from napari_cellclip.screen.storage.labels import label_table, merged
+from napari_cellclip.screen.storage.labels import labels_of
 from napari_cellclip.screen.storage.parquet import (
     column_to_rows,
     damage,
@@ -20,9 +19,11 @@ from napari_cellclip.screen.storage.parquet import (
     rows_to_column,
     write_table,
 )
+from napari_cellclip.screen.storage.plan import PLACE
 from napari_cellclip.vocabulary import ScreenError
 
 COLUMNS = ("Metadata_Well_id", "Metadata_Site_ids", "embedding")
+COUNTS = ("Metadata_Well_id", "Metadata_sites")
 
 
 @dataclass(frozen=True)
@@ -60,15 +61,43 @@ def read_wells(path: Path, dim: int) -> WellEmbeddings:
     if not path.exists():
         return WellEmbeddings((), (), np.zeros((0, dim), np.float32))
     table = read_table(path, COLUMNS)
+    ids, vectors = _rows(path, table, dim)
+    return WellEmbeddings(
+        tuple(ids), tuple(tuple(sites) for sites in table["Metadata_Site_ids"].to_pylist()), vectors
+    )
+
+
+def read_vectors(path: Path, dim: int) -> tuple[list[str], NDArray[np.float32]]:
+    """Read ids and embeddings of wells, without their sites; errors as :func:`read_wells`."""
+    if not path.exists():
+        return [], np.zeros((0, dim), np.float32)
+    return _rows(path, read_table(path, ("Metadata_Well_id", "embedding")), dim)
+
+
+def read_site_counts(path: Path) -> pd.Series[int]:
+    """Read from how many sites each embedding was made, by well id; the embeddings are not read.
+
+    Raises
+    ------
+    ScreenError
+        As :func:`read_wells`.
+    """
+    if not path.exists():
+        return pd.Series(dtype=int)
+    table = read_table(path, COUNTS, all_bytes=False)
+    if not pa.types.is_integer(table.schema.field("Metadata_sites").type):
+        raise ScreenError(damage(path, "it is another table: its numbers of sites are none"))
+    return pd.Series(table["Metadata_sites"].to_numpy(), table["Metadata_Well_id"].to_pylist(), int)
+
+
+def _rows(path: Path, table: pa.Table, dim: int) -> tuple[list[str], NDArray[np.float32]]:
     kind = table.schema.field("embedding").type
     if not pa.types.is_fixed_size_list(kind) or not pa.types.is_floating(kind.value_type):
         raise ScreenError(damage(path, "it is another table: its embeddings are no rows of numbers"))
     if kind.list_size != dim and len(table):
         raise ScreenError(damage(path, f"its embeddings have {kind.list_size} numbers, its model's {dim}"))
-    return WellEmbeddings(
-        tuple(table["Metadata_Well_id"].to_pylist()),
-        tuple(tuple(sites) for sites in table["Metadata_Site_ids"].to_pylist()),
-        column_to_rows(table["embedding"]).astype(np.float32),
+    return table["Metadata_Well_id"].to_pylist(), column_to_rows(table["embedding"]).astype(
+        np.float32, copy=False
     )
 
 
@@ -85,32 +114,27 @@ def write_wells(path: Path, wells: WellEmbeddings) -> None:
     write_table(path, table)
 
 
-def wells_table(
-    plans: Mapping[str, pd.DataFrame], labels: pd.DataFrame, sites: Mapping[str, int]
-) -> pd.DataFrame:
+def wells_table(places: pd.DataFrame, labels: pd.DataFrame, sites: pd.Series[int]) -> pd.DataFrame:
     """Build the table of a screen's wells, embedded or not, indexed by well id.
 
     Parameters
     ----------
-    plans : mapping of str to DataFrame
-        By plate, as :func:`~napari_cellclip.screen.storage.plan.read_plan` returns them.
+    places : DataFrame
+        Of all plates, as :func:`~napari_cellclip.screen.storage.plan.read_places` returns them.
     labels : DataFrame
         By well id, as :func:`~napari_cellclip.screen.storage.labels.read_labels` returns them.
-    sites : mapping of str to int
+    sites : Series of int
         From how many sites each embedding was made, by well id.
 
     Returns
     -------
     DataFrame
-        See :attr:`napari_cellclip.screen.Screen.wells`.
+        ``Metadata_Plate``, ``Metadata_Well``, ``Metadata_Row`` and ``Metadata_Column`` (0-based),
+        ``Metadata_known``, ``Metadata_sites`` (those the embedding was made from), ``Metadata_all_sites``,
+        then what the plate map says: ``Metadata_treatment``, ``Metadata_kind``, ``Metadata_control_type``,
+        ``Metadata_smiles``, ``Metadata_genes`` (joined by ``|``), ``Metadata_mechanism``, ``Metadata_dose``
+        (µM), ``Metadata_cell_line`` and any other column.
     """
-    place = [f"Metadata_{n}" for n in ("Plate", "Well", "Row", "Column", "known")]
-    tables = []
-    for plan in plans.values():
-        grouped = plan.groupby("Metadata_Well_id", sort=False)
-        tables.append(grouped[place].first().assign(Metadata_all_sites=grouped.size()))
-    wells = pd.concat(tables) if tables else pd.DataFrame(columns=[*place, "Metadata_all_sites"])
-    used = pd.Series(sites, dtype=int).reindex(wells.index).fillna(0).astype(int)
-    wells.insert(len(place), "Metadata_sites", used)
-    known = merged(label_table(wells.index, None), labels).reindex(wells.index)
-    return wells.join(known).rename_axis("well_id")
+    wells = places.copy()
+    wells.insert(len(PLACE), "Metadata_sites", sites.reindex(wells.index).fillna(0).astype(int))
+    return wells.join(labels_of(wells.index, labels)).rename_axis("well_id")

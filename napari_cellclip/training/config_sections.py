@@ -94,6 +94,8 @@ class DataConfig(Section):
     """Leave wells without treatment out, or learn them as untreated cells."""
     cell_line: str = "U2OS"
     """Used in captions where the plate map names none."""
+    memory: Odds = 8.0
+    """Gigabytes of features held in memory; of more, each batch reads its own from the screens' shards."""
 
 
 class ModelConfig(Section):

@@ -195,6 +195,7 @@ def _bags_by_part(
 ) -> dict[str, list[Bag]]:
     """Bags of training, validation and test; negative controls are nothing to retrieve."""
     bags: dict[str, list[Bag]] = {}
+    in_memory = sum(map(_gigabytes, screens)) <= run.data.memory
     for part, ids in split.parts.items():
         bags[part] = []
         if not ids:
@@ -210,6 +211,7 @@ def _bags_by_part(
                 negative_controls=run.data.negative_controls if part == "train" else "leave out",
                 empty_wells=run.data.empty_wells if part == "train" else "leave out",
                 wells=frozenset(ids),
+                in_memory=in_memory,
             )
         except CellClipError as error:
             if part == "train":
@@ -217,6 +219,11 @@ def _bags_by_part(
             raise CellClipError(f"the {part} part of the split is empty: {error}") from error
         bags[part] = _with_structure(found) if structures_only else found
     return bags
+
+
+def _gigabytes(screen: Screen) -> float:
+    """Size of a screen's features in half precision."""
+    return len(screen.fields) * len(screen.card.stain_order) * screen.card.encoder.dim * 2 / 1e9
 
 
 def _with_structure(bags: Sequence[Bag]) -> list[Bag]:

@@ -9,6 +9,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from napari_cellclip.model import load_model
@@ -90,3 +92,35 @@ def test_launched_in_two_processes(screen_folder: Path, tmp_path: Path) -> None:
     model = load_model(tmp_path / "mine", device="cpu")
     assert "1 epochs" in model.card.trained_on
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine"]
+
+
+@pytest.mark.slow
+def test_launched_on_two_machines_with_features_on_disk(screen_folder: Path, tmp_path: Path) -> None:
+    """As the documentation says, both machines being this one: the curve is that of one process alone."""
+    (tmp_path / "run.toml").write_text(
+        f'[data]\nscreens = ["{screen_folder}"]\nmemory = 0.0\n[model]\ndevice = "cpu"\n[split]\nby = "none"\n'
+        '[training]\nepochs = 3\nbatch = 8\ntext = "frozen"\n',  # dropout of a tower differs between processes
+        encoding="utf-8",
+    )
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    verb = ["-m", "napari_cellclip", "train", "--config", str(tmp_path / "run.toml"), "--out"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    both = [
+        subprocess.Popen(
+            [
+                *[sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_machines", "2"],
+                *["--num_processes", "2", "--machine_rank", str(rank), "--main_process_ip", "127.0.0.1"],
+                *["--main_process_port", str(port), "--dynamo_backend", "no", "--mixed_precision", "no"],
+                *[*verb, str(tmp_path / "two")],
+            ],
+            env=environment,
+        )
+        for rank in range(2)
+    ]
+    assert [machine.wait(timeout=400) for machine in both] == [0, 0]
+    subprocess.run([sys.executable, *verb, str(tmp_path / "one")], env=environment, timeout=400, check=True)
+    one, two = (pd.read_csv(tmp_path / name / "log.csv") for name in ("one", "two"))
+    assert len(one) == 4
+    np.testing.assert_allclose(two["loss"], one["loss"], rtol=1e-5)

@@ -9,8 +9,7 @@ import pytest
 
 import napari_cellclip.model
 from napari_cellclip.plates import open_plate
-from napari_cellclip.screen import Screen, encode
-from napari_cellclip.screen import screen as screen_module
+from napari_cellclip.screen import Screen, encode, screen_tables
 from tests.tiny import tiny_model, write_tiff_plate
 
 
@@ -64,14 +63,14 @@ def test_tables_can_be_read_while_the_model_loads(opened, monkeypatch) -> None:
 
 
 def test_a_table_is_read_once(opened, monkeypatch) -> None:
-    real, reads = screen_module.read_wells, []
+    real, reads = screen_tables.read_vectors, []
 
-    def read_wells(path, dim):
+    def read_vectors(path, dim):
         reads.append(path)
         threading.Event().wait(0.05)
         return real(path, dim)
 
-    monkeypatch.setattr(screen_module, "read_wells", read_wells)
+    monkeypatch.setattr(screen_tables, "read_vectors", read_vectors)
     found = at_once(lambda: opened.embeddings)
     assert len(reads) == 1
     assert all(array is found[0] for array in found)

@@ -155,6 +155,6 @@ def test_temporary_names_are_unique_and_go_when_writing_fails(tmp_path, monkeypa
     with pytest.raises(ScreenError, match="a cannot be written"):
         write_whole(tmp_path / "a", b"2")
     assert len(set(names)) == 3
-    assert all(f".{os.getpid()}-" in name for name in names)
+    assert all(f"-{os.getpid()}-" in name for name in names)
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_bytes() == b"1"

@@ -215,8 +215,10 @@ def failed_wells(screen: Screen | None) -> frozenset[str]:
     if screen is None:
         return frozenset()
     wells = screen.wells
-    tried = screen.failures["Metadata_Well_id"].unique()
     unused = wells.index[wells["Metadata_sites"] == 0]
+    if not len(unused):  # the failures of a large screen are in thousands of files
+        return frozenset()
+    tried = screen.failures["Metadata_Well_id"].unique()
     return frozenset(str(well) for well in unused[unused.isin(tried)])
 
 

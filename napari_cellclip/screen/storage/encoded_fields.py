@@ -10,14 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.screen.storage.failures import failures_table
-from napari_cellclip.screen.storage.plan import read_plan
+from napari_cellclip.screen.storage.plan import Plans
 from napari_cellclip.screen.storage.screen_json import ScreenRecord
 from napari_cellclip.screen.storage.shards import Shards
 from napari_cellclip.vocabulary import ScreenError
 
 
 class EncodedFields:
-    """The fields of a screen's plates by one channel encoder, as they are on disk now.
+    """The fields of a screen's plates by one channel encoder, as they are on disk when a plate is asked for.
 
     Parameters
     ----------
@@ -32,18 +32,26 @@ class EncodedFields:
     def __init__(self, folder: Path, encoder_hash: str, plans: Mapping[str, pd.DataFrame]) -> None:
         self.name = folder.resolve().name
         self._plans = plans
-        self._shards = {name: Shards(folder, encoder_hash, name) for name in plans}
-        self.status: dict[str, str] = {}
+        self.shards = {name: Shards(folder, encoder_hash, name) for name in plans}
+        self._status: dict[str, dict[str, str]] = {}
+
+    @property
+    def status(self) -> dict[str, str]:
         """Why a site has failed, by site id; empty where it was encoded. Waiting sites are not in it."""
-        for name, plan in plans.items():
-            self.status |= self._shards[name].statuses(plan)
+        return {site: why for name in self._plans for site, why in self.status_of(name).items()}
+
+    def status_of(self, plate: str) -> dict[str, str]:
+        """Read why each site of a plate has failed, as `status`; once."""
+        if plate not in self._status:
+            self._status[plate] = dict(self.shards[plate].statuses(self._plans[plate]))
+        return self._status[plate]
 
     def table(self) -> pd.DataFrame:
         """Build a table with a row per encoded site, by site id: its plate, well, well id and number."""
         columns = ["Metadata_Plate", "Metadata_Well_id", "Metadata_Well", "Metadata_Site"]
         good = [site for site, why in self.status.items() if not why]
-        plans = pd.concat(self._plans.values()) if self._plans else pd.DataFrame(columns=columns)
-        return plans.loc[good, columns].rename_axis("site_id")
+        plans = pd.concat([plan[columns] for plan in self._plans.values()]) if self._plans else None
+        return (pd.DataFrame(columns=columns) if plans is None else plans.loc[good]).rename_axis("site_id")
 
     def failures(self) -> pd.DataFrame:
         """Build a table of failed sites: ``Metadata_Site_id``, ``Metadata_Well_id``, ``Metadata_Failure``."""
@@ -62,11 +70,12 @@ class EncodedFields:
         for site in sites:
             plate = str(site).split("/")[0]
             plan = self._plans.get(plate)
-            if plan is None or site not in plan.index or self.status.get(site, "waiting"):
-                reason = self.status.get(site) or "it is not encoded"
+            status = self.status_of(plate) if plan is not None else {}
+            if plan is None or site not in plan.index or status.get(site, "waiting"):
+                reason = status.get(site) or "it is not encoded"
                 raise ScreenError(f"screen {self.name} has no features of site {site}: {reason}")
             if at != (plate, number := int(plan.at[site, "Metadata_shard"])):
-                at, shard = (plate, number), self._shards[plate].features(number)
+                at, shard = (plate, number), self.shards[plate].features(number)
             if site not in shard:  # another program has replaced the file since its table was read
                 raise ScreenError(
                     f"screen {self.name} has no features of site {site}: its files have changed"
@@ -77,5 +86,4 @@ class EncodedFields:
 
 def encoded_fields(folder: Path, record: ScreenRecord) -> EncodedFields:
     """Read what is encoded of all plates of a screen, by its current model's channel encoder."""
-    plans = {plate: read_plan(folder, plate) for plate in record.plates}
-    return EncodedFields(folder, record.current.encoder_hash, plans)
+    return EncodedFields(folder, record.current.encoder_hash, Plans(folder, record.plates))

@@ -15,7 +15,8 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from napari_cellclip.screen.storage.parquet import write_table
+from napari_cellclip.screen.storage.parquet import read_table, write_table
+from napari_cellclip.vocabulary import ScreenError
 
 SITE = "Metadata_Site_id"
 WELL = "Metadata_Well_id"
@@ -56,6 +57,26 @@ def reasons(failures: pd.DataFrame) -> list[tuple[str, str]]:
 
 def write_failures(folder: Path, status: Mapping[str, str]) -> None:
     """Write ``failures.parquet`` for people and other programs; the shards themselves are what counts."""
-    failures = failures_table(status)
+    _write(folder, failures_table(status))
+
+
+def update_failures(folder: Path, plate: str, status: Mapping[str, str]) -> bool:
+    """Replace the failures of one plate in ``failures.parquet``; those of the others stay.
+
+    Returns
+    -------
+    bool
+        Whether there was a table of the others to keep.
+    """
+    try:
+        others = read_table(folder / FILE, (SITE, WELL, FAILURE)).to_pandas()
+    except ScreenError:  # missing or damaged
+        return False
+    others = others[~others[SITE].str.startswith(f"{plate}/")]
+    _write(folder, pd.concat([others, failures_table(status)]))
+    return True
+
+
+def _write(folder: Path, failures: pd.DataFrame) -> None:
     columns = {name: pa.array(failures[name].tolist(), pa.string()) for name in failures}
     write_table(folder / FILE, pa.table(columns))

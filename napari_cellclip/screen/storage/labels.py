@@ -37,16 +37,34 @@ def label_table(wells: Iterable[str], platemap: PlateMap | None) -> pd.DataFrame
     Further ``Metadata_`` columns of the plate map are kept, as numbers or as text.
     """
     ids = list(wells)
+    if platemap is None:
+        return unlabelled(ids)
     names = [split_id(well)[1] for well in ids]
-    found = [(platemap.get(name) if platemap is not None else None) or Perturbation() for name in names]
-    table = table_of(ids, found)
-    if platemap is not None and "Metadata_Well" in platemap.table:
+    table = table_of(ids, [platemap.get(name) or Perturbation() for name in names])
+    if "Metadata_Well" in platemap.table:
         more = platemap.table.drop_duplicates("Metadata_Well").set_index("Metadata_Well").reindex(names)
         for name in more.columns:
             if str(name).startswith("Metadata_") and name not in table and name not in _POSITION:
                 column = more[name]
                 numbers = is_numeric_dtype(column)
                 table[name] = column.to_numpy() if numbers else ["" if pd.isna(v) else str(v) for v in column]
+    return table
+
+
+def unlabelled(wells: Iterable[str]) -> pd.DataFrame:
+    """One row per well id in the columns every screen has, of wells that nothing is known of."""
+    return pd.DataFrame(dict(_NOTHING), index=pd.Index(list(wells), name="id"))
+
+
+def labels_of(wells: pd.Index, labels: pd.DataFrame) -> pd.DataFrame:
+    """One row per well of `wells`, in their order: its labels, or those of a well nothing is known of."""
+    table = labels.reindex(wells)
+    lacking = ~wells.isin(labels.index)
+    for name in table.columns:
+        if not is_numeric_dtype(table[name]):
+            table[name] = table[name].fillna("").astype(str)
+            if lacking.any():
+                table.loc[lacking, name] = _NOTHING.get(name, "")
     return table
 
 
@@ -67,6 +85,9 @@ def _row(p: Perturbation) -> tuple[Any, ...]:
     control = str(p.control) if p.control is not None else ""
     dose = math.nan if p.dose is None else p.dose
     return p.name, str(p.kind), control, p.smiles, "|".join(p.genes), p.mechanism, dose, p.cell_line
+
+
+_NOTHING = dict(zip(COLUMNS, _row(Perturbation()), strict=True))
 
 
 def perturbation(row: Mapping[Any, Any]) -> Perturbation:

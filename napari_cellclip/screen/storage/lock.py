@@ -20,14 +20,14 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from napari_cellclip.screen.progress import Progress
-from napari_cellclip.screen.storage.files import TEMPORARY, write_whole
+from napari_cellclip.screen.storage.files import remove_remains, write_whole
 from napari_cellclip.vocabulary import ScreenError
 from napari_cellclip.vocabulary.regular_files import read_json
 
 LOCK, WRITER = ".lock", ".writer.json"
 """The lock of a screen folder, and who holds it."""
 PARTS = ("fields", "plates", "previews", "wells")
-"""Folders that nobody writes into without the lock; labels and maps are stored without it."""
+"""Folders of which what killed runs have left is removed; labels and maps are stored without the lock."""
 PAUSE = 0.5
 """Seconds between two attempts of a run that waits."""
 
@@ -107,9 +107,8 @@ class WriteLock:
         except NotImplementedError:  # a file system without locks
             self._lock = SoftFileLock(self.folder / LOCK, thread_local=False)
             return self._taken()
-        for part in PARTS:  # written under the lock alone: what is not whole there, a killed run has left
-            for left in (self.folder / part).rglob(f".*{TEMPORARY}"):
-                left.unlink(missing_ok=True)
+        for part in PARTS:
+            remove_remains(self.folder / part)
         about = {
             "owner": _owner(),
             "host": socket.gethostname(),

@@ -127,6 +127,8 @@ def column_to_rows(column: pa.ChunkedArray) -> NDArray[np.floating]:
     array = column.combine_chunks()
     width = array.type.list_size
     values = array.flatten().to_numpy(zero_copy_only=False)
+    if not array.null_count:
+        return values.reshape(-1, width)
     there = array.is_valid().to_numpy(zero_copy_only=False)
     rows = np.full((len(array), width), np.nan, values.dtype)
     rows[there] = values.reshape(-1, width)

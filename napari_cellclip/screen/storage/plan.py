@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -32,6 +33,8 @@ SCHEMA = pa.schema(
     }
 )
 """Of the stored table, whoever makes it; :class:`PlannedSite` says what the columns mean."""
+PLACE = tuple(f"Metadata_{name}" for name in ("Plate", "Well", "Row", "Column", "known"))
+"""Columns that all sites of a well share."""
 
 
 class PlannedSite(NamedTuple):
@@ -131,11 +134,70 @@ def read_plan(folder: Path, plate: str) -> pd.DataFrame:
     ScreenError
         If it is missing, damaged, or no plan.
     """
+    plan = _read(folder, plate, SCHEMA.names).to_pandas().set_index("id")
+    if not plan.index.is_unique:
+        twice = plan.index[plan.index.duplicated()][0]
+        raise ScreenError(damage(plan_path(folder, plate), f"site {twice} is there twice"))
+    return plan
+
+
+def read_places(folder: Path, plate: str) -> pd.DataFrame:
+    """Read which wells a plate has, in the plan's order, without a row for each site.
+
+    Returns
+    -------
+    DataFrame
+        By well id: :data:`PLACE`, and ``Metadata_all_sites``, the number of its sites.
+
+    Raises
+    ------
+    ScreenError
+        As :func:`read_plan`.
+    """
+    table = _read(folder, plate, ["Metadata_Well_id", *PLACE])
+    wells = table["Metadata_Well_id"].combine_chunks().dictionary_encode()
+    codes = wells.indices.to_numpy()
+    _, first = np.unique(codes, return_index=True)  # codes count wells in the order in which they come
+    places = table.take(first).to_pandas().set_index("Metadata_Well_id")
+    return places.assign(Metadata_all_sites=np.bincount(codes, minlength=len(first)))
+
+
+def _read(folder: Path, plate: str, columns: list[str]) -> pa.Table:
     path = plan_path(folder, plate)
     try:
-        plan = read_table(path, SCHEMA.names).select(SCHEMA.names).cast(SCHEMA).to_pandas().set_index("id")
+        return read_table(path, columns).select(columns).cast(pa.schema([SCHEMA.field(n) for n in columns]))
     except (pa.ArrowException, ValueError) as error:  # columns of other types
         raise ScreenError(damage(path, f"it is another table: {error}")) from error
-    if not plan.index.is_unique:
-        raise ScreenError(damage(path, f"site {plan.index[plan.index.duplicated()][0]} is there twice"))
-    return plan
+
+
+class Plans(Mapping[str, pd.DataFrame]):
+    """The plans of a screen's plates, each read when first asked for, once for all threads.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the screen.
+    plates : iterable of str
+        Their names.
+    """
+
+    def __init__(self, folder: Path, plates: Iterable[str]) -> None:
+        self._folder = folder
+        self._plans: dict[str, pd.DataFrame | None] = dict.fromkeys(plates)
+        self._reading = RLock()
+
+    def __getitem__(self, plate: str) -> pd.DataFrame:
+        with self._reading:
+            if (plan := self._plans[plate]) is None:
+                plan = self._plans[plate] = read_plan(self._folder, plate)
+            return plan
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._plans)
+
+    def __len__(self) -> int:
+        return len(self._plans)
+
+    def shards(self, plate: str) -> set[int]:
+        """Numbers of the shards that a plate's plan names; no more of it is read."""
+        return set(_read(self._folder, plate, ["Metadata_shard"])["Metadata_shard"].unique().to_pylist())

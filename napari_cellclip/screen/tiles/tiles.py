@@ -248,8 +248,7 @@ def _require_same(screen: Screen, plate: FieldSource, site: str, model: Model) -
             f"tiles of screen {screen.name} must be encoded as its fields were, by the channel encoder of "
             f"{card.name!r}: {model.card.name!r} has another one or other preprocessing"
         )
-    if site not in screen.fields.index:
-        screen.features([site])  # says why there is none
+    screen.features([site])  # says why, if there are none
     record = screen.plates.get(plate.name)
     if record is None or split_id(site)[0] != plate.name:
         raise ScreenError(f"field {site} is not one of plate {plate.name!r}: open the plate it belongs to")

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_cellclip.training.data.stored_features import StoredFeatures
 from napari_cellclip.vocabulary import Control, Perturbation
 
 if TYPE_CHECKING:
     import torch
 
+Features = NDArray[np.floating] | StoredFeatures
+"""In memory, or in the shards of a screen until they are drawn."""
 Tokenise = Callable[[Sequence[str]], "Mapping[str, torch.Tensor]"]
 """Texts to ``input_ids`` and ``attention_mask``, int64 ``[n, length]`` each."""
 
@@ -39,7 +42,7 @@ class Bag:
 
     Attributes
     ----------
-    features : ndarray of float16 or float32, shape (fields, 5, D)
+    features : ndarray of float16 or float32, shape (fields, 5, D), or StoredFeatures
         Frozen channel-encoder features, stains in the order of the model card; of screens in half precision,
         as they are stored.
     captions : tuple of Caption
@@ -54,7 +57,7 @@ class Bag:
         What was done, under its one name, whatever the groups are made by; empty: the group's name.
     """
 
-    features: NDArray[np.floating]
+    features: Features
     captions: tuple[Caption, ...]
     group: str
     weight: float = 1.0
@@ -78,10 +81,10 @@ def group_of(perturbation: Perturbation, group_by: str = "treatment", treatment:
     )
 
 
-def pad(features: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
+def pad(features: Sequence[Features]) -> NDArray[np.float32]:
     """Stack bags of different sizes to ``[B, M, 5, D]``, filled up with zeros (which pooling ignores)."""
     size = max(f.shape[0] for f in features)
     out = np.zeros((len(features), size, *features[0].shape[1:]), np.float32)
     for row, bag in zip(out, features, strict=True):
-        row[: bag.shape[0]] = bag
+        row[: bag.shape[0]] = np.asarray(bag)
     return out

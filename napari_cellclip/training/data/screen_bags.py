@@ -9,14 +9,14 @@ from itertools import groupby
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from napari_cellclip.model import PromptTemplates
 from napari_cellclip.screen import Screen
 from napari_cellclip.screen.storage.labels import perturbation
 from napari_cellclip.training.config_sections import CaptionConfig
-from napari_cellclip.training.data.bags import NEGATIVE_CONTROL, Bag, Caption, group_of
+from napari_cellclip.training.data.bags import NEGATIVE_CONTROL, Bag, Caption, Features, group_of
 from napari_cellclip.training.data.platemap_captions import FULL_ONLY, captions_of
+from napari_cellclip.training.data.stored_features import StoredFeatures
 from napari_cellclip.training.data.treatments import treatment_groups
 from napari_cellclip.vocabulary import CellClipError, Kind, split_id
 from napari_cellclip.vocabulary.identity import role_of
@@ -33,6 +33,7 @@ def bags_of(
     negative_controls: str = "each",
     empty_wells: str = "leave out",
     wells: Collection[str] | None = None,
+    in_memory: bool = True,
 ) -> list[Bag]:
     """Make bags from encoded screens and their plate maps.
 
@@ -59,6 +60,8 @@ def bags_of(
         What becomes of wells without treatment.
     wells : collection of str, optional
         Ids of the wells to use; all where not given.
+    in_memory : bool
+        Hold the features; else they stay in the screens' shards, and each batch reads its own.
 
     Returns
     -------
@@ -109,9 +112,13 @@ def bags_of(
                 used.append((well, making))
         for _, together in groupby(used, key=lambda pair: split_id(pair[0])[0]):
             of_plate = list(together)
-            features = screen.features(
-                [str(site) for well, _ in of_plate for site in sites.index[of_well[well]]]
-            ).astype(np.float16)  # as they are stored: nothing is lost, and half of the memory is enough
+            stored = StoredFeatures(
+                screen.features,
+                [str(site) for well, _ in of_plate for site in sites.index[of_well[well]]],
+                (len(screen.card.stain_order), screen.card.encoder.dim),
+            )
+            # In half precision, as they are stored: nothing is lost, and half of the memory is enough.
+            features: Features = np.asarray(stored) if in_memory else stored
             start = 0
             for well, making in of_plate:
                 stop = start + len(of_well[well])
@@ -123,9 +130,14 @@ def bags_of(
         )
     weights = _weights(list(made.values()), as_one=negative_controls == "as one")
     return [
-        Bag(np.concatenate(m.features), m.captions, m.group, weight, m.name, m.treatment)
+        Bag(_joined(m.features), m.captions, m.group, weight, m.name, m.treatment)
         for m, weight in zip(made.values(), weights, strict=True)
     ]
+
+
+def _joined(parts: Sequence[Features]) -> Features:
+    stored = [part for part in parts if isinstance(part, StoredFeatures)]
+    return StoredFeatures.joined(stored) if stored else np.concatenate(parts)
 
 
 def treatment_names(wells: pd.DataFrame) -> dict[str, str]:
@@ -164,7 +176,7 @@ class _Making:
     group: str
     captions: tuple[Caption, ...]
     treatment: str
-    features: list[NDArray[np.float16]] = field(default_factory=list)
+    features: list[Features] = field(default_factory=list)
 
 
 def _weights(made: Sequence[_Making], *, as_one: bool) -> list[float]:

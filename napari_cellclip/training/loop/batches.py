@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_cellclip.training.config_sections import TrainingConfig
 from napari_cellclip.training.data.bags import Bag, pad
+from napari_cellclip.training.data.stored_features import StoredFeatures
 from napari_cellclip.vocabulary import CellClipError
 
 # Streams of random numbers within a seed.
@@ -134,7 +135,8 @@ def usable(bags: Sequence[Bag], stains: int, width: int) -> list[Bag]:
     Raises
     ------
     CellClipError
-        If features are of another shape or not finite, or a bag has no caption.
+        If features are of another shape or not finite (which of stored ones the screen verifies), or a bag
+        has no caption.
     """
     drawn = [bag for bag in bags if bag.weight > 0]
     for number, bag in enumerate(drawn):
@@ -146,7 +148,7 @@ def usable(bags: Sequence[Bag], stains: int, width: int) -> list[Bag]:
             )
         if not len(bag.features):
             raise CellClipError(f"{which} has no field: leave it out, or encode one of its fields first")
-        if not np.isfinite(bag.features).all():
+        if not isinstance(bag.features, StoredFeatures) and not np.isfinite(bag.features).all():
             raise CellClipError(
                 f"the features of {which} are not finite: encode its fields again, or leave it out"
             )
@@ -160,7 +162,7 @@ def one_by_one(bags: Sequence[Bag]) -> list[Bag]:
     return [
         replace(bag, features=bag.features[i : i + 1], weight=bag.weight / len(there))
         for bag in bags
-        for there in [np.flatnonzero(bag.features.any((1, 2)))]
+        for there in [np.flatnonzero(np.asarray(bag.features).any((1, 2)))]
         for i in there
     ]
 
@@ -171,13 +173,13 @@ def fingerprint(bags: Sequence[Bag]) -> str:
     for bag in bags:
         captions = [(caption.text, float(caption.odds)) for caption in bag.captions]
         digest.update(repr((bag.group, float(bag.weight), captions, bag.features.shape)).encode())
-        digest.update(np.ascontiguousarray(bag.features, np.float32).tobytes())
+        digest.update(np.ascontiguousarray(np.asarray(bag.features), np.float32).tobytes())
     return digest.hexdigest()
 
 
 def _spread(bags: Sequence[Bag]) -> NDArray[np.float32]:
     """Standard deviation of each feature over all instances, without holding them twice."""
     count = sum(len(bag.features) for bag in bags)
-    mean = sum(bag.features.sum(0, dtype=np.float64) for bag in bags) / count
-    squares = sum(((bag.features - mean) ** 2).sum(0, dtype=np.float64) for bag in bags)
+    mean = sum(np.asarray(bag.features).sum(0, dtype=np.float64) for bag in bags) / count
+    squares = sum(((np.asarray(bag.features) - mean) ** 2).sum(0, dtype=np.float64) for bag in bags)
     return np.sqrt(squares / count).astype(np.float32)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_cellclip.model import CellCLIP
 from napari_cellclip.model.unit_vectors import unit_rows
-from napari_cellclip.training.data.bags import Bag, Tokenise, pad
+from napari_cellclip.training.data.bags import Bag, Features, Tokenise, pad
 from napari_cellclip.training.loop.mechanism_score import Mechanisms, ask_for_mechanisms
 from napari_cellclip.vocabulary import CellClipError
 
@@ -159,9 +159,7 @@ def score(
     return replace(found, mechanisms=ask_for_mechanisms(image, bags, embed, seen))
 
 
-def embed_bags(
-    network: CellCLIP, bags: Sequence[NDArray[np.floating]], *, at_once: int = 64
-) -> NDArray[np.float32]:
+def embed_bags(network: CellCLIP, bags: Sequence[Features], *, at_once: int = 64) -> NDArray[np.float32]:
     """Embed bags ``[m, 5, D]`` without dropout: float32 ``[n, E]``."""
     device = network.logit_scale.device
     was = network.training

@@ -194,7 +194,7 @@ def test_strangers_are_refused(encoded, make_plate, tmp_path) -> None:
 def test_screens_of_profiles_have_no_pixels(encoded) -> None:
     screen, plate, model = encoded
     profile = model.card.encoder.model_copy(update={"kind": "profile"})
-    screen.__dict__["card"] = model.card.model_copy(update={"encoder": profile})
+    screen._model.__dict__["card"] = model.card.model_copy(update={"encoder": profile})
     with pytest.raises(ScreenError, match="made from a table of profiles"):
         field_tiles(screen, plate, "P1/A01/1", model)
 
