@@ -1,8 +1,9 @@
-"""How time grows with the sites of a screen: import, open, ask, map, colour plates.
+"""How time grows with the sites of a screen: import, open, ask, annotate, map, colour plates.
 
-Screens lie on disk as any other: plates of 384 wells with nine sites each, random features of two numbers a
+Screens lie on disk as any other: plates of 384 wells with 26 sites each, random features of two numbers a
 stain and random embeddings of 64 numbers. The partner is the same with an eighth of the sites, so a ratio of
 8 is growth in proportion, and 8.88 is the exponent 1.05. Below some ten thousand sites fixed costs hide it.
+Memory is the peak of the process up to the end of a size.
 ``python -m benchmarks.speed.many_sites [--quick]``
 """
 
@@ -20,16 +21,17 @@ from shutil import rmtree
 import numpy as np
 import pandas as pd
 
-from benchmarks.speed.figures import Figure, compare, script
+from benchmarks.speed.figures import Figure, compare, peak_memory, script
 from benchmarks.speed.questions import TOP, TextModel
-from napari_cellclip.explore import Answer, ask
+from napari_cellclip.explore import Answer, annotate_all, ask
 from napari_cellclip.explore.maps.projection import pca_map
 from napari_cellclip.model import EncoderCard, FileCard, ModelCard
 from napari_cellclip.screen import Screen
 from napari_cellclip.screen.imports.features import MeasuredPlate, write_features
 from napari_cellclip.vocabulary import PLATE_SHAPES, well_name
 
-SITES, WELLS = 9, 384
+SITES, WELLS = 26, 384
+TERMS = [f"term {n}" for n in range(10)]
 STEP, EXPONENT = 8, 1.05
 
 
@@ -107,6 +109,7 @@ def growth(small: int, large: int, made: Path, rounds: int) -> list[Figure]:
         ("open", read, rounds),
         ("open and first question, with its calibration", lambda n: question(n, opened(folders[n])), 1),
         ("ask, with tables of all wells and treatments", all_tables, rounds),
+        ("annotate all treatments with 10 terms", lambda n: annotate_all(screens[n], TERMS, model=model), 1),
         ("ask again", lambda n: question(n, screens[n]), rounds),
         ("map all wells by principal components", lambda n: pca_map(screens[n]), rounds),
         ("colour all plates", lambda n: coloured(screens[n], answers[n]), rounds),
@@ -125,6 +128,9 @@ def growth(small: int, large: int, made: Path, rounds: int) -> list[Figure]:
         )
         exponent = log(figure.ratio) / log(proportion)
         figures.append(replace(figure, limit=f"{proportion:.3g}: in proportion; exponent {exponent:.2f}"))
+    figures[-1] = replace(
+        figures[-1], limit=f"{figures[-1].limit}; peak memory so far {peak_memory():.2f} GB"
+    )
     for folder in folders.values():
         rmtree(folder)
     return figures

@@ -15,6 +15,7 @@ from napari_cellclip.cli.options import (
     ExcludeQualityOption,
     ImageRootOption,
     NameOption,
+    NewScreenOption,
     PatternOption,
     PlateArgument,
     ProjectionOption,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 def encode(
     plate: PlateArgument,
-    out: Annotated[Path, typer.Option("--out", "-o", show_default=False, help="Screen folder to write.")],
+    out: NewScreenOption,
     platemap: Annotated[
         Path | None,
         typer.Option(
@@ -160,8 +161,9 @@ def encode(
     from napari_cellclip.screen.plate_run import is_whole
     from napari_cellclip.screen.quality import FLAGGED
     from napari_cellclip.screen.storage.failures import reasons
+    from napari_cellclip.screen.storage.files import exists
 
-    before = Screen.open(out) if (out / "screen.json").exists() else None
+    before = Screen.open(out) if exists(out / "screen.json") else None
     opened = illuminated(opened, illumination, image_root, before)
     loaded = load_model(
         model or (before.origin if before is not None else "demo"),

@@ -34,14 +34,49 @@ PlateArgument = Annotated[
     ),
 ]
 
+
+def screen_place(text: str) -> Path:
+    """Check that a screen's folder exists; addresses in object stores go through.
+
+    Raises
+    ------
+    typer.BadParameter
+        If there is no such folder.
+    """
+    from napari_cellclip.screen.storage.files import is_local, screen_folder
+
+    folder = screen_folder(text)
+    if is_local(folder) and not folder.is_dir():
+        raise typer.BadParameter(f"Directory {text!r} does not exist.")
+    return folder
+
+
+def new_screen_place(text: str) -> Path:
+    """Read where a screen shall be written."""
+    from napari_cellclip.screen.storage.files import screen_folder
+
+    return screen_folder(text)
+
+
 ScreenArgument = Annotated[
     Path,
     typer.Argument(
-        exists=True,
-        file_okay=False,
+        parser=screen_place,
         metavar="SCREEN",
         show_default=False,
-        help="A screen folder written by 'encode'.",
+        help="A screen folder written by 'encode', or an address in an object store, s3://bucket/screen.",
+    ),
+]
+
+NewScreenOption = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        "-o",
+        parser=new_screen_place,
+        metavar="SCREEN",
+        show_default=False,
+        help="Screen folder to write, or an address in an object store, s3://bucket/screen.",
     ),
 ]
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_cellclip.screen.storage.exclusions import FILE as EXCLUSIONS
 from napari_cellclip.screen.storage.exclusions import read_exclusions
+from napari_cellclip.screen.storage.files import exists, names_in, screen_folder
 from napari_cellclip.screen.storage.labels import read_labels
 from napari_cellclip.screen.storage.parquet import ADVICE, damage, is_sealed
 from napari_cellclip.screen.storage.plan import plan_path, read_plan
@@ -54,12 +55,12 @@ def check_screen(folder: str | Path) -> list[Finding]:
     list of Finding
         Empty if every table has the checksum it was written with and holds what the plan says.
     """
-    return list(_findings(Path(folder)))
+    return list(_findings(screen_folder(folder)))
 
 
 def unsealed(folder: str | Path) -> list[Path]:
     """Name the tables of a screen without a checksum: version 0.1 wrote them, and a change would not show."""
-    return [path for path in sorted(Path(folder).rglob("*.parquet")) if not is_sealed(path)]
+    return [path for path in sorted(screen_folder(folder).rglob("*.parquet")) if not is_sealed(path)]
 
 
 def _findings(folder: Path) -> Iterator[Finding]:
@@ -102,7 +103,7 @@ def _of_plate(folder: Path, record: ScreenRecord, plate: str) -> Iterator[Findin
     for number, why in damaged.items():
         yield Finding(shards.path(number), why, plate)
     planned = {shards.path(int(n)) for n in plan["Metadata_shard"].unique()}
-    for path in sorted(shards.folder.iterdir() if shards.folder.is_dir() else ()):
+    for path in (shards.folder / name for name in names_in(shards.folder)):
         if path not in planned and not path.name.startswith("."):
             yield Finding(path, f"{path} is no shard of this screen and is not read: delete it", plate)
     pictures = Previews(folder, plate)
@@ -121,7 +122,7 @@ def _of_plate(folder: Path, record: ScreenRecord, plate: str) -> Iterator[Findin
     if (
         encoded
         and status.keys() == set(plan.index)
-        and not (path := wells_path(folder, record.card_hash, plate)).exists()
+        and not exists(path := wells_path(folder, record.card_hash, plate))
         and (known.stains or (known.layout == "profiles" and record.current.has_head))
     ):
         yield Finding(path, damage(path, "it is missing"), plate)

@@ -12,6 +12,7 @@ from napari_cellclip.screen.plate_run import Part, PlateRun, is_whole, iter_begi
 from napari_cellclip.screen.progress import Progress
 from napari_cellclip.screen.screen import Screen
 from napari_cellclip.screen.storage.compatibility import record_with_card
+from napari_cellclip.screen.storage.files import is_local, screen_folder
 from napari_cellclip.screen.storage.lock import WriteLock
 from napari_cellclip.vocabulary import STAINS, ScreenError
 
@@ -60,7 +61,7 @@ def iter_encode(
     model : Model, str or Path
         A model, or what ``load_model`` takes.
     out : path
-        Screen folder, made if absent.
+        Screen folder, made if absent, or a place in an object store (``s3://bucket/screen``).
     shard_sites : int
         Sites of one step, which is also one shard on disk. A continued run keeps the size it began with.
     device : str, optional
@@ -103,7 +104,9 @@ def iter_encode(
     if shard_sites < 1 or workers < 0:
         raise ScreenError("shard_sites must be at least 1 and workers at least 0")
     plate.require_stains(STAINS)
-    folder = Path(out).absolute() if engine == "ray" else Path(out)
+    folder = screen_folder(out)
+    if engine == "ray" and is_local(folder):
+        folder = folder.absolute()
     loaded = _loaded(model, device)
     record_with_card(folder, loaded.card, loaded.origin)  # refuses what is no screen before it makes a folder
     mine = None if part is None else Part(*part)

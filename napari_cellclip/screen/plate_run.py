@@ -21,6 +21,7 @@ from napari_cellclip.screen.storage.compatibility import (
 )
 from napari_cellclip.screen.storage.encoded_fields import encoded_fields
 from napari_cellclip.screen.storage.failures import update_failures, write_failures
+from napari_cellclip.screen.storage.files import exists
 from napari_cellclip.screen.storage.labels import label_table, merged, read_labels, write_labels
 from napari_cellclip.screen.storage.plan import make_plan, read_plan, write_plan
 from napari_cellclip.screen.storage.previews import Previews
@@ -215,14 +216,18 @@ def iter_finish(folder: Path, plate: str, model: Model) -> Iterator[Progress]:
     for name in record.plates:
         # Of the others no shard is read where their wells are there: in a screen of hundreds of plates that
         # would be most of the work.
-        if name == plate or not wells_path(folder, model.card.card_hash, name).exists():
+        if name == plate or not exists(wells_path(folder, model.card.card_hash, name)):
             yield from iter_embed_wells(folder, name, model)
 
 
 def is_whole(folder: Path, plate: str, encoder_hash: str) -> bool:
-    """Tell whether all shards of a plate are on disk."""
-    planned = set(read_plan(folder, plate)["Metadata_shard"].unique().tolist())
-    return Shards(folder, encoder_hash, plate).finished() >= planned
+    """Tell whether all shards of a plate are on disk, and whole."""
+    plan = read_plan(folder, plate)
+    shards = Shards(folder, encoder_hash, plate)
+    if not shards.finished() >= set(plan["Metadata_shard"].unique().tolist()):
+        return False
+    _, damaged = shards.verified(plan)
+    return not damaged
 
 
 def _write_record(screen: ScreenRecord, folder: Path, plate: str, record: PlateRecord) -> None:

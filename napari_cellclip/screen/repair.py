@@ -10,6 +10,7 @@ from napari_cellclip.screen.check import check_screen
 from napari_cellclip.screen.derive import iter_embed_wells
 from napari_cellclip.screen.encode import iter_encode
 from napari_cellclip.screen.progress import Progress
+from napari_cellclip.screen.storage.files import screen_folder
 from napari_cellclip.screen.storage.fitted_heads import kept_model
 from napari_cellclip.screen.storage.lock import WriteLock
 from napari_cellclip.screen.storage.processing import as_encoded
@@ -47,7 +48,7 @@ def iter_repair(
     ScreenError
         If something cannot be made again: says what is missing. What could be done before is done.
     """
-    screen = Path(folder)
+    screen = screen_folder(folder)
     try:
         record = ScreenRecord.read(screen)
     except ScreenError as error:

@@ -18,6 +18,7 @@ from napari_cellclip.screen.progress import Progress, finished
 from napari_cellclip.screen.quality import flagged_sites, with_exclusions
 from napari_cellclip.screen.screen_model import ScreenModel
 from napari_cellclip.screen.screen_tables import ScreenTables
+from napari_cellclip.screen.storage.files import screen_folder
 from napari_cellclip.screen.storage.fitted_heads import fitted_to_screen
 from napari_cellclip.screen.storage.labels import label_table, merged, perturbation, read_labels, write_labels
 from napari_cellclip.screen.storage.previews import composite
@@ -67,14 +68,14 @@ class Screen:
 
     @classmethod
     def open(cls, path: str | Path) -> Screen:
-        """Open a screen folder, finished or not.
+        """Open a screen, finished or not: a folder, or an address in an object store, ``s3://bucket/screen``.
 
         Raises
         ------
         ScreenError
             If the folder is no screen, is damaged, or was written by a newer program.
         """
-        folder = Path(path)
+        folder = screen_folder(path)
         return cls(folder, ScreenRecord.read(folder), read_labels(folder))
 
     def __repr__(self) -> str:

@@ -65,7 +65,7 @@ class ScreenTables:
         dim = int(self.record.current.card["embed_dim"])
         places = self._places  # threads that asked for it would wait for this one
         stops = np.cumsum([len(table) for table in places.values()])
-        out = np.full((int(stops[-1]) if len(stops) else 0, dim), np.nan, np.float32)
+        out = np.empty((int(stops[-1]) if len(stops) else 0, dim), np.float32)
         rows = {
             name: out[stop - len(table) : stop]
             for (name, table), stop in zip(places.items(), stops, strict=True)
@@ -74,7 +74,11 @@ class ScreenTables:
         def read(plate: str) -> None:
             ids, vectors = read_vectors(self._wells_path(plate), dim)
             at = places[plate].index.get_indexer(pd.Index(ids, dtype=object))
-            rows[plate][at[at >= 0]] = vectors[at >= 0]
+            if len(ids) == len(at) == len(rows[plate]) and (at == np.arange(len(at))).all():
+                rows[plate][:] = vectors
+            else:
+                rows[plate][:] = np.nan
+                rows[plate][at[at >= 0]] = vectors[at >= 0]
 
         read_of_each(read, rows)
         return out

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from napari_cellclip.screen.storage.files import folder_name
+from napari_cellclip.screen.storage.files import exists, folder_name
 from napari_cellclip.screen.storage.labels import labels_of
 from napari_cellclip.screen.storage.parquet import (
     column_to_rows,
@@ -58,7 +58,7 @@ def read_wells(path: Path, dim: int) -> WellEmbeddings:
     ScreenError
         If the file is damaged or of another model.
     """
-    if not path.exists():
+    if not exists(path):
         return WellEmbeddings((), (), np.zeros((0, dim), np.float32))
     table = read_table(path, COLUMNS)
     ids, vectors = _rows(path, table, dim)
@@ -69,7 +69,7 @@ def read_wells(path: Path, dim: int) -> WellEmbeddings:
 
 def read_vectors(path: Path, dim: int) -> tuple[list[str], NDArray[np.float32]]:
     """Read ids and embeddings of wells, without their sites; errors as :func:`read_wells`."""
-    if not path.exists():
+    if not exists(path):
         return [], np.zeros((0, dim), np.float32)
     return _rows(path, read_table(path, ("Metadata_Well_id", "embedding")), dim)
 
@@ -82,7 +82,7 @@ def read_site_counts(path: Path) -> pd.Series[int]:
     ScreenError
         As :func:`read_wells`.
     """
-    if not path.exists():
+    if not exists(path):
         return pd.Series(dtype=int)
     table = read_table(path, COUNTS, all_bytes=False)
     if not pa.types.is_integer(table.schema.field("Metadata_sites").type):

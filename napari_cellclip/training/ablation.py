@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from napari_cellclip.model import Model, load_model
@@ -209,7 +210,7 @@ def _score(
     if model.card.text_tower == "fingerprint":
         bags = [bag for bag in bags if structure_in(bag.captions[0].text)]
     texts = [bag.captions[0].text for bag in bags]
-    image = model.embed_wells([bag.features for bag in bags], without_most_attended=removed)
+    image = model.embed_wells([np.asarray(bag.features) for bag in bags], without_most_attended=removed)
     return retrieval(image, model.embed_texts(texts), texts)
 
 

@@ -17,6 +17,7 @@ from napari_cellclip.screen.engines.read_ahead import SiteRead, read_ahead, read
 from napari_cellclip.screen.engines.site_encoder import SiteEncoder
 from napari_cellclip.screen.progress import Progress
 from napari_cellclip.screen.storage.failures import SiteResult
+from napari_cellclip.screen.storage.files import exists
 from napari_cellclip.screen.storage.previews import Previews, shrink
 from napari_cellclip.screen.storage.quality_files import QualityFiles
 from napari_cellclip.screen.storage.screen_json import PlateRecord
@@ -204,7 +205,7 @@ class PlateEncoding:
         """Measure sites of finished shards whose file is damaged or, in older screens, not there."""
         sites = {site.id: site for site in self.plate.sites}
         for number in sorted(shards):
-            if self.quality.path(number).exists() and self.quality.problem(number) is None:
+            if exists(self.quality.path(number)) and self.quality.problem(number) is None:
                 continue
             good = [sites[s] for s in groups[number] if not status[s]]
             for _ in read_ahead(good, self.workers, read=self._read):

@@ -16,6 +16,7 @@ from napari_cellclip.screen.screen import Screen
 from napari_cellclip.screen.storage.compatibility import record_with_card
 from napari_cellclip.screen.storage.encoded_fields import encoded_fields
 from napari_cellclip.screen.storage.failures import SiteResult, write_failures
+from napari_cellclip.screen.storage.files import screen_folder
 from napari_cellclip.screen.storage.labels import label_table, merged, read_labels, write_labels
 from napari_cellclip.screen.storage.lock import WriteLock
 from napari_cellclip.screen.storage.plan import PlannedSite, plan_table, write_plan
@@ -111,7 +112,7 @@ def write_features(
     >>> write_features("screen", card, [plate]).features(["P1/A01/1"]).shape        # doctest: +SKIP
     (1, 5, 8)
     """
-    folder = Path(out)
+    folder = screen_folder(out)
     record_with_card(folder, card, origin or card.name)
     with WriteLock(folder).now():
         _write(folder, card, plates, origin or card.name, resume=resume)

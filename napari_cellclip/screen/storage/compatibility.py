@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_cellclip.screen.storage.files import exists, is_local, names_in
 from napari_cellclip.screen.storage.processing import processing_key
 from napari_cellclip.screen.storage.screen_json import FILE, CardRecord, PlateRecord, ScreenRecord
 from napari_cellclip.vocabulary import ScreenError
@@ -41,16 +42,15 @@ def record_with_card(folder: Path, card: ModelCard, origin: str) -> ScreenRecord
     from napari_cellclip import __version__
 
     own = CardRecord(card=card.model_dump(mode="json"), origin=origin, encoder_hash=card.encoder_hash)
-    if (folder / FILE).exists():
+    if exists(folder / FILE):
         record = ScreenRecord.read(folder)
         require_same_encoder(record, card)
         cards = {**record.cards, card.card_hash: own}
         return record.model_copy(update={"cards": cards, "card_hash": card.card_hash, "version": __version__})
-    if folder.is_dir() and any(not entry.name.startswith(".") for entry in folder.iterdir()):
-        # A run killed before its first record leaves at most the plan of a plate behind.
-        if {entry.name for entry in folder.iterdir() if not entry.name.startswith(".")} != {"plates"}:
-            raise ScreenError(f"{folder} holds other files and no screen: give a new or an empty folder")
-    elif folder.exists() and not folder.is_dir():
+    # A run killed before its first record leaves at most the plan of a plate behind.
+    if {name for name in names_in(folder) if not name.startswith(".")} - {"plates"}:
+        raise ScreenError(f"{folder} holds other files and no screen: give a new or an empty folder")
+    if is_local(folder) and folder.exists() and not folder.is_dir():
         raise ScreenError(f"{folder} is a file: give a folder for the screen")
     return ScreenRecord(version=__version__, card_hash=card.card_hash, cards={card.card_hash: own})
 

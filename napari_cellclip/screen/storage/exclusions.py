@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from napari_cellclip.screen.storage.failures import SITE
+from napari_cellclip.screen.storage.files import exists
 from napari_cellclip.screen.storage.parquet import read_table, write_table
 from napari_cellclip.vocabulary import ScreenError
 
@@ -25,7 +26,7 @@ def read_exclusions(folder: Path) -> dict[str, str]:
         If the table is damaged.
     """
     path = folder / FILE
-    if not path.exists():
+    if not exists(path):
         return {}
     try:
         table = read_table(path, (SITE, REASON))

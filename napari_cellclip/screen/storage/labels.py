@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from pandas.api.types import is_numeric_dtype
 
+from napari_cellclip.screen.storage.files import exists
 from napari_cellclip.screen.storage.parquet import read_table, write_table
 from napari_cellclip.vocabulary import Control, Kind, Perturbation, ScreenError, split_id
 
@@ -115,7 +116,7 @@ def read_labels(folder: Path) -> pd.DataFrame:
         If the table is damaged: labels cannot be made again, so the message asks for the plate map.
     """
     path = folder / FILE
-    if not path.exists():
+    if not exists(path):
         return label_table([], None)
     try:
         table = read_table(path)

@@ -2,7 +2,8 @@
 
 The lock is the operating system's and ends with its process: a killed run leaves none behind. File systems
 without such locks (some network ones) get a lock file instead, which a killed run does leave behind; the
-message of whoever waits says which file to delete.
+message of whoever waits says which file to delete. Object stores have no locks either: there the lock is a
+file that only one run can create, and a killed run leaves it behind.
 """
 
 from __future__ import annotations
@@ -10,17 +11,19 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import secrets
 import socket
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from napari_cellclip.screen.progress import Progress
-from napari_cellclip.screen.storage.files import remove_remains, write_whole
+from napari_cellclip.screen.storage.files import asked, is_local, read_bytes, remove_remains, write_whole
 from napari_cellclip.vocabulary import ScreenError
 from napari_cellclip.vocabulary.regular_files import read_json
 
@@ -44,7 +47,9 @@ class WriteLock:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         # A run may be started in one thread and closed in another.
-        self._lock: BaseFileLock = FileLock(folder / LOCK, thread_local=False)
+        self._lock: BaseFileLock | None = (
+            FileLock(folder / LOCK, thread_local=False) if is_local(folder) else None
+        )
 
     def wait(self) -> Generator[Progress, None, None]:
         """Wait until nobody else writes into the folder, then take the lock; may be closed while waiting.
@@ -89,16 +94,21 @@ class WriteLock:
         who = "{owner} on {host}, process {pid}, since {time}".format_map(
             {"owner": "somebody", "host": "some computer", "pid": "?", "time": "?"} | found
         )
-        if isinstance(self._lock, SoftFileLock):
+        if self._lock is None or isinstance(self._lock, SoftFileLock):
             who += f" (if that run has ended, delete {self.folder / LOCK})"
         return who
 
     def release(self) -> None:
         """Give the lock back."""
+        if self._lock is None:
+            asked(lambda: (self.folder / LOCK).unlink(missing_ok=True), self.folder / LOCK)
+            return
         (self.folder / WRITER).unlink(missing_ok=True)
         self._lock.release()
 
     def _taken(self) -> bool:
+        if self._lock is None:
+            return self._created()
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             self._lock.acquire(timeout=0)
@@ -109,26 +119,51 @@ class WriteLock:
             return self._taken()
         for part in PARTS:
             remove_remains(self.folder / part)
-        about = {
-            "owner": _owner(),
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "time": datetime.now().astimezone().isoformat(timespec="seconds"),
-            "process": _process(),
-        }
         try:
-            write_whole(self.folder / WRITER, json.dumps(about).encode())
+            write_whole(self.folder / WRITER, _writer())
         except BaseException:  # a full disk: else this process would wait for itself the next time
             self._lock.release()
             raise
         return True
 
+    def _created(self) -> bool:
+        """Create the lock's file in an object store, which refuses a second one of that name."""
+        place: Any = self.folder / LOCK
+        mine = _writer() + secrets.token_hex(8).encode()  # two threads are two writers
+
+        def create() -> bool:
+            try:
+                place.fs.pipe_file(place.path, mine, mode="create")
+            except FileExistsError:  # by an earlier try of this very call, perhaps, whose answer was lost
+                return bool(read_bytes(place) == mine)
+            return True
+
+        try:
+            return asked(create, place)
+        except FileNotFoundError:  # released between the two
+            return False
+
     def _holder(self) -> dict[str, object]:
         try:
-            found = read_json(self.folder / WRITER)
+            if self._lock is None:
+                found = json.JSONDecoder().raw_decode(read_bytes(self.folder / LOCK).decode())[0]
+            else:
+                found = read_json(self.folder / WRITER)
         except (OSError, ValueError):  # it has just ended, or has not said yet
             return {}
         return found if isinstance(found, dict) else {}
+
+
+def _writer() -> bytes:
+    """Say who this is, for others who want to write."""
+    about = {
+        "owner": _owner(),
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "time": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "process": _process(),
+    }
+    return json.dumps(about).encode()
 
 
 def _owner() -> str:

@@ -16,9 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from napari_cellclip.screen.storage.files import write_whole
+from napari_cellclip.screen.storage.files import is_local, read_bytes, write_whole
 from napari_cellclip.vocabulary import ScreenError
-from napari_cellclip.vocabulary.regular_files import require_regular
 
 CHECKSUM = b"napari_cellclip.sha256"
 """Key of a file's metadata under which its checksum is."""
@@ -60,7 +59,9 @@ def read_table(path: Path, columns: Sequence[str] | None = None, *, all_bytes: b
     """
     try:
         # ParquetFile rather than read_table: folder names such as "a=b" must not become columns.
-        source = pa.BufferReader(_verified(path)) if all_bytes else path
+        # From an object store the whole file comes at once: a few columns would take as long.
+        whole = all_bytes or not is_local(path)
+        source = pa.BufferReader(_verified(path)) if whole else path
         with pq.ParquetFile(source, page_checksum_verification=True) as file:
             table = file.read(columns=list(columns) if columns is not None else None)
     except FileNotFoundError as error:
@@ -76,7 +77,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None, *, all_bytes: b
 
 def is_sealed(path: Path) -> bool:
     """Tell whether a file has a checksum; those of version 0.1 have none."""
-    return _checksum_start(require_regular(path).read_bytes()) is not None
+    return _checksum_start(read_bytes(path)) is not None
 
 
 ADVICE = "encode again into the same folder, or run 'napari-cellclip repair'; either makes it again"
@@ -90,7 +91,7 @@ def damage(path: Path, why: str) -> str:
 
 def _verified(path: Path) -> bytes:
     """Bytes of a file whose checksum is right, or that has none."""
-    content = require_regular(path).read_bytes()
+    content = read_bytes(path)
     if (start := _checksum_start(content)) is not None:
         stated = content[start : start + len(_BLANK)]
         digest = hashlib.sha256(content[:start])

@@ -11,7 +11,7 @@ import pyarrow as pa
 from cachetools import LRUCache, cached
 from numpy.typing import NDArray
 
-from napari_cellclip.screen.storage.files import folder_name
+from napari_cellclip.screen.storage.files import State, folder_name, state_of
 from napari_cellclip.screen.storage.parquet import damage, read_table, write_table
 from napari_cellclip.vocabulary import STAINS, ScreenError, Stain
 
@@ -110,10 +110,8 @@ class Previews:
     def all(self, shard: int) -> dict[str, NDArray[np.uint8]]:
         """Five stains (5, y, x) of each well of a shard; empty if nothing was written."""
         path = self.path(shard)
-        if not path.exists():
-            return {}
-        stat = path.stat()
-        return dict(_images(path, (stat.st_mtime_ns, stat.st_size)))
+        state = state_of(path)
+        return {} if state is None else dict(_images(path, state))
 
     def problem(self, shard: int) -> str | None:
         """Say what is wrong with the previews of a shard; ``None`` if whole or never written."""
@@ -137,7 +135,7 @@ def _bytes(images: Mapping[str, NDArray[np.uint8]]) -> int:
 
 
 @cached(LRUCache(CACHE_BYTES, getsizeof=_bytes), lock=Lock())
-def _images(path: Path, state: tuple[int, int]) -> dict[str, NDArray[np.uint8]]:
+def _images(path: Path, state: State) -> dict[str, NDArray[np.uint8]]:
     """All previews of a file; `state` makes a rewritten file another key."""
     table = read_table(path, SCHEMA.names)
     try:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from napari_cellclip.plates.images.field_quality import QUALITY_COLUMNS
 from napari_cellclip.screen.storage.failures import SITE
-from napari_cellclip.screen.storage.files import folder_name
+from napari_cellclip.screen.storage.files import exists, folder_name
 from napari_cellclip.screen.storage.parquet import damage, read_table, write_table
 from napari_cellclip.vocabulary import ScreenError
 
@@ -55,7 +55,7 @@ class QualityFiles:
             If the file is damaged.
         """
         path = self.path(shard)
-        if not path.exists():
+        if not exists(path):
             return pd.DataFrame(columns=list(QUALITY_COLUMNS), dtype=float)
         try:
             table = read_table(path, SCHEMA.names).select(SCHEMA.names).cast(SCHEMA)

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from napari_cellclip.plates.images.projection import Projection
-from napari_cellclip.screen.storage.files import write_whole
+from napari_cellclip.screen.storage.files import exists, read_bytes, write_whole
 from napari_cellclip.vocabulary import ScreenError, Stain
-from napari_cellclip.vocabulary.regular_files import require_regular
 
 if TYPE_CHECKING:
     from napari_cellclip.model import IntensityStats
@@ -154,9 +153,9 @@ class ScreenRecord(_Frozen):
         """
         path = folder / FILE
         try:
-            text = require_regular(path).read_bytes()
+            text = read_bytes(path)
         except OSError as error:
-            if (folder / COPY).exists():
+            if exists(folder / COPY):
                 raise ScreenError(
                     f"{path} is lost: 'napari-cellclip repair {folder}' restores it from its copy"
                 ) from error
@@ -176,7 +175,7 @@ class ScreenRecord(_Frozen):
         """
         path = folder / COPY
         try:
-            text = require_regular(path).read_bytes()
+            text = read_bytes(path)
         except OSError as error:
             raise ScreenError(
                 f"{folder / FILE} has no copy to be restored from: encode again into a new folder"

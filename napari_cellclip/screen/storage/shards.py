@@ -14,7 +14,7 @@ from cachetools import LRUCache, cached
 from numpy.typing import NDArray
 
 from napari_cellclip.screen.storage.failures import FAILURE, SITE, SiteResult
-from napari_cellclip.screen.storage.files import folder_name
+from napari_cellclip.screen.storage.files import State, folder_name, names_in, state_of
 from napari_cellclip.screen.storage.parquet import (
     column_to_rows,
     damage,
@@ -50,7 +50,7 @@ class Shards:
 
     def finished(self) -> set[int]:
         """Numbers of the shards that are on disk; other files, such as copies, are none."""
-        names = (re.fullmatch(r"shard-(\d{5,9})\.parquet", path.name) for path in self.folder.glob("shard-*"))
+        names = (re.fullmatch(r"shard-(\d{5,9})\.parquet", name) for name in names_in(self.folder))
         return {int(found[1]) for found in names if found}
 
     def write(self, shard: int, plan: pd.DataFrame, results: Sequence[SiteResult]) -> None:
@@ -82,8 +82,7 @@ class Shards:
     def features(self, shard: int) -> dict[str, NDArray[np.float16]]:
         """Features of a shard's encoded sites, (5, D) each, by site id."""
         path = self.path(shard)
-        stat = path.stat() if path.exists() else None
-        return _features(path, (stat.st_mtime_ns, stat.st_size) if stat else None, self.encoder_hash)
+        return _features(path, state_of(path), self.encoder_hash)
 
     def results(self, shard: int) -> dict[str, SiteResult]:
         """Return what a shard holds, by site id."""
@@ -144,7 +143,7 @@ def _bytes(shard: dict[str, NDArray[np.float16]]) -> int:
 
 
 @cached(LRUCache(CACHE_BYTES, getsizeof=_bytes), lock=Lock())
-def _features(path: Path, state: tuple[int, int] | None, encoder_hash: str) -> dict[str, NDArray[np.float16]]:
+def _features(path: Path, state: State, encoder_hash: str) -> dict[str, NDArray[np.float16]]:
     """Read features of a shard; `state` makes a rewritten file another key."""
     return _features_of(path, read_table(path, [*STATUS, "features"]), encoder_hash)
 

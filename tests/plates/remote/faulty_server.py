@@ -47,8 +47,18 @@ def serving(server: FaultyServer) -> Iterator[FaultyServer]:
         def do_GET(self) -> None:
             self.answer()
 
+        def do_PUT(self) -> None:
+            self.answer()
+
+        def do_POST(self) -> None:
+            self.answer()
+
+        def do_DELETE(self) -> None:
+            self.answer()
+
         def answer(self) -> None:
             path = self.path.partition("?")[0]
+            self.given = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             server.asked[path] += 1
             fault = server.fault(self.command, self.path, server.asked[path])
             if fault == "hang up":
@@ -88,7 +98,7 @@ def serving(server: FaultyServer) -> Iterator[FaultyServer]:
 
         def behind(self) -> tuple[int, bytes, dict[str, str]]:
             line = HTTPConnection(server.behind, timeout=30)
-            line.request(self.command, self.path, headers=dict(self.headers))
+            line.request(self.command, self.path, self.given, headers=dict(self.headers))
             answer = line.getresponse()
             body = answer.read()
             headers = {
