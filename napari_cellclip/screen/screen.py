@@ -118,10 +118,7 @@ class Screen:
     @property
     def simulated(self) -> bool | None:
         """Whether its plates were simulated; ``None`` where their folders are gone."""
-        folders = [Path(plate.path) for plate in self.plates.values()]
-        if not folders or not all(folder.exists() for folder in folders):
-            return None
-        return all(any((at / "simulated.json").is_file() for at in (f, f.parent)) for f in folders)
+        return self._record.simulated
 
     @property
     def has_head(self) -> bool:
@@ -263,12 +260,7 @@ class Screen:
 
     def preview_stains(self, well: str) -> NDArray[np.uint8]:
         """Small picture of a well, uint8 (5, y, x) in the order of ``STAINS``, scaled by the plate's
-        contrast.
-
-        Raises
-        ------
-        ScreenError
-            If there is none: no site of it was readable yet, or the run wrote no previews.
+        contrast; `ScreenError` if no site of it was readable yet, or the run wrote no previews.
         """
         return self._tables.preview_stains(self._known(well))
 
@@ -290,14 +282,9 @@ class Screen:
         platemap : PlateMap
             New labels.
         plate : str, optional
-            Only of this plate; where not given, of all.
+            Only of this plate, of which there must be one; where not given, of all.
         save : bool
             Keep the labels in the folder.
-
-        Raises
-        ------
-        ScreenError
-            If the screen has no such plate.
         """
         if plate is not None:
             self.contrast(plate)
@@ -386,12 +373,9 @@ class Screen:
         return write_profiles(Path(path), self.wells, self.embeddings)
 
     def export(self, path: str | Path) -> Path:
-        """Write the screen to a file in the format that its suffix names, and return its path.
+        """Write the screen in the format that a file's suffix names, and return its path.
 
-        Parameters
-        ----------
-        path : path
-            Ending in one of :data:`napari_cellclip.screen.export.EXPORTS`.
+        Suffixes are those of :data:`napari_cellclip.screen.export.EXPORTS`.
 
         Raises
         ------

@@ -19,6 +19,7 @@ SPEED = {
     "benchmarks.speed.bag_loader": ("--wells", "384", "--steps", "2"),
     "benchmarks.speed.cost_per_bag": ("--bags", "1", "--texts", "2", "--repeats", "1", "--blocks", "1"),
     "benchmarks.speed.quality_cost": ("--wells", "1", "--size", "64", "--repeats", "1"),
+    "benchmarks.speed.training_memory": ("--wells", "16"),
     "benchmarks.speed.encode_memory": ("--sites", "1", "--size", "40", "--large", "0"),
     "benchmarks.speed.window": (
         *("--wells", "96", "--million", "21000", "--cycles", "1", "--repeats", "2", "--fresh", "0"),

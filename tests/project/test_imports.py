@@ -23,7 +23,6 @@ STARTS = {
 LONG_FOLDERS = {"cli": "one verb a file"}
 LONG_FILES: dict[str, str] = {
     "napari_cellclip.gui.state.session": "all that panels read of one viewer: short properties and their events",
-    "napari_cellclip.screen.screen": "what users ask of a screen: short methods, half of it their documentation",
 }
 # Parts of a subpackage that need each other, with the reason.
 KNIT = {

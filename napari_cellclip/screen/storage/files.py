@@ -47,9 +47,9 @@ def screen_folder(place: str | Path) -> Path:
     ScreenError
         If the address is of no object store, or a package that reads it is not installed.
     """
-    given: object = place
+    given: Any = place
     if not isinstance(given, str | Path):
-        return place  # a UPath
+        return given  # a UPath
     try:
         address = remote_address(place)
     except PlateError as error:

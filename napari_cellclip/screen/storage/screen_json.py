@@ -142,6 +142,14 @@ class ScreenRecord(_Frozen):
         """The card whose embeddings are shown."""
         return self.cards[self.card_hash]
 
+    @property
+    def simulated(self) -> bool | None:
+        """Whether its plates were simulated; ``None`` where their folders are gone."""
+        folders = [Path(plate.path) for plate in self.plates.values()]
+        if not folders or not all(folder.exists() for folder in folders):
+            return None
+        return all(any((at / "simulated.json").is_file() for at in (f, f.parent)) for f in folders)
+
     @classmethod
     def read(cls, folder: Path) -> ScreenRecord:
         """Read the record of a screen folder.

@@ -17,7 +17,10 @@ import pytest
 from napari_cellclip.plates import open_plate
 from napari_cellclip.screen import Screen, encode, iter_encode
 from napari_cellclip.screen.engines.ray_engine import PlateWork, ShardActor
+from napari_cellclip.screen.storage.files import screen_folder
 from napari_cellclip.vocabulary import ScreenError
+from tests.plates.remote.conftest import moto_url, s3  # noqa: F401
+from tests.screen.test_object_store import bucket  # noqa: F401
 from tests.tiny import write_tiff_plate, write_tiny_model
 
 ENCODE = sys.modules["napari_cellclip.screen.encode"]  # the package has a function of this name
@@ -29,6 +32,12 @@ def files(folder: Path) -> dict[str, bytes]:
     """Everything that a run computed; ``screen.json`` and labels are the driver's."""
     found = sorted(path for path in folder.rglob("*") if path.suffix == ".parquet")
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+
+def tables(folder) -> dict[str, bytes]:
+    """The same as `files` of a place in an object store, too."""
+    found = [path for path in folder.rglob("*") if path.suffix == ".parquet"]
+    return {str(path).removeprefix(f"{folder}/"): path.read_bytes() for path in found}
 
 
 @pytest.fixture(scope="module")
@@ -150,8 +159,24 @@ def test_a_cluster_that_loses_a_machine_writes_what_one_process_writes(made, tmp
     assert files(tmp_path / "s") == files(made / "local")
 
 
-def test_any_worker_writes_the_same_shard_twice_without_harm(made, tmp_path, monkeypatch) -> None:
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_writes_into_an_object_store(made, bucket, cluster) -> None:  # noqa: F811
+    """The store is asked for by the driver and by the workers, which find it by their environment."""
+    for _ in iter_encode(
+        open_plate(made / "P1"), None, str(made / "model"), bucket, shard_sites=2, engine="ray"
+    ):
+        pass
+    assert tables(screen_folder(bucket)) == files(made / "local")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:botocore", "ignore::ResourceWarning")
+@pytest.mark.parametrize("place", ["folder", "bucket"])
+def test_any_worker_writes_the_same_shard_twice_without_harm(
+    made, tmp_path, monkeypatch, place, request
+) -> None:
     """The function that workers run, without a cluster."""
+    out = tmp_path / "s" if place == "folder" else request.getfixturevalue("bucket")
     works: list[PlateWork] = []
 
     def run(work: PlateWork, model) -> list:
@@ -163,9 +188,9 @@ def test_any_worker_writes_the_same_shard_twice_without_harm(made, tmp_path, mon
         return []
 
     monkeypatch.setattr(ENCODE, "run_on_ray", run)
-    encode(open_plate(made / "P1"), None, str(made / "model"), tmp_path / "s", shard_sites=2, engine="ray")
+    encode(open_plate(made / "P1"), None, str(made / "model"), out, shard_sites=2, engine="ray")
     assert works[0].todo() == list(range(12))
-    assert files(tmp_path / "s") == files(made / "local")
+    assert tables(screen_folder(out)) == files(made / "local")
 
 
 def test_a_worker_with_another_encoder_is_refused(made, tmp_path, monkeypatch) -> None:
