@@ -1,8 +1,8 @@
 """What has been encoded: the run from plate and model to disk, and the screen that opens without either.
 
 On top lies what users call: `screen` (open, look at, export; what it reads is in `screen_tables`, the model
-it loads in `screen_model`), `encode` (a plate is begun and finished in `plate_run`), `derive` (wells from stored
-features), `wells`, `correct` (batch effects), `check` and `repair` (damaged files), `export` (formats),
+it loads in `screen_model`), `encode` (a plate is begun and finished in `plate_run`), `derive` (wells from
+stored features), `wells`, `correct` (batch effects), `check`, `repair` (damaged files), `export` (formats),
 `progress` (what long work yields). Files on disk are in `storage/`, what other programs measured comes in by
 `imports/`, tiles of one field are in `tiles/`, and `engines/` do the work of an encode.
 """
