@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -15,6 +16,8 @@ from napari_cellclip.training.data.bags import Bag, pad
 from napari_cellclip.training.data.stored_features import StoredFeatures
 from napari_cellclip.vocabulary import CellClipError
 
+READERS = 4
+"""Threads that read the bags of a batch where these are on disk."""
 # Streams of random numbers within a seed.
 _EPOCH, _STEP, _NOISE = 1, 2, 3
 
@@ -81,6 +84,8 @@ class Batches:
         self._odds = None if (weights == weights[0]).all() else weights / weights.sum()
         self._spread = _spread(bags) if config.feature_noise else None
         self._order = lru_cache(maxsize=1)(self._shuffled)
+        on_disk = any(isinstance(bag.features, StoredFeatures) for bag in bags)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="cellclip-bags") if on_disk else None
 
     def _shuffled(self, epoch: int) -> NDArray[np.int64]:
         return np.random.default_rng([self._config.seed, _EPOCH, epoch]).permutation(len(self._bags))
@@ -102,11 +107,16 @@ class Batches:
         counts = 1 + np.floor(rng.random(len(rows)) * most).astype(int)
         keys = rng.random((len(rows), int(sizes.max())))
         luck = rng.random(len(rows))
-        images, captions = [], []
-        for place in range(len(rows))[self._own]:
-            row = rows[place]
+        places = range(len(rows))[self._own]
+
+        def image(place: int) -> NDArray[np.float32]:
             picked = np.argsort(keys[place, : sizes[place]])[: counts[place]]
-            images.append(self._noisy(self._bags[row].features[picked], step, place))
+            return self._noisy(self._bags[rows[place]].features[picked], step, place)
+
+        images = list((map if self._readers is None else self._readers.map)(image, places))
+        captions = []
+        for place in places:
+            row = rows[place]
             chances = self._chances[row]
             drawn = int(np.searchsorted(chances, luck[place] * chances[-1], side="right"))
             captions.append(self._captions[row][min(drawn, len(chances) - 1)])
