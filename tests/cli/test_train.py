@@ -110,9 +110,9 @@ def test_launched_on_two_machines_with_features_on_disk(screen_folder: Path, tmp
     both = [
         subprocess.Popen(
             [
-                *[sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_machines", "2"],
-                *["--num_processes", "2", "--machine_rank", str(rank), "--main_process_ip", "127.0.0.1"],
-                *["--main_process_port", str(port), "--dynamo_backend", "no", "--mixed_precision", "no"],
+                # accelerate starts processors only by MPI; on GPUs it starts this very launcher.
+                *[sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"],
+                *["--node-rank", str(rank), "--master-addr", "127.0.0.1", "--master-port", str(port)],
                 *[*verb, str(tmp_path / "two")],
             ],
             env=environment,
