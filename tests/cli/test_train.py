@@ -122,5 +122,5 @@ def test_launched_on_two_machines_with_features_on_disk(screen_folder: Path, tmp
     assert [machine.wait(timeout=400) for machine in both] == [0, 0]
     subprocess.run([sys.executable, *verb, str(tmp_path / "one")], env=environment, timeout=400, check=True)
     one, two = (pd.read_csv(tmp_path / name / "log.csv") for name in ("one", "two"))
-    assert len(one) == 4
+    assert len(one) == len(two) > 3
     np.testing.assert_allclose(two["loss"], one["loss"], rtol=1e-5)
