@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from napari_cellclip.cli.info import confirmed_option
 from napari_cellclip.cli.options import (
     ChannelOption,
     DeviceOption,
@@ -141,7 +142,7 @@ def encode(
         projection=projection,  # type: ignore[arg-type]
     )
     flags = quality_flags(exclude_quality)
-    opened.require_stains()  # before the model loads: a refusal should not take a minute
+    _require_stains(opened)  # before the model loads: a refusal should not take a minute
     place = Path(plate) if opened.address == str(opened.path) else opened.path
     labels = read_platemap(opened, place, platemap, metadata, decimal)
 
@@ -187,6 +188,18 @@ def encode(
         print(f"nothing of plate {opened.name} is encoded: mend its images and run the same", file=sys.stderr)
         raise typer.Exit(1)
     print(out)
+
+
+def _require_stains(plate: Plate) -> None:
+    """Refuse a plate without all stains, and name what the user confirmed in the window for its kind."""
+    from napari_cellclip.vocabulary import StainError
+
+    try:
+        plate.require_stains()
+    except StainError as error:
+        if confirmed := confirmed_option(plate):
+            raise StainError(f"{error}. Or: {confirmed}") from None
+        raise
 
 
 def illuminated(plate: Plate, source: str, image_root: Path | None, before: Screen | None) -> Plate:
