@@ -120,7 +120,7 @@ def test_a_damaged_file_is_a_failure_of_its_site(tmp_path: Path) -> None:
     (folder / "source_4__Batch5__BR1__A03__2.parquet").write_bytes(b"PAR1 and nothing more")
     labels("BR1").to_csv(tmp_path / "wells.csv", index=False)
     screen = import_profiles(folder, tmp_path / "screen", annotations=tmp_path / "wells.csv", model="")
-    assert [str(site) for site in screen.failures.index] == ["BR1/A03/2"]
+    assert screen.failures["Metadata_Site_id"].tolist() == ["BR1/A03/2"]
     assert len(screen.well_ids) == len(WELLS)
 
 
