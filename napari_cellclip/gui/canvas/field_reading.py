@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class ReadPanel:
-    """What was read for one panel.
+    """Pixels that were read for one panel.
 
     Attributes
     ----------

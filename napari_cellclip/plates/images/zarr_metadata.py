@@ -42,7 +42,7 @@ _CODECS = _COMPRESSORS | {
 
 @dataclass(frozen=True)
 class ZarrMetadata:
-    """What the metadata of an array say of its chunks.
+    """Metadata of an array, as far as they concern its chunks.
 
     Attributes
     ----------
