@@ -28,7 +28,7 @@ test: $(VENV)/test.installed  ## build all that is needed and run the fast tests
 
 test-slow: $(VENV)/test.installed  ## the tests that make test leaves out
 	@.ci/system.sh window
-	$(PYTEST) -m slow $(ARGS)
+	$(PYTEST) $(SPREAD) -m slow $(ARGS)
 
 test-all: $(VENV)/test.installed  ## every test, one after the other
 	@.ci/system.sh window

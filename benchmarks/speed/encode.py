@@ -186,7 +186,7 @@ def measure(quick: bool) -> list[Figure]:
     with tempfile.TemporaryDirectory() as made:
         scratch = Path(made)
         size, rounds = (64, 1) if quick else (1080, 3)
-        plate = open_plate(simulate_plate(scratch / "large", wells=6, sites=2, size=(size, size), seed=1))
+        plate = open_plate(simulate_plate(scratch / "large", wells=6, sites=1, size=(size, size), seed=1))
         demo = model_of(SmallEncoder(), IntensityScaling(kind="plate"), 32 if quick else 224)
         found += measured("demo encoder", plate, demo, demo.encoder, scratch, rounds)
         size = 32 if quick else 448

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from napari_cellclip.cli.info import confirmed_option
 from napari_cellclip.cli.options import (
     ChannelOption,
     DeviceOption,
@@ -152,7 +153,7 @@ def encode(
     )
     flags = quality_flags(exclude_quality)
     part = part_of(shard)
-    opened.require_stains()  # before the model loads: a refusal should not take a minute
+    _require_stains(opened)  # before the model loads: a refusal should not take a minute
     place = Path(plate) if opened.address == str(opened.path) else opened.path
     labels = read_platemap(opened, place, platemap, metadata, decimal)
 
@@ -213,6 +214,18 @@ def part_of(text: str | None) -> tuple[int, int] | None:
     if not found or not 1 <= int(found[1]) <= int(found[2]):
         raise typer.BadParameter(f"{text!r} is no part such as 3/16, of 1/16 to 16/16", param_hint="--shard")
     return int(found[1]), int(found[2])
+
+
+def _require_stains(plate: Plate) -> None:
+    """Refuse a plate without all stains, and name what the user confirmed in the window for its kind."""
+    from napari_cellclip.vocabulary import StainError
+
+    try:
+        plate.require_stains()
+    except StainError as error:
+        if confirmed := confirmed_option(plate):
+            raise StainError(f"{error}. Or: {confirmed}") from None
+        raise
 
 
 def illuminated(plate: Plate, source: str, image_root: Path | None, before: Screen | None) -> Plate:

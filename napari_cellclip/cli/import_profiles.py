@@ -17,10 +17,10 @@ def import_profiles(
         list[Path],
         typer.Argument(
             exists=True,
-            dir_okay=False,
             metavar="TABLE",
             show_default=False,
-            help="CellProfiler profiles as pycytominer writes them (CSV, CSV.gz, Parquet), a row a well.",
+            help="CellProfiler profiles as pycytominer writes them, or embeddings (CSV, CSV.gz, Parquet), a "
+            "row for each well or site; or a folder of JUMP-Lite's embeddings.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", show_default=False, help="Screen folder to write.")],
@@ -31,7 +31,7 @@ def import_profiles(
             dir_okay=False,
             show_default=False,
             help="Table with what is known of each compound (moa_list, target_list), joined on broad_sample, "
-            "InChIKey or the name.",
+            "InChIKey or the name, or of each well, joined on plate and well.",
         ),
     ] = None,
     cell_line: Annotated[str, typer.Option(help="Of the cells, where the tables do not say it.")] = "",
@@ -50,9 +50,12 @@ def import_profiles(
             help="Head that embeds the wells, so that they can be asked in words; 'none' leaves the profiles."
         ),
     ] = "profiles",
+    encoder: Annotated[
+        str, typer.Option(help="What made the embeddings: only wells of one encoder are compared.")
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Make a screen of CellProfiler profiles, without images.
+    """Make a screen of CellProfiler profiles or of embeddings, without images.
 
     Features are grouped by the stains in their names and standardised on the negative controls of each
     plate. The bundled head, trained on real cells, embeds the wells by the features it knows, so that they
@@ -76,6 +79,7 @@ def import_profiles(
         brightfield=brightfield,
         standardise_on=standardise_on,  # type: ignore[arg-type]
         model="" if model == "none" else model,
+        encoder=encoder,
     )
     found = import_report(screen)
     print(json.dumps(found, indent=1) if as_json else describe(found))

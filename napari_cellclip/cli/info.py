@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from napari_cellclip.cli.options import (
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from napari_cellclip.plates import Plate
     from napari_cellclip.plates.acquisition import Problem
     from napari_cellclip.plates.stain_mapping import StainMapping
+    from napari_cellclip.vocabulary import Stain
 
 SHOWN = 12
 """Most problems that are printed, so that a page holds it all."""
@@ -94,14 +96,30 @@ def facts(plate: Plate, odd: tuple[Problem, ...] = ()) -> dict[str, Any]:
     }
 
 
+def confirmed_option(plate: Plate) -> str:
+    """Options that map stains as the user confirmed in the window for a plate of the same kind, or nothing.
+
+    The terminal never takes them by itself: a command must mean the same on every computer.
+    """
+    from napari_cellclip.gui.recent import confirmed_stains
+
+    known = None if plate.stains.complete else confirmed_stains(plate)
+    if known is None:
+        return ""
+    return f"{_options(known.channels)} (as you confirmed in the window for {known.plate})"
+
+
+def _options(channels: Mapping[Stain, str]) -> str:
+    return " ".join(f"--channel {shlex.quote(f'{stain}={name}')}" for stain, name in channels.items())
+
+
 def _proposed(stains: StainMapping) -> list[str]:
     """Lines with the options that confirm what the channels probably are."""
-    lines = []
-    for proposal in stains.proposals:
-        chosen = (shlex.quote(f"{stain}={name}") for stain, name in proposal.channels.items())
-        lines.append("    probably: " + " ".join(f"--channel {pair}" for pair in chosen))
-        lines.append(f"      ({proposal.reason})")
-    return lines
+    return [
+        line
+        for proposal in stains.proposals
+        for line in (f"    probably: {_options(proposal.channels)}", f"      ({proposal.reason})")
+    ]
 
 
 def describe(plate: Plate, odd: tuple[Problem, ...] = ()) -> str:
@@ -130,6 +148,8 @@ def describe(plate: Plate, odd: tuple[Problem, ...] = ()) -> str:
         lines.append(f"    {stain.value:<5} " + (f"{channel}  ({source})" if channel is not None else absent))
     if stains.unmapped:
         lines.append(f"    channels without a stain: {', '.join(stains.unmapped)}")
+        if confirmed := confirmed_option(plate):
+            lines.append(f"    {confirmed}")
         lines += _proposed(stains) or [
             f"    say which stain each is: --channel STAIN={stains.unmapped[0]} and so on"
         ]

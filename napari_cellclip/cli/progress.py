@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 
 class Step(Protocol):
-    """What the core's generators yield: how far they are, and a few words."""
+    """Progress of a generator of the core: how far it is, and a few words."""
 
     @property
     def done(self) -> int:

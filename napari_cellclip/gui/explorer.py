@@ -43,7 +43,7 @@ TABS = ("Hits", "Why", "Describe", "References", "QC", "Set-up")
 
 @dataclass(frozen=True)
 class Arrangement:
-    """Which panels stand in the open; the others are tabs."""
+    """Panels that stand in the open; the others are tabs."""
 
     plate_open: bool
     map_open: bool

@@ -75,7 +75,7 @@ def contrast(rgb: ArrayLike, background: ArrayLike) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class ColourScale:
-    """How a number becomes a colour.
+    """Scale from numbers to colours.
 
     Attributes
     ----------
@@ -151,7 +151,7 @@ class Category:
 
 @dataclass(frozen=True)
 class WellColours:
-    """How wells are coloured, in every view.
+    """Colours of wells, the same in every view.
 
     Attributes
     ----------

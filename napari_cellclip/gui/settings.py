@@ -12,7 +12,7 @@ PLUGIN = "napari-cellclip"
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user chose in napari's preferences.
+    """Choices of the user in napari's preferences.
 
     Attributes
     ----------

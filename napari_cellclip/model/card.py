@@ -54,7 +54,7 @@ class _Frozen(BaseModel):
 
 
 class FileCard(_Frozen):
-    """Where a file or a repository of files comes from.
+    """Source of a file or a repository of files.
 
     Attributes
     ----------
@@ -127,7 +127,7 @@ class EncoderCard(_Frozen):
 
 
 class SentenceCard(_Frozen):
-    """Which sentence encoder reads the words of a model.
+    """Sentence encoder that reads the words of a model.
 
     Attributes
     ----------

@@ -32,6 +32,8 @@ from napari_cellclip.vocabulary import (
 
 MAX_SITE_PROBLEMS = 20
 """How many sites are named one by one in a plate's problems; each site knows its own."""
+ALIKE = 3
+"""How many are named where every site has one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -319,6 +321,9 @@ class Plate:
 
     def _site_problems(self) -> list[Problem]:
         faulty = [Problem(site.id, problem) for site in self.sites if (problem := site.problem)]
+        if len(faulty) == len(self.sites) > ALIKE:  # as where the images are elsewhere: a few tell it all
+            what = f"all of its {len(self.sites)} sites have problems like these"
+            return [*faulty[:ALIKE], Problem(self.name, what)]
         shown = faulty[:MAX_SITE_PROBLEMS]
         if more := len(faulty) - len(shown):
             shown.append(

@@ -10,9 +10,10 @@ import numpy as np
 
 from napari_cellclip.screen.storage.exclusions import FILE as EXCLUSIONS
 from napari_cellclip.screen.storage.exclusions import read_exclusions
+from napari_cellclip.screen.storage.failures import FILE as FAILURES
 from napari_cellclip.screen.storage.files import exists, names_in, screen_folder
 from napari_cellclip.screen.storage.labels import read_labels
-from napari_cellclip.screen.storage.parquet import ADVICE, damage, is_sealed
+from napari_cellclip.screen.storage.parquet import ADVICE, damage, is_sealed, read_table
 from napari_cellclip.screen.storage.plan import plan_path, read_plan
 from napari_cellclip.screen.storage.previews import Previews
 from napari_cellclip.screen.storage.processing import read_processing
@@ -77,6 +78,11 @@ def _findings(folder: Path) -> Iterator[Finding]:
         read_exclusions(folder)
     except ScreenError as error:
         yield Finding(folder / EXCLUSIONS, str(error))
+    if exists(folder / FAILURES):
+        try:
+            read_table(folder / FAILURES)
+        except ScreenError as error:
+            yield Finding(folder / FAILURES, str(error))
     for plate, known in record.plates.items():
         for finding in _of_plate(folder, record, plate):
             yield finding if known.stains else _of_import(finding, folder, record, known)

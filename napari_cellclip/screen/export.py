@@ -34,7 +34,7 @@ _FORMULA = "=+-@\t\r"
 
 @dataclass(frozen=True)
 class ExportedWells:
-    """What a format is handed.
+    """Wells and columns that a format writes.
 
     Attributes
     ----------

@@ -10,6 +10,9 @@ from napari_cellclip.screen.check import check_screen
 from napari_cellclip.screen.derive import iter_embed_wells
 from napari_cellclip.screen.encode import iter_encode
 from napari_cellclip.screen.progress import Progress
+from napari_cellclip.screen.storage.encoded_fields import encoded_fields
+from napari_cellclip.screen.storage.failures import FILE as FAILURES
+from napari_cellclip.screen.storage.failures import write_failures
 from napari_cellclip.screen.storage.files import screen_folder
 from napari_cellclip.screen.storage.fitted_heads import kept_model
 from napari_cellclip.screen.storage.lock import WriteLock
@@ -72,6 +75,9 @@ def iter_repair(
                 yield from _embed_again(screen, plate, wells[path], record.cards[wells[path]], device)
             except CellClipError as error:
                 why[path] = f"{path} is not made again: {error}"
+    if any(f.path == screen / FAILURES for f in findings):
+        with WriteLock(screen).now():
+            write_failures(screen, encoded_fields(screen, record).status)
     left = check_screen(screen)
     for path in sorted({f.path for f in findings} - {f.path for f in left}):
         yield Progress(1, 1, f"made again: {path}", notice=True)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Screen:
-    """What has been encoded of one or more plates by one model.
+    """Encoded wells of one or more plates, by one model.
 
     Opened with :meth:`open`. Tables are read when first asked for, once for all threads; open the folder
     again to see what a run has added since.

@@ -80,7 +80,7 @@ class Section(BaseModel):
 
 
 class DataConfig(Section):
-    """What is learnt from."""
+    """Data to learn from."""
 
     screens: tuple[str, ...] = ()
     """Screen folders written by 'encode', all with one channel encoder; relative paths start at this file."""
@@ -99,7 +99,7 @@ class DataConfig(Section):
 
 
 class ModelConfig(Section):
-    """Which model it starts from, and what is written."""
+    """Model to start from, and the folder to write."""
 
     out: str = ""
     """Model folder to write: a new one, or that of an interrupted run; relative paths start at this file."""
@@ -167,7 +167,7 @@ class CaptionConfig(Section):
 
 
 class SplitConfig(Section):
-    """What is held out for validation and test."""
+    """Wells that are held out for validation and test."""
 
     by: Literal["compound", "scaffold", "plate", "lists", "none"] = "compound"
     """Whole compounds, whole scaffolds, whole plates, the lists below, or nothing."""
@@ -192,7 +192,7 @@ class SplitConfig(Section):
 
 
 class ValidationConfig(Section):
-    """How the best weights are found: retrieval among the validation treatments, both ways."""
+    """Choice of the best weights: retrieval among the validation treatments, both ways."""
 
     score: Literal["auto", "map", "mrr", "r@1", "r@5", "r@10"] = "auto"
     """map (mechanisms asked in words), mrr, r@k (captions, both ways); auto: map on profiles, else mrr."""
@@ -203,7 +203,7 @@ class ValidationConfig(Section):
 
 
 class LogConfig(Section):
-    """Where the curves go, beside log.csv."""
+    """Places of the curves, beside log.csv."""
 
     tensorboard: bool = False
     """Write TensorBoard events into the model folder (extra 'train')."""

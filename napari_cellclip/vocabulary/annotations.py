@@ -23,7 +23,7 @@ OWN_TABLE = "table of this package"
 
 
 class Effect(StrEnum):
-    """What a mechanism does to its targets."""
+    """Effect of a mechanism on its targets."""
 
     INHIBITS = "inhibits"
     ACTIVATES = "activates"

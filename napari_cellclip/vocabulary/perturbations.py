@@ -10,7 +10,7 @@ _GENE = re.compile(r"[A-Z][A-Z0-9]{1,8}(?:orf\d{1,3}[A-Z]?)?(?:-[A-Z0-9]{1,3})?|
 
 
 class Kind(StrEnum):
-    """How a well was perturbed."""
+    """Way in which a well was perturbed."""
 
     COMPOUND = "compound"
     CRISPR = "crispr"
@@ -20,7 +20,7 @@ class Kind(StrEnum):
 
 
 class Control(StrEnum):
-    """What a control well is for (``trt`` wells have none)."""
+    """Purpose of a control well (``trt`` wells have none)."""
 
     NEGATIVE = "negcon"
     POSITIVE = "poscon"

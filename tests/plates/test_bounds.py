@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import bz2
+import gzip
 import json
 import lzma
 import os
+import struct
 import subprocess
 import sys
 import tracemalloc
@@ -17,18 +19,30 @@ import numcodecs
 import numpy as np
 import pytest
 import tifffile
+import zarr.codecs
 
 from napari_cellclip.plates import PlateMap, open_plate
 from napari_cellclip.plates.images import plane
-from napari_cellclip.plates.images.zarr_metadata import inflates_beyond, read_metadata, zarr_shape
+from napari_cellclip.plates.images.inflation import inflates_beyond
+from napari_cellclip.plates.images.zarr_metadata import read_metadata, zarr_shape
 from napari_cellclip.plates.platemaps import tables
 from napari_cellclip.vocabulary import PlateError, PlateMapError
 from tests.hostile_files import EVIL_VALUES
 from tests.plates.hostile_plates import PLATES, looked_through, write_ome_zarr, write_phenix
+from tests.plates.layouts.test_jump_lite import write as write_jump_lite
 from tests.plates.made_plates import image
 
 REPOSITORY = Path(__file__).parents[2]
 ARRAY = Path("B", "3", "0", "0")
+
+
+def beyond(file: Path, compressor: str, limit: int) -> bool:
+    with file.open("rb") as stream:
+        return inflates_beyond(stream, file.stat().st_size, compressor, limit)
+
+
+def checksummed(index: bytes) -> bytes:
+    return bytes(numcodecs.checksum32.CRC32C(location="end").encode(index))
 
 
 def edit(path: Path, key: str, value: object) -> None:
@@ -124,11 +138,11 @@ def test_what_a_chunk_inflates_to_is_found_without_inflating_it(tmp_path: Path, 
     file.write_bytes(bytes(PACKED[compressor](bytes(size))))
     tracemalloc.start()
     try:
-        assert inflates_beyond(file, compressor, 10 * 2**20)
+        assert beyond(file, compressor, 10 * 2**20)
         assert tracemalloc.get_traced_memory()[1] < 30 * 2**20
     finally:
         tracemalloc.stop()
-    assert not inflates_beyond(file, compressor, size)
+    assert not beyond(file, compressor, size)
 
 
 def test_zstd_frames_that_do_not_state_their_size_are_counted(tmp_path: Path) -> None:
@@ -138,8 +152,8 @@ def test_zstd_frames_that_do_not_state_their_size_are_counted(tmp_path: Path) ->
     with pa.CompressedOutputStream(sink, "zstd") as stream:
         stream.write(bytes(20 * 2**20))
     (tmp_path / "chunk").write_bytes(sink.getvalue().to_pybytes())
-    assert inflates_beyond(tmp_path / "chunk", "zstd", 10 * 2**20)
-    assert not inflates_beyond(tmp_path / "chunk", "zstd", 20 * 2**20)
+    assert beyond(tmp_path / "chunk", "zstd", 10 * 2**20)
+    assert not beyond(tmp_path / "chunk", "zstd", 20 * 2**20)
 
 
 def test_a_chunk_that_inflates_is_refused_by_its_name(tmp_path: Path) -> None:
@@ -148,6 +162,66 @@ def test_a_chunk_that_inflates_is_refused_by_its_name(tmp_path: Path) -> None:
     (root / ARRAY / "0.0.0").write_bytes(zlib.compress(bytes(100 * 2**20)))
     with pytest.raises(PlateError, match=r"0\.0\.0 unpacks to more"):
         open_plate(root).sites[0].read(["DNA"])
+
+
+@pytest.mark.parametrize(
+    ("codec", "bomb"),
+    [
+        (zarr.codecs.GzipCodec(), lambda: gzip.compress(bytes(100 * 2**20))),
+        (zarr.codecs.ZstdCodec(), lambda: numcodecs.Zstd().encode(bytes(100 * 2**20))),
+        (zarr.codecs.BloscCodec(), lambda: numcodecs.Blosc().encode(np.zeros(100 * 2**20, np.uint8))),
+    ],
+)
+@pytest.mark.parametrize("location", ["start", "end"])
+def test_a_chunk_in_a_shard_that_inflates_is_refused(
+    tmp_path: Path, codec: object, bomb: object, location: str
+) -> None:
+    """Before, the file was as small as a shard may be, and what it held was unpacked whole."""
+    shards = {"shape": (5, 6, 8), "index_location": location}
+    root = write_ome_zarr(tmp_path / "P.zarr", 3, chunks=(1, 6, 8), shards=shards, compressors=codec)
+    assert looked_through(root) == "read"
+    (file,) = [path for path in (root / ARRAY).rglob("*") if path.is_file() and path.name == "0"]
+    content = bytes(bomb())
+    index = struct.pack("<QQ", 84 if location == "start" else 0, len(content)) * 5
+    index = checksummed(index)
+    file.write_bytes(index + content if location == "start" else content + index)
+    with pytest.raises(PlateError, match="unpacks to more than a chunk"):
+        open_plate(root).sites[0].read(["DNA"])
+    # An index that leads out of its file, and one that is longer than the file.
+    for offset in (2**40, 10):
+        damaged = struct.pack("<QQ", offset, 2**30) * 5
+        file.write_bytes(checksummed(damaged))
+        with pytest.raises(PlateError, match="unpacks to more than a chunk"):
+            open_plate(root).sites[0].read(["DNA"])
+    file.write_bytes(b"short")
+    with pytest.raises(PlateError, match="unpacks to more than a chunk"):
+        open_plate(root).sites[0].read(["DNA"])
+
+
+def test_shards_in_shards_are_refused(tmp_path: Path) -> None:
+    root = write_ome_zarr(tmp_path / "P.zarr", 3, chunks=(1, 6, 8), shards=(5, 6, 8))
+    content = json.loads((root / ARRAY / "zarr.json").read_text())
+    (shard,) = content["codecs"]
+    shard["configuration"]["codecs"] = [json.loads(json.dumps(shard))]
+    (root / ARRAY / "zarr.json").write_text(json.dumps(content))
+    with pytest.raises(PlateError, match="shards in shards"):
+        open_plate(root).sites[0].read(["DNA"])
+
+
+@pytest.mark.parametrize("shape", [(40, 1024, 1024), (6000, 8000)])
+def test_jpeg_xl_that_claims_more_than_its_chunk_is_refused_unread(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    """A few kilobytes may claim any number of frames and pixels."""
+    imagecodecs = pytest.importorskip("imagecodecs")
+    store = write_jump_lite(tmp_path / "mq.zarr", ["source_4__B__BR1__A01__1"], "jpegxl")
+    assert open_plate(store).sites[0].read(["DNA"]).shape == (1, 16, 24)
+    (chunk,) = [path for path in store.rglob("*") if path.name == "0.0.0"]
+    claims = bytes(imagecodecs.jpegxl_encode(np.zeros(shape, np.uint16), lossless=True, effort=1))
+    assert len(claims) < 30_000
+    chunk.write_bytes(claims)
+    with pytest.raises(PlateError, match="unpacks to more than a chunk"):
+        open_plate(store).sites[0].read(["DNA"])
 
 
 def test_what_is_compressed_twice_is_refused(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ NAMES = INSTEAD | {
 
 # A first word that names an answer or a thing, where the docstring of a function names its task.
 NO_TASK = {"What", "Whether", "Where", "Which", "How", "Who", "Why", "The", "A", "An"}
+# The same for classes, whose docstring names a thing.
+NO_THING = NO_TASK - {"The", "A", "An"}
 # Decorators that make an attribute of a method: its docstring may name the thing.
 ATTRIBUTES = {"property", "cached_property", "read_once", "setter"}
 
@@ -93,6 +95,17 @@ def without_task(tree: ast.AST) -> list[tuple[str, int, str]]:
     return found
 
 
+def without_thing(tree: ast.AST) -> list[tuple[str, int, str]]:
+    """The same of public classes whose docstring does not begin with the thing that they are."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            words = (ast.get_docstring(node) or "").split()
+            if words and words[0].rstrip(",.:;") in NO_THING:
+                found.append((node.name, node.lineno, " ".join(words[:4])))
+    return found
+
+
 def window_texts(tree: ast.AST) -> Iterator[tuple[str, int]]:
     """Constants with a space in them: what the window may show."""
     for node in ast.walk(tree):
@@ -125,13 +138,18 @@ def test_code_uses_plain_words(repository: Path) -> None:
     assert of_package(repository) == []
 
 
-def test_docstrings_of_functions_name_the_task(repository: Path) -> None:
+def test_docstrings_name_the_task_or_the_thing(repository: Path) -> None:
     found = [
         f"{module.file.relative_to(repository).as_posix()}:{line} {name}: {words!r}"
         for module in modules(repository).values()
-        for name, line, words in without_task(module.tree)
+        for name, line, words in (*without_task(module.tree), *without_thing(module.tree))
     ]
-    assert found == []  # "Compute …", "Find …", "Tell whether …"
+    assert found == []  # "Compute …", "Find …", "Tell whether …"; "Contributions of the stains …"
+
+
+def test_classes_without_a_thing_are_found() -> None:
+    code = "class A:\n    'What is left.'\n\nclass B:\n    'A rest.'\n\nclass _C:\n    'How it is.'"
+    assert [name for name, _, _ in without_thing(ast.parse(code))] == ["A"]
 
 
 @pytest.mark.parametrize(

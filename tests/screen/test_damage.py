@@ -186,6 +186,17 @@ def test_damaged_wells_are_repaired_without_images(tmp_path) -> None:
     assert numbers(out) == before
 
 
+def test_the_table_of_failures_is_verified_and_made_again(folder) -> None:
+    """Other programs read it: a flipped bit in it went unnoticed before."""
+    path = folder / "failures.parquet"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:60] + bytes([whole[60] ^ 1]) + whole[61:])
+    (finding,) = check_screen(folder)
+    assert finding.path == path
+    assert [step.message for step in iter_repair(folder) if step.notice] == [f"made again: {path}"]
+    assert path.read_bytes() == whole
+
+
 def test_copies_beside_shards_are_not_read(folder) -> None:
     before = numbers(folder)
     copy = shard(folder, 1).with_name("shard-00001 (1).parquet")

@@ -15,7 +15,7 @@ from napari_cellclip.vocabulary import CellClipError
 
 @dataclass(frozen=True)
 class Correction:
-    """Which correction to score embeddings after; see :func:`napari_cellclip.screen.correct.correct`."""
+    """Batch correction to score embeddings after; see :func:`napari_cellclip.screen.correct.correct`."""
 
     method: Method = "none"
     kernel: Kernel = "rbf"

@@ -14,7 +14,7 @@ CARD_KEY = "query-null"
 
 @dataclass(frozen=True)
 class EmpiricalNull:
-    """How often texts that a model knows fit treatments they do not describe, measured on labelled plates.
+    """Scores of texts a model knows for treatments they do not describe, measured on labelled plates.
 
     A share of random directions is exact for texts that mean nothing. Texts that a model was trained on lie
     apart from each other, so for them that share is too large, and by how much can be measured where answers

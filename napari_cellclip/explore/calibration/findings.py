@@ -26,7 +26,7 @@ BLOCK = 1024
 
 @dataclass(frozen=True)
 class Findings:
-    """What the tests say about a question; see :class:`napari_cellclip.explore.Answer` for each attribute."""
+    """Results of the tests of a question; see :class:`napari_cellclip.explore.Answer` for each attribute."""
 
     verdict: Verdict
     scores: pd.DataFrame

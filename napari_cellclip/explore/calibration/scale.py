@@ -33,7 +33,7 @@ WELLS_AT_ONCE = 1 << 14
 
 @dataclass(frozen=True)
 class PlateScale:
-    """How spreads are moderated on the plates of one screen; depends on no question.
+    """Moderation of spreads on the plates of one screen; depends on no question.
 
     Attributes
     ----------

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 class Verdict(Enum):
-    """What the tests say about a question, or about the terms for a selection of wells."""
+    """Result of the tests of a question, or of the terms for a selection of wells."""
 
     SIGNIFICANT = "significant"
     NOT_SIGNIFICANT = "not significant"

@@ -46,7 +46,7 @@ SAME_COSINE = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class StainContributions:
-    """What each stain adds to the score of wells.
+    """Contributions of the stains to the scores of wells.
 
     Attributes
     ----------

@@ -30,7 +30,7 @@ SHOWN_TILES = 6
 
 @dataclass(frozen=True, eq=False)
 class TileScores:
-    """How well each tile of a field matches.
+    """Scores of the tiles of a field.
 
     Attributes
     ----------

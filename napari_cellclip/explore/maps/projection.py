@@ -21,7 +21,7 @@ PLACING_NEIGHBOURS = 5
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """Where the wells lie on a map.
+    """Positions of the wells on a map.
 
     Attributes
     ----------

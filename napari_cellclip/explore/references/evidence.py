@@ -33,7 +33,7 @@ NOT_FROM = 0.5
 
 @dataclass(frozen=True, eq=False)
 class ReferenceEvidence:
-    """What an answer by look-alikes rests on.
+    """Evidence of an answer by look-alikes.
 
     Attributes
     ----------

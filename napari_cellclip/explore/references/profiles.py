@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from napari_cellclip.screen.imports.stain_groups import is_embedding
 from napari_cellclip.screen.imports.standardise import CLIP, MAD_TO_SD
 from napari_cellclip.vocabulary import STAINS, ScreenError, split_id
 from napari_cellclip.vocabulary.regular_files import read_json
@@ -116,7 +117,8 @@ def profiles_of(screen: Screen) -> WellProfiles:
     if not imported:
         values, notes = standardise_on_controls(values, plates, controls, names)
         features = tuple(f"{stain}_{i}" for stain in screen.card.stain_order for i in range(stains.shape[1]))
-    space = CELLPROFILER if imported else f"encoder {screen.card.encoder_hash}"
+    measured = imported and not is_embedding(features)
+    space = CELLPROFILER if measured else f"encoder {screen.card.encoder_hash}"
     return WellProfiles(values, features, space, screen.wells.iloc[at], plates, controls, tuple(notes))
 
 

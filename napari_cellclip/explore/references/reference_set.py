@@ -33,7 +33,7 @@ SEPARATOR = "|"
 
 @dataclass(frozen=True)
 class ReferenceSource:
-    """Where reference treatments come from.
+    """Source of reference treatments.
 
     Attributes
     ----------

@@ -61,7 +61,6 @@ def select(
     text: str,
     *,
     annotations: Sequence[AnnotationTable] | None = None,
-    use_tables: bool = True,
 ) -> NamedReferences:
     """Find the references that carry a mechanism, target, gene, compound or structure.
 
@@ -78,8 +77,6 @@ def select(
         One term of a question.
     annotations : sequence of AnnotationTable, optional
         Tables to read with; the installed ones where nothing is given.
-    use_tables : bool
-        Whether references count that only a table lists under a mechanism.
 
     Returns
     -------
@@ -92,7 +89,7 @@ def select(
     n = len(look_alikes)
     reasons: dict[int, str] = {}
     if wording.kind == "mechanism":
-        reasons = _of_mechanism(look_alikes, wording, index if use_tables else None)
+        reasons = _of_mechanism(look_alikes, wording, index)
     elif wording.kind in ("compound", "smiles"):
         reasons = _of_compound(look_alikes, wording, text)
     elif wording.kind in ("knockout", "overexpression", "target"):
@@ -135,10 +132,8 @@ def _annotated(look_alikes: LookAlikes, names: Sequence[str]) -> dict[int, str]:
     return {int(i): ANNOTATION for m in meant for i in np.flatnonzero(look_alikes.mechanisms[m])}
 
 
-def _of_mechanism(look_alikes: LookAlikes, wording: Wording, index: NameIndex | None) -> dict[int, str]:
+def _of_mechanism(look_alikes: LookAlikes, wording: Wording, index: NameIndex) -> dict[int, str]:
     found = _annotated(look_alikes, (wording.recognised, *wording.names))
-    if index is None:
-        return found
     called = {name.casefold() for name in (wording.recognised, *wording.names)}
     for mechanism in index.mechanisms:
         if mechanism.name.casefold() in called:

@@ -61,7 +61,7 @@ class Dose:
 
 @dataclass(frozen=True)
 class Filters:
-    """What the wells of an answer are restricted to; empty: all wells.
+    """Restriction of an answer to some wells; empty: all wells.
 
     Attributes
     ----------

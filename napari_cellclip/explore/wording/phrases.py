@@ -33,7 +33,7 @@ MOST_WORDS = 60
 
 @dataclass(frozen=True)
 class Phrase:
-    """What a phrase is about, and in which sense.
+    """Reading of a phrase: what it is about, and in which sense.
 
     Attributes
     ----------

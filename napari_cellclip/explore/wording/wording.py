@@ -37,7 +37,7 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Wording:
-    """How a text was read, and what is sent for it.
+    """Reading of a text, and the prompts that are sent for it.
 
     Attributes
     ----------

@@ -22,7 +22,7 @@ COMPOSITE = (Stain.DNA, Stain.ER, Stain.AGP)
 
 @dataclass(frozen=True)
 class CanvasState:
-    """What the canvas shows of whatever well it shows.
+    """Settings of the canvas that hold for whatever well it shows.
 
     Attributes
     ----------

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from napari_cellclip.gui.canvas.display_contrast import contrast_of_field
 from napari_cellclip.gui.canvas.well_mosaic import read_mosaic
+from napari_cellclip.screen.storage.processing import as_encoded, described, processing_key
 from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class ReadPanel:
-    """What was read for one panel.
+    """Pixels that were read for one panel.
 
     Attributes
     ----------
@@ -91,7 +93,8 @@ def read_fields(
     known : DisplayContrast
         Contrast of plates.
     screen : Screen or None
-        May hold the contrast of the plate.
+        May hold the contrast of the plate, and how its images were made when it was encoded: so they are
+        shown, and it is said.
 
     Raises
     ------
@@ -102,16 +105,41 @@ def read_fields(
     stains = site.stains
     if not stains:
         raise CellClipError(f"The stains of plate {plate.name} are not known: assign them under Set-up.")
+    plate, made = _as_encoded(plate, screen)
+    site = plate.site(site.id)
     if mosaic:
         sites = plate.well(site.well_id).sites
         pixels, step, problems = read_mosaic(sites, stains, plate.pixel_size)
         what = f"{len(sites) - len(problems)} sites" + (f", {len(problems)} not readable" if problems else "")
-        panels = [ReadPanel(site, pixels, step, what, problems[0] if problems else "")]
+        panels = [ReadPanel(site, pixels, step, what + made, problems[0] if problems else "")]
     else:
-        panels = [ReadPanel(site, site.read(stains), 1, f"site {site.number}")]
+        panels = [ReadPanel(site, site.read(stains), 1, f"site {site.number}{made}")]
     panels += [_beside(plate, well, site, stains, panels[0].pixels) for well in beside]
     contrast = known.of(plate, site.source, screen)
     return ReadFields(stains, tuple(panels), contrast, contrast_of_field(stains, panels[0].pixels))
+
+
+_encoded_plates: WeakKeyDictionary[Plate, tuple[str, Plate]] = WeakKeyDictionary()
+"""Plates with their images made as a screen has them, whose illumination functions take a while to read."""
+
+
+def _as_encoded(plate: Plate, screen: Screen | None) -> tuple[Plate, str]:
+    """The plate with its images made as when the screen encoded it, and words for that if it is not plain.
+
+    Where that cannot be done, the plate as it is; `check` of the screen says what is damaged.
+    """
+    record = screen.plates.get(plate.name) if screen is not None else None
+    if screen is None or record is None or not record.stains or not (made := described(record)):
+        return plate, ""
+    key = f"{screen.path} {processing_key(record)}"
+    known = _encoded_plates.get(plate)
+    if known is None or known[0] != key:
+        try:
+            known = key, as_encoded(screen.path, record, plate)
+        except CellClipError:
+            return plate, ", as acquired"
+        _encoded_plates[plate] = known
+    return known[1], f", {made}"
 
 
 def _beside(plate: Plate, well: str, like: Site, stains: Sequence[Stain], pixels: NDArray[Any]) -> ReadPanel:

@@ -26,7 +26,7 @@ FILLED = 0.4
 
 @dataclass(frozen=True)
 class Mosaic:
-    """Where thumbnails lie in a picture of the map.
+    """Places of thumbnails in a picture of the map.
 
     Attributes
     ----------

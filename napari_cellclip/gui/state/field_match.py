@@ -19,7 +19,7 @@ NO_DIRECTION = (
 
 @dataclass(frozen=True, eq=False)
 class FieldMatch:
-    """Which parts of a field match, and how much the field weighs in its well.
+    """Match of the parts of a field, and the weight of the field in its well.
 
     Attributes
     ----------

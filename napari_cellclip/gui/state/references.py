@@ -59,7 +59,7 @@ class AddedReferences:
 
 @dataclass(frozen=True, eq=False)
 class Mechanisms:
-    """What the assay can recognise.
+    """Mechanisms that the assay can recognise.
 
     Attributes
     ----------

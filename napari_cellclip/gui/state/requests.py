@@ -32,12 +32,12 @@ NAMED = 3
 
 @dataclass(frozen=True)
 class Request:
-    """What all requests are."""
+    """Base of all requests."""
 
 
 @dataclass(frozen=True)
 class PlateOptions:
-    """How the files of a plate are read, where they do not say it themselves; as ``open_plate`` takes them.
+    """Options for files of a plate that do not say it themselves; as ``open_plate`` takes them.
 
     Attributes
     ----------

@@ -9,7 +9,7 @@ from psygnal import Signal
 
 
 class Mode(StrEnum):
-    """How new ids meet the ids selected before."""
+    """Way in which new ids meet the ids selected before."""
 
     REPLACE = "replace"
     ADD = "add"

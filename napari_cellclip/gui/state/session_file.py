@@ -58,7 +58,7 @@ class StoredPrompt(_Frozen):
 
 
 class StoredQuery(_Frozen):
-    """What was asked; on which evidence is part of the view."""
+    """Question of a session; on which evidence is part of the view."""
 
     text: str
     prompts: tuple[StoredPrompt, ...] | None = None

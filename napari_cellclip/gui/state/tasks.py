@@ -31,7 +31,7 @@ class Task(StrEnum):
 
 @dataclass(frozen=True)
 class Work:
-    """How far a piece of work is, and in which stage; ``total`` is 0 where that is not known."""
+    """Progress of a piece of work, and its stage; ``total`` is 0 where that is not known."""
 
     message: str = ""
     done: int = 0

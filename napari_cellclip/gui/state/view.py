@@ -21,7 +21,7 @@ Highlight = Literal["significant", "score", "all"]
 
 @dataclass(frozen=True)
 class View:
-    """How wells are coloured and which plate is looked at.
+    """Colouring of wells, and the plate that is looked at.
 
     Attributes
     ----------

@@ -34,7 +34,7 @@ PLATE_MAP_SUFFIXES = {".csv", ".tsv", ".txt", ".xlsx", ".xls"}
 
 @dataclass(frozen=True)
 class Opened:
-    """What was found at a path.
+    """Things found at a path.
 
     Attributes
     ----------

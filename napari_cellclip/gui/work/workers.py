@@ -76,7 +76,7 @@ class _Failure:
 
 
 class Run:
-    """What a run that writes files knows of itself.
+    """State of a run that writes files.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from napari_cellclip.vocabulary import ModelError, Stain
 
 
 class FieldScaler:
-    """What `scale_field` does, cut where the whole field is no longer needed.
+    """Intensity scaling of a field (`scale_field`) in steps, cut where the whole is no longer needed.
 
     `on_host` looks at a whole field and gives one or two bytes a pixel; `on_device` is arithmetic of each
     pixel by itself and makes the four bytes that a network reads, where it reads them. Crops are cut in

@@ -17,7 +17,7 @@ SAMPLE = 1 << 16
 
 
 class IntensityScaling(BaseModel):
-    """How a model needs its pixels scaled; part of the model card.
+    """Scaling of pixels that a model needs; part of the model card.
 
     Attributes
     ----------

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class EncoderKind:
-    """How channel encoders of one kind are found and loaded.
+    """Functions that find and load channel encoders of one kind.
 
     Attributes
     ----------

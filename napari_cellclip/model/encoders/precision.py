@@ -25,7 +25,7 @@ ROUNDS = 3
 
 @dataclass(frozen=True)
 class PrecisionProbe:
-    """What was measured, and what follows.
+    """Measurement of number formats, and what follows from it.
 
     Attributes
     ----------

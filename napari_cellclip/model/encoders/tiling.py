@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Tiling(BaseModel):
-    """Which crops of a field are encoded; part of the model card.
+    """Crops of a field that are encoded; part of the model card.
 
     Attributes
     ----------

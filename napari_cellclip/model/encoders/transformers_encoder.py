@@ -25,7 +25,7 @@ HALVES: tuple[Triple, Triple] = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 @dataclass(frozen=True)
 class Family:
-    """How networks of one ``model_type`` are loaded and read.
+    """Networks of one ``model_type``: how they are loaded and read.
 
     Attributes
     ----------

@@ -12,7 +12,7 @@ from napari_cellclip.vocabulary import ModelError
 
 
 class SentenceSource(Protocol):
-    """Where a sentence encoder comes from."""
+    """Source of a sentence encoder."""
 
     def read(self) -> Bert:
         """Read its weights."""

@@ -10,7 +10,7 @@ from napari_cellclip.plates.images.projection import Projection, require_project
 
 @dataclass(frozen=True)
 class Processing:
-    """How a plate's images are made from its files; the same for encoding, canvas and explanations.
+    """Steps from the files of a plate to its images; the same for encoding, canvas and explanations.
 
     Attributes
     ----------

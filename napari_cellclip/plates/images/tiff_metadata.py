@@ -25,7 +25,7 @@ class TiffChannel:
 
 @dataclass(frozen=True, slots=True)
 class TiffAxes:
-    """How the pages of a TIFF file are to be understood.
+    """Axes of the pages of a TIFF file.
 
     Attributes
     ----------

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import bz2
 import itertools
 import json
-import lzma
 import math
-import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from napari_cellclip.plates.images.inflation import inflates_beyond
 from napari_cellclip.plates.images.plane import check_stack
+from napari_cellclip.plates.images.zarr_shards import ShardedChunks
 from napari_cellclip.vocabulary import PlateError
 from napari_cellclip.vocabulary.regular_files import read_regular, require_regular
 
@@ -35,15 +33,16 @@ METADATA_NAMES = ("zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata")
 _COMPRESSORS = frozenset({"blosc", "zstd", "gzip", "zlib", "lz4", "lzma", "bz2"})
 # Codecs that only move bytes, and JPEG XL. numcodecs also registers "pickle", which runs code from the file.
 JPEG_XL = "imagecodecs_jpegxl"
+SHARDING = "sharding_indexed"
 _CODECS = _COMPRESSORS | {
     *("shuffle", "delta", "bitround", "packbits", "bytes", "transpose", "crc32c", "crc32", "adler32"),
-    *("fletcher32", "sharding_indexed", "fixedscaleoffset", JPEG_XL),
+    *("fletcher32", SHARDING, "fixedscaleoffset", JPEG_XL),
 }
 
 
 @dataclass(frozen=True)
 class ZarrMetadata:
-    """What the metadata of an array say of its chunks.
+    """Metadata of an array, as far as they concern its chunks.
 
     Attributes
     ----------
@@ -59,6 +58,8 @@ class ZarrMetadata:
         How the file of a chunk is named: ``""`` before its numbers, or ``"c"``.
     separator : str
         Between the numbers.
+    inner : ShardedChunks or None
+        What chunk files consist of, if they are shards.
     """
 
     path: Path
@@ -68,6 +69,7 @@ class ZarrMetadata:
     compressor: str
     key: str
     separator: str
+    inner: ShardedChunks | None = None
 
     def check_region(self, index: Sequence[int | None]) -> None:
         """Refuse to read a region whose chunks are too many, too large, no files, or would inflate.
@@ -115,71 +117,18 @@ class ZarrMetadata:
             return  # a chunk of nothing but the fill value is not written
         except OSError as error:
             raise PlateError(f"{file} cannot be read ({error.strerror}): copy the plate again") from None
-        limit = 8 * size + 2**20  # a filter may have stored numbers of another length
-        if stored > limit or inflates_beyond(file, self.compressor, limit):
-            raise PlateError(f"{file} unpacks to more than a chunk of its array: it is damaged or hostile")
-
-
-def inflates_beyond(file: Path, compressor: str, limit: int) -> bool:
-    """Tell whether a compressed file unpacks to more bytes than a limit, found out without unpacking more."""
-    with file.open("rb") as stream:
-        head = stream.read(18)
-        stream.seek(0)
-        if compressor == "blosc":
-            return len(head) >= 8 and struct.unpack("<I", head[4:8])[0] > limit
-        if compressor == "lz4":
-            return len(head) >= 4 and struct.unpack("<I", head[:4])[0] > limit
-        if compressor == "zstd":
-            from pyarrow import ArrowException, CompressedInputStream, PythonFile
-
-            if (stated := _zstd_size(head)) is not None:
-                return stated > limit
-            try:
-                return _count(CompressedInputStream(PythonFile(stream, "r"), "zstd"), limit) > limit
-            except (OSError, ArrowException):
-                return False  # damaged: whoever decodes it says so
-        if compressor not in ("gzip", "zlib", "bz2", "lzma"):
-            return False
-        if compressor in ("gzip", "zlib") and file.stat().st_size * 1100 <= limit:
-            return False  # no deflated byte becomes more than 1032
-        unpack: Any = {
-            "gzip": lambda: zlib.decompressobj(wbits=47),
-            "zlib": lambda: zlib.decompressobj(wbits=47),
-            "bz2": bz2.BZ2Decompressor,
-            "lzma": lzma.LZMADecompressor,
-        }[compressor]()
-        total, fed = 0, b""
-        try:
-            while total <= limit and not unpack.eof:
-                fed = (unpack.unconsumed_tail if compressor in ("gzip", "zlib") else b"") or (
-                    stream.read(2**16) if getattr(unpack, "needs_input", True) else b""
+        limit = most_bytes(size)
+        with file.open("rb") as stream:
+            beyond = stored > limit or inflates_beyond(stream, stored, self.compressor, limit)
+            if beyond or (self.inner is not None and self.inner.inflate_beyond(stream, stored)):
+                raise PlateError(
+                    f"{file} unpacks to more than a chunk of its array: it is damaged or hostile"
                 )
-                piece = unpack.decompress(fed, 2**22)
-                if not fed and not piece:
-                    break
-                total += len(piece)
-        except (zlib.error, OSError, lzma.LZMAError, EOFError, ValueError):
-            return False
-        return total > limit
 
 
-def _count(stream: Any, limit: int) -> int:
-    total = 0
-    while total <= limit and (piece := stream.read(2**22)):
-        total += len(piece)
-    return total
-
-
-def _zstd_size(head: bytes) -> int | None:
-    """Size of the content as the header of a frame states it (RFC 8878); ``None`` where it does not."""
-    if len(head) < 6 or head[:4] != b"\x28\xb5\x2f\xfd":
-        return None
-    flags = head[4]
-    single = bool(flags & 0x20)
-    length = (1 if single else 0, 2, 4, 8)[flags >> 6]
-    start = 5 + (not single) + (0, 1, 2, 4)[flags & 3]
-    stated = int.from_bytes(head[start : start + length], "little")
-    return stated + 256 * (length == 2) if length else None
+def most_bytes(size: int) -> int:
+    """Most bytes that a chunk of ``size`` bytes may unpack to: filters may have stored longer numbers."""
+    return 8 * size + 2**20
 
 
 def metadata_file(path: Path) -> Path:
@@ -250,14 +199,40 @@ def read_metadata(path: Path) -> ZarrMetadata:
     dtype = content.get("data_type" if version3 else "dtype")
     if not isinstance(dtype, str):
         raise ValueError(f"its numbers are of the type {dtype!r}")
+    itemsize = _itemsize(dtype)
     return ZarrMetadata(
         path,
         shape,
         chunks,
-        _itemsize(dtype),
+        itemsize,
         _compressor(path, content, version3),
         "" if plain else "c",
         separator if separator in (".", "/") else ("." if plain else "/"),
+        _inner(path, content, chunks, itemsize) if version3 else None,
+    )
+
+
+def _inner(
+    path: Path, content: dict[str, Any], chunks: tuple[int, ...], itemsize: int
+) -> ShardedChunks | None:
+    """Read what the shards of an array consist of; ``None`` where chunk files are no shards."""
+    shards = [c for c in _list(content.get("codecs")) if isinstance(c, dict) and c.get("name") == SHARDING]
+    if not shards:
+        return None
+    settings = _part(shards[0], "configuration")
+    inner = _sizes(settings.get("chunk_shape"), 1)
+    index = [str(c.get("name") if isinstance(c, dict) else c) for c in _list(settings.get("index_codecs"))]
+    names = list(_codec_names({"codecs": _list(settings.get("codecs"))}))
+    if len(shards) > 1 or SHARDING in names or index not in (["bytes"], ["bytes", "crc32c"]):
+        raise PlateError(f"{path} has shards in shards, or a compressed index, which are not read for safety")
+    if len(inner) != len(chunks) or any(c % i for c, i in zip(chunks, inner, strict=True)):
+        raise ValueError("the chunks of its shards do not divide them")
+    return ShardedChunks(
+        count=math.prod(c // i for c, i in zip(chunks, inner, strict=True)),
+        limit=most_bytes(math.prod(inner) * itemsize),
+        compressor=_compressor(path, settings, True),
+        checked="crc32c" in index,
+        first=settings.get("index_location") == "start",
     )
 
 
@@ -303,7 +278,7 @@ def _compressor(path: Path, content: dict[str, Any], version3: bool) -> str:
             order.append(str(compressor.get("id")))
     if any(name in _COMPRESSORS for name in order[:-1]):
         raise PlateError(f"{path} is compressed twice, which is not read for safety: write it again")
-    return order[-1] if order and order[-1] in _COMPRESSORS else ""
+    return order[-1] if order and order[-1] in (*_COMPRESSORS, JPEG_XL) else ""
 
 
 def _list(value: Any) -> list[Any]:

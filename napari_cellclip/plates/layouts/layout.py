@@ -33,7 +33,7 @@ class Options:
 
 
 class Strength(IntEnum):
-    """How strongly files speak for a layout; the strongest match is opened."""
+    """Strength with which files speak for a layout; the strongest match is opened."""
 
     IMAGES = 1
     """Images that can be opened, whatever they are: enough for `open_plate`, not for `detect_layout`."""
@@ -45,7 +45,7 @@ class Strength(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What a layout reader found at a path.
+    """Finding of a layout reader at a path.
 
     Attributes
     ----------

@@ -31,7 +31,7 @@ from napari_cellclip.vocabulary import CellClipError, normalise_well
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the name of an image says.
+    """Reading of the name of an image.
 
     Attributes
     ----------

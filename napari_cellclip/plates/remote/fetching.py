@@ -35,7 +35,7 @@ GIVE_UP_AFTER = 5
 
 @dataclass(frozen=True, slots=True)
 class FetchProgress:
-    """How far a fetch is.
+    """Progress of a fetch.
 
     Attributes
     ----------

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlateWork:
-    """What a worker needs to encode any shard of a plate; it is pickled, models are not.
+    """Everything a worker needs to encode any shard of a plate; it is pickled, models are not.
 
     Attributes
     ----------

@@ -16,6 +16,7 @@ from pandas.api.types import is_numeric_dtype
 
 from napari_cellclip.plates.platemaps.columns import Columns, is_blank
 from napari_cellclip.plates.platemaps.tables import read_table, unpacked
+from napari_cellclip.screen.imports.embedding_tables import read_site_embeddings, with_embedding_columns
 from napari_cellclip.screen.imports.stain_groups import is_feature
 from napari_cellclip.screen.storage.labels import COLUMNS as LABELS
 from napari_cellclip.screen.storage.labels import label_table
@@ -39,14 +40,18 @@ def read_profiles(path: str | Path) -> pd.DataFrame:
     Parameters
     ----------
     path : path
-        ``.csv``, ``.csv.gz``, ``.tsv`` or Parquet, a row for each well or field.
+        ``.csv``, ``.csv.gz``, ``.tsv`` or Parquet, a row for each well or field, of CellProfiler features or
+        an embedding; or a folder of JUMP-Lite's embeddings
+        (:mod:`~napari_cellclip.screen.imports.embedding_tables`).
 
     Raises
     ------
     ScreenError
-        If it cannot be read, is empty, or holds no CellProfiler features.
+        If it cannot be read, is empty, or holds neither CellProfiler features nor an embedding.
     """
     file = Path(path).expanduser()
+    if file.is_dir():
+        return read_site_embeddings(file)
     try:
         content = unpacked(file)
     except (OSError, EOFError, PlateMapError) as error:
@@ -62,12 +67,14 @@ def read_profiles(path: str | Path) -> pd.DataFrame:
     table.columns = pd.Index([str(name).strip() for name in table.columns])
     if table.empty:
         raise ScreenError(f"{file.name} has a heading but no rows: export the profiles again")
+    if not any(map(is_feature, table.columns)):
+        table = with_embedding_columns(table)
     found = [name for name in table.columns if is_feature(name)]
     if not found:
         some = ", ".join(table.columns[:5])
         raise ScreenError(
-            f"{file.name} has no CellProfiler features, which begin with Cells_, Cytoplasm_ or Nuclei_; it"
-            f" has {some}"
+            f"{file.name} has no CellProfiler features, which begin with Cells_, Cytoplasm_ or Nuclei_, and"
+            f" no embedding, which is a column of lists or columns numbered from 0 or 1 on; it has {some}"
         )
     if words := [name for name in found if not is_numeric_dtype(table[name])]:
         raise ScreenError(
@@ -147,22 +154,30 @@ def annotated(table: pd.DataFrame, path: str | Path) -> pd.DataFrame:
     PlateMapError
         If the second cannot be read.
     """
-    more = read_table(Path(path).expanduser())
+    more = _annotation_table(Path(path).expanduser())
     more.columns = pd.Index([f"Metadata_{str(c).removeprefix('Metadata_')}" for c in more.columns])
-    pairs = [
-        (_words(table[key]), _words(more[key]))
-        for key in (f"Metadata_{n}" for n in JOINED_ON)
-        if key in table and key in more
-    ] + [
-        (own, other)
-        for columns, letters in _SHORTER.values()
-        if (own := _beginning(table, columns, letters)) is not None
-        and (other := _beginning(more, columns, letters)) is not None
-    ]
+    pairs = (
+        [
+            (_words(table[key]), _words(more[key]))
+            for key in (f"Metadata_{n}" for n in JOINED_ON)
+            if key in table and key in more
+        ]
+        + [
+            (_wells(table), _wells(more))
+            for both in [("Metadata_Plate", "Metadata_Well")]
+            if set(both) <= {*table} & {*more}
+        ]
+        + [
+            (own, other)
+            for columns, letters in _SHORTER.values()
+            if (own := _beginning(table, columns, letters)) is not None
+            and (other := _beginning(more, columns, letters)) is not None
+        ]
+    )
     if not pairs:
         raise ScreenError(
-            f"{Path(path).name} and the profiles share none of the columns {', '.join(JOINED_ON)} to be"
-            " joined on"
+            f"{Path(path).name} and the profiles share none of the columns {', '.join(JOINED_ON)}, or Plate"
+            " and Well, to be joined on"
         )
     # The first that says anything: identifiers of batches may be none of the table's.
     own, other = next((p for p in pairs if p[0][p[0] != ""].isin(p[1]).any()), pairs[0])
@@ -240,6 +255,28 @@ def _metadata(table: pd.DataFrame) -> list[str]:
     return [
         name for name in table.columns if name.startswith("Metadata_") or not is_numeric_dtype(table[name])
     ]
+
+
+def _annotation_table(path: Path) -> pd.DataFrame:
+    """Read annotations with every cell as text, from a table for people or from Parquet."""
+    if path.suffix.lower() != ".parquet":
+        return read_table(path)
+    try:
+        table = pq.read_table(pa.BufferReader(unpacked(path))).to_pandas()
+    except (ValueError, pa.ArrowException, OSError) as error:
+        raise ScreenError(f"the annotations in {path.name} cannot be read: {error}") from error
+    return table.apply(_words)
+
+
+def _wells(table: pd.DataFrame) -> pd.Series:
+    """Plate and well of each row as one text; empty where a well is none."""
+    wells = []
+    for plate, text in zip(_words(table["Metadata_Plate"]), _words(table["Metadata_Well"]), strict=True):
+        try:
+            wells.append(f"{plate}/{normalise_well(text)}")
+        except PlateMapError:
+            wells.append("")
+    return pd.Series(wells, index=table.index, dtype=object)
 
 
 def _beginning(table: pd.DataFrame, columns: Sequence[str], letters: int) -> pd.Series | None:

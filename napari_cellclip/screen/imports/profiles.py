@@ -20,7 +20,7 @@ from napari_cellclip.screen.imports.profile_tables import (
     plates_of,
     read_profiles,
 )
-from napari_cellclip.screen.imports.stain_groups import StainGroups
+from napari_cellclip.screen.imports.stain_groups import StainGroups, is_embedding
 from napari_cellclip.screen.imports.standardise import CLIP, Standardised, standardise
 from napari_cellclip.screen.screen import Screen
 from napari_cellclip.screen.storage.files import write_whole
@@ -47,13 +47,15 @@ def import_profiles(
     brightfield: bool = False,
     standardise_on: Literal["controls", "all"] = "controls",
     model: str | Path = PROFILES,
+    encoder: str = "",
 ) -> Screen:
-    """Import CellProfiler profiles (pycytominer's tables) as a screen.
+    """Import CellProfiler profiles (pycytominer's tables), or embeddings made elsewhere, as a screen.
 
     Each feature goes into the row of every stain its name speaks of: ``Correlation_…_DNA_ER`` into two. What
     speaks of none, such as ``AreaShape``, goes into all five. Shorter rows are padded with zeros at their
     end, which no projection of a head can see (see :class:`napari_cellclip.model.StainProjection`). Values
-    become robust z scores on the negative controls of their plate, clipped to ±10.
+    become robust z scores on the negative controls of their plate, clipped to ±10. The numbers of an
+    embedding speak of no stain.
 
     The wells are embedded by a head that was trained on real profiles, fitted anew to the features that the
     tables have. Where they share too few with it, or with ``model=""``, the screen's embeddings are the
@@ -64,12 +66,13 @@ def import_profiles(
     ----------
     paths : path or sequence of paths
         CSV, gzipped CSV, TSV or Parquet; a table may hold several plates. ``Metadata_Well`` is needed,
-        ``Metadata_Plate`` and what was done to the wells are found under their usual names.
+        ``Metadata_Plate`` and what was done to the wells are found under their usual names. Folders are of
+        embeddings of sites, as JUMP-Lite has them.
     out : path
         Screen folder, made if absent; plates can be added to a screen of the same features.
     annotations : path, optional
         Second table with what is known of each compound (``moa_list``, ``target_list`` …), joined on
-        ``broad_sample``, ``InChIKey`` or the name.
+        ``broad_sample``, ``InChIKey`` or the name, or of each well, joined on plate and well.
     cell_line : str
         Where the tables do not say it.
     shared : bool
@@ -81,6 +84,9 @@ def import_profiles(
     model : str or path
         Head that embeds the wells: by default the bundled one, if the tables share enough features with it.
         Empty: none.
+    encoder : str
+        What made the embeddings, such as ``"dinov2-jpegxl_lossy_mq"``: only wells of one encoder are
+        compared.
 
     Returns
     -------
@@ -123,8 +129,11 @@ def import_profiles(
                 "clipped values": found.clipped,
                 "empty wells": int(found.empty.sum()),
             }
-    text = groups.to_json(standardised=f"robust z on {standardise_on} of the plate, clipped to {CLIP:g}")
-    card = profile_card(groups, text)
+    kind = {"encoder": encoder} if is_embedding(groups.names) else {}
+    text = groups.to_json(
+        standardised=f"robust z on {standardise_on} of the plate, clipped to {CLIP:g}", **kind
+    )
+    card = profile_card(groups, text, encoder)
     screen = write_features(out, card, plates)
     write_whole(screen.path / card.encoder.weights.file, text.encode())
     shown, report["model"] = _embedded(screen, model)
@@ -147,7 +156,7 @@ def _embedded(screen: Screen, model: str | Path) -> tuple[Screen, str]:
     return shown, shown.card.name
 
 
-def profile_card(groups: StainGroups, features: str) -> ModelCard:
+def profile_card(groups: StainGroups, features: str, encoder: str = "") -> ModelCard:
     """Card of a screen of profiles: a channel encoder that stands for the table, and no head.
 
     Parameters
@@ -156,25 +165,30 @@ def profile_card(groups: StainGroups, features: str) -> ModelCard:
         Of the features.
     features : str
         Content of ``features.json``, whose hash is the encoder's.
+    encoder : str
+        What made them, if they are an embedding.
     """
     from napari_cellclip.model import EncoderCard, FileCard, ModelCard
     from napari_cellclip.model.card import FEATURES_FILE
 
-    digest = hashlib.sha256(features.encode()).hexdigest()
+    digest, count = hashlib.sha256(features.encode()).hexdigest(), len(groups.names)
+    what = f"CellProfiler, {count} features"
+    if embedding := is_embedding(groups.names):
+        what = f"{encoder or 'embeddings made elsewhere'}, {count} numbers"
     return ModelCard(
-        name=f"profiles-{digest[:8]}",
-        title=f"{len(groups.names)} CellProfiler features",
-        description="Measured profiles, standardised on the negative controls of each plate; no head yet.",
+        name=f"{'embeddings' if embedding else 'profiles'}-{digest[:8]}",
+        title=what if embedding else f"{count} CellProfiler features",
+        description="Measured elsewhere, standardised on the negative controls of each plate; no head yet.",
         weights=FileCard(),
         tokenizer=FileCard(),
         encoder=EncoderCard(
             kind="profile",
-            name=f"CellProfiler, {len(groups.names)} features",
+            name=what,
             dim=groups.width,
             weights=FileCard(file=FEATURES_FILE, sha256=digest),
         ),
-        embed_dim=len(groups.names),
-        limits="Profiles of another segmentation, pipeline or feature set do not fit this one.",
+        embed_dim=count,
+        limits="Profiles of another segmentation, pipeline, encoder or feature set do not fit this one.",
     )
 
 

@@ -14,12 +14,15 @@ from napari_cellclip.vocabulary import STAINS, ScreenError, Stain, is_unstained
 COMPARTMENTS = ("Cells", "Cytoplasm", "Nuclei", "Image")
 """What the names of CellProfiler features begin with, as pycytominer keeps them."""
 
+EMBEDDING = "Embedding"
+"""What the names of an embedding's numbers begin with; they speak of no stain."""
+
 _NO_PHENOTYPE = frozenset({"Location", "Parent", "Children", "Number", "ObjectNumber", "Count"})
 """Modules whose numbers say where an object lies or how it is numbered, not what it looks like."""
 
 
 def is_feature(name: str) -> bool:
-    """Tell whether a column is named as CellProfiler names a measurement of cells.
+    """Tell whether a column is named as a CellProfiler measurement of cells, or a number of an embedding.
 
     Examples
     --------
@@ -29,7 +32,14 @@ def is_feature(name: str) -> bool:
     False
     """
     parts = name.split("_")
+    if parts[0] == EMBEDDING:
+        return len(parts) == 2 and parts[1].isdecimal()
     return len(parts) > 2 and parts[0] in COMPARTMENTS and parts[1] not in _NO_PHENOTYPE
+
+
+def is_embedding(names: Sequence[str]) -> bool:
+    """Tell whether all these are numbers of an embedding."""
+    return all(name.startswith(f"{EMBEDDING}_") for name in names)
 
 
 def stains_of(name: str) -> tuple[Stain, ...]:
@@ -98,7 +108,7 @@ class StainGroups:
         left_out = () if brightfield else tuple(name for name in names if is_brightfield(name))
         kept = tuple(name for name in names if brightfield or not is_brightfield(name))
         stains = {name: stains_of(name) for name in kept}
-        if not any(stains.values()):
+        if not any(stains.values()) and not (kept and is_embedding(kept)):
             some = ", ".join(names[:3]) or "none at all"
             raise ScreenError(
                 f"no feature names a stain ({some}): a CellProfiler table is needed, with names such as"

@@ -29,7 +29,7 @@ HALF_MAX = float(np.finfo(np.float16).max)
 
 @dataclass(frozen=True)
 class SiteResult:
-    """What became of a site: features of shape (5, D), or the reason why there are none."""
+    """Result of a site: features of shape (5, D), or the reason why there are none."""
 
     id: str
     features: NDArray[np.float32] | None = None

@@ -13,6 +13,7 @@ from pandas.api.types import is_numeric_dtype
 
 from napari_cellclip.screen.storage.files import exists
 from napari_cellclip.screen.storage.parquet import read_table, write_table
+from napari_cellclip.screen.storage.screen_json import ScreenRecord
 from napari_cellclip.vocabulary import Control, Kind, Perturbation, ScreenError, split_id
 
 if TYPE_CHECKING:
@@ -123,11 +124,20 @@ def read_labels(folder: Path) -> pd.DataFrame:
         if lacking := [name for name in ("id", *COLUMNS) if name not in table.column_names]:
             raise ScreenError(f"it has no column {lacking[0]}")
     except ScreenError as error:
-        raise ScreenError(
-            f"{path} is damaged or another table: delete it and give the plate map again"
-            " (encode the plate again with --platemap; no image is read again)"
-        ) from error
+        raise ScreenError(f"{path} is damaged or another table: delete it and {_again(folder)}") from error
     return table.to_pandas().set_index("id")
+
+
+def _again(folder: Path) -> str:
+    """How the labels of a screen come back: of encoded plates by the plate map, of others by their tables."""
+    plates = ScreenRecord.read(folder).plates.values()
+    tables = [plate.path for plate in plates if not plate.stains]
+    ways = [f"import {', '.join(dict.fromkeys(tables))} again into a new folder"] * bool(tables)
+    if not tables or any(plate.stains for plate in plates):
+        ways.append(
+            "give the plate map again (encode the plate again with --platemap; no image is read again)"
+        )
+    return "; ".join(ways)
 
 
 def write_labels(folder: Path, labels: pd.DataFrame) -> None:

@@ -191,14 +191,6 @@ def refuse_leakage(split: Split, wells: pd.DataFrame) -> None:
         )
 
 
-def shared_treatments(split: Split, wells: pd.DataFrame) -> float:
-    """Share of the test wells with a treatment that training has seen: 1 for replicates by plate, else 0."""
-    keys = split_keys(wells, "compound")
-    seen = {key for well in split.train for key in keys[well]}
-    tested = [keys[well] for well in split.test if keys[well]]
-    return sum(not seen.isdisjoint(own) for own in tested) / len(tested) if tested else 0.0
-
-
 def _described(wells: pd.DataFrame, well: str) -> str:
     row = wells.loc[well]
     name = row.get("Metadata_treatment") or row.get("Metadata_genes") or row.get("Metadata_smiles")

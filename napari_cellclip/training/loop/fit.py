@@ -33,7 +33,7 @@ _SPOKEN = {"map": "mAP of mechanisms", "mrr": "MRR"}
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """How a training went.
+    """Course and result of a training.
 
     Attributes
     ----------

@@ -19,7 +19,7 @@ FEWEST_CANDIDATES = 3
 
 @dataclass(frozen=True, slots=True)
 class Mechanisms:
-    """How well mechanisms are found by their words.
+    """Scores of mechanisms asked for by their words.
 
     Attributes
     ----------

@@ -44,7 +44,7 @@ _LONGEST = 256
 
 @dataclass(frozen=True)
 class Start:
-    """Where a run begins.
+    """Weights a run begins with.
 
     Attributes
     ----------

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_cellclip.explore.wording.phrases import read_phrase, words_of
+from napari_cellclip.explore.wording.phrases import is_known, read_phrase, words_of
 from napari_cellclip.explore.wording.spelling import corrector, stem
 
 
@@ -98,3 +98,19 @@ def test_any_text_is_read_alike_twice(text):
 def test_stems_are_beginnings_that_do_not_vanish(word):
     assert stem(word)
     assert len(stem(word)) <= len(word)
+
+
+@pytest.mark.parametrize(
+    ("word", "known"),
+    [
+        ("abc", True),  # too short to be misspelt
+        ("experiment", True),  # says nothing of its own
+        ("replic", True),  # stands for another word
+        ("microtubul", True),  # in the lists of senses and families
+        ("proteosme", False),
+        ("zzzzzz", False),
+    ],
+)
+def test_words_that_are_known_are_not_corrected(word, known):
+    """Each reason is enough alone: a word that has one is no misspelling of another."""
+    assert is_known(word) is known

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import tifffile
@@ -87,6 +89,14 @@ def test_an_estimate_is_the_same_again_and_of_raw_images(shaded):
     assert estimate_illumination(shaded.with_illumination(first)).digest == first.digest
     assert shaded.with_illumination(first).fingerprint() != shaded.fingerprint()
     assert shaded.with_illumination(first).with_illumination(None).fingerprint() == shaded.fingerprint()
+
+
+def test_a_digest_tells_functions_stains_and_shapes_apart():
+    function = np.full((4, 6), 2.0, np.float32)
+    others = [{STAINS[0]: function * 1.01}, {STAINS[1]: function}, {STAINS[0]: function.reshape(6, 4)}, {}]
+    digests = [Illumination(functions, "t").digest for functions in ({STAINS[0]: function}, *others)]
+    assert len(set(digests)) == 5
+    assert all(re.fullmatch("[0-9a-f]{16}", digest) for digest in digests)
 
 
 def test_too_few_fields_are_refused(tmp_path):

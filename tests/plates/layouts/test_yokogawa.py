@@ -88,6 +88,15 @@ def test_wells_positions_and_wavelengths_come_from_the_xml_files(folder):
     np.testing.assert_array_equal(plate.sites[0].read(["DNA"])[0], image(400))
 
 
+def test_the_folder_above_the_run_opens_too(folder, tmp_path):
+    above = tmp_path / "above" / "run_20230918_135839"
+    above.mkdir(parents=True)
+    folder.rename(above / folder.name)
+    plate = open_plate(above.parent)
+    assert plate.layout == "yokogawa"
+    assert plate.sites
+
+
 def test_without_settings_no_channel_is_taken_for_a_stain(folder):
     (folder / "S.mes").unlink()
     plate = open_plate(folder)

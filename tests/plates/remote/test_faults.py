@@ -10,7 +10,7 @@ import pytest
 
 from napari_cellclip import fetch_plate, open_plate
 from napari_cellclip.plates import iter_fetch_plate
-from napari_cellclip.plates.remote.stores import retries
+from napari_cellclip.plates.remote.stores import retries, store
 from napari_cellclip.vocabulary import PlateError
 from tests.plates.remote.faulty_server import FAULTS, FaultyServer
 from tests.plates.remote.made_gallery import PLATE, PROJECT, SOURCE, MadeGallery
@@ -19,8 +19,11 @@ ADDRESS = f"cpg://{PROJECT}/{SOURCE}/{PLATE}"
 
 
 @pytest.mark.parametrize("kind", FAULTS)
-def test_each_fault_passes(kind: str, gallery: MadeGallery, s3: FaultyServer) -> None:
+def test_each_fault_passes(
+    kind: str, gallery: MadeGallery, s3: FaultyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every file and list fails the first time it is asked for; pixels are as if nothing had been."""
+    monkeypatch.setattr(store, "READ_SECONDS", 1 if kind == "silent" else 60)
     met = []
 
     def fault(method: str, path: str, count: int) -> str | None:
@@ -68,6 +71,7 @@ def test_fault_that_stays_is_one_sentence(
     kind: str, sentence: str, gallery: MadeGallery, s3: FaultyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retries, "TRIES", 2 if kind == "silent" else 6)
+    monkeypatch.setattr(store, "READ_SECONDS", 1 if kind == "silent" else 60)
     plate = open_plate(ADDRESS)
     s3.fault = lambda method, path, count: kind if ".tiff" in path else None
     with pytest.raises(PlateError, match=sentence) as refused:

@@ -95,3 +95,16 @@ def test_profiles_shown_without_a_head_name_their_table(tmp_path: Path) -> None:
     cut(wells_path(screen.path, screen.card_hash, "P1"))
     with pytest.raises(ScreenError, match=f"import {re.escape(str(table))} again into a new folder"):
         list(iter_repair(screen.path))
+
+
+def test_a_damaged_plate_map_names_the_table_and_not_a_run_over_images(tmp_path: Path) -> None:
+    """Labels of an import are in its table: there is no plate to encode again."""
+    table = tmp_path / "P1.csv"
+    made_table("P1").to_csv(table, index=False)
+    screen = import_profiles(table, tmp_path / "screen", model="")
+    cut(screen.path / "platemap.parquet")
+    (finding,) = check_screen(screen.path)
+    assert f"delete it and import {table} again into a new folder" in finding.what
+    assert "encode" not in finding.what
+    with pytest.raises(ScreenError, match="again into a new folder"):
+        Screen.open(screen.path)

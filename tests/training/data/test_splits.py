@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_cellclip.training import Split, folds, refuse_leakage, split_wells
-from napari_cellclip.training.data.splits import shared_treatments
-from napari_cellclip.training.data.treatments import scaffold
+from napari_cellclip.training.data.treatments import scaffold, split_keys
 from napari_cellclip.vocabulary import CellClipError
 from napari_cellclip.vocabulary.identity import canonical_structure, described_well, role_of, treatment_keys
 
@@ -30,6 +29,14 @@ COMPOUNDS = [
 ]
 GENES = [[("TUBB_guide_1", "TUBB"), ("TUBB_guide_2", "tubb")], [("KIF11_guide_1", "KIF11")]]
 BENZENE = {3, 4}
+
+
+def shared_treatments(split: Split, wells: pd.DataFrame) -> float:
+    """Share of the test wells with a treatment that training has seen: 1 for replicates by plate, else 0."""
+    keys = split_keys(wells, "compound")
+    seen = {key for well in split.train for key in keys[well]}
+    tested = [keys[well] for well in split.test if keys[well]]
+    return sum(not seen.isdisjoint(own) for own in tested) / len(tested) if tested else 0.0
 
 
 def table(rows: list[tuple[str, ...]]) -> pd.DataFrame:

@@ -19,7 +19,7 @@ MIN_EFFECT = 0.5
 
 @dataclass(frozen=True)
 class Relevance:
-    """Which wells count for one mechanism: relevant, and left out of the ranking."""
+    """Wells that count for one mechanism: relevant, and left out of the ranking."""
 
     relevant: pd.Series[bool]
     left_out: pd.Series[bool]

@@ -80,7 +80,7 @@ def look_alikes() -> dict[str, frozenset[str]]:
 
 @dataclass(frozen=True)
 class Bank:
-    """What a model is asked: directions of the mechanisms, and the background.
+    """Questions for a model: directions of the mechanisms, and the background.
 
     Attributes
     ----------

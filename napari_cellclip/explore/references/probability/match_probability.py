@@ -33,7 +33,7 @@ Predict: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Precision:
-    """How often labelled pairs with as much evidence shared the mechanism.
+    """Share of labelled pairs with as much evidence that had the mechanism in common.
 
     Attributes
     ----------

@@ -27,7 +27,7 @@ FEWEST = 2
 
 @dataclass(frozen=True)
 class Recognisable:
-    """How well the references of a mechanism find each other, each compound left out in turn.
+    """Test of how well the references of a mechanism find each other, each compound left out in turn.
 
     Attributes
     ----------

@@ -15,7 +15,7 @@ from napari_cellclip.gui.state.selection import Mode
 
 
 class Tool(StrEnum):
-    """What dragging with the left button does."""
+    """Meaning of a drag with the left button."""
 
     LASSO = "lasso"
     RECTANGLE = "rectangle"

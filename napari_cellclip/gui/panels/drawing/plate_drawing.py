@@ -22,7 +22,7 @@ RGB = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class WellMark:
-    """How one well is drawn.
+    """Marks of one well.
 
     Attributes
     ----------
@@ -142,7 +142,7 @@ def arrange(drawings: list[PlateDrawing], aspect: float) -> list[Placed]:
 
 
 class Drawn(Protocol):
-    """What the items draw: the plates, and what is picked of them."""
+    """Plates to draw, and what is picked of them."""
 
     placed: list[Placed]
     tone: Tones

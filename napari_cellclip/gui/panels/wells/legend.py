@@ -16,7 +16,7 @@ LEAST_NAME = 5
 
 
 class Legend(QWidget):
-    """What the colours of wells mean, in one line whose height never changes."""
+    """Legend of the colours of wells, in one line whose height never changes."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -11,7 +11,7 @@ from napari_cellclip.vocabulary.regular_files import require_regular
 
 @dataclass(slots=True)
 class Xdce:
-    """What is used of the file.
+    """Contents of an ``.xdce`` file, as far as they are used.
 
     Attributes
     ----------

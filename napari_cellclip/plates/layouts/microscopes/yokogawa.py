@@ -57,7 +57,10 @@ def detect(path: Path, options: Options) -> Match | None:
         return detect(path.parent, options) if known else None
     if strength := _strength(path):
         return Match(path, strength)
-    found = {f: strength for f in folders_in(path) if (strength := _strength(f))}
+    children = folders_in(path)
+    found = {f: strength for f in children if (strength := _strength(f))}
+    if not found:  # a measurement lies in a folder of its run
+        found = {f: strength for c in children for f in folders_in(c) if (strength := _strength(f))}
     if options.name and len(found) > 1:
         found = {f: s for f, s in found.items() if f.name == options.name} or found
     if not found:

@@ -1,8 +1,9 @@
 """JUMP-Lite: a Zarr store with one array [5, Y, X] for each site, named ``SOURCE__BATCH__PLATE__WELL__SITE``.
 
 The compact subset of JUMP (cpg0016) that the Cell Painting Gallery keeps below
-``cpg0016-jump/source_all/images_compressed/jump_lite``, in Zstandard (lossless, Zarr 3) and JPEG XL (lossy,
-Zarr 2). Its channels are always AGP, DNA, ER, Mito, RNA, which the arrays themselves do not say.
+``cpg0016-jump/source_all/images/2026_jump_lite_v1.0/images_compressed``, in Zstandard (lossless, Zarr 3) and
+JPEG XL (lossy, Zarr 2). Its channels are always AGP, DNA, ER, Mito, RNA, which the arrays themselves do not
+say. Its embeddings are read by :mod:`napari_cellclip.screen.imports.embedding_tables`.
 """
 
 from __future__ import annotations
