@@ -60,14 +60,14 @@ def activity(
         return np.full(n_groups, np.nan)
     inside = np.empty((len(unit), dims))
     for start in range(0, len(unit), WELLS_AT_ONCE):
-        here = slice(start, start + WELLS_AT_ONCE)
-        inside[here] = np.asarray(unit[here], np.float64) @ axes[:dims].T
+        block = slice(start, start + WELLS_AT_ONCE)
+        inside[block] = np.asarray(unit[block], np.float64) @ axes[:dims].T
     means = np.zeros((n_plates, dims))
     np.add.at(means, plates[controls], inside[controls])
     means /= np.where(counts > 0, counts, np.nan)[:, None]
     for start in range(0, len(unit), WELLS_AT_ONCE):
-        here = slice(start, start + WELLS_AT_ONCE)
-        inside[here] -= means[plates[here]]
+        block = slice(start, start + WELLS_AT_ONCE)
+        inside[block] -= means[plates[block]]
     own = inside[controls]
     covariance = own.T @ own / freedom
     if not np.linalg.cond(covariance) < 1e12:
