@@ -77,8 +77,8 @@ def activity(
     distance = np.einsum("td,de,te->t", mean, np.linalg.inv(covariance), mean)
     # A group shares the error of its plates' control means; wells of one plate share it fully.
     group = np.repeat(np.arange(n_groups), sizes)
-    pairs, here = np.unique(group * n_plates + plates[rows], return_counts=True)
-    shared = np.bincount(pairs // n_plates, weights=here**2 / counts[pairs % n_plates], minlength=n_groups)
+    pairs, held = np.unique(group * n_plates + plates[rows], return_counts=True)
+    shared = np.bincount(pairs // n_plates, weights=held**2 / counts[pairs % n_plates], minlength=n_groups)
     variance = 1 / sizes + shared / sizes**2
     from scipy.stats import f
 
