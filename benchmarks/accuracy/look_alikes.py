@@ -19,8 +19,8 @@ from benchmarks.accuracy.profiles.held_out import parted
 from benchmarks.accuracy.profiles.verdicts import answered, asked, figures_of
 from benchmarks.accuracy.script import progress
 from napari_cellclip.evaluation.metrics.precision import average_precision
-from napari_cellclip.explore.references.likeness.votes import soft_votes, structure_likeness
-from napari_cellclip.explore.references.look_alikes import LookAlikes, Votes
+from napari_cellclip.explore.references.likeness.votes import Votes, soft_votes, structure_likeness
+from napari_cellclip.explore.references.look_alikes import LookAlikes
 from napari_cellclip.explore.references.profiles import WellProfiles, profiles_of
 from napari_cellclip.explore.references.public.installed_sets import public_screen
 from napari_cellclip.explore.references.public.public_sets import CPJUMP1, DAHLIN2023

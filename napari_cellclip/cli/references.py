@@ -99,7 +99,8 @@ def list_mechanisms(
         print()
         return
     shown = table if every else table[table["recognisable"]]
-    print(f"{int(table['recognisable'].sum())} of {len(table)} mechanisms are recognisable (p ≤ 0.05 each)")
+    found = int(table["recognisable"].sum())
+    print(f"{found} of {len(table)} mechanisms are recognisable (three references, p ≤ 0.05 each)")
     width = max((len(str(name)) for name in shown.index), default=9)
     print(f"{'mechanism':<{width}}  {'references':>10}  {'AP':>5}  {'chance':>6}  {'p':>6}  {'q':>6}")
     for name, row in shown.iterrows():

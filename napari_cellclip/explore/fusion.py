@@ -18,7 +18,7 @@ AGREE = 0.05
 """p up to which each kind of evidence speaks for a treatment."""
 
 
-def fuse(words: Answer, looks: Answer, *, reason: str) -> Answer:
+def fuse(words: Answer, looks: Answer, *, reason: str, words_count: bool = True) -> Answer:
     """Join two answers to one question: scores averaged, the smaller p doubled (Bonferroni).
 
     Where the references do not resemble each other, p is that of the words alone, so that a match is one they
@@ -30,23 +30,29 @@ def fuse(words: Answer, looks: Answer, *, reason: str) -> Answer:
         Of the same screen, question and accepted rate.
     reason : str
         Why both are used.
+    words_count : bool
+        Whether a match may rest on words. If not, they take part in the scores alone, and p, q and the
+        verdict are those of the look-alikes.
     """
     table = looks.treatments_table.copy()
     other = words.treatments_table.reindex(table.index)
     table["words_score"], table["words_p"] = other["score"], other["p"]
     by_words = table["words_p"].to_numpy(float)
     recognised = looks.references is not None and looks.references.recognisable.open
-    if recognised:
+    if not words_count:
+        p, smallest = table["p"].to_numpy(float), table["smallest_p"].to_numpy(float)
+    elif recognised:
         by_looks = np.where(np.isfinite(table["q"].to_numpy(float)), table["p"].to_numpy(float), np.nan)
         p = np.minimum(2 * np.fmin(by_looks, by_words), 1.0)
         smallest = 2 * np.fmin(table["smallest_p"].to_numpy(float), other["smallest_p"].to_numpy(float))
     else:
         p, smallest = by_words, other["smallest_p"].to_numpy(float)
     score = _mean(table["score"].to_numpy(float), table["words_score"].to_numpy(float))
-    table = table.assign(score=score, p=p, q=benjamini_hochberg(p), smallest_p=smallest)
+    q = benjamini_hochberg(p) if words_count else table["q"].to_numpy(float)
+    table = table.assign(score=score, p=p, q=q, smallest_p=smallest)
     order = np.lexsort((-np.nan_to_num(score, nan=-np.inf), np.nan_to_num(p, nan=2.0)))
     table = table.iloc[order]
-    outcome = Verdict.of(table["q"].to_numpy(float), words.fdr)
+    outcome = Verdict.of(table["q"].to_numpy(float), words.fdr) if words_count else looks.outcome
     agree = int(((looks.treatments_table["p"] <= AGREE) & (other["p"] <= AGREE)).sum())
     note = f"Words and look-alikes agree on {agree} treatments (both p ≤ {AGREE:g})."
     return replace(

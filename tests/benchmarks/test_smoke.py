@@ -41,6 +41,7 @@ REPORT = "benchmarks.speed.report"
 FILTER = "benchmarks.accuracy.fdr_filter"
 LOOK_ALIKES = "benchmarks.accuracy.look_alikes"
 WORDS = "benchmarks.accuracy.profile_words"
+CLAIMS = "benchmarks.accuracy.words_claims"
 ENCODERS = "benchmarks.accuracy.channel_encoders"
 
 
@@ -54,7 +55,9 @@ def start(module: str, *words: object, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_none_is_left_out() -> None:
     timed = {REPORT, *(f"benchmarks.speed.{name}" for name in SCRIPTS)}  # run by `make bench-quick`, in CI
-    assert {*SPEED, *timed, *SIMULATED, *PROFILES, FILTER, LOOK_ALIKES, WORDS, ENCODERS} == set(BENCHMARKS)
+    assert {*SPEED, *timed, *SIMULATED, *PROFILES, FILTER, LOOK_ALIKES, WORDS, CLAIMS, ENCODERS} == set(
+        BENCHMARKS
+    )
 
 
 @pytest.mark.slow
@@ -122,6 +125,18 @@ def test_accuracy_of_words_on_profiles(
     found = json.loads((tmp_path / "out.json").read_text())
     assert found["bundled text tower, 48 h"]["map"] > 0.25
     assert found["CPJUMP1 asked of Dahlin 2023"]["map"] > 2 * found["CPJUMP1 asked of Dahlin 2023"]["random"]
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_claims_in_words_on_profiles(
+    real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = (real_data / "prof_cpjump1_cellprofiler", real_data / "prof_dahlin2023")
+    start(CLAIMS, *tables, "--first", "1", "--out", tmp_path / "out.json", monkeypatch=monkeypatch)
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert all(one["questions"] > one["with an answer"] > 0 for one in list(found.values())[:1])
+    assert "CPJUMP1 to Dahlin" in found
 
 
 @pytest.mark.slow

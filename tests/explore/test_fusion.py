@@ -56,6 +56,18 @@ def answer(p: list[float], *, open_gate: bool | None = None) -> Answer:
     )
 
 
+@pytest.mark.parametrize("open_gate", [True, False])
+def test_words_that_do_not_count_rank_and_never_match(open_gate: bool) -> None:
+    words, looks = answer([0.0001, 0.5, 0.9]), answer([0.9, 0.004, 0.8], open_gate=open_gate)
+    found = fuse(words, looks, reason="why", words_count=False)
+    table = found.treatments_table.loc[list(WELLS)]
+    for column in ("p", "q", "smallest_p"):
+        np.testing.assert_array_equal(table[column], looks.treatments_table[column])
+    mean = (words.treatments_table["score"] + looks.treatments_table["score"]) / 2
+    np.testing.assert_allclose(table["score"], mean)
+    assert found.outcome is looks.outcome
+
+
 def test_the_smaller_p_is_doubled() -> None:
     found = fuse(answer([0.2, 0.001, 0.9]), answer([0.004, 0.5, 0.8], open_gate=True), reason="why")
     table = found.treatments_table.set_index("treatment")

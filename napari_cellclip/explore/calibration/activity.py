@@ -60,14 +60,14 @@ def activity(
         return np.full(n_groups, np.nan)
     inside = np.empty((len(unit), dims))
     for start in range(0, len(unit), WELLS_AT_ONCE):
-        here = slice(start, start + WELLS_AT_ONCE)
-        inside[here] = np.asarray(unit[here], np.float64) @ axes[:dims].T
+        block = slice(start, start + WELLS_AT_ONCE)
+        inside[block] = np.asarray(unit[block], np.float64) @ axes[:dims].T
     means = np.zeros((n_plates, dims))
     np.add.at(means, plates[controls], inside[controls])
     means /= np.where(counts > 0, counts, np.nan)[:, None]
     for start in range(0, len(unit), WELLS_AT_ONCE):
-        here = slice(start, start + WELLS_AT_ONCE)
-        inside[here] -= means[plates[here]]
+        block = slice(start, start + WELLS_AT_ONCE)
+        inside[block] -= means[plates[block]]
     own = inside[controls]
     covariance = own.T @ own / freedom
     if not np.linalg.cond(covariance) < 1e12:
@@ -77,8 +77,8 @@ def activity(
     distance = np.einsum("td,de,te->t", mean, np.linalg.inv(covariance), mean)
     # A group shares the error of its plates' control means; wells of one plate share it fully.
     group = np.repeat(np.arange(n_groups), sizes)
-    pairs, here = np.unique(group * n_plates + plates[rows], return_counts=True)
-    shared = np.bincount(pairs // n_plates, weights=here**2 / counts[pairs % n_plates], minlength=n_groups)
+    pairs, held = np.unique(group * n_plates + plates[rows], return_counts=True)
+    shared = np.bincount(pairs // n_plates, weights=held**2 / counts[pairs % n_plates], minlength=n_groups)
     variance = 1 / sizes + shared / sizes**2
     from scipy.stats import f
 

@@ -167,7 +167,7 @@ def find_look_alikes(
     if n := int((untested & tested).sum()):
         notes.append(
             f"{n} treatments are references themselves and are ranked but not tested: without them the other"
-            " references do not resemble each other."
+            " references are too few, or do not resemble each other."
         )
     table = treatments_table(beside, scores, score, p, q, probability, members, tested)
     findings = Findings(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -13,9 +12,8 @@ from numpy.typing import NDArray
 from napari_cellclip.explore.calibration.replicates import ReplicateGroups, group_means
 from napari_cellclip.explore.references.likeness.agreement import replicate_agreement
 from napari_cellclip.explore.references.likeness.votes import (
-    STRUCTURE_WEIGHT,
+    Votes,
     best_of_groups,
-    mean_vote,
     soft_votes,
     structure_likeness,
 )
@@ -30,59 +28,20 @@ from napari_cellclip.vocabulary.identity import (
     treatment_keys,
 )
 
-SMALLEST = 1e-12
 
+class Compared(Protocol):
+    """Treatments beside references, and those references beside each other; see :class:`LookAlikes`."""
 
-@dataclass(frozen=True, eq=False)
-class Votes:
-    """Votes of reference treatments for rows of queries.
+    rows: pd.DataFrame
+    mechanisms: dict[str, NDArray[np.bool_]]
+    genes: dict[str, NDArray[np.bool_]]
+    annotated_mechanisms: tuple[frozenset[str], ...]
+    annotated_genes: tuple[frozenset[str], ...]
+    queries: Votes
+    own: Votes
+    same_treatment: NDArray[np.bool_]
 
-    Attributes
-    ----------
-    likeness : ndarray of float64 (q, G)
-        Cosine of the sphered profiles with the likest dose of each reference.
-    allowed : ndarray of bool (q, G)
-        Whether a reference may vote: not for itself under any name, nor for a treatment whose wells all lie
-        at its own position, since positions carry effects of their own.
-    profiles : ndarray of float64 (q, G)
-        Soft votes by likeness of the profiles.
-    structures : ndarray of float64 (q, G) or None
-        Soft votes by likeness of the structures; NaN rows where a query has none. ``None`` without RDKit.
-    """
-
-    likeness: NDArray[np.float64]
-    allowed: NDArray[np.bool_]
-    profiles: NDArray[np.float64]
-    structures: NDArray[np.float64] | None
-
-    def looks(self, members: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Log mean vote of the members by profiles, (q,); 0 is what random votes give."""
-        mean = mean_vote(self.profiles[:, members], self.allowed[:, members])
-        return np.asarray(np.log(np.maximum(mean * self.voters, SMALLEST)), np.float64)
-
-    def built(self, members: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Log mean vote of the members by structures, (q,); NaN where a structure is missing."""
-        if self.structures is None:
-            return np.full(len(self.profiles), np.nan)
-        votes = self.structures[:, members]
-        mean = mean_vote(votes, self.allowed[:, members] & np.isfinite(votes))
-        return np.asarray(np.log(np.maximum(mean * self._structure_voters, SMALLEST)), np.float64)
-
-    @staticmethod
-    def fused(looks: NDArray[np.float64], built: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Profiles and structures as one score, (q,); NaN where either is missing."""
-        return looks + STRUCTURE_WEIGHT * built
-
-    @cached_property
-    def voters(self) -> NDArray[np.float64]:
-        """Number of references that may vote, at least 1, (q,)."""
-        return np.maximum(self.allowed.sum(axis=1), 1).astype(np.float64)
-
-    @cached_property
-    def _structure_voters(self) -> NDArray[np.float64]:
-        assert self.structures is not None
-        there = (self.allowed & np.isfinite(self.structures)).sum(axis=1)
-        return np.maximum(there, 1).astype(np.float64)
+    def __len__(self) -> int: ...
 
 
 class LookAlikes:

@@ -11,6 +11,11 @@ from napari_cellclip.explore.references.referenced_screen import ReferencedScree
 PAIR = 2
 """References that make one pair."""
 
+ONLY_TWO = (
+    "Only two reference compounds carry this: a single likeness does not tell whether it can be recognised,"
+    " so wells are ranked and no match is called significant."
+)
+
 NOT_RECOGNISABLE = (
     "These references do not resemble each other on this assay; no confident match is possible."
 )
@@ -24,14 +29,12 @@ def limits_of_references(beside: ReferencedScreen, gate: Recognisable, verdict: 
             "Only one reference treatment carries this: wells can be ranked by likeness to it, but no match"
             " is called significant."
         )
+    elif gate.references == PAIR:
+        notes.append(ONLY_TWO)
     elif not gate.open:
         notes.append(
             f"{NOT_RECOGNISABLE} ({gate.references} references find each other with an average precision of"
             f" {gate.precision:.2f}, chance {gate.chance:.2f}, p = {gate.p:.2g})"
-        )
-    elif gate.references == PAIR:
-        notes.append(
-            "Only two reference treatments carry this: that they resemble each other is a single observation."
         )
     if verdict is Verdict.NOT_TESTED:
         notes.append(

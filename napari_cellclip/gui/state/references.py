@@ -119,10 +119,12 @@ def reference_wells(screen: Screen | None, answer: Answer | None) -> dict[str, t
 
 def gate_sentence(found: Recognisable) -> str:
     """Say whether the references of a question find each other, with the figures."""
-    from napari_cellclip.explore.references.reference_notes import NOT_RECOGNISABLE
+    from napari_cellclip.explore.references.reference_notes import NOT_RECOGNISABLE, ONLY_TWO, PAIR
 
     if found.references < 2:
         return "Only one reference treatment carries this: wells are ranked, no match can be significant."
+    if found.references == PAIR:
+        return ONLY_TWO
     figures = (
         f"average precision {found.precision:.2f}, chance {found.chance:.2f}, p {found.p:.2g},"
         f" {found.references} references"

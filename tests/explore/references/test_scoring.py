@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_cellclip.explore.references.likeness.votes import (
+    Votes,
     best_of_groups,
     mean_vote,
     soft_votes,
@@ -71,3 +72,14 @@ def test_features_that_do_not_vary_count_for_nothing() -> None:
     found = Sphering.fit(controls)(np.array([[0, 0, 5.0]]))
     np.testing.assert_allclose(found, 0)
     assert np.isfinite(Sphering.fit(np.zeros((5, 3)))(np.ones((1, 3)))).all()
+
+
+def test_nearer_references_are_counted_as_one_by_one() -> None:
+    rng = np.random.default_rng(3)
+    likeness = rng.uniform(-1, 1, (7, 11)).round(1)  # with ties
+    allowed = rng.random((7, 11)) < 0.7
+    votes = Votes(np.where(allowed, likeness, -np.inf), allowed, soft_votes(likeness), None)
+    rows = np.array([6, 0, 3, 3])
+    bound = np.array([-1.0, 0.1, likeness[3, 2], 1.0])
+    expected = [(likeness[r][allowed[r]] > b).sum() for r, b in zip(rows, bound, strict=True)]
+    assert votes.nearer(rows, bound).tolist() == expected

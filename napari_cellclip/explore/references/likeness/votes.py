@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from importlib.util import find_spec
 
 import numpy as np
@@ -18,8 +19,95 @@ STRUCTURE_WEIGHT = 2.0
 
 FINGERPRINT_BITS = 4096
 
+_APART = 8.0
+"""Between the likenesses of two rows in one ordered list; they lie within -1 and 1."""
+
+SMALLEST = 1e-12
+"""Vote below which its logarithm falls no further."""
+
 MOST_TIMES = 64
 """A fragment counts as often at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class Votes:
+    """Votes of reference treatments for rows of queries.
+
+    Attributes
+    ----------
+    likeness : ndarray of float64 (q, G)
+        Cosine of the sphered profiles with the likest dose of each reference.
+    allowed : ndarray of bool (q, G)
+        Whether a reference may vote: not for itself under any name, nor for a treatment whose wells all lie
+        at its own position, since positions carry effects of their own.
+    profiles : ndarray of float64 (q, G)
+        Soft votes by likeness of the profiles.
+    structures : ndarray of float64 (q, G) or None
+        Soft votes by likeness of the structures; NaN rows where a query has none. ``None`` without RDKit.
+    """
+
+    likeness: NDArray[np.float64]
+    allowed: NDArray[np.bool_]
+    profiles: NDArray[np.float64]
+    structures: NDArray[np.float64] | None
+
+    def looks(self, members: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Log mean vote of the members by profiles, (q,); 0 is what random votes give."""
+        mean = mean_vote(self.profiles[:, members], self.allowed[:, members])
+        return np.asarray(np.log(np.maximum(mean * self.voters, SMALLEST)), np.float64)
+
+    def built(self, members: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Log mean vote of the members by structures, (q,); NaN where a structure is missing."""
+        if self.structures is None:
+            return np.full(len(self.profiles), np.nan)
+        votes = self.structures[:, members]
+        mean = mean_vote(votes, self.allowed[:, members] & np.isfinite(votes))
+        return np.asarray(np.log(np.maximum(mean * self._structure_voters, SMALLEST)), np.float64)
+
+    def among(self, rows: NDArray[np.intp], references: NDArray[np.intp]) -> Votes:
+        """Votes for some of the rows, as if only some of the references were there."""
+        at = np.ix_(rows, references)
+        allowed = self.allowed[at]
+        profiles = _of_their_sum(np.where(allowed, self.profiles[at], 0.0))
+        structures = None
+        if self.structures is not None:
+            known = allowed & np.isfinite(self.structures[at])
+            structures = np.where(known, _of_their_sum(np.where(known, self.structures[at], 0.0)), np.nan)
+        return Votes(self.likeness[at], allowed, profiles, structures)
+
+    @staticmethod
+    def fused(looks: NDArray[np.float64], built: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Profiles and structures as one score, (q,); NaN where either is missing."""
+        return looks + STRUCTURE_WEIGHT * built
+
+    def nearer(self, rows: NDArray[np.intp], likeness: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Count the references that may vote and are likelier than this, for some rows, (len(rows),)."""
+        n = self.likeness.shape[1]
+        before = np.searchsorted(self._in_order, likeness + _APART * rows, side="right")
+        return np.asarray(n * (rows + 1) - before, np.intp)
+
+    @cached_property
+    def _in_order(self) -> NDArray[np.float64]:
+        """Likeness of each row from low to high, row after row, each `_APART` from the next."""
+        lowest = np.where(self.allowed, self.likeness, -_APART / 2 + 1)
+        lowest.sort(axis=1)
+        return (lowest + _APART * np.arange(len(lowest))[:, None]).ravel()
+
+    @cached_property
+    def voters(self) -> NDArray[np.float64]:
+        """Number of references that may vote, at least 1, (q,)."""
+        return np.maximum(self.allowed.sum(axis=1), 1).astype(np.float64)
+
+    @cached_property
+    def _structure_voters(self) -> NDArray[np.float64]:
+        assert self.structures is not None
+        there = (self.allowed & np.isfinite(self.structures)).sum(axis=1)
+        return np.maximum(there, 1).astype(np.float64)
+
+
+def _of_their_sum(votes: NDArray[np.float64]) -> NDArray[np.float64]:
+    total = votes.sum(axis=1, keepdims=True)
+    return np.asarray(votes / np.where(total > 0, total, 1.0), np.float64)
 
 
 def best_of_groups(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.calibration.q_values import benjamini_hochberg
 from napari_cellclip.explore.references.look_alikes import LookAlikes
+from napari_cellclip.explore.references.probability.left_out import LeftOut
+from napari_cellclip.explore.references.probability.pair_models import Predict, logistic, recalibration
 from napari_cellclip.explore.references.probability.set_scores import SetScorer, SetScores
 
 FEWEST_REFERENCES = 3
@@ -20,15 +21,17 @@ FEWEST_REFERENCES = 3
 FEWEST_RIGHT = 10
 """Right pairs without which no probability is given."""
 
-FOLDS = 5
+FEWEST_ASKED = 2
+"""References of a mechanism that is asked for among compounds left out."""
+
+FOLDS = 10
+"""Parts that compounds are left out in, so that nine tenths of the references remain."""
 
 NEIGHBOURS = 15
 """Labelled pairs nearest in probability that a precision is counted on, at the least."""
 
 MOST_WRONG = 60_000
 """Wrong pairs that the model is fitted to; more are thinned by a seeded draw, and weigh accordingly."""
-
-Predict: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -164,12 +167,56 @@ class MatchProbability:
         assert scores is not None
         return scores, members[groups], null
 
+    def _as_new(
+        self, out: NDArray[np.bool_], model: Predict, null_rows: Mapping[str, NDArray[np.bool_]]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
+        """Ask for all that the other references carry among references that are left out.
+
+        As a user would ask: most of what is asked has no answer among them, and a question has all the
+        references that remain. Pairs for which each compound is taken from its own set alone promise too
+        much: a set that all others are scored against would be smaller than the one that they meet.
+
+        Parameters
+        ----------
+        out : ndarray of bool (G,)
+        model : callable
+            That has not seen them.
+        null_rows : mapping of str to ndarray of bool (R,)
+            Rows of the null of each mechanism that is asked for.
+
+        Returns
+        -------
+        probability, right, weight : ndarray (n,)
+            Of the pairs of a compound left out and a set.
+        null : ndarray (k,)
+            The probabilities of active compounds that do not carry what is asked.
+        """
+        beside = LeftOut(self.look_alikes, out)
+        rows = beside.left_out_rows
+        groups = self.scorer.groups[rows]
+        weight = 1.0 / np.bincount(groups, minlength=len(out))[groups]
+        known = self.scorer.annotated[groups]
+        scorer = SetScorer(beside, structures=self.structures)
+        parts = []
+        for name, members in beside.mechanisms.items():
+            if members.sum() < FEWEST_ASKED or name not in null_rows:
+                continue
+            scores = scorer.of_queries(members, self.scorer.agreement[rows])
+            there = known & np.isfinite(scores.score)
+            right = self.look_alikes.mechanisms[name][groups][there]
+            parts.append((scores.features[there], right, weight[there], null_rows[name][rows][there]))
+        if not parts:
+            return np.zeros(0), np.zeros(0, bool), np.zeros(0), np.zeros(0)
+        features, right, shared, null = (np.concatenate(part) for part in zip(*parts, strict=True))
+        probability = model(features)
+        return probability, right, shared, probability[null]
+
     def _fit(
         self,
         pairs: Sequence[tuple[SetScores, NDArray[np.bool_], NDArray[np.bool_]]],
         seed: int,
     ) -> None:
-        """Fit the model to all labelled pairs, and hold out folds of compounds to evaluate it on."""
+        """Fit the model to all labelled pairs, and ask for folds of compounds as if they were new."""
         groups = self.scorer.groups
         known = self.scorer.annotated[groups]
         n = len(pairs)
@@ -184,25 +231,27 @@ class MatchProbability:
             used[wrong] = False
             used[np.random.default_rng([seed, 17]).choice(wrong, MOST_WRONG, replace=False)] = True
             weight[~y] *= wrong.size / MOST_WRONG
-        fold = np.random.default_rng([seed, 15]).permutation(len(self.look_alikes))[np.tile(groups[known], n)]
-        fold %= FOLDS
-        held_out = np.full(len(y), np.nan)
-        is_null = np.concatenate([null[known] for _, _, null in pairs])
-        self._nulls = []
+        of_pair = np.tile(groups[known], n)
+        fold = np.random.default_rng([seed, 15]).permutation(len(self.look_alikes)) % FOLDS
+        nulls = {
+            name: self.scorer.null_rows(members)
+            for name, members in self.look_alikes.mechanisms.items()
+            if members.sum() >= FEWEST_REFERENCES
+        }
+        tried = []
         for number in range(FOLDS):
-            inside = fold != number
-            fitted_to = inside & used
-            if y[fitted_to].any() and not inside.all():
-                without = _logistic(x[fitted_to], y[fitted_to], weight[fitted_to])
-                held_out[~inside] = without(x[~inside])
-                self._nulls.append((without, np.sort(held_out[~inside & is_null])))
-        there = np.flatnonzero(np.isfinite(held_out))
+            inside = (fold != number)[of_pair] & used
+            if y[inside].any() and (fold == number).any():
+                without = logistic(x[inside], y[inside], weight[inside])
+                tried.append((without, self._as_new(fold == number, without, nulls)))
+        self._nulls = [(without, np.sort(found[3])) for without, found in tried]
+        predicted, right, shared = (np.concatenate([found[i] for _, found in tried]) for i in range(3))
         # What the model claims of compounds it has not seen is drawn towards how often it was right there.
-        recalibrated = _recalibration(held_out[there], y[there], weight[there])
-        shown = recalibrated(held_out)
-        order = there[np.argsort(shown[there], kind="stable")]
-        self._predicted, self._right = shown[order], y[order]
-        fitted = _logistic(x[used], y[used], weight[used])
+        recalibrated = recalibration(predicted, right.astype(bool), shared)
+        shown = recalibrated(predicted)
+        order = np.argsort(shown, kind="stable")
+        self._predicted, self._right = shown[order], right[order].astype(bool)
+        fitted = logistic(x[used], y[used], weight[used])
         self._model = lambda rows: recalibrated(fitted(rows))
 
 
@@ -245,59 +294,6 @@ def wilson(right: int, n: int) -> tuple[float, float, float]:
     return right / n, float(interval.low), float(interval.high)
 
 
-def _recalibration(
-    predicted: NDArray[np.float64], right: NDArray[np.bool_], weight: NDArray[np.float64]
-) -> Predict:
-    """Fit a beta calibration to held-out pairs (Kull et al. 2017); returns a function.
-
-    The log odds are a weighted sum of log p and -log(1 - p): unlike a slope and an intercept (Platt 1999) it
-    may be too sure of high probabilities and not of low ones. Where a weight would be negative, probabilities
-    would change their order; then the slope alone is fitted.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    if not right.any() or right.all():
-        return lambda probability: probability
-
-    def logs(probability: NDArray[np.float64]) -> NDArray[np.float64]:
-        clean = np.clip(np.nan_to_num(probability), 1e-6, 1 - 1e-6)
-        return np.stack([np.log(clean), -np.log1p(-clean)], axis=1)
-
-    def odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
-        return logs(probability).sum(axis=1, keepdims=True)
-
-    for of in (logs, odds):
-        model = LogisticRegression(C=1e6, max_iter=1000)
-        model.fit(of(predicted), right, sample_weight=weight)
-        if (model.coef_ >= 0).all() and model.coef_.any():
-            break
-    else:  # nothing was learnt: better no change than an order reversed
-        return lambda probability: probability
-
-    def recalibrate(probability: NDArray[np.float64]) -> NDArray[np.float64]:
-        made = model.predict_proba(of(probability))[:, 1] if len(probability) else probability
-        return np.asarray(np.where(np.isfinite(probability), made, np.nan), np.float64)
-
-    return recalibrate
-
-
 def _sorted(parts: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     every = np.concatenate([*parts, np.zeros(0)])
     return np.sort(every[np.isfinite(every)])
-
-
-def _logistic(x: NDArray[np.float64], y: NDArray[np.bool_], weight: NDArray[np.float64]) -> Predict:
-    """Fit a regularised logistic model of standardised features; returns a function of features."""
-    from sklearn.linear_model import LogisticRegression
-
-    mean = np.average(x, axis=0, weights=weight)
-    sd = np.sqrt(np.average((x - mean) ** 2, axis=0, weights=weight))
-    sd = np.where(sd > 1e-9, sd, 1.0)
-    model = LogisticRegression(C=0.3, max_iter=1000)
-    model.fit((x - mean) / sd, y, sample_weight=weight)
-
-    def predict(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        clean = np.clip(np.nan_to_num((rows - mean) / sd), -8, 8)
-        return np.asarray(model.predict_proba(clean)[:, 1], np.float64) if len(rows) else np.zeros(0)
-
-    return predict

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.calibration.q_values import benjamini_hochberg
-from napari_cellclip.explore.references.look_alikes import LookAlikes
+from napari_cellclip.explore.references.look_alikes import Compared, LookAlikes
 from napari_cellclip.screen import Progress
 from napari_cellclip.screen.progress import finished
 
@@ -22,7 +22,11 @@ OPEN = 0.05
 """p up to which a mechanism counts as recognisable."""
 
 FEWEST = 2
-"""References that a mechanism must have to be recognised at all."""
+"""References of which a likeness can be told."""
+
+FEWEST_TO_OPEN = 3
+"""References that a mechanism must have to be recognisable. Two have a single likeness:
+that few pairs reach it tells that these two are alike, and nothing about a third."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Recognisable:
     @property
     def open(self) -> bool:
         """Whether a match for it can be significant."""
-        return self.references >= FEWEST and self.p <= OPEN
+        return self.references >= FEWEST_TO_OPEN and self.p <= OPEN
 
 
 def recognisable(look_alikes: LookAlikes, members: NDArray[np.bool_], *, seed: int = 0) -> Recognisable:
@@ -110,7 +114,7 @@ def _random_sets(votes: NDArray[np.float64], size: int, seed: int) -> NDArray[np
 
 
 def group_votes(
-    look_alikes: LookAlikes, *, structures: bool = False
+    look_alikes: Compared, *, structures: bool = False
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Average the votes for the doses of each reference treatment: (G, G), and which are annotated (G,)."""
     groups = look_alikes.rows["group"].to_numpy(np.intp)
@@ -139,8 +143,8 @@ def table_of_mechanisms(look_alikes: LookAlikes, *, least: int = FEWEST, seed: i
     DataFrame
         Indexed by mechanism, best first: ``references``, ``precision``, ``chance``, ``p``, ``q``,
         ``recognisable`` and the ``names`` of the references. p and ``recognisable`` say it of each mechanism
-        alone; q is the false-discovery rate over all that are listed (Benjamini-Hochberg). Of two references
-        there is one pair, so that their precision is high or low by a single likeness: mind q.
+        alone; q is the false-discovery rate over all that are listed (Benjamini-Hochberg). Two references are
+        never recognisable: their p rests on a single likeness.
     """
     return finished(iter_table_of_mechanisms(look_alikes, least=least, seed=seed))
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cellclip.explore.references.look_alikes import LookAlikes, Votes
+from napari_cellclip.explore.references.likeness.votes import Votes
+from napari_cellclip.explore.references.look_alikes import Compared
 from napari_cellclip.explore.references.probability.recognisable import group_votes, set_precisions
 from napari_cellclip.explore.references.reference_set import ACTIVE
 
@@ -65,19 +66,22 @@ class SetScorer:
 
     Parameters
     ----------
-    look_alikes : LookAlikes
+    look_alikes : Compared
         Screen and references.
     structures : bool
         Fuse likeness of structures, where both sides have one.
     """
 
-    def __init__(self, look_alikes: LookAlikes, *, structures: bool) -> None:
+    def __init__(self, look_alikes: Compared, *, structures: bool) -> None:
         self.look_alikes = look_alikes
         self.structures = structures and look_alikes.own.structures is not None
         rows = look_alikes.rows
         self.groups = rows["group"].to_numpy(np.intp)
         self.agreement = np.nan_to_num(rows["agreement"].to_numpy(float))
         self._active = ~(rows["agreement_p"].to_numpy(float) > ACTIVE)
+        carried = [*look_alikes.genes.values(), *look_alikes.mechanisms.values()]
+        # As numbers: which of them many sets share is one product.
+        self._carried = np.array(carried, np.float32).reshape(len(carried), len(look_alikes))
         self._votes, self.annotated = group_votes(look_alikes)
         self._structure_votes = group_votes(look_alikes, structures=True)[0] if self.structures else None
 
@@ -97,7 +101,7 @@ class SetScorer:
         every = np.arange(len(agreement))
         whole = self._table(queries, members, agreement, self.null_rows(members), every)
         own = members & self.look_alikes.same_treatment
-        for pattern in np.unique(own[own.any(axis=1)], axis=0):
+        for pattern in np.unique(own[own.any(axis=1)], axis=0) if own.any() else ():
             others = members & ~pattern
             rows = np.flatnonzero((own == pattern).all(axis=1))
             if others.any():
@@ -114,10 +118,7 @@ class SetScorer:
         that shares it is no example of something else. References left out are none either.
         """
         related = members.copy() if left_out is None else members | left_out
-        for carried in (self.look_alikes.genes, self.look_alikes.mechanisms):
-            for others in carried.values():
-                if np.count_nonzero(others & members) >= SHARED_BY:
-                    related |= others
+        related |= self._carried[self._carried @ members.astype(np.float32) >= SHARED_BY].any(axis=0)
         other = ~related[self.groups] & self.annotated[self.groups]
         null = other & self._active
         return null if null.sum() >= FEWEST_NULL else other
@@ -147,8 +148,7 @@ class SetScorer:
             score = np.where(np.isfinite(both), both, looks_z)
         every = self._evidence(own, members)
         known = every if votes is own else self._evidence(votes, members)
-        others = np.where(votes.allowed[rows], votes.likeness[rows], -np.inf)
-        nearer = (others > known.nearest[rows, None]).sum(axis=1)
+        nearer = votes.nearer(rows, known.nearest[rows])
         looks_odds, nearest, near_before = (
             _standardised(known.looks_odds[rows], every.looks_odds[null], inside),
             _standardised(known.nearest[rows], every.nearest[null], inside),

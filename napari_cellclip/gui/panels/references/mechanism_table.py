@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 COLUMNS = {"Mechanism": 36, "Recognisable": 13, "References": 12, "Precision": 9, "Chance": 8, "p": 6, "q": 6}
 TIPS = {
-    "Recognisable": "p ≤ 0.05: a match can be significant",
+    "Recognisable": "Three references or more, p ≤ 0.05: a match can be significant",
     "References": "Compounds or genes that carry it; two make one pair, a single observation",
     "Precision": "Average precision of finding a reference by likeness to the others, each left out in turn",
     "Chance": "The same for random references",
