@@ -26,7 +26,7 @@ from napari_cellclip.vocabulary import ScreenError, split_id
 
 
 class ScreenTables:
-    """What one screen folder holds; labels play no part in it, so screens with other labels share it.
+    """Tables of one screen folder; labels play no part in them, so screens with other labels share them.
 
     Parameters
     ----------
