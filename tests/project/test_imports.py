@@ -22,7 +22,6 @@ STARTS = {
 # Folders that are one flat list by nature, with the reason.
 LONG_FOLDERS = {"cli": "one verb a file"}
 LONG_FILES: dict[str, str] = {
-    "napari_cellclip.gui.state.session": "all that panels read of one viewer: short properties and their events",
     "napari_cellclip.screen.screen": "what users ask of a screen: short methods, half of it their documentation",
 }
 # Parts of a subpackage that need each other, with the reason.
