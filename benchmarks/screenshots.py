@@ -118,7 +118,7 @@ class Pictures:
         session.selection.replace(best)
         session.request(ExplainRequest(best))
         self.tab("Why")
-        self.ready(lambda: session.contributions is not None)
+        self.ready(lambda: session.explanations.contributions is not None)
         if session.shown is not None:
             session.request(HeatMapRequest(session.shown))
         self.ready()

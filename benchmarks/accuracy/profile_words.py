@@ -12,6 +12,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from benchmarks.accuracy.profiles.mechanism_classes import class_vectors, with_classes
 from benchmarks.accuracy.profiles.mechanism_queries import (
     Queries,
     interval,
@@ -131,10 +132,15 @@ def ablation(screen: Screen, seeds: Sequence[int], *, zero_shot: bool) -> dict[s
     texts = sorted({m for some in said.values() for m in some})
     count = {m: sum(m in some for some in said.values()) for m in texts}
     plain = read_by_teacher(texts)
+    white = Whitening.fit(plain, dim=192, shrinkage=0.1)(plain)
+    centred = unit_rows(plain - plain.mean(axis=0), np.float64)
     kinds: dict[str, Vectors] = {
         "as they are": dict(zip(texts, unit_rows(plain, np.float64), strict=True)),
-        "less their mean": dict(zip(texts, unit_rows(plain - plain.mean(axis=0), np.float64), strict=True)),
-        "whitened": dict(zip(texts, Whitening.fit(plain, dim=192, shrinkage=0.1)(plain), strict=True)),
+        "less their mean": dict(zip(texts, centred, strict=True)),
+        "whitened": dict(zip(texts, white, strict=True)),
+        "classes alone": dict(zip(texts, class_vectors(texts), strict=True)),
+        "less their mean, with classes": dict(zip(texts, with_classes(centred, texts, 1.0), strict=True)),
+        "whitened, with classes": dict(zip(texts, with_classes(white, texts, 0.5), strict=True)),
         "one each": dict(zip(texts, np.eye(len(texts)), strict=True)),
     }
     fits: dict[str, Fit] = {"ridge": _ridge, "soft vote": _soft_vote, "kernel ridge": _kernel_ridge}

@@ -94,6 +94,11 @@ def describe(found: Mapping[str, Any]) -> str:
         f"each), {counts['no stain']} of none (in every row), {counts['left out']} of brightfield left out",
         f"rows of a well: {rows}; padded with zeros to {found['width']}, {counts['padding']} in all",
     ]
+    if gaps := found["left out for gaps"]:
+        lines.append(
+            f"left out, missing or infinite in too many wells of a plate: {len(gaps)} features"
+            f" ({', '.join(gaps[:3])}{', …' if len(gaps) > 3 else ''})"
+        )
     for plate, report in found["plates"].items():
         lines.append(f"{plate}: {report['wells']} wells, standardised on {report['standardised on']}")
         for what in ("constant", "with gaps filled"):

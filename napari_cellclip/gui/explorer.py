@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSize, Qt, QTimer
-from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFileDialog, QSizePolicy, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from napari_cellclip.gui.docks import NAME, share_side, share_window
@@ -17,7 +16,7 @@ from napari_cellclip.gui.panels.footer import Footer
 from napari_cellclip.gui.panels.header import Header
 from napari_cellclip.gui.panels.hits.hits_panel import HitsPanel
 from napari_cellclip.gui.panels.listen import listen
-from napari_cellclip.gui.panels.manners import mind_manners
+from napari_cellclip.gui.panels.manners import mind_manners, offer_undo
 from napari_cellclip.gui.panels.quality.quality_panel import QualityPanel
 from napari_cellclip.gui.panels.query.query_panel import QueryPanel
 from napari_cellclip.gui.panels.references.references_panel import ReferencesPanel
@@ -116,21 +115,18 @@ class Explorer(QWidget):
         layout.addWidget(self.query)
         layout.addWidget(self.body, 1)
         layout.addWidget(self.footer)
-        for keys, action in (
-            (QKeySequence.StandardKey.Undo, self.session.selection.undo),
-            (QKeySequence.StandardKey.Redo, self.session.selection.redo),
-        ):
-            shortcut = QShortcut(QKeySequence(keys), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(action)
+        offer_undo(self, self.session.edits)
         listen(self, self.session.plate_changed, self._plate_changed)
         listen(self, self.session.screen_changed, self._screen_changed)
         listen(self, self.session.work_changed, self._work_changed)
         listen(self, self.session.setup.model_chosen, self._model_chosen)
         listen(self, self.session.setup.unread_table, self._columns_asked)
         listen(self, self.session.setup.moved, self._ask_for_moved)
+        listen(self, self.session.view_changed, self._show_tab)
         if self.session.plate is None and self.session.screen is None:
             self.tabs.setCurrentWidget(self.setup)
+        self._show_tab()
+        self.tabs.currentChanged.connect(self._tab_chosen)
         mind_manners(self)
         controller.serve(self)
 
@@ -201,6 +197,15 @@ class Explorer(QWidget):
             self.top.setSizes([width * 56 // 100, width * 44 // 100])
 
     # ------------------------------------------------------------------ session and drops
+
+    def _tab_chosen(self, number: int) -> None:
+        self.session.look(tab=self.tabs.tabText(number) if number >= 0 else None)
+
+    def _show_tab(self, _view: object = None) -> None:
+        """Open the tab that the view names, if there is one of that name."""
+        titles = [self.tabs.tabText(number) for number in range(self.tabs.count())]
+        if self.session.view.tab in titles:
+            self.tabs.setCurrentIndex(titles.index(self.session.view.tab))
 
     def _plate_changed(self) -> None:
         if self.session.plate is not None and self.session.screen is None:

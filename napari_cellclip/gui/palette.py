@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -182,29 +182,55 @@ class WellColours:
     title: str
     numbers: np.ndarray | None
 
+    def taken(self, rows: NDArray[np.intp]) -> WellColours:
+        """Return the colours of these wells, by place; -1 is a well of which nothing is known."""
 
-def well_colours(session: Session, table: pd.DataFrame, background: RGB) -> WellColours:
+        def of(values: np.ndarray, missing: object) -> np.ndarray:
+            there = rows >= 0
+            out = np.full((len(rows), *values.shape[1:]), missing, values.dtype)
+            out[there] = values[rows[there]]
+            return out
+
+        return replace(
+            self,
+            rgb=of(self.rgb, UNKNOWN),
+            known=of(self.known, False),
+            bright=of(self.bright, False),
+            outlined=of(self.outlined, False),
+            numbers=None if self.numbers is None else of(self.numbers, np.nan),
+        )
+
+
+def well_colours(session: Session, wells: pd.Index, background: RGB) -> WellColours:
     """Colour wells by score, or by whatever the user chose.
 
     Parameters
     ----------
     session : Session
         Says what colours wells, and which wells are highlighted.
-    table : DataFrame
-        Rows of ``session.wells``, in any order.
+    wells : Index
+        Ids of wells, in any order; of an id that the session does not know nothing is known.
     background : tuple of int
         Red, green and blue of what wells are drawn on.
     """
-    values = well_values(session)
-    everywhere = session.wells.index
-    rows = np.arange(len(table)) if table.index is everywhere else everywhere.get_indexer(table.index)
-    known = np.append(values.known, False)[rows]  # -1: a well that the session does not know
-    dark = bool(luminance(background) < 0.18)
+    table = session.wells
+    rests_on = (table, session.plate, session.screen, session.clusters, session.view, session.answer)
+    name = f"colours on {background}"
+    everywhere = session.memo.of(name, rests_on, lambda: _all_coloured(session, background))
+    if wells is table.index:
+        return everywhere
+    return everywhere.taken(table.index.get_indexer(wells))
+
+
+def _all_coloured(session: Session, background: RGB) -> WellColours:
+    """Colour all wells of a session, in the order of its table."""
+    values, table = well_values(session), session.wells
+    known, dark = values.known, bool(luminance(background) < 0.18)
     categories: tuple[Category, ...] = ()
-    scale = numbers = None
+    scale = None
     if values.numbers is None:
-        of_row, categories = _categorised(values)
-        rgb, bright = np.vstack([of_row, UNKNOWN])[rows].astype(np.uint8), known
+        rgb, categories = _categorised(values)
+        bright = known
     else:
         by_score = chosen_colouring(session).key == "score" and len(table) > 0
         scale = ColourScale.spanning(
@@ -215,10 +241,9 @@ def well_colours(session: Session, table: pd.DataFrame, background: RGB) -> Well
             falling=values.falling,
         )
         bright = session.highlighted(table) & known if by_score else known
-        numbers = np.append(values.numbers, np.nan)[rows]
-        rgb = scale.colours(numbers, bright if by_score else None)
+        rgb = scale.colours(values.numbers, bright if by_score else None)
     outlined = bright & (contrast(rgb, background) < MARK_CONTRAST)
-    return WellColours(rgb, known, bright, outlined, scale, categories, values.title, numbers)
+    return WellColours(rgb, known, bright, outlined, scale, categories, values.title, values.numbers)
 
 
 def _spanned(session: Session, numbers: np.ndarray) -> np.ndarray:

@@ -50,8 +50,8 @@ def read_plate(path: str) -> list[LayerData]:
     """
     from napari import current_viewer
 
-    from napari_cellclip.gui.canvas.canvas_view import COMPOSITE, chosen_of
     from napari_cellclip.gui.canvas.field_layers import DrawnField, layer_arguments
+    from napari_cellclip.gui.state.canvas_view import COMPOSITE, chosen_of
     from napari_cellclip.gui.state.requests import OpenRequest
     from napari_cellclip.gui.work.controller import controller_of
     from napari_cellclip.gui.work.opening import plate_at

@@ -11,7 +11,7 @@ from napari_cellclip.gui.docks import NAME, share_side
 from napari_cellclip.gui.panels.footer import Footer
 from napari_cellclip.gui.panels.header import Header
 from napari_cellclip.gui.panels.hits.hits_panel import HitsPanel
-from napari_cellclip.gui.panels.manners import mind_manners
+from napari_cellclip.gui.panels.manners import mind_manners, offer_undo
 from napari_cellclip.gui.panels.query.query_panel import QueryPanel
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.state.session import Session
@@ -51,6 +51,7 @@ class TextQuery(QWidget):
         self._docks_timer.setSingleShot(True)
         self._docks_timer.timeout.connect(self._share_side)
         self._shown_before = False
+        offer_undo(self, self.session.edits)
         mind_manners(self)
         controller.serve(self)
 

@@ -27,6 +27,9 @@ _Depth = Annotated[int, Field(ge=1, le=256)]
 VOCABULARY = "vocabulary"
 """Key of a card's ``training`` for the texts a model was trained on, by the thing they name."""
 
+UNTRAINED = "Nothing yet; the channel encoder as published."
+"""What `trained_on` of a card says whose head has random weights."""
+
 FITTED_PLATES = "fitted_plates"
 """Key of a card's ``training`` for the plates that a head was fitted to: of them it answers from memory."""
 
@@ -248,6 +251,11 @@ class ModelCard(_Frozen):
     def has_head(self) -> bool:
         """Whether there are CellCLIP weights; a card that only describes measured features has none."""
         return self.weights != FileCard()
+
+    @property
+    def untrained(self) -> bool:
+        """Whether the head's weights are random ones, so that its words mean nothing."""
+        return self.trained_on == UNTRAINED
 
     @property
     def encoder_hash(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from napari_cellclip.model.card import EncoderCard, ModelCard
+from napari_cellclip.model.card import UNTRAINED, EncoderCard, ModelCard
 from napari_cellclip.model.encoders.channel_encoders import encoder_and_crop, load_encoder
 from napari_cellclip.model.encoders.intensity import IntensityScaling
 from napari_cellclip.model.encoders.tiling import Tiling
@@ -121,7 +121,7 @@ def new_model(
             tiling=tiling or Tiling(mode="grid", size=crop),
             stain_order=stain_order,
             embed_dim=embed_dim,
-            trained_on="Nothing yet; the channel encoder as published.",
+            trained_on=UNTRAINED,
             limits="The channel encoder was made for photographs, and sees each stain as a grey one.",
         ),
         network,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from napari_cellclip.model.card import EncoderCard, FileCard, ModelCard
+from napari_cellclip.model.card import UNTRAINED, EncoderCard, FileCard, ModelCard
 from napari_cellclip.model.encoders.intensity import IntensityScaling
 from napari_cellclip.model.encoders.tiling import Tiling
 from napari_cellclip.vocabulary import STAINS
@@ -96,6 +96,6 @@ def packaged_card(name: str) -> ModelCard:
         stain_order=STAINS,
         pooling="mean",
         embed_dim=256,
-        trained_on="Nothing yet; the channel encoder as published.",
+        trained_on=UNTRAINED,
         limits="The channel encoder was made for photographs, and sees each stain as a grey one.",
     )

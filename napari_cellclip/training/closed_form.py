@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Generator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from napari_cellclip.model import Model, ModelCard, load_model, save_model
 from napari_cellclip.model.card import FEATURES_FILE, FITTED_PLATES, VOCABULARY, FileCard
@@ -20,7 +18,7 @@ from napari_cellclip.training.data.labelled_profiles import profile_set
 from napari_cellclip.training.data.run_split import split_of
 from napari_cellclip.training.data.screen_bags import bags_of
 from napari_cellclip.training.data.splits import SPLIT_WELLS, Split
-from napari_cellclip.training.loop.trained_card import MECHANISMS_BY_WORDS
+from napari_cellclip.training.loop.trained_card import plain_settings, scores_of
 from napari_cellclip.training.loop.validation import Retrieval, score_bags
 from napari_cellclip.vocabulary import CellClipError, split_id
 
@@ -72,7 +70,7 @@ def iter_fit_closed_form(
         if (bags := _bags(screens[0], model, run, split.parts[part]))
         for phrases in [sorted({phrase for found in sets for phrase in found.phrases})]
     }
-    card = closed_form_card(folder.name, model.card, sets, split, scores, run)
+    card = closed_form_card(folder.name, model.card, sets, screens, split, scores, run)
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     save_closed_form(partial, card, model, sets)
@@ -116,31 +114,13 @@ def closed_form_card(
     name: str,
     base: ModelCard,
     sets: Sequence[ProfileSet],
+    screens: Sequence[Screen],
     split: Split,
     scores: dict[str, Retrieval],
     run: RunConfig,
 ) -> ModelCard:
-    """Card of a head that was fitted in closed form."""
+    """Card of a head that was fitted in closed form; its scores are on the first screen's features."""
     phrases = sorted({phrase for found in sets for phrase in found.phrases})
-    date = datetime.now(UTC).date().isoformat()
-    written: dict[str, Any] = {
-        f"retrieval-{part}": {
-            "date": date,
-            "data": f"{part} part, split by {split.by}",
-            "figures": s.as_dict(),
-        }
-        for part, s in scores.items()
-    }
-    tested = scores.get("test")
-    if tested is not None and tested.mechanisms is not None and split.by != "plate":
-        written[MECHANISMS_BY_WORDS] = {
-            "date": date,
-            "data": f"test part, split by {split.by}: mechanisms seen with other treatments",
-            "figures": tested.mechanisms.as_dict(),
-        }
-    plain = run.as_dict()
-    plain["data"]["screens"] = [Path(path).name for path in run.data.screens]
-    plain["model"]["out"] = name
     return base.model_copy(
         update={
             "name": name,
@@ -153,10 +133,10 @@ def closed_form_card(
             "trained_on": "; ".join(f"{len(s.labels)} labelled profiles of {s.name}" for s in sets),
             "limits": "Knows the mechanisms of its labels, in other words too; of others it says little.",
             "source": f"Text tower of {base.name!r}; kernel ridge regression.",
-            "training": plain
+            "training": plain_settings(run, name)
             | {SPLIT_WELLS: split.digests, VOCABULARY: {p: [p] for p in phrases}}
             | {FITTED_PLATES: sorted({split_id(well)[0] for well in split.train})},
-            "scores": written,
+            "scores": scores_of(scores, screens[:1], split),
         }
     )
 

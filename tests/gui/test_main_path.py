@@ -121,7 +121,7 @@ def test_open_encode_ask_select_explain_export(
     assert session.selection.ids == {best}
     rows = explorer.hits.table.selectionModel().selectedRows()
     assert [row.data(ID_ROLE) for row in rows] == [best]
-    session.selection.undo()
+    session.edits.undo()
     assert not session.selection.ids
     qtbot.keyClick(plate_view, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
     assert len(session.selection) == 24
@@ -137,16 +137,16 @@ def test_open_encode_ask_select_explain_export(
     # explain: contributions add up to the score over an average control; heat map over its field
     explorer.tabs.setCurrentWidget(explorer.explain)
     qtbot.mouseClick(explorer.explain.contributions.button, LEFT)
-    qtbot.waitUntil(lambda: session.contributions is not None, timeout=PATIENT)
+    qtbot.waitUntil(lambda: session.explanations.contributions is not None, timeout=PATIENT)
     idle(qtbot, session)
-    parts = session.contributions
+    parts = session.explanations.contributions
     assert list(parts.cosine.index) == [best]
     total = float(parts.value[best] - parts.baseline[best])
     assert parts.cosine.loc[best].sum() == pytest.approx(total, abs=1e-5)
     qtbot.mouseClick(explorer.explain.heat_map.button, LEFT)
-    qtbot.waitUntil(lambda: session.heat_map is not None, timeout=PATIENT)
+    qtbot.waitUntil(lambda: session.explanations.heat_map is not None, timeout=PATIENT)
     idle(qtbot, session)
-    assert session.heat_map.site == site.id
+    assert session.explanations.heat_map.site == site.id
     assert viewer.layers["match"].metadata["cellclip"]["heat"] == site.id
     assert explorer.explain.heat_map.most.tiles
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,8 @@ import tifffile
 
 from napari_cellclip.explore import Answer, StainContributions, Verdict
 from napari_cellclip.explore.wording.wording import Prompt
+from napari_cellclip.gui.state.requests import AskRequest
+from napari_cellclip.gui.state.session import Session
 from napari_cellclip.model import ModelCard, known_cards
 from napari_cellclip.plates import Plate, PlateMap
 from napari_cellclip.plates.images.field_quality import QUALITY_COLUMNS
@@ -179,3 +181,13 @@ def projection_for(screen: FakeScreen, method: str = "umap") -> SimpleNamespace:
     angle = np.linspace(0, 2 * np.pi, len(screen.wells), endpoint=False)
     xy = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
     return SimpleNamespace(ids=tuple(screen.wells.index), xy=xy, method=method, parameters={})
+
+
+class AnsweringSession(Session):
+    """Answers questions at once, as the controller does in a worker."""
+
+    def request(self, request: Any) -> None:
+        if isinstance(request, AskRequest):
+            self.questions.remember(request)
+            answer = answer_for(self.screen, {"toy/C06": float(len(request.text))}, request.text)
+            self.show_answer(answer, request)

@@ -21,9 +21,7 @@ STARTS = {
 }
 # Folders that are one flat list by nature, with the reason.
 LONG_FOLDERS = {"cli": "one verb a file"}
-LONG_FILES: dict[str, str] = {
-    "napari_cellclip.gui.state.session": "all that panels read of one viewer: short properties and their events",
-}
+LONG_FILES: dict[str, str] = {}
 # Parts of a subpackage that need each other, with the reason.
 KNIT = {
     "model": "a card describes its encoder, whose settings it checks, and weights are read by both",

@@ -20,9 +20,8 @@ def compiled_umap() -> ModuleType:
         # umap-learn looks for tensorflow, which only its parametric variant needs.
         warnings.filterwarnings("ignore", message="Tensorflow not installed", category=ImportWarning)
         import umap
-        import umap.layouts
-        import umap.umap_
-    for module in (umap.layouts, umap.umap_):
+        from umap import layouts, umap_  # also where an import that failed before left them behind
+    for module in (layouts, umap_):
         for function in vars(module).values():
             keep_compiled(function)
     return umap

@@ -52,8 +52,8 @@ def decide(
     if evidence == "words":
         screen.require_head()
         return "words", "Asked for.", None
-    foreign = screen.card.simulated and screen.simulated is False
-    at_home = screen.card.simulated and not foreign and references is None
+    silent = _says_nothing(screen)
+    at_home = screen.card.simulated and not silent and references is None
     if evidence == "auto" and screen.has_head and at_home:
         return (
             "words",
@@ -63,8 +63,8 @@ def decide(
     try:
         beside = referenced(screen, references, use_platemap=use_platemap, structures=structures, seed=seed)
     except CellClipError as error:
-        if foreign and evidence == "auto":
-            raise CellClipError(f"{_says_nothing(screen)}, and {error}") from error
+        if silent and evidence == "auto":
+            raise CellClipError(f"{silent}, and {error}") from error
         if evidence == "auto" and screen.has_head:
             return "words", f"There are no look-alikes to compare with: {error}.", None
         raise
@@ -78,18 +78,13 @@ def decide(
     )
     if not screen.has_head:
         return "look-alikes", "The screen has no text tower: wells are compared with references.", beside
-    if foreign:
+    if silent:
         if not carried:
             raise CellClipError(
-                f"{_says_nothing(screen)}, and no reference treatment carries what is asked: add references"
+                f"{silent}, and no reference treatment carries what is asked: add references"
                 " (napari-cellclip references install), or encode with another model"
             )
-        return (
-            "look-alikes",
-            f"The model {screen.card.name!r} was trained on simulated cells and these are real: wells are"
-            " compared with references.",
-            beside,
-        )
+        return "look-alikes", f"Wells are compared with references: {silent}.", beside
     if not carried:
         return "words", "No reference treatment carries what is asked.", None
     if known := sorted(set(screen.plates) & set(screen.card.training.get(FITTED_PLATES) or ())):
@@ -109,10 +104,15 @@ def decide(
 
 
 def _says_nothing(screen: Screen) -> str:
-    return (
-        f"the text tower of {screen.card.name!r} was trained on simulated cells and says nothing about real"
-        " ones"
-    )
+    """Say why the text tower says nothing about this screen; empty where it may say something."""
+    if screen.card.untrained:
+        return f"the head of {screen.card.name!r} has learnt nothing, so that its words mean nothing"
+    if screen.card.simulated and screen.simulated is False:
+        return (
+            f"the text tower of {screen.card.name!r} was trained on simulated cells and says nothing about"
+            " real ones"
+        )
+    return ""
 
 
 def decide_on_prompts(screen: Screen, evidence: Evidence) -> tuple[Evidence, str]:

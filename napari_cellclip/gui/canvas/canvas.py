@@ -12,7 +12,6 @@ from qtpy.QtWidgets import QWidget
 
 from napari_cellclip.gui.canvas.canvas_bar import CanvasBar
 from napari_cellclip.gui.canvas.canvas_keys import CanvasKeys
-from napari_cellclip.gui.canvas.canvas_view import CanvasState, CanvasView
 from napari_cellclip.gui.canvas.display_contrast import DisplayContrast
 from napari_cellclip.gui.canvas.field_layers import DrawnField, FieldLayers
 from napari_cellclip.gui.canvas.field_reading import ReadFields, read_fields
@@ -20,6 +19,7 @@ from napari_cellclip.gui.canvas.fit import fit_to_layers
 from napari_cellclip.gui.canvas.heat_layer import HeatLayer
 from napari_cellclip.gui.canvas.map_picture import MapPicture
 from napari_cellclip.gui.canvas.matched_wells import wells_beside
+from napari_cellclip.gui.state.canvas_view import CanvasState
 from napari_cellclip.gui.state.requests import MapPictureRequest, Request, VersusRequest
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.jobs import Jobs
@@ -53,7 +53,7 @@ class Canvas:
     def __init__(self, jobs: Jobs, viewer: Any) -> None:
         self.session, self._jobs = jobs.session, jobs
         self._viewer = ref(viewer)
-        self.view = CanvasView()
+        self.view = jobs.session.canvas
         self.fields = FieldLayers(viewer, self.view)
         self._contrast = DisplayContrast()
         self._drawn: tuple[Plate, ReadFields] | None = None

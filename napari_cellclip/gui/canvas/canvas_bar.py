@@ -16,8 +16,8 @@ from napari_cellclip.vocabulary import STAINS, Stain, split_id
 if TYPE_CHECKING:
     from psygnal import SignalInstance
 
-    from napari_cellclip.gui.canvas.canvas_view import CanvasState, CanvasView
     from napari_cellclip.gui.canvas.field_layers import FieldLayers
+    from napari_cellclip.gui.state.canvas_view import CanvasState, CanvasView
     from napari_cellclip.gui.state.session import Session
 
 MOST_BESIDE = 3

@@ -1,4 +1,4 @@
-"""Keys of the canvas: arrows step sites and wells, 1 to 5 draw one stain alone, 0 the composite."""
+"""Keys of the canvas: arrows step sites and wells, 1 to 5 draw one stain alone, 0 the composite, undo."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from weakref import ref
 from napari_cellclip.vocabulary import STAINS, Stain
 
 if TYPE_CHECKING:
-    from napari_cellclip.gui.canvas.canvas_view import CanvasView
+    from napari_cellclip.gui.state.canvas_view import CanvasView
     from napari_cellclip.gui.state.session import Session
 
 ARROWS = {"Left": ("well", -1), "Right": ("well", 1), "Up": ("site", -1), "Down": ("site", 1)}
+
+UNDO = {"Control-Z": True, "Control-Shift-Z": False}
+"""Napari has no undo of its own for images and points: its keys of labels go to the active layer first."""
 
 
 class CanvasKeys:
@@ -38,6 +41,8 @@ class CanvasKeys:
             self._bound = True
             for key, (what, step) in ARROWS.items():
                 target.bind_key(key, self._step(what, step), overwrite=True)
+        for key, back in UNDO.items():
+            target.bind_key(key, self._undo(back), overwrite=True)
         for number, stain in enumerate((None, *STAINS)):
             target.bind_key(str(number), self._solo(stain), overwrite=True)
 
@@ -50,6 +55,16 @@ class CanvasKeys:
 
         move.__doc__ = f"CellCLIP: show the {'next' if step > 0 else 'previous'} {what}."
         return move
+
+    def _undo(self, back: bool) -> Any:
+        session = self._session
+
+        def replay(_target: Any) -> None:
+            if (alive := session()) is not None:
+                (alive.edits.undo if back else alive.edits.redo)()
+
+        replay.__doc__ = f"CellCLIP: {'undo the last step' if back else 'do again what was undone'}."
+        return replay
 
     def _solo(self, stain: Stain | None) -> Any:
         view = self._view

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
-    from napari_cellclip.gui.canvas.canvas_view import CanvasView
+    from napari_cellclip.gui.state.canvas_view import CanvasView
     from napari_cellclip.screen.engines.contrast import Contrast
 
 MARK = "cellclip"

@@ -31,7 +31,7 @@ class HeatLayer:
     def __init__(self, session: Session, viewer: Any) -> None:
         self.session = session
         self._viewer = ref(viewer)
-        session.heat_map_changed.connect(self.refresh)
+        session.explanations.heat_map_changed.connect(self.refresh)
         session.shown_changed.connect(self._shown_changed)
 
     @property
@@ -43,7 +43,7 @@ class HeatLayer:
 
     def refresh(self) -> None:
         """Draw the heat of the field on the canvas, or take that of another one away."""
-        viewer, found = self._viewer(), self.session.heat_map
+        viewer, found = self._viewer(), self.session.explanations.heat_map
         if viewer is None:
             return
         if found is None or found.site != self.session.shown:

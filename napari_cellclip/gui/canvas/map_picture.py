@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Points
 
     from napari_cellclip.explore import Projection
+    from napari_cellclip.gui.state.view import View
 
 MARK = "cellclip"
 
@@ -220,7 +221,7 @@ class MapPicture:
         table = self.session.wells.reindex(ids)
         # A fresh table is assigned: napari tells others of features only then.
         points.features = pd.DataFrame({"id": ids, **{c: table[c].to_numpy() for c in table.columns}})
-        colours = well_colours(self.session, table, self._background())
+        colours = well_colours(self.session, table.index, self._background())
         points.border_color = np.c_[colours.rgb / 255, np.ones(len(table))]
         self.on_selection(self.session.selection.ids)
 
@@ -234,9 +235,10 @@ class MapPicture:
         red, green, blue = get_theme(viewer.theme).canvas.as_rgb_tuple()[:3]
         return int(red), int(green), int(blue)
 
-    def on_view(self, _view: object) -> None:
+    def on_view(self, view: View, before: View) -> None:
         """Recolour."""
-        self.refresh()
+        if not view.colours_like(before):
+            self.refresh()
 
     def on_theme(self, _event: object = None) -> None:
         """Recolour: greys are quiet on the background there is."""

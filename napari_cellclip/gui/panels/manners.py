@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QAbstractScrollArea,
@@ -11,6 +14,9 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QWidget,
 )
+
+if TYPE_CHECKING:
+    from napari_cellclip.gui.state.edits import Edits
 
 
 class WheelGuard(QObject):
@@ -21,6 +27,17 @@ class WheelGuard(QObject):
             return False
         event.ignore()
         return True
+
+
+def offer_undo(window: QWidget, edits: Edits) -> None:
+    """Let the keys of undo and redo work wherever the focus is in a widget; text fields keep their own."""
+    for keys, action in (
+        (QKeySequence.StandardKey.Undo, edits.undo),
+        (QKeySequence.StandardKey.Redo, edits.redo),
+    ):
+        shortcut = QShortcut(QKeySequence(keys), window)
+        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        shortcut.activated.connect(action)
 
 
 def mind_manners(window: QWidget) -> None:

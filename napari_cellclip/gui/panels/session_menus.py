@@ -29,7 +29,7 @@ class SelectionMenu(QPushButton):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__("Selection", parent)
         self.session = session
-        self.setToolTip("Save the selection by a name, bring one back, undo")
+        self.setToolTip("Save the selection by a name, bring one back, undo what was done last")
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
         menu.aboutToShow.connect(self.fill)
@@ -54,17 +54,27 @@ class SelectionMenu(QPushButton):
             ):
                 own.addAction(title, lambda act=act, ids=ids: act(ids))
             own.addSeparator()
+            own.addAction("Rename …", lambda name=name: self._rename(name))
             own.addAction("Delete", lambda name=name: named.delete(name))
         menu.addSeparator()
-        menu.addAction("Undo (Ctrl+Z)", selection.undo)
-        menu.addAction("Redo (Ctrl+Shift+Z)", selection.redo)
-        menu.addAction("Undo saving or deleting", named.undo).setEnabled(named.can_undo)
+        edits = self.session.edits
+        for title, keys, part, act in (
+            ("Undo", "Ctrl+Z", edits.to_undo, edits.undo),
+            ("Redo", "Ctrl+Shift+Z", edits.to_redo, edits.redo),
+        ):
+            of = f": {part}" if part is not None else ""
+            menu.addAction(f"{title}{of} ({keys})", act).setEnabled(part is not None)
         menu.addAction("Select nothing", selection.clear).setEnabled(bool(selection.ids))
 
     def save(self, name: str) -> None:
         """Save the selection by a name."""
         if name.strip():
             self.session.named_selections.save(name, self.session.selection.ids)
+
+    def _rename(self, name: str) -> None:
+        new, accepted = QInputDialog.getText(self, "Rename selection", "Name", text=name)
+        if accepted and new.strip():
+            self.session.named_selections.rename(name, new)
 
     def _save(self) -> None:
         name, accepted = QInputDialog.getText(self, "Save selection", "Name")

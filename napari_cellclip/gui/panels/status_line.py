@@ -21,6 +21,13 @@ STARTED_BY_HAND = (Task.OPEN, Task.SAMPLE, Task.ENCODE, Task.ASK, Task.FIELD)
 """Work whose start closes the message of what was done before."""
 
 
+AT_ONCE = (Task.ASK, Task.FIELD)
+"""Work that is mostly over at once: it is named only if it is not, or the line would flicker."""
+
+SOON = 70
+"""Milliseconds after which such work is named; feedback shall take 100 at most."""
+
+
 class StatusLine(QWidget):
     """One line of fixed height: a message at the left, running work at the right. Nothing moves it.
 
@@ -80,6 +87,10 @@ class StatusLine(QWidget):
         self._clock = QTimer(self)
         self._clock.setInterval(1000)
         self._clock.timeout.connect(self._show_work)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(SOON)
+        self._soon.timeout.connect(self._show_work)
         self.dismiss.clicked.connect(self.clear)
         self.more.clicked.connect(self._read_whole)
         self.cancel.clicked.connect(self._cancel)
@@ -116,9 +127,13 @@ class StatusLine(QWidget):
     def _work_changed(self, task: str, work: Work | None) -> None:
         if work is not None and not work.done and task in STARTED_BY_HAND and task != self._task:
             self.clear()
-        self._show_work()
+        if task in AT_ONCE and work is not None and self._task is None:
+            self._soon.start()
+        else:
+            self._show_work()
 
     def _show_work(self) -> None:
+        self._soon.stop()
         running = [(task, work) for task in dict.fromkeys(ORDER) if (work := self.session.work(task))]
         self.progress.setVisible(bool(running))
         self.cancel.setVisible(bool(running))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from napari_cellclip.gui.state.highlight import colour_column
 from napari_cellclip.gui.state.site_values import SITE, describe_sites, site_columns, sites_of
+from napari_cellclip.gui.state.view import colour_column
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -103,6 +103,11 @@ class WellValues:
 
 def colourings(session: Session) -> list[Colouring]:
     """List what the wells of a session have values of, by group; the score always comes first."""
+    rests_on = (session.wells, session.screen, session.clusters)
+    return session.memo.of("colourings", rests_on, lambda: _colourings(session))
+
+
+def _colourings(session: Session) -> list[Colouring]:
     table, screen = session.wells, session.screen
     found = [
         Colouring(key, title, ANSWER)
@@ -115,12 +120,7 @@ def colourings(session: Session) -> list[Colouring]:
         if len(table) and (table[key] != "").any()
     ]
     if screen is not None:
-        columns = screen.wells
-        found += [
-            Colouring(str(name), _plain(str(name)), PLATE_MAP)
-            for name in columns
-            if str(name).startswith(METADATA) and name not in SHOWN_OTHERWISE and _tells(columns[name])
-        ]
+        found += session.memo.of("metadata", (screen,), lambda: _of_metadata(screen.wells))
     if len(table) and table["plate"].nunique() > 1:
         found.append(Colouring("plate", "Plate", PLATE_MAP))
     if len(table):
@@ -129,6 +129,15 @@ def colourings(session: Session) -> list[Colouring]:
     if session.clusters:
         found.append(Colouring(CLUSTER, "Cluster", MAP))
     return found
+
+
+def _of_metadata(wells: pd.DataFrame) -> list[Colouring]:
+    """List the columns of a plate map that tell wells apart, beyond those that have a place of their own."""
+    return [
+        Colouring(str(name), _plain(str(name)), PLATE_MAP)
+        for name in wells
+        if str(name).startswith(METADATA) and name not in SHOWN_OTHERWISE and _tells(wells[name])
+    ]
 
 
 def chosen_colouring(session: Session) -> Colouring:
@@ -140,6 +149,11 @@ def chosen_colouring(session: Session) -> Colouring:
 
 def well_values(session: Session) -> WellValues:
     """Compute the values that colour the wells of a session, in the order of ``session.wells``."""
+    rests_on = (session.wells, session.plate, session.screen, session.clusters, session.view)
+    return session.memo.of("values", rests_on, lambda: _well_values(session))
+
+
+def _well_values(session: Session) -> WellValues:
     colouring, table = chosen_colouring(session), session.wells
     title, key = colouring.title, colouring.key
     if colouring.of_sites:

@@ -261,8 +261,7 @@ class AskRequest(Request):
 class MapRequest(Request):
     """Compute a map of the open screen: ``method`` is ``"pca"`` or ``"umap"``.
 
-    Plates that were added to a screen are placed into the UMAP there was, unless a map of all wells is wanted
-    ``anew``.
+    Plates added to a screen are placed into the UMAP there was, unless a map of all is wanted ``anew``.
     """
 
     method: str
@@ -272,6 +271,13 @@ class MapRequest(Request):
 @dataclass(frozen=True)
 class MapPictureRequest(Request):
     """Lay the thumbnails of all wells on the canvas, each at its place on the map."""
+
+
+@dataclass(frozen=True)
+class ShowRequest(Request):
+    """Open the plate of the open screen that a well or site (id) is of, then show it."""
+
+    identifier: str
 
 
 @dataclass(frozen=True)

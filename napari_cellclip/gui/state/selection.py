@@ -1,11 +1,17 @@
-"""Which wells are selected: a set of ids with undo, known to every view and to no toolkit."""
+"""Which wells are selected, now and by name: sets of ids, known to every view and to no toolkit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 from psygnal import Signal
+
+from napari_cellclip.gui.state.edits import Edits
+
+SELECTION, SAVED = "selection", "saved selections"
+"""What the steps of undo call them."""
 
 
 class Mode(StrEnum):
@@ -18,32 +24,32 @@ class Mode(StrEnum):
 
 
 class Selection:
-    """A set of stable ids with a history.
+    """A set of stable ids.
 
     Ids are well ids (``plate/B03``), never row positions, so that sorting or filtering a view cannot
     change what is selected.
 
     Parameters
     ----------
-    depth : int
-        How many steps can be undone.
+    edits : Edits
+        Where steps are recorded.
 
     Examples
     --------
-    >>> selection = Selection()
+    >>> edits = Edits()
+    >>> selection = Selection(edits)
     >>> selection.replace(["p/A01", "p/A02"]); selection.subtract(["p/A01"]); sorted(selection.ids)
     ['p/A02']
-    >>> selection.undo(); len(selection)
+    >>> edits.undo(); len(selection)
     2
     """
 
     changed = Signal(frozenset)
 
-    def __init__(self, depth: int = 200) -> None:
+    def __init__(self, edits: Edits) -> None:
         self._ids: frozenset[str] = frozenset()
-        self._past: list[frozenset[str]] = []
-        self._future: list[frozenset[str]] = []
-        self._depth = depth
+        self._edits = edits
+        edits.keep(SELECTION, self._set)
 
     @property
     def ids(self) -> frozenset[str]:
@@ -66,11 +72,9 @@ class Selection:
             new = self._ids - new
         elif mode is Mode.INTERSECT:
             new = self._ids & new
-        if new == self._ids:
-            return
-        self._past = [*self._past, self._ids][-self._depth :]
-        self._future = []
-        self._set(new)
+        if new != self._ids:
+            self._edits.record(SELECTION, self._ids, new)
+            self._set(new)
 
     def replace(self, ids: Iterable[str]) -> None:
         """Select exactly these ids."""
@@ -92,24 +96,69 @@ class Selection:
         """Select nothing."""
         self.apply(())
 
-    def undo(self) -> None:
-        """Go back one step; does nothing at the beginning of the history."""
-        if self._past:
-            self._future.append(self._ids)
-            self._set(self._past.pop())
-
-    def redo(self) -> None:
-        """Take back the last undo; does nothing if there was none."""
-        if self._future:
-            self._past.append(self._ids)
-            self._set(self._future.pop())
-
     def forget(self) -> None:
-        """Select nothing and drop the history, as when another plate is opened."""
-        self._past, self._future = [], []
+        """Select nothing, which is no step of the user's, as when another plate is opened."""
         if self._ids:
             self._set(frozenset())
 
     def _set(self, ids: frozenset[str]) -> None:
         self._ids = ids
         self.changed.emit(ids)
+
+
+class NamedSelections:
+    """Evented: sets of well ids by name, in the order saved.
+
+    Parameters
+    ----------
+    edits : Edits
+        Where steps are recorded.
+
+    Examples
+    --------
+    >>> edits = Edits()
+    >>> named = NamedSelections(edits)
+    >>> named.save("hits", ["p/A01"]); named.rename("hits", "best"); list(named.sets)
+    ['best']
+    >>> edits.undo(); list(named.sets)
+    ['hits']
+    """
+
+    changed = Signal()
+
+    def __init__(self, edits: Edits) -> None:
+        self._sets: dict[str, frozenset[str]] = {}
+        self._edits = edits
+        edits.keep(SAVED, self._set)
+
+    @property
+    def sets(self) -> Mapping[str, frozenset[str]]:
+        """The ids of each selection, by name."""
+        return MappingProxyType(self._sets)
+
+    def save(self, name: str, ids: Iterable[str]) -> None:
+        """Save ids by a name; one of that name is replaced."""
+        self._put({**self._sets, name.strip(): frozenset(ids)})
+
+    def rename(self, name: str, new: str) -> None:
+        """Call a selection by another name, in its place; another one of that name is replaced."""
+        new = new.strip()
+        others = {n: ids for n, ids in self._sets.items() if n == name or n != new}
+        self._put({new if n == name else n: ids for n, ids in others.items()})
+
+    def delete(self, name: str) -> None:
+        """Delete a selection."""
+        self._put({n: ids for n, ids in self._sets.items() if n != name})
+
+    def replace(self, sets: Mapping[str, Iterable[str]]) -> None:
+        """Take these in place of all there are, as when a session is opened."""
+        self._put({name: frozenset(ids) for name, ids in sets.items()})
+
+    def _put(self, sets: dict[str, frozenset[str]]) -> None:
+        if list(sets.items()) != list(self._sets.items()):
+            self._edits.record(SAVED, self._sets, sets)
+            self._set(sets)
+
+    def _set(self, sets: dict[str, frozenset[str]]) -> None:
+        self._sets = sets
+        self.changed.emit()

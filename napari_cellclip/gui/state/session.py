@@ -9,27 +9,32 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from psygnal import Signal
 
-from napari_cellclip.gui.state.field import next_site, next_well, site_to_show, well_of
-from napari_cellclip.gui.state.gallery import GalleryFinds
-from napari_cellclip.gui.state.highlight import (
-    colour_column,
+from napari_cellclip.gui.memo import Memo
+from napari_cellclip.gui.state.canvas_view import CanvasView, next_site, next_well, site_to_show, well_of
+from napari_cellclip.gui.state.edits import Edits
+from napari_cellclip.gui.state.explanations import Explanations
+from napari_cellclip.gui.state.questions import QUESTION, Prompts, Questions, alone
+from napari_cellclip.gui.state.references import References
+from napari_cellclip.gui.state.requests import AskRequest, Request, ShowRequest
+from napari_cellclip.gui.state.selection import NamedSelections, Selection
+from napari_cellclip.gui.state.setup import GalleryFinds, SetUp
+from napari_cellclip.gui.state.tasks import Task, Work
+from napari_cellclip.gui.state.view import (
+    ASKED_WITH,
+    TYPED,
+    VIEW,
+    Highlight,
+    Projections,
+    View,
     highlight_in_force,
     highlighted,
     suggested_threshold,
 )
-from napari_cellclip.gui.state.named_selections import NamedSelections
-from napari_cellclip.gui.state.references import References
-from napari_cellclip.gui.state.requests import AskRequest, Request
-from napari_cellclip.gui.state.selection import Selection
-from napari_cellclip.gui.state.setup import SetUp
-from napari_cellclip.gui.state.tasks import Task, Work
-from napari_cellclip.gui.state.view import Highlight, Projections, View
 from napari_cellclip.gui.state.wells import opened_wells, same_labels, with_answer
-from napari_cellclip.vocabulary import PlateError
+from napari_cellclip.vocabulary import PlateError, split_id
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,33 +42,38 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellclip.explore import Answer, Projection
-    from napari_cellclip.explore.explanation.stain_contributions import StainContributions
     from napari_cellclip.explore.maps.cluster_names import NamedCluster
-    from napari_cellclip.gui.state.field_match import FieldMatch
     from napari_cellclip.plates import Plate, PlateMap
     from napari_cellclip.screen import Screen
 
-HISTORY = 100
-"""Queries that the query line brings back."""
-
 
 class Session:
-    """Evented state of the plugin in one viewer.
+    """Evented state of the plugin in one viewer; each part of it tells of its own changes.
+
+    What is open is read by `plate`, `platemap` and `screen`, and changed by methods called ``set_…``.
 
     Attributes
     ----------
-    selection : Selection
-        The wells selected, in every view.
+    edits : Edits
+        What can be undone, in every part.
+    selection, named_selections : Selection, NamedSelections
+        The wells selected, in every view, and selections that were saved by name.
+    questions, prompts : Questions, Prompts
+        What was asked, and the prompts of the answer as they are being edited.
+    explanations : Explanations
+        Why wells match.
     references : References
         Reference treatments from elsewhere, and what the assay can recognise.
-    named_selections : NamedSelections
-        Selections that were saved by name.
-    setup : SetUp
-        The model to encode with, and the screens there are of the plate.
-    gallery : GalleryFinds
-        What the last search of the Cell Painting Gallery found.
-    history : list of AskRequest
-        Queries asked, the newest last, each text once.
+    canvas : CanvasView
+        How fields are drawn.
+    setup, gallery : SetUp, GalleryFinds
+        How a plate is set up for encoding, and what the last search of the gallery found.
+    memo : Memo
+        What several panels need of all this, computed once.
+    screen_number : int
+        Counts screens opened and relabelled: results of work on an earlier one are dropped.
+    growing : bool
+        Whether the open screen is being encoded.
     """
 
     plate_changed = Signal()
@@ -71,11 +81,10 @@ class Session:
     wells_changed = Signal()
     answer_changed = Signal()
     maps_changed = Signal()
-    contributions_changed = Signal()
-    heat_map_changed = Signal()
     described = Signal(object)
     clusters_changed = Signal()
-    view_changed = Signal(object)
+    view_changed = Signal(View, View)
+    """The view now, and the one before."""
     shown_changed = Signal(object)
     labels_changed = Signal()
     """The wells of the open screen have other labels: what was answered by the old ones is gone."""
@@ -87,66 +96,32 @@ class Session:
     requested = Signal(Request)
 
     def __init__(self) -> None:
-        self.selection = Selection()
-        self.references = References()
-        self.setup = SetUp()
-        self.gallery = GalleryFinds()
-        self.named_selections = NamedSelections()
-        self.history: list[AskRequest] = []
+        self.edits = Edits()
+        self.selection, self.named_selections = Selection(self.edits), NamedSelections(self.edits)
+        self.questions, self.prompts = Questions(self), Prompts(self.edits)
+        self.explanations, self.references = Explanations(), References()
+        self.setup, self.gallery, self.canvas = SetUp(), GalleryFinds(), CanvasView()
+        self.memo = Memo()
+        self.screen_number, self.growing = 0, False
         self._plate: Plate | None = None
         self._platemap: PlateMap | None = None
         self._screen: Screen | None = None
-        self.screen_number = 0
-        """Counts screens opened and relabelled: results of work on an earlier one are dropped."""
-        self.growing = False
-        """Whether the open screen is being encoded."""
         self._answer: Answer | None = None
         self._asked: AskRequest | None = None
-        self._contributions: StainContributions | None = None
-        self._heat_map: FieldMatch | None = None
         self._clusters: tuple[NamedCluster, ...] = ()
         self._clustered: Projection | None = None
-        self._maps = Projections()
-        self._view = View()
+        self._maps, self._view = Projections(), View()
         self._suggested = self._view.threshold
         self._shown: str | None = None
         self._work: dict[str, Work] = {}
-        self._wells: pd.DataFrame | None = None
-        self._opened: tuple[tuple[Plate | None, PlateMap | None, Screen | None], pd.DataFrame] | None = None
+        self.edits.keep(VIEW, self._look_again)
+        self.edits.keep(QUESTION, self.questions.ask, later=True)
 
     # ------------------------------------------------------------------ requests and work
 
     def request(self, request: Request) -> None:
         """Send a request to the controller, which carries it out in a worker."""
         self.requested.emit(request)
-
-    def remember(self, request: AskRequest) -> None:
-        """Put a query at the end of the history."""
-        others = [r for r in self.history if r.text != request.text]
-        self.history = [*others, request][-HISTORY:]
-
-    def question(self, text: str, **options: Any) -> AskRequest:
-        """Put a text as a question on the evidence chosen; references ticked off for it stay so."""
-        last = self.history[-1] if self.history else None
-        same = last is not None and not last.like and last.text == text.strip()
-        view = self._view
-        return AskRequest(
-            text,
-            evidence=view.evidence,
-            structures=view.structures,
-            use_platemap=view.use_platemap,
-            references=self.references.added,
-            ticked_off=last.ticked_off if same and last is not None else (),
-            **options,
-        )
-
-    def ask_again(self) -> None:
-        """Ask the last question again, on the evidence chosen now."""
-        if not self.history or self._screen is None:
-            return
-        last = self.history[-1]
-        kept = bool(last.like or last.prompts)
-        self.request(last if kept else self.question(last.text, combine=last.combine))
 
     def work(self, task: Task) -> Work | None:
         """Tell how far a task is, ``None`` when it is not running."""
@@ -178,6 +153,108 @@ class Session:
         return self._screen
 
     @property
+    def wells(self) -> pd.DataFrame:
+        """One row per well: see :func:`~napari_cellclip.gui.state.wells.well_table`."""
+        opened = (self._plate, self._platemap, self._screen)
+        joined = self.memo.of("opened", opened, lambda: opened_wells(*opened))  # what no answer changes
+        return self.memo.of("wells", (joined, self._answer), lambda: with_answer(joined, self._answer))
+
+    def set_plate(self, plate: Plate | None, platemap: PlateMap | None = None) -> None:
+        """Open another plate; a screen that was made of the same plate stays open."""
+        screen = self._screen
+        same = plate is not None and screen is not None and plate.name in screen.plates
+        self._plate, self._platemap, self._shown = plate, platemap, None
+        if not same:
+            self.selection.forget()
+            self._forget_screen()
+            self.edits.forget()
+        relabelled, asked = same and not same_labels(screen, plate, platemap), None
+        if relabelled:
+            asked = self._relabel(platemap)
+        self._view = replace(self._view, plate=plate.name if plate is not None else None)
+        self.plate_changed.emit()
+        if screen is not None and not same:
+            self._tell_of_screen()
+        self._tell_of_labels(relabelled, asked)
+
+    def set_platemap(self, platemap: PlateMap | None) -> None:
+        """Give the plate another plate map: nothing is encoded again, but answers by old labels are gone."""
+        self._platemap = platemap
+        relabelled, asked = not same_labels(self._screen, self._plate, platemap), None
+        if relabelled:
+            asked = self._relabel(platemap)
+        self.plate_changed.emit()
+        self._tell_of_labels(relabelled, asked)
+
+    def set_screen(self, screen: Screen | None) -> None:
+        """Open an encoded screen; the plate stays open if the screen was made of it."""
+        if self._plate is not None and screen is not None and self._plate.name not in screen.plates:
+            self._plate, self._platemap, self._shown = None, None, None
+            self.plate_changed.emit()
+        before = self._screen
+        self._forget_screen()
+        self._screen = screen
+        if before is None or screen is None or before.path != screen.path:
+            self.edits.forget()
+        if not self.selection.ids <= set(self.wells.index):
+            self.selection.forget()
+        plates = list(screen.plates) if screen is not None else []
+        if plates and self._view.plate not in plates:
+            self._view = replace(self._view, plate=str(plates[0]))
+        self._tell_of_screen()
+        self.wells_changed.emit()
+
+    def grow_screen(self, screen: Screen, finished: bool = False) -> None:
+        """Take in what a run has encoded so far, or all of it; an answer there is, is asked for again."""
+        asked, mine = self.asked, self._screen is not None and self._screen.path == screen.path
+        self.growing = not finished
+        if not mine:
+            self.set_screen(screen)
+        else:
+            self._screen = screen
+            self.screen_grew.emit()
+            self.wells_changed.emit()
+        if mine and asked is not None:
+            self.request(asked)
+
+    def _relabel(self, platemap: PlateMap | None) -> AskRequest | None:
+        """Give the screen new labels; returns the question whose answer rested on the old ones."""
+        asked = self.asked
+        if platemap is not None and self._screen is not None:
+            name = self._plate.name if self._plate is not None else None
+            self._screen = self._screen.with_platemap(platemap, plate=name)
+            self._forget_answer()
+        return asked
+
+    def _forget_answer(self) -> None:
+        """Drop what rests on the labels of the screen; who calls tells panels."""
+        self.screen_number += 1
+        self._answer, self.clusters = None, ()
+        self.prompts.show(())
+        self.explanations.forget()
+        self.references.mechanisms = None
+
+    def _forget_screen(self) -> None:
+        """Drop the screen and all that was computed of it."""
+        self._screen, self._asked, self._maps = None, None, Projections()
+        self._forget_answer()
+
+    def _tell_of_screen(self) -> None:
+        self.screen_changed.emit()
+        self.answer_changed.emit()
+        self.maps_changed.emit()
+
+    def _tell_of_labels(self, relabelled: bool, asked: AskRequest | None) -> None:
+        if relabelled:
+            self.answer_changed.emit()
+            self.labels_changed.emit()
+        self.wells_changed.emit()
+        if asked is not None:
+            self.request(asked)
+
+    # ------------------------------------------------------------------ what was asked, and maps
+
+    @property
     def answer(self) -> Answer | None:
         """The answer to the newest query."""
         return self._answer
@@ -193,34 +270,16 @@ class Session:
 
     def show_answer(self, answer: Answer | None, asked: AskRequest | None = None) -> None:
         """Show an answer, and keep the request that it answers."""
+        before, sent = self._answer, answer.sent if answer is not None else ()
+        again = before is not None and before.sent == sent and alone(self._asked) == alone(asked)
+        self.edits.record(QUESTION, alone(self._asked), alone(asked))
         self._answer, self._asked = answer, asked
-        self._wells = None
-        self.contributions = self.heat_map = None
+        self.explanations.forget()
+        if not again:  # the same question at another FDR leaves edits that were not sent yet
+            self.prompts.show(sent)
         self._suggest_threshold()
         self.answer_changed.emit()
         self.wells_changed.emit()
-
-    @property
-    def contributions(self) -> StainContributions | None:
-        """Stain contributions: what each stain adds to the scores of the wells that were explained last."""
-        return self._contributions
-
-    @contributions.setter
-    def contributions(self, contributions: StainContributions | None) -> None:
-        if contributions is not self._contributions:
-            self._contributions = contributions
-            self.contributions_changed.emit()
-
-    @property
-    def heat_map(self) -> FieldMatch | None:
-        """Heat map: the parts of the field that was explained last that match."""
-        return self._heat_map
-
-    @heat_map.setter
-    def heat_map(self, heat_map: FieldMatch | None) -> None:
-        if heat_map is not self._heat_map:
-            self._heat_map = heat_map
-            self.heat_map_changed.emit()
 
     @property
     def clusters(self) -> tuple[NamedCluster, ...]:
@@ -244,105 +303,6 @@ class Session:
         """The maps of the open screen."""
         return self._maps
 
-    @property
-    def wells(self) -> pd.DataFrame:
-        """One row per well: see :func:`~napari_cellclip.gui.state.wells.well_table`."""
-        if self._wells is None:
-            opened = (self._plate, self._platemap, self._screen)
-            if self._opened is None or any(a is not b for a, b in zip(self._opened[0], opened, strict=True)):
-                self._opened = opened, opened_wells(*opened)  # what no answer changes is joined once
-            self._wells = with_answer(self._opened[1], self._answer)
-        return self._wells
-
-    def set_plate(self, plate: Plate | None, platemap: PlateMap | None = None) -> None:
-        """Open another plate; a screen that was made of the same plate stays open."""
-        screen = self._screen
-        same = plate is not None and screen is not None and plate.name in screen.plates
-        self._plate, self._platemap, self._wells, self._shown = plate, platemap, None, None
-        relabelled = same and not same_labels(screen, plate, platemap)
-        if plate is not None and screen is not None and platemap is not None and relabelled:
-            self._screen = screen.with_platemap(platemap, plate=plate.name)
-        if not same:
-            self.selection.forget()
-            self._forget_screen()
-        asked = self._forget_answer() if relabelled else None
-        self._view = replace(self._view, plate=plate.name if plate is not None else None)
-        self.plate_changed.emit()
-        if screen is not None and not same:
-            self.screen_changed.emit()
-            self.answer_changed.emit()
-            self.maps_changed.emit()
-        elif relabelled:
-            self.answer_changed.emit()
-            self.labels_changed.emit()
-        self.wells_changed.emit()
-        if asked is not None:
-            self.request(asked)
-
-    def set_platemap(self, platemap: PlateMap | None) -> None:
-        """Give the plate another plate map: nothing is encoded again, but answers by old labels are gone."""
-        self._platemap = platemap
-        relabelled, asked = not same_labels(self._screen, self._plate, platemap), None
-        if platemap is not None and self._screen is not None and relabelled:
-            name = self._plate.name if self._plate is not None else None
-            self._screen = self._screen.with_platemap(platemap, plate=name)
-            asked = self._forget_answer()
-        self._wells = None
-        self.plate_changed.emit()
-        if relabelled:
-            self.answer_changed.emit()
-            self.labels_changed.emit()
-        self.wells_changed.emit()
-        if asked is not None:
-            self.request(asked)
-
-    def set_screen(self, screen: Screen | None) -> None:
-        """Open an encoded screen; the plate stays open if the screen was made of it."""
-        if self._plate is not None and screen is not None and self._plate.name not in screen.plates:
-            self._plate, self._platemap, self._shown = None, None, None
-            self.plate_changed.emit()
-        self._forget_screen()
-        self._screen = screen
-        known = set(self.wells.index)
-        if not self.selection.ids <= known:
-            self.selection.forget()
-        plates = list(screen.plates) if screen is not None else []
-        if plates and self._view.plate not in plates:
-            self._view = replace(self._view, plate=str(plates[0]))
-        self.screen_changed.emit()
-        self.answer_changed.emit()
-        self.maps_changed.emit()
-        self.wells_changed.emit()
-
-    def grow_screen(self, screen: Screen, finished: bool = False) -> None:
-        """Take in what a run has encoded so far, or all of it; an answer there is, is asked for again."""
-        asked, mine = self.asked, self._screen is not None and self._screen.path == screen.path
-        self.growing = not finished
-        if not mine:
-            self.set_screen(screen)
-        else:
-            self._screen, self._wells = screen, None
-            self.screen_grew.emit()
-            self.wells_changed.emit()
-        if mine and asked is not None:
-            self.request(asked)
-
-    def _forget_answer(self) -> AskRequest | None:
-        """Drop what rests on the labels of the screen, and return what was asked; who calls tells panels."""
-        asked = self.asked
-        self.screen_number += 1
-        self._answer = self._asked = None
-        self._wells = None
-        self.clusters = ()
-        self.contributions = self.heat_map = None
-        self.references.mechanisms = None
-        return asked
-
-    def _forget_screen(self) -> None:
-        """Drop the screen and all that was computed of it."""
-        self._screen, self._maps = None, Projections()
-        self._forget_answer()
-
     def add_map(self, projection: Projection) -> None:
         """Keep a map of the open screen."""
         self._maps = Projections({**self._maps.by_method, projection.method.lower(): projection})
@@ -357,21 +317,29 @@ class Session:
 
     def look(self, **changes: Any) -> None:
         """Change the view, e.g. ``look(threshold=4)``; nothing happens if it is so already."""
-        view = replace(self._view, **changes)
-        if view != self._view:
+        before, view = self._view, replace(self._view, **changes)
+        if view != before:
             self._view = view
-            self.view_changed.emit(view)
+            names = [n for n in changes if n != "tab" and getattr(before, n) != changes[n]]
+            stroke = names[0] if len(names) == 1 and names[0] in TYPED else ""
+            old, new = ({n: getattr(v, n) for n in names} for v in (before, view))
+            self.edits.record(VIEW, old, new, stroke)
+            self.view_changed.emit(view, before)
+
+    def _look_again(self, values: dict[str, Any]) -> None:
+        """Look as before a step of undo; what the answer rests on is asked with again."""
+        self.look(**values)
+        if self._answer is not None and not ASKED_WITH.isdisjoint(values):
+            self.questions.ask_again()
 
     def _suggest_threshold(self) -> None:
         """Set the threshold to the suggested one, until the user has chosen another.
 
         Nobody is told of the view: the answer that follows has every panel drawn anew, and once is enough.
         """
-        if self._answer is None or self._view.threshold != self._suggested:
-            return
-        if (suggested := suggested_threshold(self._answer)) is not None:
-            self._suggested = suggested
-            self._view = replace(self._view, threshold=suggested)
+        suggested = suggested_threshold(self._answer) if self._answer is not None else None
+        if suggested is not None and self._view.threshold == self._suggested:
+            self._suggested, self._view = suggested, replace(self._view, threshold=suggested)
 
     @property
     def highlight(self) -> Highlight:
@@ -385,18 +353,14 @@ class Session:
 
     def highlighted(self, table: pd.DataFrame) -> NDArray[np.bool_]:
         """Mark the rows of a well table that are in colour."""
-        return highlighted(table, self._view, self._answer)
+        rests_on = (table, self._view, self._answer)
+        return self.memo.of("highlighted", rests_on, lambda: highlighted(*rests_on))
 
     @property
     def highlighted_wells(self) -> list[str]:
         """Ids of the wells in colour, best first."""
         scores = self.wells["score"][self.highlighted(self.wells)]
         return [str(i) for i in scores.sort_values(ascending=False).index]
-
-    @property
-    def colour_column(self) -> str:
-        """Column of the well table that colours wells."""
-        return colour_column(self.wells, self._view)
 
     # ------------------------------------------------------------------ the field on the canvas
 
@@ -411,7 +375,12 @@ class Session:
         return well_of(self._shown) if self._shown is not None else None
 
     def show(self, identifier: str) -> None:
-        """Put a site on the canvas, or the first site of a well."""
+        """Put a site on the canvas, or the first site of a well; another plate of the screen is opened."""
+        name = split_id(identifier)[0]
+        record = self._screen.plates.get(name) if self._screen is not None else None
+        if record is not None and (self._plate is None or self._plate.name != name):
+            self.request(ShowRequest(identifier))
+            return
         try:
             self._shown = site_to_show(self._plate, identifier)
         except PlateError as error:
@@ -427,23 +396,5 @@ class Session:
     def step_well(self, step: int) -> None:
         """Show the next or previous well that was imaged, and select it."""
         if self._plate is not None and self.shown_well is not None:
-            following = next_well(self._plate, self.shown_well, step)
-            self.selection.replace([following])
+            self.selection.replace([following := next_well(self._plate, self.shown_well, step)])
             self.show(following)
-
-
-_SESSIONS: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()
-
-
-def session_of(viewer: Any) -> Session:
-    """Return the session of a viewer, made on first use.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer or its public proxy
-        Plugins are handed a proxy; the session belongs to the viewer behind it and dies with it.
-    """
-    viewer = getattr(viewer, "__wrapped__", viewer)
-    if viewer not in _SESSIONS:
-        _SESSIONS[viewer] = Session()
-    return _SESSIONS[viewer]

@@ -10,7 +10,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from napari_cellclip.gui.state.canvas_view import COMPOSITE
+from napari_cellclip.gui.state.view import LEAST_SCORE
 from napari_cellclip.vocabulary import CellClipError, Stain
+from napari_cellclip.vocabulary.significance import FDR
 
 SUFFIX = ".cellclip"
 FORMAT = 1
@@ -53,8 +56,41 @@ class StoredPrompt(_Frozen):
     """A prompt as it was edited."""
 
     text: str
-    weight: float = 1.0
+    weight: float = Field(1.0, allow_inf_nan=False)
+    source: str = "typed"
     on: bool = True
+
+
+class StoredView(_Frozen):
+    """The fields of :class:`~napari_cellclip.gui.state.view.View`, but for the plate looked at."""
+
+    colour_by: str = "score"
+    statistic: Literal["mean", "median", "min", "max", "sd"] = "mean"
+    clip: bool = True
+    thumbnails: bool = False
+    map_thumbnails: bool = True
+    side_by_side: bool = False
+    highlight: Literal["significant", "score", "all"] = "significant"
+    threshold: float = Field(LEAST_SCORE, allow_inf_nan=False)
+    fdr: float = Field(FDR, gt=0, lt=1)
+    map_method: Literal["umap", "pca"] = "umap"
+    evidence: Literal["auto", "words", "look-alikes", "both"] = "auto"
+    structures: bool = True
+    use_platemap: bool = True
+    filter: str = ""
+    hits: Literal["treatments", "wells", "gallery"] = "treatments"
+    tab: str | None = None
+
+
+class StoredCanvas(_Frozen):
+    """The fields of :class:`~napari_cellclip.gui.state.canvas_view.CanvasState`."""
+
+    composite: tuple[Stain, ...] = Field(COMPOSITE, min_length=1)
+    solo: Stain | None = None
+    contrast: Literal["plate", "well"] = "plate"
+    arranged: Literal["field", "mosaic", "versus"] = "field"
+    beside: tuple[str, ...] = ()
+    count: Literal[2, 4] = 2
 
 
 class StoredQuery(_Frozen):
@@ -81,8 +117,12 @@ class SessionFile(_Frozen):
         Chosen for encoding.
     query : StoredQuery or None
         What was asked.
-    view : dict
-        How wells were coloured and highlighted, on which evidence questions were answered.
+    prompts : tuple of StoredPrompt or None
+        The prompts of the answer, where they were changed and not yet sent.
+    view : StoredView
+        How wells were coloured and highlighted, which hits were listed, on which evidence was answered.
+    canvas : StoredCanvas
+        How fields were drawn.
     looked_at, shown : str or None
         The plate looked at, and the site on the canvas.
     selection, selections
@@ -96,7 +136,9 @@ class SessionFile(_Frozen):
     references: tuple[Path, ...] = ()
     model: str = "demo"
     query: StoredQuery | None = None
-    view: dict[str, str | float | bool | None] = Field(default_factory=dict)
+    prompts: tuple[StoredPrompt, ...] | None = None
+    view: StoredView = StoredView()
+    canvas: StoredCanvas = StoredCanvas()
     looked_at: str | None = None
     shown: str | None = None
     selection: tuple[str, ...] = ()

@@ -1,16 +1,20 @@
-"""How a plate is set up for encoding: the model chosen, and the screens there are of it already."""
+"""How a plate is found and set up for encoding: the model chosen, the screens there are of it already."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_cellclip.gui.state.requests import OpenRequest, OpenSessionRequest, PlateMapRequest
+
+if TYPE_CHECKING:
+    from napari_cellclip.plates import Found
 
 
 @dataclass(frozen=True)
@@ -93,3 +97,22 @@ class SetUp:
     def pictures(self, pictures: Mapping[str, NDArray[np.uint8]]) -> None:
         self._pictures = dict(pictures)
         self.pictures_changed.emit()
+
+
+class GalleryFinds:
+    """Evented: plates, or projects, that the last search of the Cell Painting Gallery found, if any."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        self._found: tuple[Found, ...] | None = None
+
+    @property
+    def found(self) -> tuple[Found, ...] | None:
+        """Plates in the order of the gallery."""
+        return self._found
+
+    @found.setter
+    def found(self, found: tuple[Found, ...]) -> None:
+        self._found = found
+        self.changed.emit()

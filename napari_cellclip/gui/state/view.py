@@ -1,15 +1,20 @@
-"""How the wells of a session are looked at: what colours them, which are highlighted, which plate and map."""
+"""How the wells of a session are looked at: what colours them, which stand out, which plate and map."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
+
+import numpy as np
 
 from napari_cellclip.gui.state.site_values import Statistic
 from napari_cellclip.vocabulary.significance import FDR
 
 if TYPE_CHECKING:
-    from napari_cellclip.explore import Projection
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from napari_cellclip.explore import Answer, Projection
     from napari_cellclip.explore.references.choice import Evidence
 
 LEAST_SCORE = 3.0
@@ -17,6 +22,18 @@ LEAST_SCORE = 3.0
 
 Highlight = Literal["significant", "score", "all"]
 """Which wells are highlighted: significant treatments, scores from a threshold on, or all."""
+
+VIEW = "view"
+"""What the steps of undo call it."""
+
+HitsAs = Literal["treatments", "wells", "gallery"]
+"""How hits are listed: a line a treatment, a line a well, or pictures."""
+
+ASKED_WITH = frozenset({"fdr", "evidence", "structures", "use_platemap"})
+"""What an answer rests on: the question is asked again where one of them changes."""
+
+TYPED = frozenset({"threshold", "fdr", "filter"})
+"""What is turned or typed in many small steps, which are undone as one."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +72,12 @@ class View:
         Whether likeness of chemical structures is part of look-alikes.
     use_platemap : bool
         Whether labels of the plate map word a mechanism and serve as references.
+    filter : str
+        Which hits are listed, as typed.
+    hits : {"treatments", "wells", "gallery"}
+        How they are listed.
+    tab : str or None
+        Title of the tab that is open; a look at another one is no step of undo.
     """
 
     colour_by: str = "score"
@@ -71,6 +94,13 @@ class View:
     evidence: Evidence = "auto"
     structures: bool = True
     use_platemap: bool = True
+    filter: str = ""
+    hits: HitsAs = "treatments"
+    tab: str | None = None
+
+    def colours_like(self, other: View) -> bool:
+        """Tell whether wells are coloured as in another view, whatever is listed and in which tab."""
+        return replace(self, filter=other.filter, hits=other.hits, tab=other.tab) == other
 
 
 @dataclass(frozen=True)
@@ -82,3 +112,35 @@ class Projections:
     def get(self, method: str) -> Projection | None:
         """Map made by this method, or the best other one there is."""
         return self.by_method.get(method) or self.by_method.get("umap") or self.by_method.get("pca")
+
+
+def highlight_in_force(view: View, answer: Answer | None) -> Highlight:
+    """Return what decides: the score where significance is asked for but the answer has no verdict."""
+    undecided = answer is None or answer.match is None
+    return "score" if view.highlight == "significant" and undecided else view.highlight
+
+
+def highlighted(table: pd.DataFrame, view: View, answer: Answer | None) -> NDArray[np.bool_]:
+    """Mark the rows of a well table that are in colour: boolean ``[rows]``."""
+    mode = highlight_in_force(view, answer)
+    if mode == "all":
+        return np.ones(len(table), bool)
+    if mode == "significant" and answer is not None:
+        return np.asarray(table.index.isin(answer.matching_wells), bool)
+    return table["score"].to_numpy(float) >= view.threshold
+
+
+def suggested_threshold(answer: Answer) -> float | None:
+    """Suggest half of the best score, and at least `LEAST_SCORE`; ``None`` where there is no score.
+
+    It says only where to look first: a score has no error rate before it is calibrated.
+    """
+    best = answer.scores["score"].max()
+    return max(LEAST_SCORE, round(float(best) / 2, 1)) if np.isfinite(best) else None
+
+
+def colour_column(table: pd.DataFrame, view: View) -> str:
+    """Return the key of what colours wells: what was chosen, or the cosine where there are no scores."""
+    if view.colour_by == "score" and not table["score"].notna().any() and table["cosine"].notna().any():
+        return "cosine"
+    return view.colour_by

@@ -34,8 +34,9 @@ from napari_cellclip.gui.state.requests import (
     SaveSessionRequest,
     SaveTableRequest,
     SearchGalleryRequest,
+    ShowRequest,
 )
-from napari_cellclip.gui.state.session import Session, session_of
+from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task, Work
 from napari_cellclip.gui.work.channel_pictures import read_channel_pictures
 from napari_cellclip.gui.work.descriptions import annotate_treatments, describe_wells, name_map_clusters
@@ -44,8 +45,8 @@ from napari_cellclip.gui.work.explanations import draw_heat_map, explain_wells
 from napari_cellclip.gui.work.exports import export_wells, save_table
 from napari_cellclip.gui.work.gallery import fetch_into_folder, search_for_plates
 from napari_cellclip.gui.work.jobs import Jobs
-from napari_cellclip.gui.work.opening import open_path, open_sample, read_platemap
-from napari_cellclip.gui.work.quality import correct_screen, exclude_sites
+from napari_cellclip.gui.work.opening import open_path, open_sample, read_platemap, show_other_plate
+from napari_cellclip.gui.work.quality import EXCLUDED, correct_screen, exclude_sites
 from napari_cellclip.gui.work.queries import ask_screen, map_screen
 from napari_cellclip.gui.work.references import (
     add_references,
@@ -82,6 +83,7 @@ HANDLERS: dict[type[Request], Handler] = {
     ChannelPicturesRequest: read_channel_pictures,
     OpenSessionRequest: open_session,
     SaveSessionRequest: save_session,
+    ShowRequest: show_other_plate,
     EncodeRequest: encode_plate,
     AskRequest: ask_screen,
     MapRequest: map_screen,
@@ -125,6 +127,7 @@ class Controller:
         self.handlers: dict[type[Request], Handler] = dict(HANDLERS)
         self._widgets = 0
         session.requested.connect(self.on_request)
+        session.edits.keep(EXCLUDED, lambda sites: session.request(ExcludeRequest(sites)), later=True)
         self._pictured: Plate | None = None
         session.plate_changed.connect(self.on_plate_changed)
         session.work_changed.connect(self.on_work_changed)
@@ -211,10 +214,16 @@ _CONTROLLERS: WeakKeyDictionary[Any, Controller] = WeakKeyDictionary()
 
 
 def controller_of(viewer: Any) -> Controller:
-    """Return the controller of a viewer, made on first use together with its session and canvas."""
+    """Return the controller of a viewer, made on first use together with its session and canvas.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or its public proxy
+        Plugins are handed a proxy; controller and session belong to the viewer behind it and die with it.
+    """
     viewer = getattr(viewer, "__wrapped__", viewer)
     if viewer not in _CONTROLLERS:
-        controller = Controller(session_of(viewer))
+        controller = Controller(Session())
         controller.show_on(viewer)
         _CONTROLLERS[viewer] = controller
         # The forms may have started work without a widget of ours: it ends with the viewer at the latest.

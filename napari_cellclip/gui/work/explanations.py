@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from napari_cellclip.gui.state.field_match import NO_DIRECTION, FieldMatch
+from napari_cellclip.gui.state.explanations import NO_DIRECTION, FieldMatch
 from napari_cellclip.gui.state.references import reference_wells
 from napari_cellclip.gui.state.requests import ExplainRequest, HeatMapRequest
 from napari_cellclip.gui.state.session import Session
@@ -44,7 +44,7 @@ def explain_wells(jobs: Jobs, request: ExplainRequest) -> None:
 
     def done(found: StainContributions) -> None:
         if session.answer is answer:
-            session.contributions = found
+            session.explanations.contributions = found
 
     jobs.stream(Task.EXPLAIN, steps, done, "Explaining wells")
 
@@ -98,6 +98,6 @@ def draw_heat_map(jobs: Jobs, request: HeatMapRequest) -> None:
 
     def done(found: FieldMatch) -> None:
         if session.answer is answer:
-            session.heat_map = found
+            session.explanations.heat_map = found
 
     jobs.stream(Task.TILES, steps, done, "Scoring the tiles of a field")

@@ -15,6 +15,7 @@ from napari_cellclip.gui.state.requests import (
     OpenSessionRequest,
     PlateMapRequest,
     PlateOptions,
+    ShowRequest,
 )
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.session_file import SUFFIX, is_address
@@ -22,7 +23,7 @@ from napari_cellclip.gui.state.setup import FoundScreen
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.finding import screens_of
 from napari_cellclip.gui.work.jobs import Jobs
-from napari_cellclip.vocabulary import CellClipError, PlateMapError, Stain
+from napari_cellclip.vocabulary import CellClipError, PlateMapError, Stain, split_id
 
 if TYPE_CHECKING:
     from napari_cellclip.plates import Plate, PlateMap
@@ -237,18 +238,51 @@ def screen_at(path: Path, plate: Plate | None, looked_at: str | None) -> Opened:
         return Opened(screen=screen)
     records = screen.plates
     name = looked_at if looked_at in records else next(iter(records), None)
-    if name is None:
+    if name is None or records[name].layout not in LAYOUTS:  # of profiles or features there are no images
         return Opened(screen=screen)
-    if records[name].layout not in LAYOUTS:  # of profiles or features: there are no images to open
-        return Opened(screen=screen)
-    place = Path(records[name].path)
     try:
-        stains = {stain: channel for stain, channel in records[name].stains.items() if channel}
-        found = plate_at(OpenRequest(place, stains or None, PlateOptions(name=name)))
+        return replace(plate_of(screen, name), screen=screen)
+    except CellClipError as error:
+        return Opened(screen=screen, remark=str(error))
+
+
+def plate_of(screen: Screen, name: str) -> Opened:
+    """Open a plate that a screen was made of, where it was then and with the stains it had.
+
+    Raises
+    ------
+    CellClipError
+        If its images are not there any more, or the screen was not made of images.
+    """
+    from napari_cellclip.plates.layouts import LAYOUTS
+
+    record = screen.plates[name]
+    if record.layout not in LAYOUTS:
+        raise CellClipError("The pixels of this screen are not open: drop its plate folder on the Explorer.")
+    stains = {stain: channel for stain, channel in record.stains.items() if channel}
+    try:
+        return plate_at(OpenRequest(Path(record.path), stains or None, PlateOptions(name=name)))
     except CellClipError:
-        remark = f"The images of {name} are not at {place} any more: choose their folder in the plate menu."
-        return Opened(screen=screen, remark=remark)
-    return replace(found, screen=screen)
+        raise CellClipError(
+            f"The images of {name} are not at {record.path} any more: choose their folder in the plate menu."
+        ) from None
+
+
+def show_other_plate(jobs: Jobs, request: ShowRequest) -> None:
+    """Open the plate of the open screen that a well is of, then show the well; question and screen stay."""
+    session, screen = jobs.session, jobs.session.screen
+    name = split_id(request.identifier)[0]
+    if screen is None:
+        return
+
+    def done(opened: Opened) -> None:
+        if session.screen is screen and opened.plate is not None and opened.plate.name == name:
+            session.setup.opened, session.setup.platemap = opened.request, opened.map_request
+            session.set_plate(opened.plate, opened.platemap)
+            session.setup.screens = opened.screens
+            session.show(request.identifier)
+
+    jobs.run(Task.OPEN, lambda: plate_of(screen, name), done, f"Opening {name}")
 
 
 def take(session: Session, opened: Opened) -> None:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from napari_cellclip.screen import Progress, Screen
 
 
+EXCLUDED = "excluded sites"
+"""What the steps of undo call them."""
+
+
 def exclude_sites(jobs: Jobs, request: ExcludeRequest) -> None:
     """Leave these sites, and no others, out of their wells, and open the screen as it is then."""
     session, screen = jobs.session, jobs.session.screen
@@ -25,6 +29,7 @@ def exclude_sites(jobs: Jobs, request: ExcludeRequest) -> None:
     def done(found: Screen) -> None:
         if session.screen is screen:
             session.set_screen(found)
+            session.edits.record(EXCLUDED, dict(screen.excluded), dict(found.excluded))
 
     jobs.stream(Task.QUALITY, steps, done, "Embedding wells without the excluded sites")
 

@@ -23,7 +23,7 @@ def ask_screen(jobs: Jobs, request: AskRequest) -> None:
         jobs.cancel(Task.ASK)
         session.answer = None
         return
-    session.remember(request)
+    session.questions.remember(request)
     if screen is None:
         session.message.emit(Task.ASK, NOT_ENCODED)
         return

@@ -147,6 +147,6 @@ def _take(jobs: Jobs, added: AddedReferences | None) -> None:
     session = jobs.session
     tested = session.references.mechanisms is not None or jobs.running(Task.MECHANISMS)
     session.references.added = added
-    session.ask_again()
+    session.questions.ask_again()
     if tested and session.screen is not None:
         session.request(MechanismsRequest())

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_cellclip.gui.recent import remember
 from napari_cellclip.gui.state.references import AddedPart, AddedReferences
@@ -21,10 +21,12 @@ from napari_cellclip.gui.state.requests import (
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.session_file import (
     SessionFile,
+    StoredCanvas,
     StoredPlate,
     StoredPlateMap,
     StoredPrompt,
     StoredQuery,
+    StoredView,
     is_address,
     read_session_file,
     write_session_file,
@@ -51,7 +53,9 @@ def stored(session: Session) -> SessionFile:
         model=setup.model,
         query=_stored_query(session.asked),
         references=tuple(session.references.added.paths) if session.references.added is not None else (),
-        view={f.name: getattr(view, f.name) for f in fields(View) if f.name != "plate"},
+        prompts=_changed_prompts(session),
+        view=StoredView(**{f.name: getattr(view, f.name) for f in fields(View) if f.name != "plate"}),
+        canvas=StoredCanvas(**asdict(session.canvas.state)),
         looked_at=view.plate,
         shown=session.shown,
         selection=tuple(sorted(session.selection.ids)),
@@ -92,10 +96,24 @@ def _stored_query(asked: AskRequest | None) -> StoredQuery | None:
     )
 
 
+def _changed_prompts(session: Session) -> tuple[StoredPrompt, ...] | None:
+    """Return the prompts as the user has changed them since they were sent, if she has."""
+    sent = session.answer.sent if session.answer is not None else ()
+    if session.prompts.value == tuple(sent):
+        return None
+    return tuple(_stored_prompt(prompt) for prompt in session.prompts.value)
+
+
 def _stored_prompt(prompt: Prompt | str) -> StoredPrompt:
     if isinstance(prompt, str):
         return StoredPrompt(text=prompt)
-    return StoredPrompt(text=prompt.text, weight=prompt.weight, on=prompt.on)
+    return StoredPrompt(text=prompt.text, weight=prompt.weight, source=prompt.source, on=prompt.on)
+
+
+def _prompts(stored: tuple[StoredPrompt, ...]) -> tuple[Prompt, ...]:
+    from napari_cellclip.explore.wording.wording import Prompt
+
+    return tuple(Prompt(p.text, p.weight, p.source, on=p.on) for p in stored)
 
 
 def save_session(jobs: Jobs, request: SaveSessionRequest) -> None:
@@ -156,7 +174,7 @@ def open_session(jobs: Jobs, request: OpenSessionRequest) -> None:
             session.message.emit(Task.OPEN, text)
             session.setup.moved.emit(request, found.what, found.path)
         else:
-            _restore(session, found)
+            restore(session, found)
 
     jobs.run(Task.OPEN, work, done, f"Opening {request.path.name}")
 
@@ -192,7 +210,7 @@ def _with_platemap(found: Opened, m: StoredPlateMap, plate: Plate) -> Opened:
     return replace(found, platemap=read.platemap, map_request=read.map_request, remark=read.remark)
 
 
-def _restore(session: Session, found: Found) -> None:
+def restore(session: Session, found: Found) -> None:
     """Put a session back as it was: data first, then how they are looked at, then the question."""
     file = found.file
     session.set_screen(None)
@@ -200,15 +218,16 @@ def _restore(session: Session, found: Found) -> None:
     take(session, found.opened)
     session.references.added = found.references
     session.setup.choose_model(file.model, quiet=True)
-    known = {f.name for f in fields(View)}
-    view: dict[str, Any] = {k: v for k, v in file.view.items() if k in known}
-    if file.looked_at is not None:
-        view["plate"] = file.looked_at
-    session.look(**view)
+    plate = {"plate": file.looked_at} if file.looked_at is not None else {}
+    session.look(**file.view.model_dump(), **plate)
+    session.canvas.look(**file.canvas.model_dump())
     session.named_selections.replace(file.selections)
     session.selection.replace(i for i in file.selection if i in session.wells.index)
     if file.query is not None and session.screen is not None:
+        if file.prompts is not None:
+            _show_when_answered(session, _prompts(file.prompts))
         session.request(_asked(session, file.query))
+    session.edits.forget()
     if file.shown is not None and session.plate is not None:
         try:
             session.plate.site(file.shown)
@@ -220,10 +239,16 @@ def _restore(session: Session, found: Found) -> None:
 def _asked(session: Session, query: StoredQuery) -> AskRequest:
     if query.like:
         return AskRequest(query.text, like=query.like, but_not=query.but_not)
-    from napari_cellclip.explore.wording.wording import Prompt
-
-    prompts = None
-    if query.prompts is not None:
-        prompts = tuple(Prompt(p.text, p.weight, on=p.on) for p in query.prompts)
-    asked = session.question(query.text, prompts=prompts, combine=query.combine)
+    prompts = _prompts(query.prompts) if query.prompts is not None else None
+    asked = session.questions.of(query.text, prompts=prompts, combine=query.combine)
     return replace(asked, ticked_off=query.ticked_off)
+
+
+def _show_when_answered(session: Session, prompts: tuple[Prompt, ...]) -> None:
+    """Put changed prompts in place of those of the answer that was asked for."""
+
+    def show() -> None:
+        session.answer_changed.disconnect(show)
+        session.prompts.show(prompts)
+
+    session.answer_changed.connect(show)

@@ -18,12 +18,12 @@ _NAMES: dict[str, str] = {
     "column": "column,col,wellcolumn,wellcol,columnid,columnnumber,colnumber,colid,columnindex,"
     "colindex,platecolumn,platecol",
     "plate": "plate,platename,plateid,barcode,assayplatebarcode,platebarcode,detplate,assayplate",
-    "name": "treatment,pertiname,compoundname,compound,perturbation,perturbationname,drug,drugname,chemical,"
-    "commonname,name,moleculename,treatmentname,symbol,genesymbol,gene,genename,sgrnatarget,"
+    "name": "treatment,pertiname,pertname,compoundname,compound,perturbation,perturbationname,drug,drugname,"
+    "chemical,commonname,name,moleculename,treatmentname,symbol,genesymbol,gene,genename,sgrnatarget,"
     "broadsample,brdid,broadid,pertid,jcp2022,sample,sampleid,compoundid",
     "kind": "kind,modality,perturbationtype,perturbationmodality,treatmenttype",
     "smiles": "smiles,canonicalsmiles,isomericsmiles,cpdsmiles,structure",
-    "genes": "genes,targetlist,target,targets,targetgenes,gene,genesymbol,symbol,targetgene",
+    "genes": "genes,targetlist,target,targets,targetgenes,gene,genesymbol,symbol,targetgene,genename",
     "mechanism": "mechanism,moa,mechanismofaction,pertmoa,moas,moaname",
     "dose": "dose,doseum,doseumol,doseµm,doseμm,concentration,concentrationum,concentrationµm,"
     "concentrationμm,concum,conc,concµm,concμm,pertdose,mmolesperliter,dosenm,concentrationnm,concnm,pertidose,doselevelum,"
@@ -283,6 +283,10 @@ class Columns:
         for column in (self.control, self.pert_type, self.kind):
             if found := _control_of(self._cell(record, column)):
                 return found
+        if not name and any(
+            _word(self._cell(record, c)) == "control" for c in (self.control, self.pert_type)
+        ):
+            return Control.NEGATIVE  # a control that got no sample
         # A treatment whose name happens to be "sample" is none of these; "DMSO 0.1 %" is one.
         return _control_of(re.sub(r"[\d.,]+\s*%.*", "", name))
 

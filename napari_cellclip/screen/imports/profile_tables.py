@@ -17,10 +17,19 @@ from pandas.api.types import is_numeric_dtype
 from napari_cellclip.plates.platemaps.columns import Columns, is_blank
 from napari_cellclip.plates.platemaps.tables import read_table, unpacked
 from napari_cellclip.screen.imports.embedding_tables import read_site_embeddings, with_embedding_columns
-from napari_cellclip.screen.imports.stain_groups import is_feature
+from napari_cellclip.screen.imports.stain_groups import COMPARTMENTS, is_feature
+from napari_cellclip.screen.imports.standardise import MOST_MISSING
 from napari_cellclip.screen.storage.labels import COLUMNS as LABELS
 from napari_cellclip.screen.storage.labels import label_table
-from napari_cellclip.vocabulary import CellClipError, Perturbation, PlateMapError, ScreenError, normalise_well
+from napari_cellclip.vocabulary import (
+    CellClipError,
+    Kind,
+    Perturbation,
+    PlateMapError,
+    ScreenError,
+    normalise_well,
+)
+from napari_cellclip.vocabulary.mechanism_lists import listed_mechanisms
 
 JOINED_ON = ("broad_sample", "InChIKey", "broad_id", "InChIKey14", "pert_iname", "JCP2022", "pubchem_cid")
 """Columns, with or without ``Metadata_``, that a table of annotations is joined on; the first they share."""
@@ -31,6 +40,8 @@ _SHORTER = {"broad_id": (("broad_id", "broad_sample"), 13), "InChIKey14": (("InC
 
 _MECHANISMS = ("moa_list", "moa", "mechanism")
 _GENES = ("target_list", "target", "gene")
+_METADATA = re.compile(r"^(Image_)?Metadata_", re.IGNORECASE)
+_INCHIKEYS = ("InChIKey", "InChIKey14", "inchikey", "inchi_key", "InChI_key")
 _PLACE = frozenset(f"Metadata_{n}" for n in ("Plate", "Well", "Row", "Column", "Site", "known", "sites"))
 
 
@@ -64,7 +75,7 @@ def read_profiles(path: str | Path) -> pd.DataFrame:
             table = pd.read_csv(io.BytesIO(content), sep=separator, low_memory=False)
     except (ValueError, pa.ArrowInvalid, OSError) as error:
         raise ScreenError(f"{file.name} is no table of profiles: {error}") from error
-    table.columns = pd.Index([str(name).strip() for name in table.columns])
+    table.columns = pd.Index([_METADATA.sub("Metadata_", str(name).strip()) for name in table.columns])
     if table.empty:
         raise ScreenError(f"{file.name} has a heading but no rows: export the profiles again")
     if not any(map(is_feature, table.columns)):
@@ -125,6 +136,12 @@ def plates_of(name: str, table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFram
         If no column says the wells, a well does not exist, or a plate has a name that no folder can have.
     """
     columns = Columns.find(_metadata(table))
+    if columns.well is None and columns.plate is None and columns.names:
+        raise ScreenError(
+            f"{name} has a row for each treatment and names no wells (a consensus, level 5), which"
+            " are compared by their difference to the negative controls of a plate: import the profiles of"
+            " wells (level 3, 4a or 4b, with a column Metadata_Well)"
+        )
     if columns.well is None:
         raise ScreenError(
             f"{name} does not say the wells: a column Metadata_Well (B03) is needed; its Metadata columns are"
@@ -226,7 +243,11 @@ def labels_of(rows: pd.DataFrame, *, cell_line: str = "") -> pd.DataFrame:
     for target, names in (("Metadata_mechanism", _MECHANISMS), ("Metadata_genes", _GENES)):
         for name in (f"Metadata_{n}" for n in names):
             if name in words:
-                table[target] = table[target].where(table[target] != "", words[name])
+                listed = words[name].map(lambda cell: "|".join(listed_mechanisms(cell)))
+                table[target] = table[target].where(table[target] != "", listed)
+    _only_control(table, words, columns)
+    if key := next((n for n in (f"Metadata_{n}" for n in _INCHIKEYS) if n in words), None):
+        words["Metadata_InChIKey"] = words[key]
     table["Metadata_cell_line"] = table["Metadata_cell_line"].where(
         table["Metadata_cell_line"] != "", cell_line
     )
@@ -240,20 +261,59 @@ def controls_of(rows: pd.DataFrame, labels: pd.DataFrame) -> NDArray[np.bool_]:
     return np.asarray(labels["Metadata_control_type"].reindex(wells) == "negcon", bool)
 
 
+def gaps_of(table: pd.DataFrame, names: Sequence[str], plates: pd.Series | None = None) -> tuple[str, ...]:
+    """Features that are missing or infinite in too many wells of some plate to be used, in the order given.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of profiles.
+    names : sequence of str
+        Features of it.
+    plates : Series of str, optional
+        Plate of each row; one plate where not given.
+    """
+    missing = ~np.isfinite(table[list(names)].to_numpy(np.float64))
+    there = ~missing.all(axis=1)
+    plate = np.zeros(len(table), np.intp) if plates is None else pd.factorize(plates)[0]
+    bad = np.zeros(len(names), bool)
+    for number in np.unique(plate[there]):
+        bad |= missing[there & (plate == number)].mean(axis=0) > MOST_MISSING
+    return tuple(name for name, yes in zip(names, bad, strict=True) if yes)
+
+
+def _only_control(table: pd.DataFrame, words: pd.DataFrame, columns: Columns) -> None:
+    """Mark the wells that a table calls controls of no kind, where it has one such sample and no others."""
+    if (table["Metadata_control_type"] == "negcon").any():
+        return
+    for column in (columns.control, columns.pert_type):
+        if column in words:
+            called = (words[column].str.lower() == "control").to_numpy()
+            if called.any() and table["Metadata_treatment"][called].nunique() == 1:
+                table.loc[called, "Metadata_control_type"] = "negcon"
+                table.loc[called, "Metadata_kind"] = str(Kind.CONTROL)
+                return
+
+
 def _write(table: pd.DataFrame, well: str, p: Perturbation) -> None:
     table.at[well, "Metadata_treatment"] = p.name
     table.at[well, "Metadata_kind"] = str(p.kind)
     table.at[well, "Metadata_control_type"] = str(p.control) if p.control else ""
     table.at[well, "Metadata_smiles"] = p.smiles
     table.at[well, "Metadata_genes"] = "|".join(p.genes)
-    table.at[well, "Metadata_mechanism"] = p.mechanism
+    table.at[well, "Metadata_mechanism"] = "|".join(listed_mechanisms(p.mechanism))
     table.at[well, "Metadata_dose"] = np.nan if p.dose is None else p.dose
     table.at[well, "Metadata_cell_line"] = p.cell_line
 
 
 def _metadata(table: pd.DataFrame) -> list[str]:
+    """Columns that describe the rows: all but measurements."""
     return [
-        name for name in table.columns if name.startswith("Metadata_") or not is_numeric_dtype(table[name])
+        name
+        for name in table.columns
+        if not is_feature(name)
+        and name.split("_", 1)[0] not in COMPARTMENTS
+        and not name.startswith("Unnamed")
     ]
 
 

@@ -16,6 +16,7 @@ from napari_cellclip.screen.imports.profile_tables import (
     annotated,
     controls_of,
     features_of,
+    gaps_of,
     labels_of,
     plates_of,
     read_profiles,
@@ -96,8 +97,8 @@ def import_profiles(
     Raises
     ------
     ScreenError
-        If a table holds no profiles, says no wells, names no stain, differs from the others in its features,
-        has too many gaps, or a plate has too few controls.
+        If a table holds no profiles, says no wells, differs from the others in its features, most features
+        have gaps, or a plate has too few controls.
 
     Examples
     --------
@@ -109,8 +110,11 @@ def import_profiles(
     if not files:
         raise ScreenError("there is nothing to import: name at least one table of profiles")
     tables = [(file.name, read_profiles(file)) for file in files]
-    groups = StainGroups.of(features_of(tables, shared=shared), brightfield=brightfield)
+    names = features_of(tables, shared=shared)
+    gaps = _gaps(tables, names)
+    groups = StainGroups.of([name for name in names if name not in gaps], brightfield=brightfield)
     report: dict[str, Any] = {"features": groups.counts, "width": groups.width, "plates": {}}
+    report["left out for gaps"] = [name for name in names if name in gaps]
     report["rows"] = {str(stain): len(groups.of_stain[stain]) for stain in STAINS}
     plates: list[MeasuredPlate] = []
     for file, (name, table) in zip(files, tables, strict=True):
@@ -139,6 +143,17 @@ def import_profiles(
     shown, report["model"] = _embedded(screen, model)
     _write_report(screen.path / REPORT_FILE, report)
     return shown
+
+
+def _gaps(tables: Sequence[tuple[str, pd.DataFrame]], names: Sequence[str]) -> set[str]:
+    """Features with too many gaps on a plate; none where these are most, which is no table to be used."""
+    found = {
+        gap
+        for name, table in tables
+        for plate, rows in plates_of(name, table)
+        for gap in gaps_of(rows, names)
+    }
+    return found if len(found) <= len(names) / 2 else set()
 
 
 def _embedded(screen: Screen, model: str | Path) -> tuple[Screen, str]:

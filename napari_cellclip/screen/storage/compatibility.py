@@ -80,8 +80,9 @@ def require_same_encoder(record: ScreenRecord, card: ModelCard) -> None:
     advice = "encode into a new folder"
     if card.encoder.kind == "profile" and _profiles(known.card):
         advice = (
-            "heads read the features they were trained on: import the tables of both together"
-            " (napari-cellclip import-profiles --shared) into a new folder, and train a head there"
+            "a head trained step by step reads its own features only: train one in closed form"
+            " (napari-cellclip train --closed-form), which derive fits to the features of any screen, or"
+            " import the tables of both together (import-profiles --shared) and train a head on them"
         )
     raise ScreenError(
         f"this folder was encoded with {known.card.get('name', 'another model')!r} and cannot go on with "

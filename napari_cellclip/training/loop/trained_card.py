@@ -81,10 +81,10 @@ def card_of(
             f" {_held_out(split, counts)}loss {config.loss}, {fitted.epochs} epochs"
             f"{_kept(fitted)}, seed {config.seed}.",
             "source": _source(start),
-            "training": _plain(run, name)
+            "training": plain_settings(run, name)
             | {SPLIT_WELLS: split.digests}
             | _vocabulary(run, start, screens, split),
-            "scores": _scores(scores, screens, split),
+            "scores": scores_of(scores, screens, split),
         }
     )
 
@@ -100,6 +100,53 @@ def seen(card: ModelCard, screens: Sequence[Screen]) -> tuple[bool, str]:
     if not real:
         about += " Whether the head was trained on real ones is not known: its plates are no longer there."
     return not real, card.limits if about in card.limits else f"{card.limits} {about}".strip()
+
+
+def plain_settings(run: RunConfig, name: str) -> dict[str, Any]:
+    """Give the settings of a run without the paths of the computer it ran on."""
+    plain = run.as_dict()
+    plain["data"]["screens"] = [Path(path).name for path in run.data.screens]
+    plain["model"]["out"] = name
+    for key in ("start", "text_from"):
+        plain["model"][key] = Path(plain["model"][key]).name
+    return plain
+
+
+def scores_of(scores: Mapping[str, Retrieval], screens: Sequence[Screen], split: Split) -> dict[str, Any]:
+    """Write the scores of a run for its card: by part, with pool and random baseline.
+
+    Parameters
+    ----------
+    scores : mapping of str to Retrieval
+        By part.
+    screens : sequence of Screen
+        That the parts are of.
+    split : Split
+    """
+    treatments = "seen treatments on other plates" if split.by == "plate" else "unseen treatments"
+    date = datetime.now(UTC).date().isoformat()
+
+    def data(part: str) -> str:
+        names = ", ".join(screen.name for screen in screens)
+        return f"{part} part of {names}, split by {split.by}: {treatments}"
+
+    written: dict[str, Any] = {
+        f"retrieval-{part}": {
+            "date": date,
+            "data": f"{data(part)}, negative controls left out, cosine, ties counted against the model",
+            "figures": found.as_dict(),
+        }
+        for part, found in scores.items()
+    }
+    tested = scores.get("test")
+    # What is found again of seen treatments is no proof that words say something about new ones.
+    if tested is not None and tested.mechanisms is not None and split.by != "plate":
+        written[MECHANISMS_BY_WORDS] = {
+            "date": date,
+            "data": f"{data('test')}, mechanisms that training has seen with other treatments",
+            "figures": tested.mechanisms.as_dict(),
+        }
+    return written
 
 
 def _title(base: ModelCard) -> str:
@@ -135,16 +182,6 @@ def _kept(fitted: Fitted) -> str:
     return f"{early}, the weights of epoch {fitted.best_epoch} kept"
 
 
-def _plain(run: RunConfig, name: str) -> dict[str, Any]:
-    """The settings without the paths of the computer they ran on."""
-    plain = run.as_dict()
-    plain["data"]["screens"] = [Path(path).name for path in run.data.screens]
-    plain["model"]["out"] = name
-    for key in ("start", "text_from"):
-        plain["model"][key] = Path(plain["model"][key]).name
-    return plain
-
-
 def _vocabulary(run: RunConfig, start: Start, screens: Sequence[Screen], split: Split) -> dict[str, Any]:
     """The words of the training captions, where the text tower knows no others than these and its model's."""
     # What a frozen encoder reads, the head was shown in these words and no others.
@@ -162,31 +199,3 @@ def _vocabulary(run: RunConfig, start: Start, screens: Sequence[Screen], split: 
         thing: list(dict.fromkeys([*before.get(thing, ()), *now.get(thing, ())])) for thing in (*before, *now)
     }
     return {VOCABULARY: merged} if len(merged) <= MOST_LISTED else {}
-
-
-def _scores(scores: Mapping[str, Retrieval], screens: Sequence[Screen], split: Split) -> dict[str, Any]:
-    """By part: figures with pool and random baseline, as the evaluations write them."""
-    treatments = "seen treatments on other plates" if split.by == "plate" else "unseen treatments"
-    date = datetime.now(UTC).date().isoformat()
-
-    def data(part: str) -> str:
-        names = ", ".join(screen.name for screen in screens)
-        return f"{part} part of {names}, split by {split.by}: {treatments}"
-
-    written: dict[str, Any] = {
-        f"retrieval-{part}": {
-            "date": date,
-            "data": f"{data(part)}, negative controls left out, cosine, ties counted against the model",
-            "figures": found.as_dict(),
-        }
-        for part, found in scores.items()
-    }
-    tested = scores.get("test")
-    # What is found again of seen treatments is no proof that words say something about new ones.
-    if tested is not None and tested.mechanisms is not None and split.by != "plate":
-        written[MECHANISMS_BY_WORDS] = {
-            "date": date,
-            "data": f"{data('test')}, mechanisms that training has seen with other treatments",
-            "figures": tested.mechanisms.as_dict(),
-        }
-    return written

@@ -146,7 +146,8 @@ def profiles_card(
             "licence": "BSD-3-Clause",
             "licence_text": "Fitted to CPJUMP1 (cpg0000, CC0; Chandrasekaran et al. 2024, doi:10.1038/"
             "s41592-024-02241-6; tables from CHAMMI-75, MIT) and to Dahlin et al. 2023 (idr0133, CC BY 4.0, "
-            "doi:10.1038/s41467-023-36829-x; profiles from WayScience/Cytotoxic-Nuisance-Metadata-Analysis). "
+            "doi:10.1038/s41467-023-36829-x; profiles from WayScience/Cytotoxic-Nuisance-Metadata-Analysis, "
+            "which states no licence of its own). "
             "Text tower distilled from all-MiniLM-L6-v2 (Apache-2.0).",
             "source": "python -m napari_cellclip.training.profiles",
             "weights": FileCard(file="cellclip.safetensors"),

@@ -11,7 +11,6 @@ from qtpy.QtWidgets import QApplication
 
 from napari_cellclip.gui.canvas.canvas_bar import CanvasBar
 from napari_cellclip.gui.state.requests import VersusRequest
-from napari_cellclip.gui.state.session import session_of
 from napari_cellclip.gui.work.controller import controller_of
 from napari_cellclip.plates import PlateMap, Site, open_plate
 from napari_cellclip.vocabulary import STAINS, Kind, Perturbation, PlateError, Stain
@@ -30,7 +29,7 @@ from tests.gui.toy_screens import (
 def shown(make_napari_viewer_proxy, plate, platemap, qtbot):
     """A shown viewer with C06, a hit, on its canvas."""
     viewer = make_napari_viewer_proxy(show=True)
-    canvas, session = controller_of(viewer).canvas, session_of(viewer)
+    canvas, session = controller_of(viewer).canvas, controller_of(viewer).session
     session.set_plate(plate, platemap)
     screen = FakeScreen.of(plate)
     session.set_screen(screen)

@@ -7,7 +7,6 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 
 from napari_cellclip.gui.state.requests import MapPictureRequest
-from napari_cellclip.gui.state.session import session_of
 from napari_cellclip.gui.work.controller import controller_of
 from tests.gui.canvas.test_viewer import idle
 from tests.gui.toy_screens import FakeScreen, answer_for, projection_for
@@ -20,7 +19,7 @@ def mapped(make_napari_viewer_proxy, plate, platemap, qtbot, monkeypatch):
     monkeypatch.setattr("napari_cellclip.explore.umap_map", lambda s, **_: projection_for(s, "umap"))
     viewer = make_napari_viewer_proxy(show=True)
     controller_of(viewer)
-    session = session_of(viewer)
+    session = controller_of(viewer).session
     session.set_plate(plate, platemap)
     screen = FakeScreen.of(plate)
     session.set_screen(screen)

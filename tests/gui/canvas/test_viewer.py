@@ -14,8 +14,8 @@ from napari_cellclip.gui.explorer import Arrangement, Explorer, arrange
 from napari_cellclip.gui.readers import get_plate_reader
 from napari_cellclip.gui.sample import simulated_plate
 from napari_cellclip.gui.settings import Settings, read_settings, write_settings
+from napari_cellclip.gui.state.colouring import chosen_colouring
 from napari_cellclip.gui.state.requests import MapPictureRequest, OpenRequest, OpenSampleRequest
-from napari_cellclip.gui.state.session import session_of
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.text_query import TextQuery
 from napari_cellclip.gui.work.controller import controller_of
@@ -45,7 +45,7 @@ def test_explorer_and_text_query_show_wells_on_the_canvas(
     viewer.window.add_dock_widget(explorer, name="Explorer")
     text_query = TextQuery(viewer)
     viewer.window.add_dock_widget(text_query, name="Text query")
-    session = session_of(viewer)
+    session = controller_of(viewer).session
     assert explorer.session is text_query.session is session
 
     session.set_plate(plate, platemap)
@@ -107,14 +107,14 @@ def test_explorer_and_text_query_show_wells_on_the_canvas(
     assert set(points.selected_data) == {place}
     points.selected_data = {0, 1}
     assert session.selection.ids == set(points.features["id"][:2])
-    session.selection.undo()
+    session.edits.undo()
     assert set(points.selected_data) == {place}
     row, column = points.data[place].astype(int)
     shade = screen.preview("toy/D06")[0, 0, 0]
     assert abs(int(viewer.layers["map"].data[row, column, 0]) - int(shade)) <= 1
     session.answer = answer_for(screen, {"toy/D06": 12.0})
     assert points.features["score"][place] == 12.0
-    assert session.colour_column == "score"
+    assert chosen_colouring(session).key == "score"
     assert_views_agree(viewer, explorer)
     session.look(colour_by="replicates")
     assert_views_agree(viewer, explorer)
@@ -171,7 +171,7 @@ def test_reader_draws_a_site_and_hands_the_plate_over(make_napari_viewer_proxy, 
         )
     read = get_plate_reader(str(folder))
     assert read(str(folder)) == [(None,)], "no index: the stains are not known, so nothing is drawn"
-    session = session_of(viewer)
+    session = controller_of(viewer).session
     assert session.plate.stains.unmapped
 
     session.request(OpenRequest(folder, {s: f"ch{i}" for i, s in enumerate(STAINS, 1)}))
@@ -326,6 +326,6 @@ def test_sample_of_the_file_menu(make_napari_viewer_proxy, monkeypatch, plate_fo
     ((data, arguments, kind),) = simulated_plate()
     assert kind == "points"
     viewer.add_points(data, **arguments)
-    idle(qtbot, session_of(viewer))
-    assert session_of(viewer).plate is not None
+    idle(qtbot, controller_of(viewer).session)
+    assert controller_of(viewer).session.plate is not None
     assert "opening the sample plate" not in [layer.name for layer in viewer.layers]

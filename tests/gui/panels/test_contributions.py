@@ -27,8 +27,8 @@ def panel(qtbot, full_session):
 
 
 def test_numbers_and_bars_are_those_of_the_session(panel):
-    panel.session.contributions = contributions(["toy/C06", "toy/D04"])
-    assert panel.value() is panel.session.contributions
+    panel.session.explanations.contributions = contributions(["toy/C06", "toy/D04"])
+    assert panel.value() is panel.session.explanations.contributions
     assert [panel.table.item(row, WELL).text() for row in range(2)] == ["C06", "D04"]
     shown = [panel.table.item(1, FIRST_STAIN + i).text() for i in range(5)]
     assert shown == ["+2.00", "+4.00", "+6.00", "+8.00", "-10.00"], (
@@ -43,12 +43,12 @@ def test_where_scores_are_no_line_of_the_cosine_its_parts_are_shown(panel):
     answer = panel.session.answer
     crooked = answer.scores.assign(score=answer.scores["score"] ** 2 + np.arange(len(answer.scores)))
     panel.session.answer = dataclasses.replace(answer, scores=crooked)
-    panel.session.contributions = contributions(["toy/C06"])
+    panel.session.explanations.contributions = contributions(["toy/C06"])
     assert panel.table.item(0, FIRST_STAIN).text() == "+0.010"
 
 
 def test_bars_are_painted_in_the_colours_of_the_stains(panel, qtbot):
-    panel.session.contributions = contributions(["toy/C06", "toy/D04"])
+    panel.session.explanations.contributions = contributions(["toy/C06", "toy/D04"])
     qtbot.wait(50)
     picture = panel.table.grab(panel.table.visualItemRect(panel.table.item(1, BARS))).toImage()
     seen = {picture.pixelColor(x, y).name() for x in range(picture.width()) for y in range(picture.height())}
@@ -56,15 +56,15 @@ def test_bars_are_painted_in_the_colours_of_the_stains(panel, qtbot):
 
 
 def test_a_new_answer_drops_the_old_explanation(panel):
-    panel.session.contributions = contributions(["toy/C06"])
+    panel.session.explanations.contributions = contributions(["toy/C06"])
     panel.session.answer = answer_for(panel.session.screen, {"toy/D04": 4.0})
-    assert panel.session.contributions is None
+    assert panel.session.explanations.contributions is None
     assert panel.table.rowCount() == 0
     assert "Select wells" in panel.state.text()
 
 
 def test_double_click_shows_the_well(panel):
-    panel.session.contributions = contributions(["toy/C06"])
+    panel.session.explanations.contributions = contributions(["toy/C06"])
     panel.table.cellDoubleClicked.emit(0, 0)
     assert panel.session.shown_well == "toy/C06"
 
@@ -87,7 +87,7 @@ def test_button_explains_the_selected_wells_best_first(panel, qtbot, monkeypatch
     controller = Controller(panel.session)
     panel.session.selection.replace(["toy/E07", "toy/C06"])
     qtbot.mouseClick(panel.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: panel.session.contributions is not None)
+    qtbot.waitUntil(lambda: panel.session.explanations.contributions is not None)
     qtbot.waitUntil(lambda: panel.session.work(Task.EXPLAIN) is None)
     ((screen, wells, direction),) = asked
     assert screen is panel.session.screen
@@ -132,7 +132,7 @@ def test_the_button_cancels_what_runs(panel, qtbot, monkeypatch):
     assert panel.button.text() == "Cancel"
     qtbot.mouseClick(panel.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(closed))
-    assert panel.session.contributions is None
+    assert panel.session.explanations.contributions is None
     assert panel.button.text() == "Explain"
     controller.close()
 

@@ -16,7 +16,7 @@ from napari_cellclip.explore.explanation.tile_scores import TileScores
 from napari_cellclip.gui.canvas.heat_layer import HeatLayer
 from napari_cellclip.gui.panels.explain.explain_panel import ExplainPanel
 from napari_cellclip.gui.panels.explain.heat_map_panel import NO_REFERENCE, HeatMapPanel, attention_table
-from napari_cellclip.gui.state.field_match import FieldMatch
+from napari_cellclip.gui.state.explanations import FieldMatch
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.controller import Controller
 from napari_cellclip.screen import Progress
@@ -64,8 +64,8 @@ def numbers(strip):
 
 def test_strips_rank_the_tiles(panel):
     panel.session.show("toy/C06")
-    panel.session.heat_map = heat_map_of()
-    assert panel.value() is panel.session.heat_map
+    panel.session.explanations.heat_map = heat_map_of()
+    assert panel.value() is panel.session.explanations.heat_map
     assert numbers(panel.most)[0] == 1
     assert numbers(panel.least)[0] == 2
     assert sorted({*numbers(panel.most), *numbers(panel.least)}) == [0, 1, 2]
@@ -77,7 +77,7 @@ def test_strips_rank_the_tiles(panel):
 
 def test_control_tiles_are_those_most_like_the_chosen_one(panel, qtbot):
     panel.session.show("toy/C06")
-    panel.session.heat_map = heat_map_of()
+    panel.session.explanations.heat_map = heat_map_of()
     first = panel.controls.tiles[0].caption
     assert first == "C04·1", "tile 1 of the field has the features of tile 1 of that control"
     qtbot.mouseClick(panel.least, Qt.MouseButton.LeftButton, pos=panel.least.box(0).center())
@@ -94,7 +94,7 @@ def test_reference_tiles_stand_beside_them_at_the_same_contrast(panel):
     panel.session.show("toy/C06")
     found = heat_map_of()
     reference = tiles_of("toy/D04/2", (77, 120))
-    panel.session.heat_map = dataclasses.replace(
+    panel.session.explanations.heat_map = dataclasses.replace(
         found, field=dataclasses.replace(found.field, references=(reference,))
     )
     assert panel.references.tiles[0].caption == "D04·2"
@@ -102,14 +102,14 @@ def test_reference_tiles_stand_beside_them_at_the_same_contrast(panel):
     picture = panel.references.tiles[0].picture.toImage()
     shade = picture.pixelColor(picture.width() // 2, picture.height() // 2).value()
     assert shade == pytest.approx(int(composite(reference.crop(1)).max()), abs=2)
-    panel.session.heat_map = found
+    panel.session.explanations.heat_map = found
     assert panel.references.tiles == []
     assert panel.references.empty == NO_REFERENCE
 
 
 def test_strips_show_what_fits_and_arrow_keys_choose(panel, qtbot):
     panel.session.show("toy/C06")
-    panel.session.heat_map = heat_map_of(scores=(3.0, 4.0, 5.0))
+    panel.session.explanations.heat_map = heat_map_of(scores=(3.0, 4.0, 5.0))
     strip = panel.most
     strip.resize(2 * 50 - 4, strip.height())
     assert strip.visible_tiles == min(2, len(strip.tiles))
@@ -126,8 +126,8 @@ def test_the_tab_has_no_scroll_bars_inside_scroll_bars(full_session, qtbot):
     tab.resize(690, 240)
     tab.show()
     full_session.show("toy/C06")
-    full_session.contributions = contributions(["toy/C06", "toy/D04"])
-    full_session.heat_map = heat_map_of()
+    full_session.explanations.contributions = contributions(["toy/C06", "toy/D04"])
+    full_session.explanations.heat_map = heat_map_of()
     qtbot.waitExposed(tab)
     assert [s for s in tab.findChildren(QScrollArea) if not isinstance(s, QAbstractItemView)] == []
     assert not tab.contributions.table.horizontalScrollBar().isVisible()
@@ -169,12 +169,12 @@ def test_button_asks_for_the_field_on_the_canvas(panel, qtbot, monkeypatch):
     controller = Controller(panel.session)
     panel.session.show("toy/C06")
     qtbot.mouseClick(panel.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: panel.session.heat_map is not None)
+    qtbot.waitUntil(lambda: panel.session.explanations.heat_map is not None)
     qtbot.waitUntil(lambda: panel.session.work(Task.TILES) is None)
     assert asked == [(panel.session.plate, "toy/C06/1", panel.session.answer.direction)]
-    assert panel.session.heat_map.site == "toy/C06/1"
+    assert panel.session.explanations.heat_map.site == "toy/C06/1"
     panel.session.answer = answer_for(panel.session.screen, {"toy/D04": 5.0})
-    assert panel.session.heat_map is None
+    assert panel.session.explanations.heat_map is None
     assert not panel.found.isVisible()
     controller.close()
 
@@ -184,7 +184,7 @@ def test_heat_lies_over_its_field_and_goes_with_it(make_napari_viewer, full_sess
     full_session.plate.__dict__["pixel_size"] = 0.5
     heat = HeatLayer(full_session, viewer)
     full_session.show("toy/C06")
-    full_session.heat_map = heat_map_of()
+    full_session.explanations.heat_map = heat_map_of()
     layer = heat.layer
     assert layer is not None
     # A field of 8 x 24 pixels of half a micrometre: cells of 8 x 8, the first centre at pixel 3.5.
@@ -193,7 +193,7 @@ def test_heat_lies_over_its_field_and_goes_with_it(make_napari_viewer, full_sess
     extent = layer.extent.world
     np.testing.assert_allclose(extent, [[1.75, 1.75], [1.75, 9.75]])
     assert tuple(layer.contrast_limits) == (-1, 4)
-    full_session.heat_map = heat_map_of(scores=(1.0, 2.0, 3.0))
+    full_session.explanations.heat_map = heat_map_of(scores=(1.0, 2.0, 3.0))
     assert heat.layer is layer, "drawn anew in the same layer"
     assert tuple(layer.contrast_limits) == (1, 3)
     full_session.show("toy/D04")
@@ -212,5 +212,5 @@ def test_a_field_without_tiles_is_drawn_dark(make_napari_viewer, full_session):
         heat_map=MatchHeatMap(np.full((1, 3), np.nan, np.float32), (8, 24)),
         controls=(),
     )
-    full_session.heat_map = FieldMatch(where.site, empty, None)
+    full_session.explanations.heat_map = FieldMatch(where.site, empty, None)
     assert np.isfinite(heat.layer.data).all()

@@ -16,6 +16,7 @@ from napari_cellclip.gui.panels.hits.hits_panel import HitsPanel
 from napari_cellclip.gui.panels.stain_bars import BARS_ROLE
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.recent import hit_columns_chosen
+from napari_cellclip.gui.state.colouring import chosen_colouring
 from napari_cellclip.gui.state.requests import AskRequest, VersusRequest
 from tests.gui.toy_screens import answer_for, contributions
 
@@ -147,7 +148,7 @@ def test_a_click_on_a_line_selects_all_its_wells_and_one_on_a_well_that_one(hits
 def test_undo_reaches_the_table(hits):
     hits.session.selection.replace(["toy/D04"])
     hits.session.selection.replace(["toy/C06"])
-    hits.session.selection.undo()
+    hits.session.edits.undo()
     assert selected(hits) == {"toy/D04"}
 
 
@@ -177,7 +178,7 @@ def test_without_controls_the_cosine_ranks_and_colours(full_session, qtbot):
     panel = HitsPanel(full_session, Thumbnails(full_session))
     qtbot.addWidget(panel)
     assert list(panel.value().index[:2]) == ["toy/E05", "toy/E06"]
-    assert full_session.colour_column == "cosine"
+    assert chosen_colouring(full_session).key == "cosine"
     assert not panel.table.isColumnHidden(KEYS.index("cosine"))
 
 
@@ -189,7 +190,7 @@ def test_hits_show_q_replicates_and_bars(full_session, qtbot):
     assert panel.model.index(0, q).data() == "0.00012"
     assert panel.model.index(0, n).data() == "1"
     assert panel.table.isColumnHidden(stains)
-    full_session.contributions = contributions(["toy/C06"])
+    full_session.explanations.contributions = contributions(["toy/C06"])
     assert not panel.table.isColumnHidden(stains)
     assert panel.model.index(0, stains).data(BARS_ROLE)[0] == pytest.approx([0.01, 0.02, 0.03, 0.04, -0.05])
     assert panel.model.index(1, stains).data(BARS_ROLE) is None

@@ -62,7 +62,7 @@ def test_click_shift_alt_control(panel, qtbot):
     assert selection.ids == {"toy/C06"}
     click(qtbot, panel, "D04", CONTROL)
     assert selection.ids == set()
-    selection.undo()
+    panel.session.edits.undo()
     assert panel.value() == {"toy/C06"}
 
 

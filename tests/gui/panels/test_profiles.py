@@ -37,6 +37,7 @@ def test_it_opens_and_what_it_cannot_do_is_said(qtbot, folder: Path) -> None:
         session.request(MapRequest("pca"))
         qtbot.waitUntil(lambda: "pca" in session.maps.by_method, timeout=20_000)
         session.show("P1/A07")
+        qtbot.waitUntil(lambda: bool(messages), timeout=20_000)
         assert messages[-1][1].startswith("The pixels of this screen are not open")
         session.request(AskRequest("tubulin inhibitor"))
         qtbot.waitUntil(
@@ -52,13 +53,13 @@ def test_panels_show_it(qtbot, folder: Path) -> None:
     from napari.components import ViewerModel
 
     from napari_cellclip.gui.explorer import Explorer
-    from napari_cellclip.gui.state.session import session_of
+    from napari_cellclip.gui.work.controller import controller_of
     from napari_cellclip.screen import Screen
 
     viewer = ViewerModel()
     explorer = Explorer(viewer)
     qtbot.addWidget(explorer)
-    session = session_of(viewer)
+    session = controller_of(viewer).session
     session.set_screen(Screen.open(folder))
     session.selection.replace(["P1/A07"])
     explorer.show()

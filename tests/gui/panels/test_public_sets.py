@@ -13,7 +13,7 @@ from napari_cellclip.explore.references.public import public_sets
 from napari_cellclip.explore.references.public.installed_sets import installed_references
 from napari_cellclip.gui.panels.references.references_panel import ReferencesPanel
 from napari_cellclip.gui.state.requests import CancelRequest
-from napari_cellclip.gui.state.session import Session, session_of
+from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.controller import controller_of
 from tests.public_server import Server, published_set, serving
@@ -34,7 +34,7 @@ def server(tmp_path: Path, monkeypatch) -> Iterator[Server]:
 def panel(qtbot, server) -> ReferencesPanel:
     viewer = ViewerModel()
     controller_of(viewer)
-    panel = ReferencesPanel(session_of(viewer))
+    panel = ReferencesPanel(controller_of(viewer).session)
     panel.viewer = viewer  # sessions live as long as their viewer
     qtbot.addWidget(panel)
     panel.messages = []

@@ -13,7 +13,7 @@ from qtpy.QtCore import Qt
 from napari_cellclip.gui.panels.quality.quality_panel import QualityPanel
 from napari_cellclip.gui.state.colouring import colourings
 from napari_cellclip.gui.state.requests import CorrectRequest, ExcludeRequest
-from napari_cellclip.gui.state.session import Session, session_of
+from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.site_values import describe_sites, site_columns
 from napari_cellclip.gui.work.controller import controller_of
 from napari_cellclip.plates import PlateMap, open_plate
@@ -39,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def live(folder: Path) -> Iterator[Session]:
     viewer = ViewerModel()
     controller = controller_of(viewer)
-    session = session_of(viewer)
+    session = controller_of(viewer).session
     session.look(map_method="pca")  # umap is not what is tested here
     session.set_screen(Screen.open(folder))
     yield session

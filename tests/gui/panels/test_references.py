@@ -25,10 +25,10 @@ from napari_cellclip.gui.panels.hits.hit_columns import KEYS
 from napari_cellclip.gui.panels.hits.hits_panel import HitsPanel
 from napari_cellclip.gui.panels.query.evidence_button import EvidenceOptions
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
-from napari_cellclip.gui.state.field_match import NO_DIRECTION
+from napari_cellclip.gui.state.explanations import NO_DIRECTION
 from napari_cellclip.gui.state.references import beside, nearest_names
 from napari_cellclip.gui.state.requests import OpenRequest
-from napari_cellclip.gui.state.session import Session, session_of
+from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.state.wells import share_text
 from napari_cellclip.gui.work.controller import controller_of
@@ -156,9 +156,9 @@ def test_another_question_begins_with_all_references(explorer, qtbot) -> None:
     panel.members.setValue(["nocodazole"])
     panel.members.valueChanged.emit(("nocodazole",))
     idle(qtbot, session)
-    assert session.history[-1].ticked_off == ("nocodazole",)
+    assert session.questions.asked[-1].ticked_off == ("nocodazole",)
     ask(qtbot, explorer, "HDAC inhibitor")
-    assert session.history[-1].ticked_off == ()
+    assert session.questions.asked[-1].ticked_off == ()
     assert panel.value() == ()
 
 
@@ -176,7 +176,10 @@ def test_evidence_is_chosen_in_a_menu_and_asks_again(explorer, qtbot) -> None:
     idle(qtbot, session)
     button.structures.trigger()
     idle(qtbot, session)
-    assert (session.history[-1].evidence, session.history[-1].structures) == ("look-alikes", False)
+    assert (session.questions.asked[-1].evidence, session.questions.asked[-1].structures) == (
+        "look-alikes",
+        False,
+    )
     assert session.answer.references.structures is False
     assert "evidence='look-alikes', structures=False" in python_script(session)
     names: dict = {}
@@ -316,7 +319,7 @@ def test_a_screen_without_labels_says_what_it_lacks(qtbot, tmp_path, monkeypatch
     viewer = ViewerModel()
     explorer = Explorer(viewer)
     qtbot.addWidget(explorer)
-    session, messages = session_of(viewer), []
+    session, messages = controller_of(viewer).session, []
     session.message.connect(lambda _task, text: messages.append(text))
     session.request(OpenRequest(folder))
     qtbot.waitUntil(lambda: session.references.mechanisms is not None, timeout=PATIENCE)

@@ -30,7 +30,7 @@ def titles(session):
 
 def test_without_anything_there_is_the_score_alone(session):
     assert [one.key for one in colourings(session)] == ["score"]
-    colours = well_colours(session, session.wells, DARK)
+    colours = well_colours(session, session.wells.index, DARK)
     assert len(colours.rgb) == 0
 
 
@@ -63,7 +63,7 @@ def test_the_least_q_is_the_brightest(full_session):
 def test_categories_beyond_the_palette_are_one(full_session):
     full_session.screen.wells["Metadata_batch"] = [f"b{i:02d}" for i in range(11)]
     full_session.look(colour_by="Metadata_batch")
-    colours = well_colours(full_session, full_session.wells, DARK)
+    colours = well_colours(full_session, full_session.wells.index, DARK)
     assert [c.name for c in colours.categories[:7]] == [f"b{i:02d}" for i in range(7)]
     assert colours.categories[7].name == "other (4)"
     assert colours.categories[7].count == 4
@@ -86,12 +86,12 @@ def test_clusters_colour_the_map_they_were_made_on_and_go_with_it(full_session):
 
 def test_rows_in_any_order_and_unknown_ones_keep_their_colours(full_session):
     table = full_session.wells
-    there = well_colours(full_session, table, DARK)
+    there = well_colours(full_session, table.index, DARK)
     order = np.random.default_rng(0).permutation(len(table))
-    shuffled = well_colours(full_session, table.iloc[order], DARK)
+    shuffled = well_colours(full_session, table.index[order], DARK)
     assert (shuffled.rgb == there.rgb[order]).all()
     extra = table.reindex([*table.index[:2], "elsewhere/A01"])
-    assert list(well_colours(full_session, extra, DARK).known) == [True, True, False]
+    assert list(well_colours(full_session, extra.index, DARK).known) == [True, True, False]
 
 
 @pytest.mark.parametrize("background", [DARK, LIGHT])
@@ -99,7 +99,7 @@ def test_rows_in_any_order_and_unknown_ones_keep_their_colours(full_session):
 def test_no_highlighted_well_is_hard_to_see_without_an_outline(full_session, background, by):
     full_session.screen.wells["Metadata_batch"] = [f"b{i:02d}" for i in range(11)]
     full_session.look(highlight="all", colour_by=by)
-    colours = well_colours(full_session, full_session.wells, background)
+    colours = well_colours(full_session, full_session.wells.index, background)
     seen = contrast(colours.rgb, background) >= MARK_CONTRAST
     assert (colours.outlined == (colours.bright & ~seen)).all()
     assert (seen | colours.outlined)[colours.bright].all()
@@ -115,8 +115,8 @@ def test_scales_of_a_plate_and_of_all(full_session):
     table = full_session.answer.scores.assign(score=scores)
     full_session.answer = dataclasses.replace(full_session.answer, scores=table)
     full_session.look(highlight="all")
-    clipped = well_colours(full_session, full_session.wells, DARK).scale
+    clipped = well_colours(full_session, full_session.wells.index, DARK).scale
     full_session.look(clip=False)
-    whole = well_colours(full_session, full_session.wells, DARK).scale
+    whole = well_colours(full_session, full_session.wells.index, DARK).scale
     assert (whole.low, whole.high) == (0, 100)
     assert (clipped.low, clipped.high) == pytest.approx((1, 99))

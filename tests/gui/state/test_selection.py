@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_cellclip.gui.state.edits import Edits
 from napari_cellclip.gui.state.selection import Mode, Selection
 
 IDS = st.frozensets(st.sampled_from([f"p/A{i:02d}" for i in range(1, 9)]))
@@ -20,7 +21,7 @@ STEPS = st.lists(st.tuples(IDS, st.sampled_from(list(Mode))), max_size=12)
     [("replace", {"b", "c"}), ("add", {"a", "b", "c"}), ("subtract", {"a"}), ("intersect", {"b"})],
 )
 def test_modes(mode, expected):
-    selection = Selection()
+    selection = Selection(Edits())
     selection.replace(["a", "b"])
     selection.apply(["b", "c"], mode)
     assert selection.ids == expected
@@ -28,49 +29,53 @@ def test_modes(mode, expected):
 
 @given(STEPS)
 def test_undo_walks_back_through_every_state_and_redo_forward(steps):
-    selection = Selection()
+    edits = Edits()
+    selection = Selection(edits)
     states = [selection.ids]
     for ids, mode in steps:
         selection.apply(ids, mode)
         if selection.ids != states[-1]:
             states.append(selection.ids)
     for state in reversed(states[:-1]):
-        selection.undo()
+        edits.undo()
         assert selection.ids == state
-    selection.undo()
+    edits.undo()
     assert selection.ids == states[0]  # nothing is left to undo
     for state in states[1:]:
-        selection.redo()
+        edits.redo()
         assert selection.ids == state
-    selection.redo()
+    edits.redo()
     assert selection.ids == states[-1]
 
 
 def test_a_new_step_forgets_what_was_undone():
-    selection = Selection()
+    edits = Edits()
+    selection = Selection(edits)
     selection.replace(["a"])
-    selection.undo()
+    edits.undo()
     selection.replace(["b"])
-    selection.redo()
+    edits.redo()
     assert selection.ids == {"b"}
 
 
 def test_one_event_per_change_and_none_without():
-    selection, heard = Selection(), []
+    edits, heard = Edits(), []
+    selection = Selection(edits)
     selection.changed.connect(heard.append)
     selection.replace(["a"])
     selection.add(["a"])
     selection.subtract(["z"])
-    selection.undo()
+    edits.undo()
     assert heard == [{"a"}, frozenset()]
 
 
 def test_history_is_bounded():
-    selection = Selection(depth=3)
+    edits = Edits(depth=3)
+    selection = Selection(edits)
     for i in range(10):
         selection.replace([str(i)])
     for _ in range(10):
-        selection.undo()
+        edits.undo()
     assert selection.ids == {"6"}
 
 

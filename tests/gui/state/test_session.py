@@ -8,19 +8,16 @@ import weakref
 from pathlib import Path
 
 import pytest
+from napari.components import ViewerModel
 
 from napari_cellclip.gui.state.references import Mechanisms
 from napari_cellclip.gui.state.requests import AskRequest
-from napari_cellclip.gui.state.session import Session, session_of
-from napari_cellclip.gui.work.controller import Controller
+from napari_cellclip.gui.state.session import Session
+from napari_cellclip.gui.work.controller import Controller, controller_of
 from napari_cellclip.gui.work.exports import export_work, hit_list
 from napari_cellclip.gui.work.python_script import python_script
 from napari_cellclip.vocabulary import ScreenError
 from tests.gui.toy_screens import FakeScreen, answer_for, contributions, projection_for
-
-
-class Viewer:
-    """Anything a session can belong to."""
 
 
 class Proxy:
@@ -30,11 +27,11 @@ class Proxy:
         self.__wrapped__ = viewer
 
 
-def test_one_session_per_viewer_that_dies_with_it():
-    viewer, other = Viewer(), Viewer()
-    session = session_of(viewer)
-    assert session_of(Proxy(viewer)) is session
-    assert session_of(other) is not session
+def test_one_session_per_viewer_that_dies_with_it(qapp):
+    viewer, other = ViewerModel(), ViewerModel()
+    session = controller_of(viewer).session
+    assert controller_of(Proxy(viewer)).session is session
+    assert controller_of(other).session is not session
     gone = weakref.ref(session)
     del viewer, session
     gc.collect()
@@ -109,7 +106,7 @@ def test_a_new_plate_map_drops_what_rested_on_the_old_one_and_asks_again(full_se
     session, asked, told = full_session, [], []
     question = AskRequest("tubulin inhibitor", combine="max")
     session.show_answer(session.answer, question)
-    session.contributions = contributions(["toy/C06"])
+    session.explanations.contributions = contributions(["toy/C06"])
     session.clusters = ["a name"]
     session.references.mechanisms = Mechanisms(None, "tested")
     session.requested.connect(asked.append)
@@ -118,7 +115,12 @@ def test_a_new_plate_map_drops_what_rested_on_the_old_one_and_asks_again(full_se
     session.set_platemap(platemap.blind())
     assert session.answer is None
     assert session.wells["score"].isna().all()
-    assert session.contributions is session.heat_map is session.references.mechanisms is None
+    assert (
+        session.explanations.contributions
+        is session.explanations.heat_map
+        is session.references.mechanisms
+        is None
+    )
     assert session.clusters == ()
     assert session.wells.loc["toy/C07", "treatment"] == ""
     assert session.maps is maps, "places on the map do not depend on labels"
@@ -158,8 +160,8 @@ def test_a_screen_that_grows_keeps_question_and_selection(full_session):
 
 def test_asking_remembers_each_question_once(session):
     for text in ("a", "b", "a"):
-        session.remember(AskRequest(text))
-    assert [query.text for query in session.history] == ["b", "a"]
+        session.questions.remember(AskRequest(text))
+    assert [query.text for query in session.questions.asked] == ["b", "a"]
 
 
 def test_an_empty_query_clears_the_answer(full_session, qapp):
@@ -211,7 +213,7 @@ def test_script_asks_what_was_answered_whatever_was_asked_since(full_session):
     full_session.show_answer(answer, by_example)
     before = python_script(full_session)
     assert "answer = like(screen, ['toy/C06'], fdr=0.2)" in before
-    full_session.remember(AskRequest("nothing that could be read", combine="max"))
+    full_session.questions.remember(AskRequest("nothing that could be read", combine="max"))
     full_session.look(fdr=0.01)
     assert python_script(full_session) == before
 

@@ -156,12 +156,22 @@ def test_selections_by_name_in_the_footer(full_session, qtbot, monkeypatch):
     full_session.selection.replace(["toy/C05", "toy/C06"])
     act("mine", "Take out")
     assert full_session.selection.ids == {"toy/C06"}
-    act("Undo (")
+    act("Undo: selection (")
     assert full_session.selection.ids == {"toy/C05", "toy/C06"}
     act("mine", "Keep only")
     assert full_session.selection.ids == {"toy/C05"}
     act("mine", "Delete")
     assert full_session.named_selections.sets == {}
-    act("Undo saving")
+    act("Undo: saved selections")
     assert full_session.named_selections.sets == {"mine": {"toy/C04", "toy/C05"}}
+    act("Redo: saved selections")
+    assert full_session.named_selections.sets == {}
+    act("Undo: saved selections")
+    monkeypatch.setattr(
+        "napari_cellclip.gui.panels.session_menus.QInputDialog.getText", lambda *_, **__: ("best", True)
+    )
+    act("mine", "Rename")
+    assert list(full_session.named_selections.sets) == ["best"]
+    act("Undo: saved selections")
+    assert list(full_session.named_selections.sets) == ["mine"]
     qtbot.mouseClick(footer.select, Qt.MouseButton.LeftButton)

@@ -150,7 +150,7 @@ DAHLIN2023 = PublicSet(
     title="Dahlin et al. 2023: 143 cytotoxic or nuisance compounds in several doses, 84 plates of U2OS cells",
     licence="CC BY 4.0",
     attribution="Dahlin et al. 2023, Nat Commun 14:1364, doi:10.1038/s41467-023-36829-x, image set idr0133;"
-    " profiles from WayScience/Cytotoxic-Nuisance-Metadata-Analysis",
+    " profiles from WayScience/Cytotoxic-Nuisance-Metadata-Analysis, which states no licence of its own",
     cell_line="U2OS",
     tables={
         0.0: (

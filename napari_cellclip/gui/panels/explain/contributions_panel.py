@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.stain_bars import BARS_ROLE, StainBarDelegate
 from napari_cellclip.gui.plain_text import PlainLabel, RichLabel, plain
-from napari_cellclip.gui.state.field_match import NO_DIRECTION
+from napari_cellclip.gui.state.explanations import NO_DIRECTION
 from napari_cellclip.gui.state.requests import CancelRequest, ExplainRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task, Work
@@ -100,7 +100,7 @@ class ContributionsPanel(QWidget):
 
         self.button.clicked.connect(self._clicked)
         self.table.cellDoubleClicked.connect(self._opened)
-        listen(self, session.contributions_changed, self.refresh)
+        listen(self, session.explanations.contributions_changed, self.refresh)
         listen(self, session.answer_changed, self._show_state)
         listen(self, session.selection.changed, self._selected)
         listen(self, session.work_changed, self._work_changed)
@@ -113,7 +113,7 @@ class ContributionsPanel(QWidget):
 
     def value(self) -> StainContributions | None:
         """Return the contributions that are shown."""
-        return self.session.contributions
+        return self.session.explanations.contributions
 
     def wells_to_explain(self) -> list[str]:
         """List the wells the button would explain: those selected, else the best; at most `MOST_WELLS`."""
@@ -124,7 +124,7 @@ class ContributionsPanel(QWidget):
 
     def refresh(self) -> None:
         """Fill the table."""
-        found = self.session.contributions
+        found = self.session.explanations.contributions
         self.table.setRowCount(0)
         if found is not None:
             parts, digits = found.cosine, 3
@@ -154,7 +154,7 @@ class ContributionsPanel(QWidget):
         self.valueChanged.emit(found)
 
     def _show_state(self) -> None:
-        session, found = self.session, self.session.contributions
+        session, found = self.session, self.session.explanations.contributions
         working = session.work(Task.EXPLAIN) is not None
         self.button.setText("Cancel" if working else "Explain")
         self.button.setEnabled(

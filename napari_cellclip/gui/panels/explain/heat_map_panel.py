@@ -13,7 +13,7 @@ from napari_cellclip.gui.panels.explain.tile_strip import StripTile, TileStrip, 
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.popup import Popup
 from napari_cellclip.gui.plain_text import PlainElidingLabel, RichLabel, plain
-from napari_cellclip.gui.state.field_match import NO_DIRECTION
+from napari_cellclip.gui.state.explanations import NO_DIRECTION
 from napari_cellclip.gui.state.requests import CancelRequest, HeatMapRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task, Work
@@ -22,7 +22,7 @@ from napari_cellclip.vocabulary import split_id
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_cellclip.gui.state.field_match import FieldMatch
+    from napari_cellclip.gui.state.explanations import FieldMatch
     from napari_cellclip.screen.tiles.tiles import FieldTiles
 
 HELP = (
@@ -88,7 +88,7 @@ class HeatMapPanel(QWidget):
         self.weights.clicked.connect(self._show_weights)
         self.most.valueChanged.connect(self._compare)
         self.least.valueChanged.connect(self._compare)
-        listen(self, session.heat_map_changed, self.refresh)
+        listen(self, session.explanations.heat_map_changed, self.refresh)
         listen(self, session.shown_changed, self._shown_changed)
         listen(self, session.answer_changed, self._show_state)
         listen(self, session.work_changed, self._work_changed)
@@ -96,11 +96,11 @@ class HeatMapPanel(QWidget):
 
     def value(self) -> FieldMatch | None:
         """Return the match of the field that is shown."""
-        return self.session.heat_map
+        return self.session.explanations.heat_map
 
     def refresh(self) -> None:
         """Show the tiles of the field that was explained last."""
-        found = self.session.heat_map
+        found = self.session.explanations.heat_map
         self.found.setVisible(found is not None)
         self.legend.setValue(None)
         self.weights.setVisible(False)
@@ -118,15 +118,15 @@ class HeatMapPanel(QWidget):
         self.valueChanged.emit(found)
 
     def _tile(self, tile: int) -> StripTile:
-        assert self.session.heat_map is not None
-        scores = self.session.heat_map.field.scores
+        assert self.session.explanations.heat_map is not None
+        scores = self.session.explanations.heat_map.field.scores
         row, column, _ = scores.tiles.positions[tile].tolist()
         what = f"score {scores.shown[tile]:.2f} at row {row}, column {column}"
         return StripTile(tile_pixmap(scores.tiles.crop(tile)), f"{scores.shown[tile]:.1f}", what, tile)
 
     def _compare(self, tile: int) -> None:
         """Show the control tiles and the reference tiles that look most like a tile."""
-        found = self.session.heat_map
+        found = self.session.explanations.heat_map
         if found is None:
             return
         self.controls.setValue(self._like(tile, found.field.controls))
@@ -135,10 +135,12 @@ class HeatMapPanel(QWidget):
     def _like(self, tile: int, fields: Sequence[FieldTiles]) -> list[StripTile]:
         from napari_cellclip.explore.explanation.tile_scores import nearest_control_tiles
 
-        assert self.session.heat_map is not None
+        assert self.session.explanations.heat_map is not None
         table = self.session.wells
         shown = []
-        for other in nearest_control_tiles(self.session.heat_map.field.scores.tiles, tile, fields, n=6):
+        for other in nearest_control_tiles(
+            self.session.explanations.heat_map.field.scores.tiles, tile, fields, n=6
+        ):
             plate, well, site = split_id(other.site)
             name = f"{plate}/{well}"
             treatment = f"{table.at[name, 'treatment']}, " if name in table.index else ""
@@ -163,10 +165,10 @@ class HeatMapPanel(QWidget):
             text = NO_DIRECTION
         elif session.shown is None:
             text = "Double-click a well, then press Show."
-        elif session.heat_map is None:
+        elif (found := session.explanations.heat_map) is None:
             text = f"Press Show to mark the parts of {self._place(session.shown)} that match."
         else:
-            text = " ".join([f"{self._place(session.heat_map.site)}.", *session.heat_map.field.scores.notes])
+            text = " ".join([f"{self._place(found.site)}.", *found.field.scores.notes])
         self.state.setText(text)
         self.state.setToolTip(plain(text))
 

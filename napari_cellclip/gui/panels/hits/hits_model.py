@@ -41,9 +41,8 @@ class HitsModel(QAbstractItemModel):
         self.by_treatment = True
         self.conditions: tuple[Condition, ...] = ()
         self.groups = HitGroups((), session.wells)
-        self._sorted_by: tuple[str, bool] | None = None
         self._reference_wells: dict[str, tuple[str, ...]] = {}
-        self._rows: list[dict[str, Any]] = []
+        self._columns: dict[str, list[Any]] = {}
         self._texts: dict[tuple[int, int], str] = {}
         self._grey: frozenset[str] = frozenset()
         self._examples: frozenset[str] = frozenset()
@@ -53,8 +52,8 @@ class HitsModel(QAbstractItemModel):
 
     # ------------------------------------------------------------------ what is shown
 
-    def reload(self) -> None:
-        """Take the session's wells anew; the order stays that of the column sorted by."""
+    def reload(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Take the session's wells anew, ordered by a column; -1 for the order of the plate."""
         session, table = self._session, self._session.wells
         self.beginResetModel()
         groups = grouped(table, self.by_treatment)
@@ -71,23 +70,23 @@ class HitsModel(QAbstractItemModel):
         self._examples = frozenset()
         if asked is not None and asked.like:
             self._examples = examples_of(table, (*asked.like, *asked.but_not))
-        self._rows, self._texts = groups.table.to_dict("records"), {}
+        self._columns = {str(name): groups.table[name].tolist() for name in groups.table}
+        self._texts = {}
         self._find_grey()
-        self._put_in_order()
+        self._put_in_order(column, order)
         self.endResetModel()
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Order the lines; -1 for that of the plate."""
         self.beginResetModel()
-        self._sorted_by = None if column < 0 else (KEYS[column], order == Qt.SortOrder.DescendingOrder)
-        self._put_in_order()
+        self._put_in_order(column, order)
         self.endResetModel()
 
-    def _put_in_order(self) -> None:
-        if self._sorted_by is None:
+    def _put_in_order(self, column: int, order: Qt.SortOrder) -> None:
+        if column < 0:
             self.order = np.arange(len(self.groups))
         else:
-            self.order = self.groups.order(*self._sorted_by)
+            self.order = self.groups.order(KEYS[column], order == Qt.SortOrder.DescendingOrder)
         self.place_of = {
             well: (row, child)
             for row, line in enumerate(self.order.tolist())
@@ -193,7 +192,7 @@ class HitsModel(QAbstractItemModel):
             return self._bars(identifier)
         if role == CURVE_ROLE and column.key == "dose" and not line:
             at = int(self.order[index.row()])
-            return (self.curves[at], self._rows[at]["treatment"]) if at in self.curves else None
+            return (self.curves[at], self._columns["treatment"][at]) if at in self.curves else None
         return None
 
     def _text(self, index: QModelIndex, key: str, identifier: str) -> str | None:
@@ -210,7 +209,7 @@ class HitsModel(QAbstractItemModel):
             return "" if key in ("replicates", "q") else cell_text(COLUMNS[index.column()], row.to_dict())
         at = int(self.order[index.row()]), index.column()
         if at not in self._texts:
-            row = self._rows[at[0]]
+            row = {name: values[at[0]] for name, values in self._columns.items()}
             text = row["well"] if key == "id" else cell_text(COLUMNS[index.column()], row)
             if key == "treatment" and not text:
                 text = row["well"]
@@ -228,7 +227,7 @@ class HitsModel(QAbstractItemModel):
         return self._thumbnails.tooltip(identifier)
 
     def _bars(self, identifier: str) -> tuple[list[float], float] | None:
-        found = self._session.contributions
+        found = self._session.explanations.contributions
         if found is None or identifier not in found.cosine.index:
             return None
         parts = found.cosine

@@ -30,6 +30,7 @@ from napari_cellclip.gui.plain_text import plain
 from napari_cellclip.gui.recent import hit_columns_chosen, remember_hit_columns
 from napari_cellclip.gui.state.requests import VersusRequest
 from napari_cellclip.gui.state.session import Session
+from napari_cellclip.gui.state.view import View
 from napari_cellclip.vocabulary import CellClipError
 
 FILTER_TIP = (
@@ -83,7 +84,6 @@ class HitsPanel(QWidget):
             self.views.addButton(button)
             self.buttons[key] = button
             above.addWidget(button)
-        self.buttons["treatments"].setChecked(True)
         self.setStyleSheet("QToolButton:checked { background: palette(highlight); }")
         self.columns = QToolButton()
         self.columns.setText("Columns")
@@ -115,10 +115,11 @@ class HitsPanel(QWidget):
         self.table.customContextMenuRequested.connect(self._row_menu)
         listen(self, session.wells_changed, self.refresh)
         listen(self, session.view_changed, self._view_changed)
-        listen(self, session.contributions_changed, self._explained)
+        listen(self, session.explanations.contributions_changed, self._explained)
         listen(self, session.selection.changed, self._selection_changed)
         listen(self, session.shown_changed, self._shown_changed)
-        self.refresh()
+        self._listed = "", ""
+        self._view_changed(session.view)
 
     def value(self) -> pd.DataFrame:
         """Return the wells in the order shown."""
@@ -130,25 +131,16 @@ class HitsPanel(QWidget):
         """Reload the wells: best first if there is an answer, else plate order; a new answer from the top."""
         new = self.session.answer is not self._answer
         self._answer = self.session.answer
-        self._echo = True
-        try:
-            self.model.reload()
-            self._sort_by_best()
-            self._show_columns()
-            self.pictures.show(self.model.ids)
-        finally:
-            self._echo = False
-        self._mark(self.session.selection.ids)
+        self._reload_in_place()
         if new:
             self.table.scrollToTop()
             self.gallery.scrollToTop()
 
-    def _sort_by_best(self) -> None:
-        table, header = self.session.wells, self.table.header()
+    def _best_first(self) -> tuple[int, Qt.SortOrder]:
+        """Column and direction in which the best come first; -1 for the order of the plate."""
+        table = self.session.wells
         if self.session.answer is None:
-            self.model.sort(-1)
-            header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
-            return
+            return -1, Qt.SortOrder.AscendingOrder
         key, order = "score", Qt.SortOrder.DescendingOrder
         if table["probability"].notna().any():
             key = "probability"  # of the treatment: what one replicate scores alone comes second
@@ -156,8 +148,7 @@ class HitsPanel(QWidget):
             key = "cosine"
         elif self.model.by_treatment and table["q"].notna().any():
             key, order = "q", Qt.SortOrder.AscendingOrder
-        self.model.sort(KEYS.index(key), order)
-        header.setSortIndicator(KEYS.index(key), order)
+        return KEYS.index(key), order
 
     def _show_columns(self) -> None:
         session, table = self.session, self.session.wells
@@ -166,7 +157,7 @@ class HitsPanel(QWidget):
         there = filled(
             table,
             answered=session.answer is not None,
-            explained=session.contributions is not None,
+            explained=session.explanations.contributions is not None,
             doses=bool(self.model.curves),
             references=self.model.has_reference_pictures,
         )
@@ -181,35 +172,48 @@ class HitsPanel(QWidget):
         self.table.setColumnWidth(KEYS.index("id"), width)
 
     def _filter_changed(self, text: str) -> None:
+        self.session.look(filter=text)
+
+    def _view_chosen(self, button: QToolButton) -> None:
+        self.session.look(hits=next(key for key, b in self.buttons.items() if b is button))
+
+    def _list(self, text: str, hits: str) -> None:
+        """List the hits that a filter lets through, in one of the three ways."""
+        if self.filter.text() != text:
+            self.filter.blockSignals(True)
+            self.filter.setText(text)
+            self.filter.blockSignals(False)
+        wrong = ""
         try:
             self.model.conditions = read_conditions(text)
         except CellClipError as error:
-            self.filter.setToolTip(plain(f"{error}."))
-            self.filter.setStyleSheet("QLineEdit { border: 1px solid #e0524d; }")
-            self.model.conditions = ()
-            self._reload_in_place()
-            return
-        self.filter.setToolTip(FILTER_TIP)
-        self.filter.setStyleSheet("")
-        self._reload_in_place()
-
-    def _view_chosen(self, button: QToolButton) -> None:
-        key = next(k for k, b in self.buttons.items() if b is button)
-        self.stack.setCurrentWidget(self.gallery if key == "gallery" else self.table)
-        self.columns.setEnabled(key != "gallery")
-        self.model.by_treatment = key == "treatments"
+            wrong, self.model.conditions = f"{error}.", ()
+        self.filter.setToolTip(plain(wrong) if wrong else FILTER_TIP)
+        style = "QLineEdit { border: 1px solid #e0524d; }" if wrong else ""
+        if self.filter.styleSheet() != style:
+            self.filter.setStyleSheet(style)
+        self.buttons[hits].setChecked(True)
+        self.stack.setCurrentWidget(self.gallery if hits == "gallery" else self.table)
+        self.columns.setEnabled(hits != "gallery")
+        self.model.by_treatment = hits == "treatments"
         self._reload_in_place()
 
     def _reload_in_place(self) -> None:
         self._echo = True
         try:
-            self.model.reload()
-            self._sort_by_best()
+            best = self._best_first()
+            self.model.reload(*best)
+            self.table.header().setSortIndicator(*best)
             self._show_columns()
-            self.pictures.show(self.model.ids)
+            self._fill_gallery()
         finally:
             self._echo = False
         self._mark(self.session.selection.ids)
+
+    def _fill_gallery(self) -> None:
+        """Bring the gallery up to date, if it is looked at."""
+        if self.stack.currentWidget() is self.gallery:
+            self.pictures.show(self.model.ids)
 
     def _header_clicked(self, column: int) -> None:
         """Sort by a column: numbers from the large end first, q and texts from the small one; again turns."""
@@ -217,7 +221,7 @@ class HitsPanel(QWidget):
         self._echo = True
         try:
             self.model.sort(column, header.sortIndicatorOrder())
-            self.pictures.show(self.model.ids)
+            self._fill_gallery()
         finally:
             self._echo = False
         self._mark(self.session.selection.ids)
@@ -247,8 +251,12 @@ class HitsPanel(QWidget):
 
     # ------------------------------------------------------------------ wells
 
-    def _view_changed(self, _view: object) -> None:
-        self.model.recolour()
+    def _view_changed(self, view: View, before: View | None = None) -> None:
+        if (view.filter, view.hits) != self._listed:
+            self._listed = view.filter, view.hits
+            self._list(*self._listed)
+        elif before is None or not view.colours_like(before):
+            self.model.recolour()
 
     def _explained(self) -> None:
         self._show_columns()
@@ -322,7 +330,8 @@ class HitsPanel(QWidget):
         first = self._mark(ids)
         if first is not None:
             self.table.scrollTo(first)
-            self.gallery.scrollTo(self.pictures.index(self.pictures.row_of[first.data(ID_ROLE)]))
+            if (row := self.pictures.row_of.get(first.data(ID_ROLE))) is not None:
+                self.gallery.scrollTo(self.pictures.index(row))
 
     def _mark(self, ids: frozenset[str], only: QAbstractItemView | None = None) -> QModelIndex | None:
         """Select lines of which all wells are selected, and single wells of others; returns the first."""
@@ -331,7 +340,7 @@ class HitsPanel(QWidget):
             first = None
             if only is not self.gallery:
                 first = self.table.mark(ids)
-            if only is not self.table:
+            if only is not self.table and self.stack.currentWidget() is self.gallery:
                 rows = sorted(self.pictures.row_of[i] for i in ids if i in self.pictures.row_of)
                 chosen = QItemSelection()
                 for start, stop in runs(rows):

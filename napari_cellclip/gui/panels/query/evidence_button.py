@@ -96,4 +96,4 @@ class EvidenceButton(QToolButton):
         self.setValue(options)
         self.valueChanged.emit(options)
         if self._session.view != before:
-            self._session.ask_again()
+            self._session.questions.ask_again()

@@ -56,7 +56,7 @@ class FdrBox(QWidget):
         session = self._session
         session.look(fdr=percent / 100)
         if session.answer is not None:
-            session.ask_again()
+            session.questions.ask_again()
 
 
 class HighlightBox(QWidget):

@@ -30,7 +30,7 @@ class QueryLine(QLineEdit):
         )
 
     def keyPressEvent(self, event: Any) -> None:
-        history = [query.text for query in self._session.history if not query.like]
+        history = [query.text for query in self._session.questions.asked if not query.like]
         if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down) and history:
             step = 1 if event.key() == Qt.Key.Key_Up else -1
             self._place = min(max(self._place + step, 0), len(history))
@@ -75,7 +75,7 @@ class ExampleButton(QToolButton):
         self.refresh()
 
     def _last(self) -> AskRequest | None:
-        return self._session.history[-1] if self._session.history else None
+        return self._session.questions.last
 
     def _ask_like(self) -> None:
         self._session.request(AskRequest.by_example(sorted(self._session.selection.ids)))

@@ -17,7 +17,6 @@ from napari_cellclip.gui.plain_text import PlainElidingLabel, PlainLabel, plain
 from napari_cellclip.gui.state.references import gate_sentence
 from napari_cellclip.gui.state.requests import AskRequest, Request
 from napari_cellclip.gui.state.session import Session
-from napari_cellclip.gui.state.tasks import Task, Work
 from napari_cellclip.gui.state.wells import counted
 
 if TYPE_CHECKING:
@@ -75,9 +74,11 @@ class QueryPanel(QWidget):
         self.editor.submitted.connect(self.ask_with_prompts)
         listen(self, session.answer_changed, self._answer_changed)
         listen(self, session.requested, self._requested)
-        listen(self, session.work_changed, self._work_changed)
-        if session.history and session.answer is not None:
-            self.setValue(session.history[-1])
+        self.editor.table.valueChanged.connect(session.prompts.edit)
+        listen(self, session.prompts.changed, self._show_prompts)
+        if (last := session.questions.last) is not None and session.answer is not None:
+            self.setValue(last)
+        self._show_prompts()
         self._answer_changed()
 
     def _lay_out(self) -> None:
@@ -101,7 +102,7 @@ class QueryPanel(QWidget):
 
     def value(self) -> AskRequest:
         """Return the query as typed."""
-        return self.session.question(self.line.text(), **self.editor.options())
+        return self.session.questions.of(self.line.text(), **self.editor.options())
 
     def setValue(self, query: AskRequest) -> None:
         """Type a query without asking it."""
@@ -111,7 +112,7 @@ class QueryPanel(QWidget):
 
     def ask(self) -> None:
         """Ask what is typed; the text of a query by example asks for the same examples again."""
-        last = self.session.history[-1] if self.session.history else None
+        last = self.session.questions.last
         if last is not None and last.like and last.text == self.line.text().strip():
             self.session.request(last)
         else:
@@ -139,6 +140,10 @@ class QueryPanel(QWidget):
     def _open_notes(self) -> None:
         self.notes_popup.open_below(self.info, self.width())
 
+    def _show_prompts(self) -> None:
+        if self.editor.value() != (prompts := self.session.prompts.value):
+            self.editor.setValue(prompts)
+
     def _answer_changed(self) -> None:
         answer = self.session.answer
         count = len(answer.prompts) if answer is not None else 0
@@ -147,7 +152,6 @@ class QueryPanel(QWidget):
         else:
             self.sent.setText(f"{counted(count, 'prompt')} sent" if count else "No prompt")
         self.sent.setEnabled(count > 0)
-        self.editor.setValue(answer.sent if answer is not None else ())
         notes = list(answer.notes) if answer is not None else []
         self.verdict.setText(answer.verdict if answer is not None else "")
         self.verdict.setToolTip(plain(traced(answer)))
@@ -157,11 +161,6 @@ class QueryPanel(QWidget):
         self.notes.setText("\n".join(notes))
         self.info.setText(counted(len(notes), "note") if notes else "No notes")
         self.info.setEnabled(bool(notes))
-
-    def _work_changed(self, task: str, work: Work | None) -> None:
-        if task == Task.ASK:
-            self.button.setEnabled(work is None)
-            self.button.setText("Ask" if work is None else "Asking …")
 
 
 def reason_sentence(answer: Answer | None) -> str:

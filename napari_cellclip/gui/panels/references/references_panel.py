@@ -190,12 +190,12 @@ class ReferencesPanel(QWidget):
         self.session.request(CancelRequest(Task.MECHANISMS) if running else MechanismsRequest())
 
     def _ask(self, mechanism: str) -> None:
-        self.session.request(self.session.question(mechanism))
+        self.session.request(self.session.questions.of(mechanism))
 
     def _tick(self, ticked_off: tuple[str, ...]) -> None:
         session, answer = self.session, self.session.answer
         if answer is not None:
-            session.request(replace(session.question(answer.query), ticked_off=ticked_off))
+            session.request(replace(session.questions.of(answer.query), ticked_off=ticked_off))
 
     def _choose_screen(self) -> None:
         if folder := QFileDialog.getExistingDirectory(self, "Add reference screen"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QActionGroup
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
@@ -141,9 +142,10 @@ class MapPanel(QWidget):
     def recolour(self) -> None:
         """Colour the points by what was chosen for all views."""
         session, tone = self.session, tones(self)
-        colours = well_colours(session, session.wells.reindex(self.view.ids), tone.rgb)
-        colours.rgb[~colours.known] = tone.between(0.45).getRgb()[:3]
-        self.view.set_colours(colours.rgb, colours.bright, colours.outlined)
+        colours = well_colours(session, pd.Index(self.view.ids), tone.rgb)
+        quiet = np.array(tone.between(0.45).getRgb()[:3], np.uint8)
+        rgb = np.where(colours.known[:, None], colours.rgb, quiet)
+        self.view.set_colours(rgb, colours.bright, colours.outlined)
         self.legend.set_colours(colours)
         self._rings()
 
@@ -204,7 +206,9 @@ class MapPanel(QWidget):
     def _show_on_canvas(self) -> None:
         self.session.request(MapPictureRequest())
 
-    def _view_changed(self, view: View) -> None:
+    def _view_changed(self, view: View, before: View) -> None:
+        if view.colours_like(before):
+            return
         if self.session.map is not self._drawn:
             self.refresh()
             return

@@ -101,8 +101,8 @@ class PlatePanel(QWidget):
         names = list(dict.fromkeys(table["plate"])) if len(table) else []
         shown = view.plate if view.plate in names else (names[0] if names else "")
         drawn = names[:MOST_SIDE_BY_SIDE] if view.side_by_side and names else [shown]
-        here = table[table["plate"].isin(drawn)] if names else table
-        colours = well_colours(session, here, tones(self).rgb)
+        here = table[table["plate"].isin(drawn)] if len(names) > 1 else table
+        colours = well_colours(session, here.index, tones(self).rgb)
         self._offer_plates(names)
         self.view.pictures = partial(self._thumbnails.pixmap, side=PICTURE) if view.thumbnails else None
         failed, plates = failed_wells(session.screen), here["plate"].to_numpy(object)
@@ -118,18 +118,17 @@ class PlatePanel(QWidget):
         """Make the drawing of one plate, whose wells are these rows of the table and of the colours."""
         plate, wells = self.session.plate, table.iloc[rows]
         shape = shape_of(wells, plate if plate is not None and plate.name == name else None)
+        fills, known = colours.rgb[rows].tolist(), colours.known[rows].tolist()
+        rgb = [(r, g, b) if there else None for (r, g, b), there in zip(fills, known, strict=True)]
         marks = tuple(
-            WellMark(
-                str(identifier),
-                int(row),
-                int(column),
-                _rgb(colours.rgb[i]) if colours.known[i] else None,
-                control,
-                bool(colours.outlined[i]),
-                str(identifier) in failed,
-            )
-            for i, identifier, row, column, control in zip(
-                rows, wells.index, wells["row"], wells["column"], wells["control"], strict=True
+            WellMark(identifier, row, column, colour, control, outlined, identifier in failed)
+            for identifier, row, column, colour, control, outlined in zip(
+                map(str, wells.index),
+                *(wells[name].tolist() for name in ("row", "column")),
+                rgb,
+                wells["control"].tolist(),
+                colours.outlined[rows].tolist(),
+                strict=True,
             )
             if 0 <= row < shape[0] and 0 <= column < shape[1]
         )
@@ -188,7 +187,9 @@ class PlatePanel(QWidget):
     def _pictures_toggled(self, on: bool) -> None:
         self.session.look(thumbnails=on)
 
-    def _view_changed(self, view: View) -> None:
+    def _view_changed(self, view: View, before: View) -> None:
+        if view.colours_like(before):
+            return
         for button, on in ((self.side_by_side, view.side_by_side), (self.pictures, view.thumbnails)):
             button.blockSignals(True)
             button.setChecked(on)

@@ -59,6 +59,8 @@ class PlateView(QGraphicsView):
         self.tone = tones(self)
         self._tooltip = tooltip
         self._drawings: list[PlateDrawing] = [PlateDrawing("", (8, 12))]
+        self._pictured = False
+        self._fitted: tuple[QRectF, QSize] | None = None
         self._places: dict[str, tuple[int, int, int]] = {}
         self._at: dict[tuple[int, int, int], str] = {}
         self._band: QRubberBand | None = None
@@ -83,9 +85,12 @@ class PlateView(QGraphicsView):
     # ------------------------------------------------------------------ what is drawn
 
     def set_plates(self, drawings: list[PlateDrawing]) -> None:
-        """Draw these plates; their wells can be told apart by id."""
-        self._drawings = drawings
-        self._arrange()
+        """Draw these plates; their wells can be told apart by id. What is drawn already stays as it is."""
+        pictures = self.pictures is not None or self._pictured
+        self._pictured = self.pictures is not None
+        if pictures or drawings != self._drawings:
+            self._drawings = drawings
+            self._arrange()
 
     def set_rings(self, selected: frozenset[str], shown: str | None) -> None:
         """Ring the selected wells, and the one on the canvas."""
@@ -161,7 +166,9 @@ class PlateView(QGraphicsView):
                 item.prepareGeometryChange()
             self.area = area
             self.setSceneRect(area)
-        self.fitInView(area, Qt.AspectRatioMode.KeepAspectRatio)
+        if self._fitted != (area, size):  # fitting anew has all repainted once more than needed
+            self._fitted = area, size
+            self.fitInView(area, Qt.AspectRatioMode.KeepAspectRatio)
         self._wells.update()
         self._rings.update()
 

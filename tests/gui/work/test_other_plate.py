@@ -1,0 +1,76 @@
+"""A screen of several plates: a well of another plate is shown without asking where its images are."""
+
+from __future__ import annotations
+
+import pytest
+
+from napari_cellclip.gui.state.requests import OpenRequest
+from napari_cellclip.gui.state.session import Session
+from napari_cellclip.gui.state.tasks import Task
+from napari_cellclip.gui.work.controller import Controller
+from napari_cellclip.plates import open_plate
+from napari_cellclip.screen import encode
+from tests.tiny import tiny_model, write_tiff_plate
+
+
+@pytest.fixture(scope="module")
+def two_plates(tmp_path_factory):
+    folder, model = tmp_path_factory.mktemp("two"), tiny_model()
+    for seed, name in enumerate(("P1", "P2")):
+        encode(open_plate(write_tiff_plate(folder / name, seed=seed)), None, model, folder / "screen")
+    return folder
+
+
+@pytest.fixture
+def live(qtbot, monkeypatch):
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    session = Session()
+    controller = Controller(session)
+    yield session
+    controller.close()
+
+
+def idle(qtbot, session: Session) -> None:
+    qtbot.waitUntil(lambda: all(session.work(task) is None for task in Task), timeout=60_000)
+
+
+def test_a_well_of_another_plate_opens_it_and_keeps_screen_and_selection(live, qtbot, two_plates):
+    messages = []
+    live.message.connect(lambda _task, text: messages.append(text))
+    live.request(OpenRequest(two_plates / "screen"))
+    idle(qtbot, live)
+    screen = live.screen
+    assert (live.plate.name, set(screen.plates)) == ("P1", {"P1", "P2"})
+    live.selection.replace(["P1/A01", "P2/B01"])
+    live.show("P2/B01")
+    qtbot.waitUntil(lambda: live.shown == "P2/B01/1", timeout=60_000)
+    assert live.plate.name == live.view.plate == "P2"
+    assert live.plate.path == two_plates / "P2"
+    assert live.screen is screen
+    assert live.selection.ids == {"P1/A01", "P2/B01"}
+    live.show("P1/A02/2")
+    qtbot.waitUntil(lambda: live.shown == "P1/A02/2", timeout=60_000)
+    idle(qtbot, live)
+    assert messages == []
+
+
+def test_where_its_images_have_moved_it_says_so(live, qtbot, two_plates, tmp_path):
+    import shutil
+
+    for name in ("P1", "P2", "screen"):
+        shutil.copytree(two_plates / name, tmp_path / name)
+    messages = []
+    live.message.connect(lambda _task, text: messages.append(text))
+    live.request(OpenRequest(tmp_path / "screen"))
+    idle(qtbot, live)
+    moved = two_plates / "P2"
+    away = moved.with_name("away")
+    moved.rename(away)
+    try:
+        live.show("P2/B01")
+        qtbot.waitUntil(lambda: bool(messages), timeout=60_000)
+        idle(qtbot, live)
+    finally:
+        away.rename(moved)
+    assert "images of P2 are not at" in messages[-1]
+    assert live.plate.name == "P1"
