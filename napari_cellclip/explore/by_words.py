@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 Combine = Literal["mean", "max"]
 
 RANKING_ONLY = (
-    "Of matches by words for compounds that this head was not fitted to, about one in eighteen was right on"
-    " CPJUMP1: take the order from them, and matches from look-alikes."
+    "Words of this head rank wells and make no match: of those for compounds that it was not fitted to, about"
+    " one in eighteen was right on CPJUMP1. Matches come from look-alikes."
 )
-"""Of heads fitted in closed form to real profiles; measured in docs/words.md."""
+"""Of heads fitted in closed form to real profiles; measured in docs/models.md."""
 
 
 def answer_by_words(
@@ -85,8 +85,6 @@ def answer_by_words(
     questions = [question for question in questions if question.on]
     if not questions:
         raise CellClipError(notes[-1] if notes else "there is nothing to ask: write a few words")
-    if screen.card.image_tower == "prototypes":
-        notes = (*notes, RANKING_ONLY)
     require_embeddings(screen)
     parts = _parts(model, questions, combine)
     findings = find(
@@ -98,6 +96,8 @@ def answer_by_words(
         out_of_vocabulary=[q.wording.text for q in questions if not q.wording.in_vocabulary],
         top=top,
     )
+    if screen.card.image_tower == "prototypes":
+        findings = findings.as_ranking(RANKING_ONLY)
     return answer_of(
         screen,
         findings,

@@ -138,8 +138,7 @@ def ask(
             screen, text, beside, fdr=fdr, ticked_off=ticked_off, reason=reason, seed=seed
         )
     if words is not None and looks is not None:
-        # Matches in words of a head fitted to measured profiles do not keep their rate (docs/models.md).
-        counted = screen.card.image_tower != "prototypes"
+        counted = screen.card.image_tower != "prototypes"  # whose words make no match of their own either
         answer = fuse(words, looks, reason=reason, words_count=counted)
     else:
         answer = looks if looks is not None else words  # type: ignore[assignment]  # one of them was made

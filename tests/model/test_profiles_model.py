@@ -99,3 +99,15 @@ def test_plates_it_was_fitted_to_are_not_answered_from_memory(real_data: Path, t
     answer = ask(screen, ASKED)
     assert answer.evidence == "look-alikes"
     assert "from memory" in answer.evidence_reason
+
+
+def test_its_words_rank_and_make_no_match(screen: Screen) -> None:
+    """Of matches in words on real cells about one in eighteen was right (docs/models.md)."""
+    answer = ask(screen, ASKED, evidence="words")
+    assert answer.match is None
+    assert answer.matches.empty
+    assert answer.scores["q"].isna().all()
+    assert answer.treatments_table["q"].isna().all()
+    assert answer.treatments_table["p"].notna().any()
+    assert set(answer.treatments_table["treatment"][:4]) == {f"T{i}" for i in range(4)}
+    assert any("rank wells and make no match" in note for note in answer.notes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +33,16 @@ class Findings:
     treatments_table: pd.DataFrame
     null: dict[str, Any]
     notes: tuple[str, ...]
+
+    def as_ranking(self, why: str) -> Findings:
+        """Withdraw all q-values and the verdict, and say why; scores and p stay."""
+        return replace(
+            self,
+            verdict=Verdict.NOT_TESTED,
+            scores=self.scores.assign(q=np.nan),
+            treatments_table=self.treatments_table.assign(q=np.nan),
+            notes=(why, *self.notes),
+        )
 
 
 def find(
