@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_cellclip.explore.wording.expansion import Expansion
@@ -184,26 +185,29 @@ class Recogniser:
 
     def _like(self, text: str) -> Wording | None:
         match = _LIKE.match(text) or _SIMILAR.match(text)
-        name = match[1] if match else ""
-        treatments = [
-            d
-            for d in self.known.treatments_named(name) or self.known.treatments_of_family(name)
-            if d.mechanisms
-        ]
-        if not treatments:
+        if match is None:
             return None
-        # What this package's table says of a compound was gone through by hand; tables may list a dozen.
-        treatment = treatments[-1]
-        mechanisms = [
-            e
-            for e in self.known.mechanisms
-            if e.name in treatment.mechanisms and e.source == treatment.source
-        ]
-        if not mechanisms:
-            return None
-        return self.expansion.mechanism(
-            text, mechanisms, (f"Read as: acts like {treatment.name}, {mechanisms[0].name}.",), treatment
-        )
+        for index in filter(None, (self.known, self.plate)):
+            treatments = [
+                d
+                for d in index.treatments_named(match[1]) or index.treatments_of_family(match[1])
+                if d.mechanisms
+            ]
+            if not treatments:
+                continue
+            # What this package's table says of a compound was gone through by hand; tables may list a dozen.
+            treatment = treatments[-1]
+            mechanisms = [
+                e
+                for e in index.mechanisms
+                if e.name in treatment.mechanisms and e.source == treatment.source
+            ]
+            if mechanisms:
+                note = f"Read as: acts like {treatment.name}, {mechanisms[0].name}."
+                return self.expansion.mechanism(text, mechanisms, (note,), treatment)
+        # A compound whose mechanism nobody says: what is meant is what looks like the compound itself.
+        found = self._control(match[1]) or self._compound(match[1])
+        return replace(found, text=text, notes=(f"Read as {found.recognised}.",)) if found else None
 
     def _target(self, text: str) -> Wording | None:
         """A gene and what is done to its product: ``BRD4 inhibitor``, ``TOP2 poison``."""

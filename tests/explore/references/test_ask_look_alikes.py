@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -37,6 +38,24 @@ def test_wells_that_look_like_the_references_come_first(screen: Screen) -> None:
     assert answer.references is not None
     assert set(answer.references.members["name"]) == {"nocodazole", "colchicine", "vinorelbine"}
     assert answer.to_json()["references"]["recognisable"]["references"] == 3
+
+
+@pytest.mark.parametrize("text", ["like house-code-7", "house-code-7-like"])
+@pytest.mark.parametrize(
+    ("column", "value", "why"),
+    [("Metadata_moa", "odd blocker", "annotation of the references"), ("Metadata_target", "TUBB", "name")],
+)
+def test_like_a_compound_that_only_the_plate_map_knows(
+    text: str, column: str, value: str, why: str, tmp_path: Path
+) -> None:
+    """No structure, no table that names it: meant is the mechanism it is given, or else the compound itself."""
+    table = made_table(controls=12, replicates=3).drop(columns="Metadata_smiles")
+    table["Metadata_pert_iname"] = table["Metadata_pert_iname"].replace("nocodazole", "house-code-7")
+    table[column] = np.where(table["Metadata_pert_iname"] == "house-code-7", value, "")
+    table.to_csv(tmp_path / "P1.csv", index=False)
+    answer = ask(import_profiles(tmp_path / "P1.csv", tmp_path / "screen", model=""), text)
+    assert answer.references is not None
+    assert answer.references.members[["name", "why"]].to_numpy().tolist() == [["house-code-7", why]]
 
 
 def test_what_no_reference_carries_is_refused_with_what_there_is(screen: Screen) -> None:

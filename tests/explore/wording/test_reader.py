@@ -232,6 +232,26 @@ def test_words_outside_the_vocabulary_are_sent_as_ever_and_marked():
     assert read("EGFR inhibitor").in_vocabulary  # nothing is known about its vocabulary
 
 
+@pytest.mark.parametrize(
+    ("text", "kind", "recognised"),
+    [
+        ("like house code 17", "mechanism", "tubulin polymerization inhibitor"),
+        ("like odd stuff", "mechanism", "flux capacitor blocker"),
+        ("plain stuff-like", "compound", "plain stuff"),
+        ("similar to plain stuff", "compound", "plain stuff"),
+        ("like DMSO", "control", "negative control"),
+        ("like nocodazole", "mechanism", TUBULIN),
+    ],
+)
+def test_like_a_compound_of_the_plate_map_is_that_compound_or_its_mechanism(text, kind, recognised):
+    known = pd.concat([PLATE, plate(("plain stuff", "compound", "", "", "", ""))], ignore_index=True)
+    wording = read(text, platemap=known)
+    assert (wording.text, wording.kind) == (text, kind)
+    assert recognised in (wording.recognised, *wording.names)
+    assert wording.notes
+    assert any(prompt.on for prompt in wording.prompts)
+
+
 @pytest.mark.parametrize("text", ["CDK4/6 inhibitor", "palbociclib-like", "V-ATPase inhibitor"])
 def test_a_mechanism_is_not_known_by_another_of_the_same_family(text):
     vocabulary = ModelVocabulary.of(
