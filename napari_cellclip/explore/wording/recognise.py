@@ -198,9 +198,7 @@ class Recogniser:
             # What this package's table says of a compound was gone through by hand; tables may list a dozen.
             treatment = treatments[-1]
             mechanisms = [
-                e
-                for e in index.mechanisms
-                if e.name in treatment.mechanisms and e.source == treatment.source
+                e for e in index.mechanisms if e.name in treatment.mechanisms and e.source == treatment.source
             ]
             if mechanisms:
                 note = f"Read as: acts like {treatment.name}, {mechanisms[0].name}."
