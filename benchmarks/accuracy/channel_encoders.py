@@ -20,13 +20,15 @@ from napari_cellclip.simulation.design import dose_response_design
 from napari_cellclip.simulation.plate import simulate_plate
 from napari_cellclip.vocabulary.mechanisms import MECHANISMS
 
-DINOV2_SMALL = {"hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 6, "image_size": 518}
+DINOV2_SMALL = {"hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 6, "image_size": 224}
+"""Its architecture, at the size of the crops: the published weights were made at 518 pixels."""
 
 
 def main(
     out: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("channel_encoders.json"),
-    seeds: Annotated[int, typer.Option(min=1, help="Simulated plates of 96 wells, one field each.")] = 2,
-    size: Annotated[int, typer.Option(min=64, help="Side of a field in pixels.")] = 320,
+    seeds: Annotated[int, typer.Option(min=1, help="Simulated plates of 96 wells.")] = 1,
+    sites: Annotated[int, typer.Option(min=1, help="Fields a well.")] = 2,
+    size: Annotated[int, typer.Option(min=64, help="Side of a field in pixels.")] = 224,
 ) -> None:
     """Encode simulated plates with each encoder and look for replicates among the negative controls.
 
@@ -44,7 +46,7 @@ def main(
             folder = simulate_plate(
                 work / f"plate-{seed}",
                 design=dose_response_design(95_000 + seed, MECHANISMS[seed::4][:4]),
-                sites=1,
+                sites=sites,
                 size=(size, size),
                 seed=95_000 + seed,
             )
@@ -55,7 +57,7 @@ def main(
                 progress(f"plate {seed}, {name}: {found[name][-1]:.3f}")
     record: dict[str, Any] = {
         "about": "replicate mAP of wells among the negative controls of their plate,"
-        f" {seeds} simulated plates of 96 wells, one field of {size} x {size} pixels each; no head",
+        f" {seeds} simulated plates of 96 wells, {sites} fields of {size} x {size} pixels a well; no head",
         "map": {name: [round(value, 4) for value in values] for name, values in found.items()},
     }
     out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
