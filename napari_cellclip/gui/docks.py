@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
+from typing import Any
+
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 CANVAS_SHARE = 0.42
@@ -16,6 +18,49 @@ NAME = "cellclip-window"
 
 AROUND = 24
 """Pixels of borders and handles between docks."""
+
+
+class Docked(QWidget):
+    """A widget that napari puts into a dock, and that is deleted when this dock is closed.
+
+    napari takes the widget out of a dock that is closed and leaves it to Python; its panels would go on
+    working for nobody. A widget that lies in another dock at the next turn of the event loop stays.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(NAME)
+        self._seen_before = False
+        self._placed = self._soon(self._place_once)  # once the window has laid out its docks
+        self._taken_out = self._soon(self._delete_undocked)
+
+    def _soon(self, slot: Any) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.timeout.connect(slot)
+        return timer
+
+    def showEvent(self, event: Any) -> None:
+        super().showEvent(event)
+        if not self._seen_before:
+            self._placed.start()
+
+    def changeEvent(self, event: Any) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange and self.parentWidget() is None:
+            self._taken_out.start()
+
+    def _place_once(self) -> None:
+        self._seen_before = True
+        self.find_place()
+
+    def _delete_undocked(self) -> None:
+        if self.parentWidget() is None:
+            self.deleteLater()
+
+    def find_place(self) -> None:
+        """Arrange the docks around this one; called once, when it has been shown."""
+        share_side(self)
 
 
 def dock_of(widget: QWidget) -> QDockWidget | None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QFileDialog, QSizePolicy, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
-from napari_cellclip.gui.docks import NAME, share_side, share_window
+from napari_cellclip.gui.docks import Docked, share_window
 from napari_cellclip.gui.panels.explain.describe_panel import DescribePanel
 from napari_cellclip.gui.panels.explain.explain_panel import ExplainPanel
 from napari_cellclip.gui.panels.footer import Footer
@@ -62,7 +62,7 @@ def arrange(width: int, height: int, line: int, letter: int) -> Arrangement:
     return Arrangement(plate_open, plate_open and width >= WIDE_LETTERS * letter)
 
 
-class Explorer(QWidget):
+class Explorer(Docked):
     """The plugin's main widget.
 
     Parameters
@@ -101,11 +101,6 @@ class Explorer(QWidget):
             splitter.setChildrenCollapsible(False)
         self._arrangement: Arrangement | None = None
         self._dropped: list[Path] = []
-        self.setObjectName(NAME)
-        self._shown_before = False
-        self._docks_timer = QTimer(self)  # once the window has laid out its docks
-        self._docks_timer.setSingleShot(True)
-        self._docks_timer.timeout.connect(self._share_window)
         self._place(Arrangement(False, False))
 
         layout = QVBoxLayout(self)
@@ -145,15 +140,13 @@ class Explorer(QWidget):
 
     def showEvent(self, event: Any) -> None:
         super().showEvent(event)
-        if not self._shown_before:
-            self._docks_timer.start()
         self._arrange()
 
-    def _share_window(self) -> None:
-        self._shown_before = True
+    def find_place(self) -> None:
+        """Leave the canvas its share of the window, the first time; then go to the other docks of ours."""
         if not self._controller.window_shared:
             self._controller.window_shared = share_window(self)
-        share_side(self)
+        super().find_place()
 
     def _arrange(self) -> None:
         metrics = self.fontMetrics()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-from napari_cellclip.gui.docks import NAME, share_side
+from napari_cellclip.gui.docks import Docked
 from napari_cellclip.gui.panels.footer import Footer
 from napari_cellclip.gui.panels.header import Header
 from napari_cellclip.gui.panels.hits.hits_panel import HitsPanel
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     import napari
 
 
-class TextQuery(QWidget):
+class TextQuery(Docked):
     """Ask and read the hits; shares the session, and so the answer, with the Explorer of the viewer.
 
     Parameters
@@ -46,20 +45,6 @@ class TextQuery(QWidget):
         layout.addWidget(self.query)
         layout.addWidget(self.hits, 1)
         layout.addWidget(self.footer)
-        self.setObjectName(NAME)
-        self._docks_timer = QTimer(self)  # once the window has laid out its docks
-        self._docks_timer.setSingleShot(True)
-        self._docks_timer.timeout.connect(self._share_side)
-        self._shown_before = False
         offer_undo(self, self.session.edits)
         mind_manners(self)
         controller.serve(self)
-
-    def showEvent(self, event: Any) -> None:
-        super().showEvent(event)
-        if not self._shown_before:
-            self._docks_timer.start()
-
-    def _share_side(self) -> None:
-        self._shown_before = True
-        share_side(self)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakMethod
+from weakref import WeakKeyDictionary, WeakMethod
 
 from psygnal import SignalInstance
 from qtpy.QtWidgets import QWidget
+
+_FORGETTING: WeakKeyDictionary[QWidget, list[Callable[[], None]]] = WeakKeyDictionary()
+"""What Qt calls when it destroys a widget. Held here: Python's collector empties the functions it collects
+with a widget, Qt may delete that widget later, and calling an emptied function is a segmentation fault."""
 
 
 def listen(widget: QWidget, signal: SignalInstance, slot: Callable[..., object]) -> None:
@@ -32,4 +36,5 @@ def listen(widget: QWidget, signal: SignalInstance, slot: Callable[..., object])
         if (alive := held()) is not None:
             signal.disconnect(alive, missing_ok=True)
 
+    _FORGETTING.setdefault(widget, []).append(forget)
     widget.destroyed.connect(forget)

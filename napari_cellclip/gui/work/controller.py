@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, finalize
 
+from qtpy.compat import isalive
+
 from napari_cellclip.gui.canvas.canvas import Canvas
 from napari_cellclip.gui.state.requests import (
     AddReferencesRequest,
@@ -125,7 +127,7 @@ class Controller:
         self.window_shared = False
         """Whether napari's own docks were put away once; after that they are the user's affair."""
         self.handlers: dict[type[Request], Handler] = dict(HANDLERS)
-        self._widgets = 0
+        self._widgets: list[QWidget] = []
         session.requested.connect(self.on_request)
         session.edits.keep(EXCLUDED, lambda sites: session.request(ExcludeRequest(sites)), later=True)
         self._pictured: Plate | None = None
@@ -146,13 +148,17 @@ class Controller:
         self.jobs.close()
 
     def serve(self, widget: QWidget) -> None:
-        """Count a widget of the viewer; when the last one is destroyed, all work is dropped."""
-        self._widgets += 1
+        """Hold a widget of the viewer until Qt destroys it; with the last one all work is dropped.
+
+        Were it not held, the garbage collector could destroy one that was taken out of its dock, and do so
+        while a panel of it is at work.
+        """
+        self._widgets.append(widget)
         widget.destroyed.connect(self.on_widget_destroyed)
 
     def on_widget_destroyed(self) -> None:
         """Drop all work when nobody is left to see it."""
-        self._widgets -= 1
+        self._widgets = [widget for widget in self._widgets if isalive(widget)]
         if not self._widgets:
             self.close()
 
