@@ -39,9 +39,11 @@ test-floors: $(VENV)-floors/test.installed  ## the fast tests with the oldest ve
 	OMP_NUM_THREADS=1 $(VENV)-floors/bin/python -m pytest $(SPREAD) -m "not slow" $(ARGS)
 
 bench: $(VENV)/test.installed  ## every timing, to benchmarks/REPORT.md (half an hour; what they mean: docs/benchmarks.md)
+	@.ci/system.sh window
 	$(BIN)/python -m benchmarks.speed.report $(ARGS)
 
 bench-quick: $(VENV)/test.installed  ## the same at tiny sizes: whether they run, never how fast
+	@.ci/system.sh window
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed.report --quick --out build/bench
 
 screenshots: $(VENV)/all.installed  ## pictures of every tab at several sizes, scales and themes, to build/screenshots

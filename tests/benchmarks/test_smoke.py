@@ -21,9 +21,7 @@ SPEED = {
     "benchmarks.speed.quality_cost": ("--wells", "1", "--size", "64", "--repeats", "1"),
     "benchmarks.speed.training_memory": ("--wells", "16"),
     "benchmarks.speed.encode_memory": ("--sites", "1", "--size", "40", "--large", "0"),
-    "benchmarks.speed.window": (
-        *("--wells", "96", "--million", "21000", "--cycles", "1", "--repeats", "2", "--fresh", "0"),
-    ),
+    "benchmarks.speed.window_leaks": ("--cycles", "1"),
 }
 SIMULATED = {
     "benchmarks.accuracy.explanation": (
