@@ -90,6 +90,7 @@ def read(path: Path, options: Options) -> Acquisition:
             f"no file name under {root} fits the pattern {pattern.text!r} (a file is called {example!r}): "
             "give another with pattern= (on the command line --pattern), such as '{well}_s{site}_{channel}'"
         )
+    parsed = _of_one_plate(parsed, root, options.name)
     problems += _remarks(pattern, images, parsed, given=options.pattern is not None)
     parsed, left = _of_one_time(parsed, options.time)
     problems += left
@@ -150,6 +151,26 @@ def _in_words(found: Parsed) -> str:
     parts = [f"well {found.well}" if found.well else "no well"]
     parts += [f"site {found.site}"] if found.site else []
     return ", ".join(parts + ([f"channel {found.channel}"] if found.channel else []))
+
+
+def _of_one_plate(parsed: dict[str, Parsed], root: Path, wanted: str | None) -> dict[str, Parsed]:
+    """Choose a plate where folders hold the same wells; refuse where none is chosen."""
+    chosen = {name: found for name, found in parsed.items() if wanted in name.split("/")[:-1]}
+    parsed = chosen or parsed
+    folders: dict[Parsed, set[str]] = defaultdict(set)
+    for name, found in parsed.items():
+        if found.well:
+            folders[replace(found, rest="")].add(name.rpartition("/")[0] or ".")
+    twice = [found for found in folders.values() if len(found) > 1]
+    if twice and len(twice) * 2 >= len(folders):
+        listed = sorted(set().union(*twice))
+        some = ", ".join(listed[:8]) + (", …" if len(listed) > 8 else "")
+        raise PlateError(
+            f"{root} holds images of the same wells in {len(listed)} folders, as several plates do ({some}): "
+            "open one of them, or choose one with name= (--name); if the folders are stains or focal planes, "
+            "pass pattern= (--pattern), such as '{channel}/{well}_s{site}'"
+        )
+    return parsed
 
 
 def _of_one_time(parsed: dict[str, Parsed], time: int | None) -> tuple[dict[str, Parsed], list[Problem]]:
