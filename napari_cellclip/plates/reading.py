@@ -57,7 +57,8 @@ def read_plate(path: Path, layout: str | None, options: Options) -> Acquisition:
     except PlateMapError as error:  # the tables of some layouts are read as plate maps are
         raise PlateError(str(error)) from error
     left = [] if found[0].name in _BESIDE else [f for f, of in below.items() if of == "tiff-folder"]
-    what = f"holds images that are not named as a {found[0].name} plate's and are left out: open the folder by itself"
+    what = f"holds images that are not named as a {found[0].name} plate's and are left out: "
+    what += "open the folder by itself"
     told = [Problem(folder.relative_to(path).as_posix(), what) for folder in left]
     return replace(acquisition, problems=(*acquisition.problems, *told))
 
@@ -94,9 +95,8 @@ def _may_lie_below(path: Path, found: tuple[Layout, Match] | None) -> bool:
     """Whether plates of several instruments may lie below: in a folder without images or metadata."""
     if not path.is_dir() or is_zarr(path):
         return False
-    if found is not None and found[1].strength == Strength.METADATA and found[1].path == path:
-        if not found[1].refusal:
-            return False
+    if found is not None and found[1] == Match(path, Strength.METADATA):  # described here, and not refused
+        return False
     return not any(is_tiff(f.name) or is_picture(f.name) for f in files_in(path)[0])
 
 
