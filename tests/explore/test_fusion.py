@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from napari_cellclip import ask
 from napari_cellclip.explore.answer import Answer
 from napari_cellclip.explore.calibration.q_values import benjamini_hochberg
 from napari_cellclip.explore.calibration.verdict import Verdict
 from napari_cellclip.explore.fusion import fuse
 from napari_cellclip.explore.references.evidence import ReferenceEvidence
 from napari_cellclip.explore.references.probability.recognisable import Recognisable
+from napari_cellclip.screen import Screen, import_profiles
+
+MECHANISMS = (
+    "CDK inhibitor",
+    "src inhibitor",
+    "HSP inhibitor",
+    "Aurora kinase inhibitor",
+    "adrenergic receptor antagonist",
+    "calcium channel blocker",
+)
 
 WELLS = ("P/A01|P/A02", "P/B01|P/B02", "P/C01|P/C02")
 
@@ -93,3 +106,48 @@ def test_what_one_side_cannot_tell_the_other_decides() -> None:
     table = found.treatments_table.set_index("treatment")
     assert table["p"].to_dict() == pytest.approx({"a": 0.008, "b": 0.002, "c": np.nan}, nan_ok=True)
     assert np.isnan(table.loc["c", "score"])
+
+
+@pytest.fixture(scope="module")
+def known_compounds(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Screen:
+    """Two plates of CPJUMP1, compounds of five mechanisms and controls only, with the bundled model."""
+    tables = real_data / "prof_cpjump1_cellprofiler"
+    annotations = tables / "JUMP-Target-1_compound_metadata_additional_annotations.tsv"
+    told = pd.read_csv(annotations, sep="\t").set_index("broad_sample")["moa_list"].dropna()
+    kept = set(told.index[told.isin(MECHANISMS)])
+    folder = tmp_path_factory.mktemp("both")
+    for plate in ("BR00117010", "BR00117011"):
+        table = pd.read_csv(tables / f"{plate}_normalized_feature_select_negcon_batch.csv.gz")
+        chosen = table["Metadata_broad_sample"].isin(kept) | (table["Metadata_control_type"] == "negcon")
+        table[chosen].to_csv(folder / f"{plate}.csv", index=False)
+    files = sorted(folder.glob("*.csv"))
+    return import_profiles(files, folder / "screen", annotations=annotations)
+
+
+@pytest.mark.real_data
+def test_words_and_look_alikes_of_real_compounds_in_one_answer(known_compounds: Screen) -> None:
+    """The words of the bundled model were fitted in closed form: they move the order and nothing else."""
+    asked = {
+        how: ask(known_compounds, "CDK inhibitor", evidence=how) for how in ("words", "look-alikes", "both")
+    }
+    both, looks = asked["both"].treatments_table, asked["look-alikes"].treatments_table
+    words = asked["words"].treatments_table.loc[both.index]
+    looks = looks.loc[both.index]
+    np.testing.assert_array_equal(both["words_score"], words["score"])
+    np.testing.assert_array_equal(both[["p", "q", "probability"]], looks[["p", "q", "probability"]])
+    known = (looks["score"].notna() & words["score"].notna()).to_numpy()
+    assert known.sum() > 20
+    np.testing.assert_allclose(both["score"][known], (looks["score"] + words["score"])[known] / 2)
+    assert (asked["both"].evidence, asked["both"].outcome) == ("both", asked["look-alikes"].outcome)
+    assert asked["words"].verdict == "Significance not tested"
+    assert asked["both"].references is not None
+    carriers = set(asked["both"].references.members["name"])
+    precision = {how: _precision(found, carriers) for how, found in asked.items()}
+    assert min(precision.values()) > 2 * len(carriers) / len(both), precision
+    assert any("agree on" in note for note in asked["both"].notes)
+
+
+def _precision(found: Answer, carriers: set[str]) -> float:
+    order = found.treatments_table.sort_values("score", ascending=False)["treatment"]
+    hit = order.isin(carriers).to_numpy()
+    return float((np.cumsum(hit) / np.arange(1, len(hit) + 1))[hit].mean())
