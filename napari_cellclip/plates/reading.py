@@ -11,6 +11,7 @@ from napari_cellclip.plates.layouts import LAYOUTS
 from napari_cellclip.plates.layouts.files import files_in, folders_in, is_picture, is_tiff, is_zarr
 from napari_cellclip.plates.layouts.foreign_formats import foreign_format
 from napari_cellclip.plates.layouts.layout import Layout, Match, Options, Strength
+from napari_cellclip.plates.layouts.ome_metadata import why_no_plate
 from napari_cellclip.vocabulary import PlateError, PlateMapError
 
 LOOKED_INTO = 50
@@ -109,8 +110,8 @@ def _several(path: Path, below: dict[Path, str]) -> str:
 def _no_plate(path: Path) -> str:
     if path.is_dir() and not any(path.iterdir()):
         return f"{path} is empty: check that this is the folder with the images in it"
-    if foreign := foreign_format(path):
-        return foreign
+    if told := why_no_plate(path) or foreign_format(path):
+        return told
     return (
         f"{path} holds no plate that can be read: expected TIFF, PNG, JPEG or JPEG 2000 images, an "
         "OME-Zarr plate or a load_data.csv in it; docs/formats.md has the layouts that are read"

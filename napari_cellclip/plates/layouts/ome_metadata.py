@@ -13,8 +13,26 @@ def attributes_of(group: Path) -> dict[str, Any]:
     if attributes := _json(group / ".zattrs"):
         return attributes
     content = _json(group / "zarr.json").get("attributes")
-    ome = content.get("ome") if isinstance(content, dict) else None
+    content = content if isinstance(content, dict) else {}
+    ome = content.get(
+        "ome", content
+    )  # some writers put the attributes of version 0.4 into Zarr 3 as they are
     return ome if isinstance(ome, dict) else {}
+
+
+def why_no_plate(path: Path) -> str:
+    """Say what an OME-Zarr group is that is no plate, and what to do, as a sentence; empty if it is none."""
+    attributes = attributes_of(path) if path.is_dir() else {}
+    if "bioformats2raw.layout" in attributes:
+        return (
+            f"{path} holds images of bioformats2raw without the attributes of a plate, so their wells are "
+            "not known: convert the plate again without --no-hcs"
+        )
+    if "multiscales" in attributes:
+        return f"{path} is a single image and no plate: open the folder of the plate, or the image in napari"
+    if "well" in attributes:
+        return f"{path} is a well of an OME-Zarr plate: open the plate's folder, {path.parent.parent}"
+    return ""
 
 
 def dictionaries(parent: Any, key: str) -> list[dict[str, Any]]:

@@ -49,6 +49,8 @@ class _Found:
     sizes: Counter[float] = field(default_factory=Counter)
     depth: int = 1
     times: int = 1
+    acquisitions: set[str] = field(default_factory=set)
+    derived: Counter[str] = field(default_factory=Counter)
 
     def told(self) -> list[Problem]:
         """Tell how focal planes and time points are read."""
@@ -59,6 +61,15 @@ class _Found:
         if self.times > 1:
             what = f"time point {self.time} of {self.times} is open; choose another with time= (--time)"
             remarks.append(Problem("time points", what))
+        if len(self.acquisitions) > 1:
+            listed = ", ".join(sorted(self.acquisitions)[:8])
+            what = (
+                f"sites come from {len(self.acquisitions)} acquisitions ({listed}), and each image is a site"
+            )
+            remarks.append(Problem("acquisitions", f"{what}: the same place may have been imaged twice"))
+        for ending, count in self.derived.items():
+            what = f"{count} images _{ending} were computed from another of their well and are left out"
+            remarks.append(Problem("images", what))
         return remarks
 
 
@@ -148,6 +159,11 @@ def _well(
         if group is None:
             problems.append(Problem(label, "leads out of the plate's folder and was not followed"))
             continue
+        if ending := _derived(path, images):
+            found.derived[ending] += 1
+            continue
+        if "acquisition" in image:
+            found.acquisitions.add(str(image["acquisition"])[:20])
         number = site_number(path)
         if number in {f.number for f in fields}:
             problems.append(Problem(label, "the well lists this image twice; the second is left out"))
@@ -158,6 +174,13 @@ def _well(
         # A field that cannot be read stays listed, so that nobody believes it was never there.
         fields.append(Field(*position, name, number, planes))
     return fields
+
+
+def _derived(path: str, images: list[dict[str, Any]]) -> str:
+    """Name what an image was made by, if it is of another image of its well: 0_illum_corr beside 0."""
+    first, _, ending = path.partition("_")
+    of_another = ending and not ending.isdecimal() and first.isdecimal()
+    return ending if of_another and any(str(i.get("path")) == first for i in images) else ""
 
 
 def _planes(group: Path, label: str, found: _Found) -> tuple[dict[str, tuple[ZarrPlane, ...]], str]:
@@ -198,7 +221,7 @@ def _planes(group: Path, label: str, found: _Found) -> tuple[dict[str, tuple[Zar
 
 def _channels(attributes: dict[str, Any], count: int) -> list[Channel]:
     described = dictionaries(attributes.get("omero") or {}, "channels")
-    labels = [str(c.get("label") or c.get("name") or "").strip() for c in described]
+    labels = [str(c.get("label") or c.get("name") or c.get("wavelength_id") or "").strip() for c in described]
     labels = (labels + [""] * count)[:count]
     return [
         Channel(label, "OME-Zarr omero channel label", number)

@@ -61,8 +61,8 @@ def detect(path: Path, options: Options) -> Match | None:
     below = [child for child in folders_in(path) if _htd_files(child)]
     if below and not files_in(path)[0]:
         below = [child for child in below if child.name == options.name] or below
-        names = ", ".join(child.name for child in below[:8])
-        refusal = f"{path} holds {len(below)} plates ({names}): open one of them, or choose one with name="
+        listed = ", ".join(child.name for child in below[:8])
+        refusal = f"{path} holds {len(below)} plates ({listed}): open one of them, or choose one with name="
         return Match(below[0], Strength.METADATA, refusal if len(below) > 1 else "")
     told = [n for n in fit if _steps(Path(n)) or _tells(n.rpartition("/")[2])]
     return Match(path, Strength.NAMES) if len(told) * 2 >= len(fit) else None
