@@ -143,7 +143,12 @@ def ablation(screen: Screen, seeds: Sequence[int], *, zero_shot: bool) -> dict[s
         "whitened, with classes": dict(zip(texts, with_classes(white, texts, 0.5), strict=True)),
         "one each": dict(zip(texts, np.eye(len(texts)), strict=True)),
     }
-    fits: dict[str, Fit] = {"ridge": _ridge, "soft vote": _soft_vote, "kernel ridge": _kernel_ridge}
+    fits: dict[str, Fit] = {
+        "ridge": _ridge,
+        "soft vote": _soft_vote,
+        "kernel ridge": _kernel_ridge,
+        "kernel ridge, by cosine": _kernel_ridge_by_cosine,
+    }
     found: dict[str, Any] = {}
     for how, fit in fits.items():
         for kind, vectors in kinds.items():
@@ -203,6 +208,14 @@ def _kernel_ridge(
 ) -> Callable[..., NDArray[np.float64]]:
     dual = np.linalg.solve(np.exp(3 * (known @ known.T - 1)) + np.eye(len(known)), targets)
     return lambda new: np.exp(3 * (new @ known.T - 1)) @ dual
+
+
+def _kernel_ridge_by_cosine(
+    known: NDArray[np.float64], targets: NDArray[np.float64]
+) -> Callable[..., NDArray[np.float64]]:
+    """As a model compares wells with words: embeddings of length 1, where the others take the product."""
+    embed = _kernel_ridge(known, targets)
+    return lambda new: unit_rows(embed(new), np.float64)
 
 
 def _soft_vote(

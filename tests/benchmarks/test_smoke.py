@@ -142,7 +142,8 @@ def test_accuracy_of_channel_encoders(tmp_path: Path, monkeypatch: pytest.Monkey
     if PACKAGED["efficientnet-lite0"].path is None:
         pytest.skip("the extra 'pixels' is not installed")
     monkeypatch.setenv("NAPARI_CELLCLIP_CACHE", str(tmp_path / "cache"))
-    start(ENCODERS, "--seeds", "1", "--size", "64", "--out", tmp_path / "out.json", monkeypatch=monkeypatch)
+    few = ("--seeds", "1", "--sites", "1", "--size", "64", "--out", tmp_path / "out.json")
+    start(ENCODERS, *few, monkeypatch=monkeypatch)
     found = json.loads((tmp_path / "out.json").read_text())["map"]
     assert set(found) == {"demo", "efficientnet-lite0", "DINOv2-small with random weights"}
     assert all(0 < value <= 1 for values in found.values() for value in values)
