@@ -99,6 +99,11 @@ def describe(found: Mapping[str, Any]) -> str:
             f"left out, missing or infinite in too many wells of a plate: {len(gaps)} features"
             f" ({', '.join(gaps[:3])}{', …' if len(gaps) > 3 else ''})"
         )
+    if numbered := found.get("numbered doses"):
+        lines.append(
+            f"{numbered} numbers the doses and does not say them: wells of a compound are one treatment at"
+            " whatever dose; add a column with doses in micromolar"
+        )
     for plate, report in found["plates"].items():
         lines.append(f"{plate}: {report['wells']} wells, standardised on {report['standardised on']}")
         for what in ("constant", "with gaps filled"):

@@ -25,6 +25,7 @@ from pathlib import Path
 import pandas as pd
 
 from napari_cellclip.vocabulary.errors import CellClipError
+from napari_cellclip.vocabulary.mechanism_lists import listed_mechanisms
 from napari_cellclip.vocabulary.regular_files import read_json, require_regular
 
 COLUMNS = ("name", "mechanisms", "genes", "smiles", "inchikey")
@@ -177,6 +178,8 @@ def _normalised(table: pd.DataFrame, file: str) -> pd.DataFrame:
     out["smiles"] = out["smiles"].str.split(" ").str[0]  # what follows a space is no structure (CXSMILES)
     for column in out.columns:
         out[column] = out[column].where(~out[column].str.casefold().isin(("na", "nan", "none")), "")
+    out["mechanisms"] = out["mechanisms"].map(lambda cell: "|".join(listed_mechanisms(cell)))
+    out["genes"] = out["genes"].str.replace(r"\s*[;,]\s*", "|", regex=True)
     return merge_annotations([out[out["name"] != ""]])
 
 

@@ -38,7 +38,7 @@ def listed_mechanisms(cell: str) -> tuple[str, ...]:
     parts = _parts(re.split(r"[|;]", cell))
     if len(parts) != 1:
         return parts
-    by_comma = _parts(_COMMA.split(cell))
+    by_comma = _parts(_COMMA.split(parts[0]))
     ends = [part.split()[-1].lower() for part in by_comma]
     return (
         by_comma if all(end in _LAST_WORDS or end.removesuffix("s") in _LAST_WORDS for end in ends) else parts

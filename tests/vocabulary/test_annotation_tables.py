@@ -45,6 +45,18 @@ def test_the_hub_s_shape(tmp_path: Path, packed: bool) -> None:
     assert table["mechanisms"][1] == "tubulin polymerization inhibitor|apoptosis stimulant"
 
 
+@pytest.mark.parametrize("sign", ["|", ";", ", "])
+def test_lists_by_whichever_sign(tmp_path: Path, sign: str) -> None:
+    moa, target = sign.join(["CDK inhibitor", "PLK inhibitor"]), sign.join(["CDK1", "PLK1"])
+    text = f"pert_iname\tmoa\ttarget\nx\t{moa}\t{target}\ny\ttransport inhibitor, mitochondrial\t\n"
+    table = read_annotations(write(tmp_path, "drugs.txt", text))
+    assert table["mechanisms"].tolist() == [
+        "CDK inhibitor|PLK inhibitor",
+        "transport inhibitor, mitochondrial",
+    ]
+    assert table["genes"].tolist() == ["CDK1|PLK1", ""]
+
+
 def test_samples_of_one_compound_become_one_row_with_a_bare_structure(tmp_path: Path) -> None:
     table = read_annotations(write(tmp_path, "samples.csv", SAMPLES))
     assert table["name"].tolist() == ["taxol", "colchicine, natural"]

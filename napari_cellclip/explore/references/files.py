@@ -90,6 +90,8 @@ def read_references(path: str | Path) -> ReferenceSet:
             raise CellClipError(f"{file} is no file: build one with napari-cellclip references build")
         if file.stat().st_size > LARGEST:
             raise CellClipError(f"{file} is larger than {LARGEST >> 30} GB: it is not read")
+        if file.name.casefold().removesuffix(".gz").endswith((".csv", ".tsv", ".txt")):
+            raise _no_set(file)
         with pq.ParquetFile(file, page_checksum_verification=True) as opened:
             content = _content(opened, file)
             size = len(content["features"])
@@ -121,12 +123,17 @@ def read_references(path: str | Path) -> ReferenceSet:
     )
 
 
+def _no_set(file: Path) -> CellClipError:
+    return CellClipError(
+        f"{file.name} is no reference set: make a screen of a table of profiles first (napari-cellclip"
+        " import-profiles), then its reference file (napari-cellclip references build)"
+    )
+
+
 def _content(opened: pq.ParquetFile, file: Path) -> dict[str, Any]:
     raw = (opened.schema_arrow.metadata or {}).get(_KEY)
     if raw is None:
-        raise CellClipError(
-            f"{file.name} is no reference set: build one with napari-cellclip references build"
-        )
+        raise _no_set(file)
     try:
         content = json.loads(raw)
         version = int(content["version"])

@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_cellclip.plates.platemaps.doses import decimal_sign, micromolar
 from napari_cellclip.vocabulary import Control, Kind, Perturbation, PlateMapError
+from napari_cellclip.vocabulary.mechanism_lists import listed_mechanisms
 
 # Names are compared without case, "Metadata_", blanks and punctuation; the first that a table has is taken.
 _NAMES: dict[str, str] = {
@@ -262,7 +263,7 @@ class Columns:
             name=name,
             smiles=smiles,
             genes=genes,
-            mechanism=self._cell(record, self.mechanism),
+            mechanism="|".join(listed_mechanisms(self._cell(record, self.mechanism))),
             dose=dose,
             cell_line=self._cell(record, self.cell_line),
             control=control,

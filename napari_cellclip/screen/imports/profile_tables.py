@@ -301,7 +301,7 @@ def _write(table: pd.DataFrame, well: str, p: Perturbation) -> None:
     table.at[well, "Metadata_control_type"] = str(p.control) if p.control else ""
     table.at[well, "Metadata_smiles"] = p.smiles
     table.at[well, "Metadata_genes"] = "|".join(p.genes)
-    table.at[well, "Metadata_mechanism"] = "|".join(listed_mechanisms(p.mechanism))
+    table.at[well, "Metadata_mechanism"] = p.mechanism
     table.at[well, "Metadata_dose"] = np.nan if p.dose is None else p.dose
     table.at[well, "Metadata_cell_line"] = p.cell_line
 

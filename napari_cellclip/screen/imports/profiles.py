@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from napari_cellclip.plates.platemaps.columns import Columns
 from napari_cellclip.screen.imports.features import MeasuredPlate, write_features
 from napari_cellclip.screen.imports.profile_tables import (
     annotated,
@@ -116,9 +117,11 @@ def import_profiles(
     report: dict[str, Any] = {"features": groups.counts, "width": groups.width, "plates": {}}
     report["left out for gaps"] = [name for name in names if name in gaps]
     report["rows"] = {str(stain): len(groups.of_stain[stain]) for stain in STAINS}
+    report["numbered doses"] = ""
     plates: list[MeasuredPlate] = []
     for file, (name, table) in zip(files, tables, strict=True):
         labelled = table if annotations is None else annotated(table, annotations)
+        report["numbered doses"] = report["numbered doses"] or _numbered_doses(labelled)
         for plate, rows in plates_of(name, labelled):
             labels = labels_of(rows, cell_line=cell_line)
             among = controls_of(rows, labels) if standardise_on == "controls" else np.ones(len(rows), bool)
@@ -154,6 +157,14 @@ def _gaps(tables: Sequence[tuple[str, pd.DataFrame]], names: Sequence[str]) -> s
         for gap in gaps_of(rows, names)
     }
     return found if len(found) <= len(names) / 2 else set()
+
+
+def _numbered_doses(table: pd.DataFrame) -> str:
+    """Column that numbers doses where none says them: ``Metadata_dose_recode`` of LINCS, if alone."""
+    names = list(map(str, table.columns))
+    if Columns.find(names).dose is not None:
+        return ""
+    return next((name for name in names if name.casefold().endswith("dose_recode")), "")
 
 
 def _embedded(screen: Screen, model: str | Path) -> tuple[Screen, str]:

@@ -78,6 +78,9 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     other = tmp_path / "other.parquet"
     pq.write_table(pa.table({"a": [1]}), other)
     refused(other, "is no reference set")
+    for name in ("profiles.csv", "profiles.CSV.gz"):
+        (other.parent / name).write_text("Metadata_Well,Cells_AreaShape_Area\nA01,1\n")
+        refused(other.parent / name, r"is no reference set.*import-profiles.*references build")
     other.write_bytes(b"\x80\x04\x95pickle")
     refused(other, "cannot be read")
 

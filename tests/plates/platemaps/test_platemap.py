@@ -14,6 +14,7 @@ from napari_cellclip.plates import PlateMap, find_platemap, open_plate
 from napari_cellclip.plates.platemaps.columns import is_blank
 from napari_cellclip.plates.platemaps.tables import read_table
 from napari_cellclip.vocabulary import Control, Kind, Perturbation, PlateMapError, well_name
+from napari_cellclip.vocabulary.mechanism_lists import listed_mechanisms
 
 PLAIN = """well,treatment,kind,smiles,genes,mechanism,dose,effect,control_type
 A01,nocodazole,compound,CCO,TUBB|TUBA1A,tubulin polymerisation inhibitor,1.5,0.8,
@@ -28,6 +29,17 @@ def write(tmp_path: Path, text: str, name: str = "platemap.csv", encoding: str =
     path = tmp_path / name
     path.write_bytes(text.encode(encoding))
     return path
+
+
+@pytest.mark.parametrize("sign", ["|", ";", "; ", ", ", ","])
+def test_mechanisms_and_genes_are_lists_by_whichever_sign(tmp_path: Path, sign: str) -> None:
+    """As in profile tables: two mechanisms were one unheard-of where a plate map parted them by ; or commas."""
+    mechanisms, genes = sign.join(["CDK inhibitor", "PLK inhibitor"]), sign.join(["CDK1", "PLK1"])
+    text = f'well,treatment,mechanism,target\nA01,x,"{mechanisms}","{genes}"\nA02,y,"transport inhibitor, mitochondrial",\n'
+    found = PlateMap.read(write(tmp_path, text))
+    assert found.get("A01").mechanism == "CDK inhibitor|PLK inhibitor"
+    assert found.get("A01").genes == ("CDK1", "PLK1")
+    assert found.get("A02").mechanism == "transport inhibitor, mitochondrial"
 
 
 def test_the_plain_form(tmp_path):
@@ -55,6 +67,11 @@ def test_writing_and_reading_give_the_same_map(tmp_path):
 WORDS = st.text("abcdefghijklm nopq-αβµ|,;\"'", max_size=12).map(str.strip)
 
 
+def _listed(words: str) -> str:
+    """A list of mechanisms as plate maps are written: parted by ``|``."""
+    return "|".join(listed_mechanisms(words))
+
+
 @settings(max_examples=30)
 @given(
     st.dictionaries(
@@ -65,7 +82,7 @@ WORDS = st.text("abcdefghijklm nopq-αβµ|,;\"'", max_size=12).map(str.strip)
             name=st.from_regex(r"[a-z]{4}[0-9]{1,3}", fullmatch=True),
             smiles=st.sampled_from(["", "CCO", "C[C@H](N)C(=O)O"]),
             genes=st.lists(st.from_regex(r"[A-Z]{3}[0-9]", fullmatch=True), max_size=3).map(tuple),
-            mechanism=WORDS.filter(lambda w: not is_blank(w)) | st.just(""),
+            mechanism=WORDS.map(_listed).filter(lambda w: not is_blank(w)) | st.just(""),
             dose=st.none() | st.floats(0.001, 1000).map(lambda d: round(d, 6)),
             control=st.none() | st.just(Control.POSITIVE),
         ),

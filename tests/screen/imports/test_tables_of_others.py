@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from napari_cellclip import Screen, import_profiles
+from napari_cellclip.cli.import_profiles import describe
 from napari_cellclip.screen.imports.profiles import import_report
 from napari_cellclip.vocabulary import ScreenError
 from napari_cellclip.vocabulary.mechanism_lists import listed_mechanisms
@@ -46,6 +47,19 @@ def test_columns_of_lincs(tmp_path: Path) -> None:
     assert (row["Metadata_treatment"], row["Metadata_dose"]) == ("nocodazole", 3.33)
     assert row["Metadata_mechanism"] == "tubulin inhibitor"
     assert int(screen.negative_controls.sum()) == 6
+
+
+def test_numbers_of_doses_are_not_taken_for_doses(tmp_path: Path) -> None:
+    table = lincs(bare())
+    screen = imported(tmp_path, table.drop(columns="Metadata_mmoles_per_liter"))
+    assert screen.wells["Metadata_dose"].isna().all()
+    report = import_report(screen)
+    assert report["numbered doses"] == "Metadata_dose_recode"
+    assert "add a column with doses in micromolar" in describe(report)
+    (tmp_path / "with").mkdir()
+    told = import_report(imported(tmp_path / "with", table))
+    assert told["numbered doses"] == ""
+    assert "micromolar" not in describe(told)
 
 
 @pytest.mark.parametrize("sign", ["|", "; ", ", "])
@@ -108,6 +122,7 @@ def test_columns_of_cellprofiler_itself(tmp_path: Path) -> None:
     [
         ("a kinase inhibitor|b agonist", ("a kinase inhibitor", "b agonist")),
         ("a; b ;", ("a", "b")),
+        ("; JAK inhibitor, FLT3 inhibitor", ("JAK inhibitor", "FLT3 inhibitor")),
         ("JAK inhibitor,FLT3 inhibitors", ("JAK inhibitor", "FLT3 inhibitors")),
         ("inhibitor of 1,4-glucosidase", ("inhibitor of 1,4-glucosidase",)),
         ("blocker (sodium, potassium)", ("blocker (sodium, potassium)",)),
