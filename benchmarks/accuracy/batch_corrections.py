@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,6 +37,7 @@ def main(
     out: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("batch.json"),
     null: Annotated[int, typer.Option(min=100, help="Size of the null of replicates.")] = 2000,
     seed: Annotated[int, typer.Option(help="Of halves, null and bootstrap.")] = 0,
+    first: Annotated[int | None, typer.Option(min=1, help="Correct only so many of the five sets.")] = None,
 ) -> None:
     """Correct real profiles in every way, with half of each plate's controls fitted on. Some ten minutes.
 
@@ -56,7 +58,7 @@ def main(
         published = values_as_published(
             [*sorted(cpjump1.glob("*.csv.gz")), *sorted(dahlin2023.glob("*.csv.gz"))]
         )
-        for name, of_set in screens.items():
+        for name, of_set in islice(screens.items(), first):
             progress(name)
             results[name] = corrected(of_set, published, null, seed)
             out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

@@ -41,6 +41,8 @@ LOOK_ALIKES = "benchmarks.accuracy.look_alikes"
 WORDS = "benchmarks.accuracy.profile_words"
 CLAIMS = "benchmarks.accuracy.words_claims"
 ENCODERS = "benchmarks.accuracy.channel_encoders"
+QUALITY = "benchmarks.accuracy.quality_flags"
+BATCH = "benchmarks.accuracy.batch_corrections"
 
 
 def start(module: str, *words: object, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,9 +55,8 @@ def start(module: str, *words: object, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_none_is_left_out() -> None:
     timed = {REPORT, *(f"benchmarks.speed.{name}" for name in SCRIPTS)}  # run by `make bench-quick`, in CI
-    assert {*SPEED, *timed, *SIMULATED, *PROFILES, FILTER, LOOK_ALIKES, WORDS, CLAIMS, ENCODERS} == set(
-        BENCHMARKS
-    )
+    alone = {FILTER, LOOK_ALIKES, WORDS, CLAIMS, ENCODERS, QUALITY, BATCH}
+    assert {*SPEED, *timed, *SIMULATED, *PROFILES, *alone} == set(BENCHMARKS)
 
 
 @pytest.mark.slow
@@ -147,3 +148,24 @@ def test_accuracy_of_channel_encoders(tmp_path: Path, monkeypatch: pytest.Monkey
     found = json.loads((tmp_path / "out.json").read_text())["map"]
     assert set(found) == {"demo", "efficientnet-lite0", "DINOv2-small with random weights"}
     assert all(0 < value <= 1 for values in found.values() for value in values)
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_flags_of_quality(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = ("--plates", "1", "--wells", "12", "--out", tmp_path / "out.json")
+    start(QUALITY, real_data, *few, monkeypatch=monkeypatch)
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert set(found) == {"real fields", "parts of real fields", "simulated plates"}
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_batch_corrections_of_profiles(
+    real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = (real_data / "prof_cpjump1_cellprofiler", real_data / "prof_dahlin2023")
+    few = ("--first", "1", "--null", "100", "--out", tmp_path / "out.json")
+    start(BATCH, *tables, *few, monkeypatch=monkeypatch)
+    (found,) = json.loads((tmp_path / "out.json").read_text()).values()
+    assert found["robust z on controls"]["replicate_mAP"] > found["as published"]["random_mAP"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_cellclip.model import IntensityScaling
-from napari_cellclip.screen import Screen, check_screen, iter_encode
+from napari_cellclip.screen import Screen, check_screen, plate_run
 from napari_cellclip.screen.engines.plate_intensity import measure_plate
 from tests.cli.cli_terminal import call
 from tests.tiny import write_tiff_plate, write_tiny_model
@@ -92,7 +92,7 @@ def test_images_that_go_away_after_they_were_measured(
         return measured
 
     with monkeypatch.context() as patch:
-        patch.setitem(iter_encode.__globals__, "measure_plate", measure_then_lose)
+        patch.setattr(plate_run, "measure_plate", measure_then_lose)
         result = call("encode", second, *options)
     assert "6 sites could not be used" in result.stderr
     assert result.exit_code == 1  # whatever the other plates of the screen hold

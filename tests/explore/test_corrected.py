@@ -32,7 +32,7 @@ def screen(model, tmp_path_factory) -> Screen:
     controls = np.zeros(48, bool)
     controls[::2] = True  # more than the plate map has, so that eight dimensions can be sphered
     opened._labels = opened._labels.assign(Metadata_control_type=["negcon" if c else "" for c in controls])
-    opened._model = model
+    opened._model._model = model
     return opened
 
 
