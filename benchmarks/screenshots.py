@@ -12,7 +12,7 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,7 +49,30 @@ LOOKS = tuple(
 )
 
 
-def take(look: Look, out: Path) -> None:
+PARTS = ("sample", "real", "first")
+"""The tabs of the sample plate, the real plates, and what a newcomer sees."""
+
+
+def take_first_run(look: Look, out: Path) -> None:
+    """Take every tab as it is before anything was opened."""
+    import napari
+    from qtpy.QtWidgets import QApplication
+
+    from napari_cellclip.gui.explorer import TABS
+
+    viewer = napari.Viewer(title="napari-cellclip")
+    viewer.window.add_plugin_dock_widget("napari-cellclip", "Explorer")
+    viewer.window.resize(*look.size)
+    pictures = Pictures(viewer, look, out)
+    for title in TABS:
+        pictures.tab(title)
+        pictures.ready()
+        pictures.take(f"first-{title.lower()}")
+    viewer.close()
+    QApplication.processEvents()
+
+
+def take(look: Look, out: Path, parts: Sequence[str] = PARTS) -> None:
     """Take all pictures of one look, in this process."""
     from napari.settings import get_settings
     from qtpy.QtWidgets import QApplication
@@ -61,10 +84,13 @@ def take(look: Look, out: Path) -> None:
     plate, screen = demo_screen()
     viewer = open_window(plate, screen, size=look.size)
     pictures = Pictures(viewer, look, out)
-    pictures.take_tabs(plate, screen)
-    if look.size == (1600, 1000) and look.theme == "dark":
+    if "sample" in parts:
+        pictures.take_tabs(plate, screen)
+    if "real" in parts:
         pictures.take_real_plates()
     viewer.close()
+    if "first" in parts:
+        take_first_run(look, out)
     QApplication.processEvents()
 
 
@@ -87,7 +113,7 @@ class Pictures:
         from napari_cellclip.gui.state.tasks import Task
 
         wait(lambda: so() and all(self.session.work(task) is None for task in Task), PATIENCE)
-        wait(lambda: False, 1.5)
+        wait(lambda: False, 3.0)  # pictures of wells are made a few at a time
 
     def take(self, what: str) -> None:
         """Write the window as it is now."""
@@ -107,6 +133,7 @@ class Pictures:
             ExplainRequest,
             HeatMapRequest,
             MapPictureRequest,
+            MechanismsRequest,
             NameClustersRequest,
             OpenRequest,
         )
@@ -127,6 +154,7 @@ class Pictures:
         self.tab("Describe")
         self.ready()
         self.take("describe")
+        session.request(MechanismsRequest())
         for title in ("References", "QC", "Set-up"):
             self.tab(title)
             self.ready()
@@ -136,7 +164,16 @@ class Pictures:
         session.request(NameClustersRequest())
         self.ready()
         self.take("thumbnails")
-        session.look(thumbnails=False)
+        hits = self.explorer.hits
+        hits.buttons["gallery"].click()
+        session.look(thumbnails=False, filter="mechanism: inhibitor")
+        self.explorer.query.evidence.kinds["look-alikes"].trigger()
+        self.ready()
+        self.take("gallery")
+        hits.buttons["treatments"].click()
+        session.look(filter="")
+        self.explorer.query.evidence.kinds["auto"].trigger()
+        self.ready()
         session.request(MapPictureRequest())
         self.ready()
         self.take("map-on-canvas")
@@ -167,12 +204,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("build/screenshots"))
     parser.add_argument("--only", nargs="*", default=[look.name for look in LOOKS])
+    parser.add_argument("--parts", nargs="*", default=PARTS, choices=PARTS)
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     chosen = [look for look in LOOKS if look.name in given.only]
     if given.here:
-        take(chosen[0], given.out)
+        take(chosen[0], given.out, given.parts)
         return
     for look in chosen:
         width, height = (side * look.scale for side in look.size)
@@ -187,6 +225,8 @@ def main() -> None:
                     look.name,
                     "--out",
                     given.out,
+                    "--parts",
+                    *given.parts,
                 ],
                 env={**os.environ, "QT_SCALE_FACTOR": str(look.scale)},
                 check=True,

@@ -7,10 +7,12 @@ from typing import Any
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
+from napari_cellclip.gui.panels.theme import Dressed
+
 CANVAS_SHARE = 0.42
 """Share of the window's width that is left to the canvas."""
 
-NARROW = 1500
+NARROW = 1700
 """Below this width of the window the list of layers is put away too."""
 
 NAME = "cellclip-window"
@@ -20,8 +22,8 @@ AROUND = 24
 """Pixels of borders and handles between docks."""
 
 
-class Docked(QWidget):
-    """A widget that napari puts into a dock, and that is deleted when this dock is closed.
+class Docked(Dressed):
+    """A widget in our style that napari puts into a dock, and that is deleted when this dock is closed.
 
     napari takes the widget out of a dock that is closed and leaves it to Python; its panels would go on
     working for nobody. A widget that lies in another dock at the next turn of the event loop stays.

@@ -95,7 +95,12 @@ class Explorer(Docked):
             self.tabs.addTab(panel, title)
         self.top = QSplitter(Qt.Orientation.Horizontal)
         self.body = QSplitter(Qt.Orientation.Vertical)
-        self.body.addWidget(self.top)
+        self.above = QWidget()
+        self.shared = QVBoxLayout(self.above)
+        self.shared.setContentsMargins(0, 0, 0, 0)
+        self.shared.setSpacing(2)
+        self.shared.addWidget(self.top, 1)
+        self.body.addWidget(self.above)
         self.body.addWidget(self.tabs)
         for splitter in (self.top, self.body):
             splitter.setChildrenCollapsible(False)
@@ -177,14 +182,20 @@ class Explorer(Docked):
                 if tab < 0:
                     self.tabs.insertTab(tabs_in_front, panel, title)
                 tabs_in_front += 1
-        self.top.setVisible(arrangement.plate_open or arrangement.map_open)
+        self.above.setVisible(arrangement.plate_open or arrangement.map_open)
+        # One legend for both where both are seen: it has the whole width then.
+        colours, place = self.plate.colours, self.shared if arrangement.map_open else self.plate.layout()
+        assert place is not None
+        if place.indexOf(colours) < 0:
+            place.addWidget(colours)
+        self.map.show_legend(not arrangement.map_open)
         if current is not None and self.tabs.indexOf(current) >= 0:
             self.tabs.setCurrentWidget(current)
         if arrangement.plate_open:
             height = max(self.body.height(), 100)
-            self.body.setSizes([height * 46 // 100, height * 54 // 100])
-            self.body.setStretchFactor(0, 46)
-            self.body.setStretchFactor(1, 54)
+            self.body.setSizes([height // 2, height - height // 2])
+            self.body.setStretchFactor(0, 1)
+            self.body.setStretchFactor(1, 1)
         if arrangement.map_open:
             width = max(self.width(), 100)
             self.top.setSizes([width * 56 // 100, width * 44 // 100])

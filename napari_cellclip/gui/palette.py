@@ -171,6 +171,8 @@ class WellColours:
         What is shown.
     numbers : ndarray of float (n,) or None
         The values, where they are numbers.
+    faded : ndarray of bool (n,)
+        Which wells do not meet the filter.
     """
 
     rgb: np.ndarray
@@ -181,6 +183,7 @@ class WellColours:
     categories: tuple[Category, ...]
     title: str
     numbers: np.ndarray | None
+    faded: np.ndarray
 
     def taken(self, rows: NDArray[np.intp]) -> WellColours:
         """Return the colours of these wells, by place; -1 is a well of which nothing is known."""
@@ -198,6 +201,7 @@ class WellColours:
             bright=of(self.bright, False),
             outlined=of(self.outlined, False),
             numbers=None if self.numbers is None else of(self.numbers, np.nan),
+            faded=of(self.faded, False),
         )
 
 
@@ -226,11 +230,14 @@ def _all_coloured(session: Session, background: RGB) -> WellColours:
     """Colour all wells of a session, in the order of its table."""
     values, table = well_values(session), session.wells
     known, dark = values.known, bool(luminance(background) < 0.18)
+    passing = session.filter.passing(session.view.filter, table)
+    faded = np.zeros(len(table), bool) if passing is None else ~passing
     categories: tuple[Category, ...] = ()
     scale = None
     if values.numbers is None:
         rgb, categories = _categorised(values)
-        bright = known
+        bright = known & ~faded
+        rgb[faded] = grey_ramp(dark)[0]
     else:
         by_score = chosen_colouring(session).key == "score" and len(table) > 0
         scale = ColourScale.spanning(
@@ -240,10 +247,10 @@ def _all_coloured(session: Session, background: RGB) -> WellColours:
             clip=session.view.clip,
             falling=values.falling,
         )
-        bright = session.highlighted(table) & known if by_score else known
-        rgb = scale.colours(values.numbers, bright if by_score else None)
+        bright = (session.highlighted(table) & known if by_score else known) & ~faded
+        rgb = scale.colours(values.numbers, bright if by_score or faded.any() else None)
     outlined = bright & (contrast(rgb, background) < MARK_CONTRAST)
-    return WellColours(rgb, known, bright, outlined, scale, categories, values.title, values.numbers)
+    return WellColours(rgb, known, bright, outlined, scale, categories, values.title, values.numbers, faded)
 
 
 def _spanned(session: Session, numbers: np.ndarray) -> np.ndarray:

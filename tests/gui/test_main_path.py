@@ -239,7 +239,7 @@ def test_open_cancel_resume_ask(explorer, sample, qtbot, fingerprint_threads):
     row = next(
         row for row in range(hits.model.rowCount()) if hits.model.index(row, KEYS.index("nearest")).data()
     )
-    assert hits.model.reference_of(hits.model.index(row, 0).data(ID_ROLE)) in session.wells.index
+    assert hits.model.reference_of(hits.model.index(row, 0).data(ID_ROLE))[0] in session.wells.index
     explained = answer.direction is not None
     assert explorer.explain.contributions.button.isEnabled() == explained
     explorer.query.evidence.kinds["auto"].trigger()

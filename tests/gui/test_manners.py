@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 
+import numpy as np
 import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import QEvent, Qt
@@ -14,6 +15,7 @@ from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QLabel,
     QLineEdit,
     QScrollBar,
     QWidget,
@@ -21,7 +23,9 @@ from qtpy.QtWidgets import (
 
 from napari_cellclip.gui.docks import dock_of
 from napari_cellclip.gui.explorer import TABS, Explorer
+from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.text_query import TextQuery
+from tests.gui.panels.test_plate_panel import pixels
 
 CONTROLS = (QAbstractButton, QAbstractItemView, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit)
 PARTS = (QComboBox, QAbstractSpinBox, QAbstractItemView, QLineEdit)
@@ -48,6 +52,62 @@ def test_every_control_has_a_tooltip(kind, qtbot):
         if not w.toolTip() and "scroller" not in w.objectName().lower() and not is_tab_arrow(w)
     ]
     assert bare == []
+
+
+@pytest.mark.parametrize("kind", [Explorer, TextQuery])
+def test_every_control_has_a_name_for_screen_readers(kind, qtbot):
+    """Its text, its accessible name, or the label whose buddy it is."""
+    window = kind(ViewerModel())
+    qtbot.addWidget(window)
+    buddies = {label.buddy() for label in window.findChildren(QLabel)}
+    nameless = [
+        f"{type(w).__name__} {w.toolTip()[:40]!r} in {type(w.parent()).__name__}"
+        for w in own_controls(window)
+        if not (w.accessibleName() or spoken(w) or w in buddies)
+        and "scroller" not in w.objectName().lower()
+        and not is_tab_arrow(w)
+    ]
+    assert nameless == [], "\n".join(nameless)
+
+
+def spoken(widget: QWidget) -> str:
+    """Text of a button, if it has letters: a mark alone is read as nothing."""
+    text = widget.text() if isinstance(widget, QAbstractButton) else ""
+    return text if any(letter.isalpha() for letter in text) else ""
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_the_focus_is_framed_and_tab_walks_through_everything(theme, make_napari_viewer, qtbot):
+    viewer = make_napari_viewer(show=True)
+    viewer.theme = theme
+    explorer = Explorer(viewer)
+    viewer.window.add_dock_widget(explorer, name="Explorer")
+    qtbot.waitExposed(explorer)
+    explorer.window().activateWindow()
+    explorer.tabs.setCurrentWidget(explorer.setup)
+    QApplication.processEvents()
+    ring = np.array(tones(explorer).focus.getRgb()[:3])
+    explorer.query.line.setFocus()
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is explorer.query.line, timeout=8000)
+    walked, bare = [], []
+    while (now := QApplication.focusWidget()) is not None and now not in walked and len(walked) < 200:
+        walked.append(now)
+        if explorer.isAncestorOf(now) and not now.size().isEmpty():
+            QApplication.processEvents()
+            near = np.abs(pixels(now).astype(int) - ring).max(axis=2) <= 10
+            if near.sum() < 12:
+                bare.append(f"{type(now).__name__} {now.accessibleName() or now.toolTip()[:30]!r}")
+        qtbot.keyClick(now, Qt.Key.Key_Tab)
+    wanted = [
+        w
+        for w in own_controls(explorer)
+        if w.isVisible() and w.isEnabled() and w.focusPolicy() & Qt.FocusPolicy.TabFocus
+    ]
+    missed = [
+        f"{type(w).__name__} {w.accessibleName() or w.toolTip()[:30]!r}" for w in wanted if w not in walked
+    ]
+    assert missed == [], "\n".join(missed)
+    assert bare == [], "\n".join(bare)
 
 
 def is_tab_arrow(widget: QWidget) -> bool:

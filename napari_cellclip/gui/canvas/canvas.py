@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_cellclip.gui.canvas.canvas_bar import CanvasBar
 from napari_cellclip.gui.canvas.canvas_keys import CanvasKeys
+from napari_cellclip.gui.canvas.captions import caption_of, channels_caption, unreadable_caption
 from napari_cellclip.gui.canvas.display_contrast import DisplayContrast
 from napari_cellclip.gui.canvas.field_layers import DrawnField, FieldLayers
 from napari_cellclip.gui.canvas.field_reading import ReadFields, read_fields
@@ -19,6 +20,7 @@ from napari_cellclip.gui.canvas.fit import fit_to_layers
 from napari_cellclip.gui.canvas.heat_layer import HeatLayer
 from napari_cellclip.gui.canvas.map_picture import MapPicture
 from napari_cellclip.gui.canvas.matched_wells import wells_beside
+from napari_cellclip.gui.canvas.unmapped_channels import ReadChannels, draw_channels, read_channels
 from napari_cellclip.gui.state.canvas_view import CanvasState
 from napari_cellclip.gui.state.requests import MapPictureRequest, Request, VersusRequest
 from napari_cellclip.gui.state.tasks import Task
@@ -27,7 +29,6 @@ from napari_cellclip.gui.work.jobs import Jobs
 if TYPE_CHECKING:
     from napari.layers import Image
 
-    from napari_cellclip.gui.canvas.field_reading import ReadPanel
     from napari_cellclip.plates import Plate, Site
     from napari_cellclip.vocabulary import Stain
 
@@ -56,7 +57,7 @@ class Canvas:
         self.view = jobs.session.canvas
         self.fields = FieldLayers(viewer, self.view)
         self._contrast = DisplayContrast()
-        self._drawn: tuple[Plate, ReadFields] | None = None
+        self._drawn: tuple[Plate, ReadFields | ReadChannels] | None = None
         self._unreadable: str | None = None
         self._keys = CanvasKeys(self.session, self.view)
         self._grid: dict[str, Any] | None = None
@@ -90,10 +91,15 @@ class Canvas:
         if plate is None or self.viewer is None or site_id is None:
             return
         site, screen, state = plate.site(site_id), self.session.screen, self.view.state
-        beside = self._beside(site) if state.arranged == "versus" else []
+        beside = self._beside(site) if state.arranged == "versus" and plate.stains.channels else []
         self._jobs.cancel(Task.MAP_PICTURE)
 
-        def done(read: ReadFields) -> None:
+        def read() -> ReadFields | ReadChannels:
+            if not plate.stains.channels:
+                return read_channels(plate, site)
+            return read_fields(plate, site, beside, state.arranged == "mosaic", self._contrast, screen)
+
+        def done(read: ReadFields | ReadChannels) -> None:
             if self.session.plate is plate:
                 self._drawn, self._unreadable = (plate, read), None
                 self._draw()
@@ -103,13 +109,7 @@ class Canvas:
                 self._blacken(site)
             self.session.message.emit(Task.FIELD, message)
 
-        self._jobs.run(
-            Task.FIELD,
-            lambda: read_fields(plate, site, beside, state.arranged == "mosaic", self._contrast, screen),
-            done,
-            f"Reading {site.well}",
-            failed,
-        )
+        self._jobs.run(Task.FIELD, read, done, f"Reading {site.well}", failed)
 
     def on_view_changed(self, before: CanvasState, now: CanvasState) -> None:
         """Follow the bar and the keys: what is in memory is drawn at once, the rest is read."""
@@ -167,6 +167,9 @@ class Canvas:
         if viewer is None or self._drawn is None:
             return
         plate, read = self._drawn
+        if isinstance(read, ReadChannels):
+            self._draw_channels(plate, read)
+            return
         if read.panels[0].site.well_id != self.session.shown_well:
             return
         versus = len(read.panels) > 1
@@ -194,13 +197,27 @@ class Canvas:
         fresh = self.fields.draw(drawn, self._keys.bind)
         self.write_labels()
         if versus:
-            self._grid_on(len(drawn))
+            self._grid_on(self.fields.arrange(len(drawn)), (1, 2) if len(drawn) == 2 else (2, 2))
         elif self.heat.layer is not None:
             self.heat.layer.visible = self.view.state.arranged == "field"
         if fresh or hidden_by_map or shapes != {field.pixels.shape[1:] for field in drawn}:
             fit_to_layers(viewer, list(self.fields.of().values()))
         self._keys.bind(viewer)
         self._dock_bar()
+        self.drawn.emit()
+
+    def _draw_channels(self, plate: Plate, read: ReadChannels) -> None:
+        """Draw the channels of a plate without stains beside each other."""
+        viewer = self.viewer
+        if read.site.well_id != self.session.shown_well:
+            return
+        self.map.hide()
+        layers = draw_channels(viewer, plate, read)
+        across = int(np.sqrt(len(layers)))  # the canvas beside the Explorer is higher than wide
+        self._grid_on(1, (-(-len(layers) // across), across))
+        self.write_labels()
+        fit_to_layers(viewer, layers)
+        self._keys.bind(viewer)
         self.drawn.emit()
 
     def _dock_bar(self) -> None:
@@ -213,16 +230,15 @@ class Canvas:
             dock.setTitleBarWidget(QWidget(dock))  # napari's is taller than the bar; see the Window menu
             dock.setFixedHeight(bar.sizeHint().height() + 6)
 
-    def _grid_on(self, panels: int) -> None:
-        """Draw each panel in a view of its own; napari links their cameras."""
+    def _grid_on(self, stride: int, shape: tuple[int, int]) -> None:
+        """Draw so many layers at a time in a view each, rows by columns; napari links their cameras."""
         viewer = self.viewer
         if self.heat.layer is not None:
             self.heat.layer.visible = False
-        stride = self.fields.arrange(panels)
         grid = viewer.canvas.grid
         if self._grid is None:
             self._grid = {name: getattr(grid, name) for name in ("stride", "shape", "spacing", "enabled")}
-        grid.stride, grid.shape, grid.spacing = -stride, (1, 2) if panels == 2 else (2, 2), 2
+        grid.stride, grid.shape, grid.spacing = -stride, shape, 2
         grid.enabled = True
 
     def _grid_off(self) -> None:
@@ -268,29 +284,15 @@ class Canvas:
         if self.map.seen:
             return
         text, bar = viewer.canvas.overlays.text, viewer.canvas.overlays.scale_bar
+        captions: list[str] = []
         if self._unreadable is not None:
-            plate, well, number = self._unreadable.split("/")
-            text.text = f"{well} · site {number}\ncannot be read\n{plate}"
-            self.fields.caption({})
+            text.text = unreadable_caption(self._unreadable)
+        elif self._drawn is not None and isinstance(self._drawn[1], ReadChannels):
+            text.text = channels_caption(self._drawn[1])
         elif self._drawn is not None:
-            panels = self._drawn[1].panels
-            captions = [self._caption(panel) for panel in panels]
-            text.text = "" if len(panels) > 1 else captions[0]
-            self.fields.caption(dict(enumerate(captions)) if len(panels) > 1 else {})
+            captions = [caption_of(panel, self.session.wells) for panel in self._drawn[1].panels]
+            text.text = "" if len(captions) > 1 else captions[0]
+        self.fields.caption(dict(enumerate(captions)) if len(captions) > 1 else {})
         text.font_size, text.position = 10, "top_left"
         text.visible = bool(text.text)
         bar.visible = self.session.plate is not None and self.session.plate.pixel_size is not None
-
-    def _caption(self, panel: ReadPanel) -> str:
-        site, table = panel.site, self.session.wells
-        lines = [f"{site.well} · {panel.what}"]
-        if site.well_id in table.index:
-            row = table.loc[site.well_id]
-            control = " (negative control)" if row["control"] == "negcon" else ""
-            lines.append(f"{row['treatment'] or 'no treatment known'}{control}")
-            if np.isfinite(row["score"]):
-                lines.append(f"score {row['score']:.1f}")
-        lines.append(site.id.split("/")[0])
-        if panel.problem:
-            lines.append(panel.problem)
-        return "\n".join(lines)

@@ -10,6 +10,7 @@ from qtpy.QtGui import QActionGroup, QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QApplication, QFrame, QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
 
 from napari_cellclip.gui.panels.listen import listen
+from napari_cellclip.gui.panels.theme import Dressed
 from napari_cellclip.gui.plain_text import plain
 from napari_cellclip.vocabulary import STAINS, Stain, split_id
 
@@ -43,7 +44,7 @@ class StainButton(QToolButton):
         self.setToolTip(plain(tip))
 
 
-class CanvasBar(QWidget):
+class CanvasBar(Dressed):
     """Buttons for what the canvas draws; its state is that of the canvas, both ways.
 
     Parameters
@@ -102,8 +103,6 @@ class CanvasBar(QWidget):
         menu.setToolTipsVisible(True)
         self.versus.setMenu(menu)
         self.versus.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
-        self.versus.setMinimumWidth(self.versus.fontMetrics().horizontalAdvance("Versus") + 34)
-        self.setStyleSheet("QToolButton:checked { background: palette(highlight); }")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(2, 0, 2, 0)
         layout.setSpacing(3)

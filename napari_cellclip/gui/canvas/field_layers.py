@@ -145,9 +145,10 @@ class FieldLayers:
             return False
         fresh = False
         for layer in self._ours():
-            panel = layer.metadata[MARK]["panel"]
-            stain = layer.metadata[MARK].get("stain")
-            if panel >= len(fields) or (stain is not None and Stain(stain) not in fields[panel].stains):
+            record = layer.metadata[MARK]
+            panel, stain = record["panel"], record.get("stain")
+            gone = stain is not None and panel < len(fields) and Stain(stain) not in fields[panel].stains
+            if panel >= len(fields) or gone or "channel" in record:
                 viewer.layers.remove(layer)
         for panel, field in enumerate(fields):
             known = self.of(panel)
@@ -194,7 +195,7 @@ class FieldLayers:
     def blacken(self) -> None:
         """Take the pixels away but not the layers: a field that cannot be read leaves no picture behind."""
         for layer in self._ours():
-            if "stain" in layer.metadata[MARK]:
+            if "caption" not in layer.metadata[MARK]:
                 layer.data = np.zeros_like(layer.data)
                 layer.metadata = {MARK: {**layer.metadata[MARK], "site": ""}}
 

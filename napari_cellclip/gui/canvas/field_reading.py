@@ -99,12 +99,12 @@ def read_fields(
     Raises
     ------
     CellClipError
-        If no stain is known, or the field that is shown cannot be read. Wells beside it that cannot be read
-        are black, with the reason.
+        If the field that is shown cannot be read. Wells beside it that cannot be read are black, with the
+        reason.
     """
     stains = site.stains
     if not stains:
-        raise CellClipError(f"The stains of plate {plate.name} are not known: assign them under Set-up.")
+        raise CellClipError(f"Site {site.id} cannot be shown: {site.problem}.")
     plate, made = _as_encoded(plate, screen)
     site = plate.site(site.id)
     if mosaic:

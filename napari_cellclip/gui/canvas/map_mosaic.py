@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from napari_cellclip.explore.maps.spread import grid_places
+from napari_cellclip.screen.storage.previews import LONGEST
 from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_cellclip.screen import Screen
 
 SMALLEST, LARGEST = 1400, 4096
@@ -71,21 +74,90 @@ def lay_out(xy: np.ndarray) -> Mosaic:
     return Mosaic(centres - (low + high) / 2 + size / 2, size, tile)
 
 
-def draw_mosaic(screen: Screen, ids: list[str], places: Mosaic) -> np.ndarray:
-    """Picture with each well's thumbnail at its place, later ones on top, RGBA uint8 ``[size, size, 4]``."""
-    size = places.size
-    picture = np.zeros((size, size, 4), np.uint8)
-    for identifier, (row, column) in zip(ids, places.centres, strict=True):
-        try:
-            thumbnail = fitted(screen.preview(identifier), places.tile)
-        except CellClipError:  # no site of this well was readable: its frame alone is drawn
-            continue
-        height, width = thumbnail.shape[:2]
-        top = int(np.clip(row - height / 2, 0, size - height))
-        left = int(np.clip(column - width / 2, 0, size - width))
-        picture[top : top + height, left : left + width, :3] = thumbnail
-        picture[top : top + height, left : left + width, 3] = 255
-    return picture
+class MosaicLevel:
+    """A picture of the map, larger by a factor, so that thumbnails are sharp; drawn where it is looked at.
+
+    It is one level of a multiscale layer, and has of an array what napari asks of one.
+
+    Parameters
+    ----------
+    screen : Screen
+        Holds the thumbnails.
+    ids : list of str
+        Wells, later ones on top.
+    places : Mosaic
+        Where they lie.
+    factor : int
+        How much larger than that the picture is.
+    """
+
+    dtype, ndim = np.dtype(np.uint8), 3
+
+    def __init__(self, screen: Screen, ids: list[str], places: Mosaic, factor: int) -> None:
+        self._screen, self._ids, self._factor = screen, ids, factor
+        self._side, self._centres = places.tile * factor, (places.centres + 0.5) * factor - 0.5
+        self.shape = (places.size * factor, places.size * factor, 4)
+        self.size = 4 * (places.size * factor) ** 2
+
+    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
+        """Draw a part: RGBA uint8; later dimensions and steps as of an array."""
+        key = key if isinstance(key, tuple) else (key,)
+        (top, bottom), (left, right) = (
+            _span(key[axis] if axis < len(key) else slice(None), self.shape[axis]) for axis in (0, 1)
+        )
+        picture = np.zeros((bottom - top, right - left, 4), np.uint8)
+        near = (np.abs(self._centres - ((top + bottom) / 2, (left + right) / 2)) * 2).T
+        seen = (near[0] <= bottom - top + self._side) & (near[1] <= right - left + self._side)
+        for place in np.flatnonzero(seen):
+            _paste(picture, self._screen, self._ids[place], self._centres[place] - (top, left), self._side)
+        rest = tuple(
+            slice(None, None, one.step) if isinstance(one, slice) else 0 for one in key[: min(2, len(key))]
+        )
+        return picture[(*rest, *key[2:])]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self[:], dtype)
+
+
+def draw_mosaic(screen: Screen, ids: list[str], places: Mosaic) -> list[MosaicLevel | NDArray[np.uint8]]:
+    """Draw each well's thumbnail at its place, later ones on top.
+
+    Returns
+    -------
+    list
+        Levels of a multiscale picture, the sharpest first, RGBA uint8 ``[side, side, 4]``. Only the last one,
+        of the size of the places, is in memory.
+    """
+    picture = MosaicLevel(screen, ids, places, 1)[:]
+    factors = [factor for factor in (8, 4, 2) if factor * places.tile < 2 * LONGEST]
+    return [*(MosaicLevel(screen, ids, places, factor) for factor in factors), picture]
+
+
+def _span(key: Any, length: int) -> tuple[int, int]:
+    """First and last index of a slice, or of one index; steps are taken later."""
+    if isinstance(key, slice):
+        start, stop, _ = slice(key.start, key.stop).indices(length)
+        return start, max(start, stop)
+    start = int(key) % length
+    return start, start + 1
+
+
+def _paste(
+    picture: NDArray[np.uint8], screen: Screen, identifier: str, centre: NDArray[np.float64], side: int
+) -> None:
+    """Lay a thumbnail into a picture, as far as it lies in it; nothing where no site could be read."""
+    try:
+        thumbnail = fitted(screen.preview(identifier), side)
+    except CellClipError:
+        return
+    height, width = thumbnail.shape[:2]
+    top, left = (round(float(c) - size / 2) for c, size in zip(centre, (height, width), strict=True))
+    rows = slice(max(0, top), max(0, min(picture.shape[0], top + height)))
+    columns = slice(max(0, left), max(0, min(picture.shape[1], left + width)))
+    part = thumbnail[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+    if part.size:
+        picture[rows, columns, :3] = part
+        picture[rows, columns, 3] = 255
 
 
 def fitted(image: np.ndarray, side: int) -> np.ndarray:

@@ -91,10 +91,10 @@ class MapPicture:
         scores = self.session.wells["score"].reindex(ids).to_numpy(float)
         upwards = np.argsort(np.nan_to_num(scores, nan=-np.inf), kind="stable")  # the best lie on top
 
-        def done(picture: np.ndarray) -> None:
+        def done(levels: list[Any]) -> None:
             if self.session.screen is screen:
                 self._projection = projection
-                self._draw(picture, ids, laid)
+                self._draw(levels, ids, laid)
                 then()
 
         self._jobs.run(
@@ -106,17 +106,19 @@ class MapPicture:
             "Laying the wells on the canvas",
         )
 
-    def _draw(self, picture: np.ndarray, ids: list[str], laid: Mosaic) -> None:
+    def _draw(self, levels: list[Any], ids: list[str], laid: Mosaic) -> None:
         viewer, screen, projection = self._viewer(), self.session.screen, self._projection
         if viewer is None or screen is None or projection is None:
             return
-        scale = self._scale(len(picture))
+        scale, sharpest = self._scale(laid.size), self._scale(levels[0].shape[0])
         record = {MARK: {"screen": screen.name, "map": projection.method}}
         if self.image is None:
-            self._image = viewer.add_image(picture, name="map", rgb=True, metadata=record, **scale)
+            self._image = viewer.add_image(
+                levels, name="map", rgb=True, multiscale=True, metadata=record, **sharpest
+            )
         else:
-            self.image.data = picture
-            self.image.scale = scale["scale"]
+            self.image.data = levels
+            self.image.scale = sharpest["scale"]
         if self.points is None:
             self._points = points = viewer.add_points(
                 laid.centres,

@@ -1,4 +1,4 @@
-"""The second line of the window: the newest message, and the work that is running, with Cancel."""
+"""The second line of the window: the newest message, or what to do next, and the work that is running."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QToolButton, QWidget
 
 from napari_cellclip.gui.panels.listen import listen
+from napari_cellclip.gui.panels.next_step import next_step
 from napari_cellclip.gui.panels.popup import Popup
 from napari_cellclip.gui.plain_text import PlainElidingLabel, PlainLabel, plain
 from napari_cellclip.gui.state.requests import CancelRequest
@@ -16,6 +17,9 @@ from napari_cellclip.gui.state.tasks import Task, Work
 
 ORDER = (Task.ENCODE, Task.SAMPLE, Task.OPEN, Task.EXPORT, *Task)
 """Which work is named first where several kinds are running."""
+
+BESIDE_WORK = 0.45
+"""Share of the line that a message has while work is running."""
 
 STARTED_BY_HAND = (Task.OPEN, Task.SAMPLE, Task.ENCODE, Task.ASK, Task.FIELD)
 """Work whose start closes the message of what was done before."""
@@ -31,6 +35,8 @@ SOON = 70
 class StatusLine(QWidget):
     """One line of fixed height: a message at the left, running work at the right. Nothing moves it.
 
+    While there is neither, it says what can be done next.
+
     Parameters
     ----------
     session : Session
@@ -43,12 +49,15 @@ class StatusLine(QWidget):
         self.dismiss = QToolButton()
         self.dismiss.setText("×")
         self.dismiss.setAutoRaise(True)
+        self.dismiss.setAccessibleName("Close this message")
         self.dismiss.setToolTip("Close this message")
         self.message = PlainElidingLabel()
         self.message.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.message.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
+        self.message.setAccessibleName("Message")
         self.more = QToolButton()
         self.more.setText("…")
+        self.more.setAccessibleName("Whole message")
         self.more.setAutoRaise(True)
         self.more.setToolTip("Read the whole message")
         self.job = PlainElidingLabel()
@@ -70,12 +79,12 @@ class StatusLine(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addWidget(self.dismiss)
         layout.addWidget(self.message, 3)
-        layout.addWidget(self.more)
         layout.addWidget(self.job, 2)
         layout.addWidget(self.progress)
         layout.addWidget(self.cancel)
+        layout.addWidget(self.more)
+        layout.addWidget(self.dismiss)
         for widget in (self.dismiss, self.more, self.progress, self.cancel):
             policy = widget.sizePolicy()
             policy.setRetainSizeWhenHidden(True)
@@ -96,22 +105,29 @@ class StatusLine(QWidget):
         self.cancel.clicked.connect(self._cancel)
         listen(self, session.message, self.show_message)
         listen(self, session.work_changed, self._work_changed)
+        for signal in (session.plate_changed, session.screen_changed, session.answer_changed):
+            listen(self, signal, self._show_next_step)
         self.clear()
         self._show_work()
 
     def show_message(self, task: str, message: str) -> None:
         """Show one sentence until it is closed or other work is started."""
         self._messenger = task
-        self.message.setText(message)
-        self.message.setToolTip(plain(message))
         self.whole.setText(message)
+        self.message.setEnabled(bool(message))  # quiet where it is only what can be done next
+        self.message.setText(message or next_step(self.session))
+        self.message.setToolTip(plain(self.message.text()))
         self.dismiss.setVisible(bool(message))
-        wide = self.message.fontMetrics().horizontalAdvance(message) > self.message.width()
+        wide = self.message.fontMetrics().horizontalAdvance(message) > BESIDE_WORK * self.width()
         self.more.setVisible(bool(message) and wide)
 
     def clear(self) -> None:
         """Show no message."""
         self.show_message("", "")
+
+    def _show_next_step(self) -> None:
+        if not self.whole.text():
+            self.clear()
 
     def resizeEvent(self, event: object) -> None:
         super().resizeEvent(event)  # type: ignore[arg-type]
@@ -135,8 +151,8 @@ class StatusLine(QWidget):
     def _show_work(self) -> None:
         self._soon.stop()
         running = [(task, work) for task in dict.fromkeys(ORDER) if (work := self.session.work(task))]
-        self.progress.setVisible(bool(running))
-        self.cancel.setVisible(bool(running))
+        for widget in (self.job, self.progress, self.cancel):
+            widget.setVisible(bool(running))
         if not running:
             self._task = None
             self._clock.stop()

@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 import pandas as pd
 from cachetools import LRUCache
-from qtpy.QtCore import QBuffer, QIODevice, Qt
+from qtpy.QtCore import QBuffer, QIODevice, QRect, Qt
 from qtpy.QtGui import QImage, QPixmap
 
 from napari_cellclip.gui.state.session import Session
@@ -17,6 +17,12 @@ from napari_cellclip.vocabulary import CellClipError
 CACHED = 8000
 SMALL = 34
 """Side of a picture in a line of the hits, in pixels."""
+
+WHOLE_FROM = 72
+"""Side in pixels from which a picture shows the whole field; smaller ones show its middle, or no cell would
+be seen."""
+MIDDLE = 0.5
+"""Share of the field's sides that is its middle."""
 
 
 def look_alike_lines(row: pd.Series) -> list[str]:
@@ -78,6 +84,10 @@ class Thumbnails:
             return None
         height, width = rgb.shape[:2]
         image = QImage(rgb.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+        if side < WHOLE_FROM:
+            cut = QRect(0, 0, max(1, round(MIDDLE * width)), max(1, round(MIDDLE * height)))
+            cut.moveCenter(image.rect().center())
+            image = image.copy(cut)
         return QPixmap.fromImage(image).scaled(
             side, side, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
         )

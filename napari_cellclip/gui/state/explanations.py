@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from napari_cellclip.explore.explanation.match_heat_map import FieldExplanation
     from napari_cellclip.explore.explanation.stain_contributions import StainContributions
 
+ASK_FIRST = "Ask first: then what matched is explained here."
 NO_DIRECTION = (
     "This answer compares wells with references of which no image was embedded here: there is nothing to"
     " explain by stain or by tile."

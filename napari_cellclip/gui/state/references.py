@@ -134,15 +134,15 @@ def gate_sentence(found: Recognisable) -> str:
     return f"These references resemble each other on this assay: a match can be significant. ({figures})"
 
 
-def nearest_names(nearest: str) -> list[str]:
-    """Read the names in a cell of the column ``nearest``, the likest first.
+def nearest_references(nearest: str) -> list[tuple[str, float]]:
+    """Read names and likeness in a cell of the column ``nearest``, the likest first.
 
     Examples
     --------
-    >>> nearest_names("CYT-997 (0.93); colchicine (0.90)")
-    ['CYT-997', 'colchicine']
+    >>> nearest_references("CYT-997 (0.93); colchicine (0.90)")
+    [('CYT-997', 0.93), ('colchicine', 0.9)]
     """
-    return [name for name, _ in _NEAREST.findall(nearest)]
+    return [(name, float(likeness)) for name, likeness in _NEAREST.findall(nearest)]
 
 
 def beside(well: str, wells: Sequence[str]) -> str | None:

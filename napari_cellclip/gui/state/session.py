@@ -33,6 +33,7 @@ from napari_cellclip.gui.state.view import (
     highlighted,
     suggested_threshold,
 )
+from napari_cellclip.gui.state.well_filter import WellFilter
 from napari_cellclip.gui.state.wells import opened_wells, same_labels, with_answer
 from napari_cellclip.vocabulary import PlateError, split_id
 
@@ -70,6 +71,8 @@ class Session:
         How a plate is set up for encoding, and what the last search of the gallery found.
     memo : Memo
         What several panels need of all this, computed once.
+    filter : WellFilter
+        Which wells meet the filter of the view.
     screen_number : int
         Counts screens opened and relabelled: results of work on an earlier one are dropped.
     growing : bool
@@ -101,7 +104,7 @@ class Session:
         self.questions, self.prompts = Questions(self), Prompts(self.edits)
         self.explanations, self.references = Explanations(), References()
         self.setup, self.gallery, self.canvas = SetUp(), GalleryFinds(), CanvasView()
-        self.memo = Memo()
+        self.memo, self.filter = Memo(), WellFilter()
         self.screen_number, self.growing = 0, False
         self._plate: Plate | None = None
         self._platemap: PlateMap | None = None

@@ -70,10 +70,10 @@ class View:
         What questions are answered by.
     structures : bool
         Whether likeness of chemical structures is part of look-alikes.
+    filter : str
+        Conditions that wells must meet: the others are grey on plate and map, and no lines of the hits.
     use_platemap : bool
         Whether labels of the plate map word a mechanism and serve as references.
-    filter : str
-        Which hits are listed, as typed.
     hits : {"treatments", "wells", "gallery"}
         How they are listed.
     tab : str or None
@@ -99,8 +99,8 @@ class View:
     tab: str | None = None
 
     def colours_like(self, other: View) -> bool:
-        """Tell whether wells are coloured as in another view, whatever is listed and in which tab."""
-        return replace(self, filter=other.filter, hits=other.hits, tab=other.tab) == other
+        """Tell whether wells are coloured as in another view, however hits are listed and in which tab."""
+        return replace(self, hits=other.hits, tab=other.tab) == other
 
 
 @dataclass(frozen=True)

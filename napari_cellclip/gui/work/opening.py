@@ -297,7 +297,10 @@ def take(session: Session, opened: Opened) -> None:
     if opened.screen is not None:
         session.set_screen(opened.screen)
     if opened.plate is not None and session.shown is None:
-        first = next((s for s in opened.plate.sites if s.stains and s.problem is None), None)
+        sites = opened.plate.sites  # of a plate whose stains are not known, the channels are shown
+        first = next(
+            (s for s in sites if s.problem is None and (s.stains or not opened.plate.stains.channels)), None
+        )
         if first is not None:
             session.show(first.id)
     if opened.remark:

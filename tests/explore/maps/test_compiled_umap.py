@@ -34,6 +34,14 @@ def test_the_second_process_reads_what_the_first_compiled(tmp_path) -> None:
     assert len(places[0]) == 40 * 2 * 4
 
 
+def test_an_import_that_was_broken_off_and_made_again_does(monkeypatch) -> None:
+    """As where a warning of umap-learn was an error in one thread: its parts are there, the names are not."""
+    umap = compiled_umap()
+    monkeypatch.delattr(umap, "layouts")
+    compiled_umap.cache_clear()
+    assert compiled_umap() is umap
+
+
 def test_only_compiled_functions_are_touched() -> None:
     keep_compiled(len)
     keep_compiled(None)

@@ -47,6 +47,33 @@ def test_a_label_alone_stands_on_its_anchor_and_within_bounds() -> None:
     assert place_labels([], []).shape == (0, 2)
 
 
+def crossed(a, b, c, d) -> bool:
+    """Whether the lines a-b and c-d cross."""
+
+    def side(p, q, r) -> float:
+        return float((q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0]))
+
+    return side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(places, boxes), min_size=2, max_size=10))
+def test_lines_from_labels_to_their_anchors_cross_neither_each_other_nor_labels(pairs) -> None:
+    """A name whose line ran through another name was read as that of the other cluster."""
+    anchors, sizes = np.array([p for p, _ in pairs]), np.array([b for _, b in pairs])
+    placed = place_labels(anchors, sizes, avoid=anchors, reach=4.0)
+    there = np.flatnonzero(np.isfinite(placed).all(axis=1))
+    assert (np.hypot(*(placed - anchors)[there].T) <= 4.0 + 1e-9).all()
+    for i in there:
+        for j in there[there != i]:
+            assert not crossed(placed[i], anchors[i], placed[j], anchors[j])
+            middle = (placed[i] + anchors[i]) / 2
+            hidden = (
+                np.abs(anchors[i] - placed[j]) < sizes[j] / 2
+            ).all()  # the other label lies on the anchor
+            assert hidden or not (np.abs(middle - placed[j]) < sizes[j] / 2 - 1e-9).all()
+
+
 def test_clusters_are_found_and_named(make_screen) -> None:
     rng = np.random.default_rng(0)
     centres = np.array([[0, 0, 0, 1], [5, 0, 0, 1], [0, 5, 0, 1]], float)

@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_cellclip.gui.canvas.canvas_bar import CanvasBar
-from napari_cellclip.gui.state.requests import VersusRequest
+from napari_cellclip.gui.state.requests import OpenRequest, VersusRequest
 from napari_cellclip.gui.work.controller import controller_of
 from napari_cellclip.plates import PlateMap, Site, open_plate
 from napari_cellclip.vocabulary import STAINS, Kind, Perturbation, PlateError, Stain
@@ -87,6 +87,45 @@ def test_a_field_that_cannot_be_read_leaves_no_picture_of_another_under_its_name
     idle(qtbot, session)
     assert "cannot" not in label(viewer)
     assert np.asarray(viewer.layers["DNA"].data).any()
+
+
+def test_channels_of_unknown_stains_are_shown_at_once_each_in_grey_with_its_name(
+    make_napari_viewer_proxy, qtbot, tmp_path
+):
+    """Such a plate opened with a black canvas that said *cannot be read*."""
+    viewer = make_napari_viewer_proxy(show=True)
+    session = controller_of(viewer).session
+    messages = []
+    session.message.connect(lambda _, text: messages.append(text))
+    folder = write_plate(tmp_path / "unnamed")
+    for number, stain in enumerate(STAINS, 1):
+        for file in folder.glob(f"*_{stain.value}.tif"):
+            file.rename(file.with_name(file.name.replace(stain.value, f"ch{number}")))
+    session.request(OpenRequest(folder))
+    idle(qtbot, session)
+    assert messages == []
+    assert [layer.name for layer in reversed(viewer.layers)] == ["ch1", "ch2", "ch3", "ch4", "ch5"]
+    assert {layer.colormap.name for layer in viewer.layers} == {"gray"}
+    assert all(layer.name_overlay.visible for layer in viewer.layers)
+    assert viewer.canvas.grid.enabled
+    assert viewer.canvas.grid.shape == (3, 2)
+    assert "C04 · site 1" in label(viewer)
+    assert "Set-up, step 2" in label(viewer)
+    for channel in range(5):
+        assert abs(level(viewer.layers[f"ch{channel + 1}"]) - level_of(2, 3, 1, channel)) < 9
+
+    session.step_well(1)
+    idle(qtbot, session)
+    assert "C05" in label(viewer)
+    assert len(viewer.layers) == 5
+    assert abs(level(viewer.layers["ch1"]) - level_of(2, 4, 1, 0)) < 9
+
+    mapping = {stain: f"ch{number}" for number, stain in enumerate(STAINS, 1)}
+    session.request(OpenRequest(folder, mapping))
+    idle(qtbot, session)
+    assert [layer.name for layer in viewer.layers] == [s.value for s in STAINS]
+    assert not viewer.canvas.grid.enabled
+    assert "Set-up" not in label(viewer)
 
 
 def test_a_new_answer_and_a_new_plate_map_refresh_the_label(shown, qtbot):

@@ -40,6 +40,29 @@ def test_every_well_is_seen_in_the_picture(plate):
     screen = FakeScreen.of(plate)
     ids = list(screen.wells.index)
     laid = lay_out(np.zeros((len(ids), 2)))
-    picture = draw_mosaic(screen, ids, laid)
+    picture = draw_mosaic(screen, ids, laid)[-1]
     for identifier, (row, column) in zip(ids, laid.centres.astype(int), strict=True):
         assert picture[row, column, 0] == screen.preview(identifier)[0, 0, 0]
+
+
+def test_sharper_levels_are_drawn_where_they_are_looked_at_and_agree_with_the_picture(plate):
+    screen = FakeScreen.of(plate)
+    ids = list(screen.wells.index)
+    laid = lay_out(np.random.default_rng(0).normal(size=(len(ids), 2)))
+    sharp, picture = draw_mosaic(screen, ids, laid)
+    assert sharp.shape == (2 * laid.size, 2 * laid.size, 4)
+    read = []
+    preview = screen.preview
+    screen.preview = lambda well: read.append(well) or preview(well)
+    row, column = (2 * laid.centres[3]).astype(int)
+    part = sharp[row - 20 : row + 20, column - 30 : column + 30]
+    assert part.shape == (40, 60, 4)
+    assert set(part[15:25, 25:35, 0].ravel()) == {preview(ids[3])[0, 0, 0]}
+    assert 1 <= len(read) < len(ids), "only what is in sight is read"
+    whole = np.asarray(sharp)
+    assert whole.shape == sharp.shape
+    np.testing.assert_array_equal(whole[row - 20 : row + 20, column - 30 : column + 30], part)
+    np.testing.assert_array_equal(sharp[5:55:3, ::7, 1], whole[5:55:3, ::7, 1])
+    np.testing.assert_array_equal(sharp[row], whole[row])
+    differ = np.abs(whole[::2, ::2].astype(int) - picture).max(axis=-1) > 0
+    assert differ.mean() < 0.02, "the same picture, but for edges of half a pixel"

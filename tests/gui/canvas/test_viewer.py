@@ -111,7 +111,7 @@ def test_explorer_and_text_query_show_wells_on_the_canvas(
     assert set(points.selected_data) == {place}
     row, column = points.data[place].astype(int)
     shade = screen.preview("toy/D06")[0, 0, 0]
-    assert abs(int(viewer.layers["map"].data[row, column, 0]) - int(shade)) <= 1
+    assert abs(int(viewer.layers["map"].data[-1][row, column, 0]) - int(shade)) <= 1
     session.answer = answer_for(screen, {"toy/D06": 12.0})
     assert points.features["score"][place] == 12.0
     assert chosen_colouring(session).key == "score"

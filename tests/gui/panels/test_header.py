@@ -8,9 +8,13 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_cellclip.gui.panels.header import Header
+from napari_cellclip.gui.panels.next_step import ASK, ENCODE, EXPLORE, NAME_STAINS, PLATE_MAP, START
 from napari_cellclip.gui.panels.query.query_panel import QueryPanel
 from napari_cellclip.gui.state.requests import CancelRequest
 from napari_cellclip.gui.state.tasks import Task, Work
+from napari_cellclip.plates import open_plate
+from napari_cellclip.vocabulary import STAINS
+from tests.gui.toy_screens import FakeScreen, answer_for, write_plate
 
 
 def test_header_badges_simulations_and_gives_the_licence(full_session, qtbot):
@@ -35,7 +39,7 @@ def test_header_shows_one_sentence_until_it_is_closed(full_session, qtbot):
     full_session.message.emit(Task.OPEN, "That folder is empty: choose another.")
     assert header.status.message.text() == "That folder is empty: choose another."
     qtbot.mouseClick(header.status.dismiss, Qt.MouseButton.LeftButton)
-    assert header.status.message.text() == ""
+    assert header.status.message.text() == EXPLORE, "what can be done next"
     assert not header.status.dismiss.isVisible()
 
 
@@ -51,7 +55,7 @@ def test_header_keeps_what_went_wrong_when_the_work_ends(full_session, qtbot):
     assert status.message.text() == "x holds no plate."
     assert status.job.text() == ""
     full_session.set_work(Task.OPEN, Work("Opening y"))
-    assert status.message.text() == "", "other work was started"
+    assert status.message.text() == EXPLORE, "other work was started"
 
 
 def test_messages_and_work_move_nothing(full_session, qtbot):
@@ -64,7 +68,7 @@ def test_messages_and_work_move_nothing(full_session, qtbot):
     status = header.status
     watched = [
         *(header.plate, header.screen_button, header.model),
-        *(status, status.cancel, status.progress, status.message, status.job),
+        *(status, status.cancel, status.progress, status.more, status.dismiss),
         *(query.line, query.button, query.evidence, query.fdr, query.highlight, query.info, query.sent),
     ]
 
@@ -103,3 +107,30 @@ def test_running_work_is_told_and_cancelled_from_the_header(full_session, qtbot)
     assert asked == [CancelRequest(Task.ENCODE)]
     full_session.set_work(Task.ENCODE, None)
     assert header.status.job.text() == "Computing the map …"
+
+
+def test_what_can_be_done_next_is_said_at_every_stage(session, plate, platemap, qtbot, tmp_path):
+    """Who opens the window for the first time reads where to begin, and then the next step."""
+    header = Header(session)
+    qtbot.addWidget(header)
+    line = header.status.message
+    assert line.text() == START
+    session.set_plate(plate, None)
+    assert line.text() == PLATE_MAP
+    session.set_plate(plate, platemap)
+    assert line.text() == ENCODE
+    folder = write_plate(tmp_path / "unnamed")
+    for number, stain in enumerate(STAINS, 1):
+        for file in folder.glob(f"*_{stain.value}.tif"):
+            file.rename(file.with_name(file.name.replace(stain.value, f"ch{number}")))
+    session.set_plate(open_plate(folder), platemap)
+    assert line.text() == NAME_STAINS
+    session.set_plate(plate, platemap)
+    screen = FakeScreen.of(plate)
+    session.set_screen(screen)
+    assert line.text() == ASK
+    session.message.emit(Task.ASK, "The model is not there: fetch it.")
+    session.answer = answer_for(screen, {"toy/C06": 9.0})
+    assert line.text() == "The model is not there: fetch it.", "a message stays until it is closed"
+    qtbot.mouseClick(header.status.dismiss, Qt.MouseButton.LeftButton)
+    assert line.text() == EXPLORE

@@ -150,7 +150,7 @@ def test_nothing_can_be_asked_before_a_field_is_shown(panel):
     assert panel.button.isEnabled()
     panel.session.answer = None
     assert not panel.button.isEnabled()
-    assert panel.state.text() == "Run a query first."
+    assert panel.state.text() == "Ask first: then what matched is explained here."
 
 
 def test_button_asks_for_the_field_on_the_canvas(panel, qtbot, monkeypatch):

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_cellclip.gui.canvas.matched_wells import matched_controls, wells_beside
-from napari_cellclip.gui.panels.hits.hit_filter import Condition, passing, read_conditions
-from napari_cellclip.gui.panels.hits.hit_groups import examples_of, grouped, name_and_dose
+from napari_cellclip.gui.panels.hits.hit_groups import examples_of, grouped
+from napari_cellclip.gui.state.well_filter import Condition, name_and_dose, passing, read_conditions
 from napari_cellclip.vocabulary import CellClipError
 
 

@@ -8,12 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import QItemSelectionModel, QPoint, QRect, QRectF, Qt
+from qtpy.QtGui import QIcon
 
+from napari_cellclip.gui.palette import well_colours
 from napari_cellclip.gui.panels.hits.chips import CHIP, chip_boxes, curve_points
 from napari_cellclip.gui.panels.hits.hit_columns import KEYS
-from napari_cellclip.gui.panels.hits.hits_model import EXAMPLE, EXAMPLE_TIP, ID_ROLE, WELLS_ROLE
+from napari_cellclip.gui.panels.hits.hits_model import EXAMPLE, EXAMPLE_TIP, ID_ROLE, SWATCH, WELLS_ROLE
 from napari_cellclip.gui.panels.hits.hits_panel import HitsPanel
 from napari_cellclip.gui.panels.stain_bars import BARS_ROLE
+from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.recent import hit_columns_chosen
 from napari_cellclip.gui.state.colouring import chosen_colouring
@@ -316,3 +319,58 @@ def test_a_dose_curve_is_drawn_only_where_every_dose_has_a_score():
     points = curve_points([0.0, 5.0, 10.0], box)
     assert [(p.x(), p.y()) for p in points] == [(0, 10), (10, 5), (20, 0)]
     assert curve_points([0.0, float("nan")], box) is None
+
+
+def test_a_filter_fades_the_other_wells_on_plate_and_map_and_is_shared(hits, qtbot):
+    session = hits.session
+    other = HitsPanel(session, Thumbnails(session))
+    qtbot.addWidget(other)
+    before = well_colours(session, session.wells.index, (0, 0, 0))
+    assert not before.faded.any()
+    qtbot.keyClicks(hits.filter, "treatment: compound")
+    assert session.view.filter == other.filter.text() == "treatment: compound"
+    assert other.model.ids == hits.model.ids
+    colours = well_colours(session, session.wells.index, (0, 0, 0))
+    kept = np.array(["compound" in text for text in session.wells["treatment"]])
+    assert 0 < kept.sum() < len(kept)
+    assert (colours.faded == ~kept).all()
+    assert not colours.bright[~kept].any()
+    assert (np.ptp(colours.rgb[~kept].astype(int), axis=1) == 0).all(), "grey"
+    assert set(hits.model.ids) == set(session.wells.index[kept])
+    session.look(colour_by="control")
+    assert not well_colours(session, session.wells.index, (0, 0, 0)).bright[~kept].any()
+
+    # a text that is no condition filters nothing, and says so
+    hits.filter.setText("score < much")
+    assert not well_colours(session, session.wells.index, (0, 0, 0)).faded.any()
+    assert "is a number" in hits.filter.toolTip()
+    hits.filter.clear()
+    assert session.view.filter == ""
+    assert len(hits.model.ids) == len(session.wells)
+
+
+def test_a_line_has_the_colour_of_its_well_untinted_by_the_selection(hits):
+    session = hits.session
+    index = hits.model.index(row_of(hits, "toy/C06"), 0)
+    decoration = Qt.ItemDataRole.DecorationRole
+    row = session.wells.index.get_loc("toy/C06")
+    for key in ("score", "treatment"):
+        session.look(colour_by=key)
+        wanted = well_colours(session, session.wells.index, tones(hits).rgb).rgb[row]
+        for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
+            image = index.data(decoration).pixmap(SWATCH, SWATCH, mode).toImage()
+            drawn = np.array(image.pixelColor(5, 5).getRgb()[:3])  # a test display may hold 16 bits
+            assert np.abs(drawn - wanted).max() < 9, (key, mode)
+    session.answer = None
+    session.look(colour_by="score")
+    assert index.data(decoration) is None, "a well without a value has none"
+
+
+def test_the_mechanism_is_in_sight_and_widths_of_the_user_stay(hits, qtbot):
+    table, mechanism = hits.table, KEYS.index("mechanism")
+    right = table.header().sectionViewportPosition(mechanism) + table.columnWidth(mechanism)
+    assert right <= table.viewport().width()
+    assert table.columnWidth(mechanism) >= 22 * table.fontMetrics().averageCharWidth()
+    table.header().resizeSection(KEYS.index("treatment"), 90)
+    hits.refresh()
+    assert table.columnWidth(KEYS.index("treatment")) == 90

@@ -266,9 +266,11 @@ def test_the_map_that_is_drawn_is_named(session, full_session, qtbot):
     qtbot.addWidget(panel)
     assert panel.state.text() == "UMAP of 11 wells"
     full_session.set_screen(full_session.screen)
-    assert "appears once" in panel.state.text()
+    assert panel.stack.currentWidget() is panel.empty
+    assert "appears once" in panel.empty.text()
     full_session.set_work(Task.MAP, Work("Computing the UMAP map"))
     full_session.add_map(projection_for(full_session.screen, "pca"))
+    assert panel.stack.currentWidget() is panel.view
     assert panel.state.text() == "PCA while UMAP is computed …"
     full_session.add_map(projection_for(full_session.screen, "umap"))
     full_session.set_work(Task.MAP, None)

@@ -9,6 +9,7 @@ from qtpy.QtGui import QImage
 
 from napari_cellclip.gui.panels.drawing.plate_drawing import PlateDrawing, WellMark, arrange
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
+from napari_cellclip.gui.panels.wells.legend import shared
 from napari_cellclip.gui.panels.wells.plate_panel import PlatePanel
 from napari_cellclip.gui.panels.wells.plate_view import PlateView
 from napari_cellclip.vocabulary import PLATE_SHAPES, well_name
@@ -245,6 +246,13 @@ def test_thumbnails_stand_in_place_of_colours(panel, qtbot):
     assert np.abs(picture[at.y(), at.x(), :3].astype(int) - shade).max() <= 8, "a display of 16 bits rounds"
     qtbot.mouseClick(panel.pictures, LEFT)
     assert np.ptp(pixels(panel.view.viewport())[at.y() + 6, at.x(), :3].astype(int)) > 20
+
+
+def test_names_of_a_legend_share_the_width():
+    assert shared([50, 60], 400) == [50, 60]
+    assert shared([50, 200, 300], 400) == [50, 175, 175]
+    assert sum(shared([90, 120, 100, 130], 300)) == pytest.approx(300)
+    assert shared([], 100) == []
 
 
 def test_medians_along_the_edges_are_on_the_scale_of_the_legend(panel):

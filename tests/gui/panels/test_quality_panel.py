@@ -51,7 +51,7 @@ def test_flagged_sites_are_listed_and_open(full_session: Session, qtbot) -> None
     qtbot.addWidget(panel)
     panel.show()
     table = panel.sites
-    assert [table.item(row, 0).text() for row in range(table.rowCount())] == ["toy/C06/1"]
+    assert [table.item(row, 0).text() for row in range(table.rowCount())] == ["C06 · site 1"]
     assert table.item(0, 1).text() == "out of focus (DNA)"
     assert "1 stand out, 0 excluded" in panel.state.text()
     place = table.visualItemRect(table.item(0, 0)).center()

@@ -21,12 +21,13 @@ from napari_cellclip.explore.references.evidence import ReferenceEvidence
 from napari_cellclip.explore.references.probability.recognisable import Recognisable
 from napari_cellclip.gui.explorer import Explorer
 from napari_cellclip.gui.panels.hits.chips import CHIP
+from napari_cellclip.gui.panels.hits.gallery import MARGIN, REFERENCE_ROLE, SIDE
 from napari_cellclip.gui.panels.hits.hit_columns import KEYS
 from napari_cellclip.gui.panels.hits.hits_panel import HitsPanel
 from napari_cellclip.gui.panels.query.evidence_button import EvidenceOptions
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.state.explanations import NO_DIRECTION
-from napari_cellclip.gui.state.references import beside, nearest_names
+from napari_cellclip.gui.state.references import beside, nearest_references
 from napari_cellclip.gui.state.requests import OpenRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task
@@ -357,18 +358,39 @@ def test_the_nearest_reference_is_shown_beside_the_hit(full_session, qtbot) -> N
     assert panel.model.index(0, KEYS.index("probability")).data() == "41 % (26-58 %, n 34)"
     assert not panel.table.isColumnHidden(KEYS.index("reference"))
     assert panel.table.isColumnHidden(KEYS.index("built_like"))
-    assert panel.model.reference_of("toy/D04") == "toy/C05"
+    assert panel.model.reference_of("toy/D04")[0] == "toy/C05"
     picture = panel.model._thumbnails.pixmap("toy/C05", CHIP)
     shade = picture.toImage().pixelColor(5, 5).red()
     assert abs(shade - int(screen.preview("toy/C05")[0, 0, 0])) < 8
+
+    # the gallery draws it beside the well, and says how like it is, and of what mechanism
+    qtbot.mouseClick(panel.buttons["gallery"], Qt.MouseButton.LeftButton)
+    first = panel.pictures.index(panel.pictures.row_of["toy/D04"])
+    row = full_session.wells.loc["toy/C05"]
+    well, caption = first.data(REFERENCE_ROLE)
+    assert well == "toy/C05"
+    assert caption.splitlines()[0] == "≈ 0.91 · C05"
+    assert caption.splitlines()[1].startswith(row["treatment"])
+    panel.resize(500, 400)
+    panel.show()
+    qtbot.waitExposed(panel)
+    thumbnails = panel.model._thumbnails
+    for shown in ("toy/D04", "toy/C05"):
+        qtbot.waitUntil(lambda s=shown: thumbnails.is_known(s, SIDE), timeout=8000)
+    box = panel.gallery.visualRect(first)
+    drawn = panel.gallery.viewport().grab().toImage()
+    middle = box.top() + MARGIN + SIDE // 2
+    for shown, left in (("toy/D04", 0), ("toy/C05", SIDE + 2 * MARGIN)):
+        shade = drawn.pixelColor(box.left() + MARGIN + left + SIDE // 2, middle).red()
+        assert abs(shade - int(screen.preview(shown)[0, 0, 0])) < 9, "at one contrast, and not tinted"
     tooltip = panel.model.index(0, KEYS.index("nearest")).data(Qt.ItemDataRole.ToolTipRole)
     assert "41 % shared the mechanism" in tooltip
     assert "rival explanations: HDAC inhibitor: x (0.80)" in tooltip
 
 
 def test_cells_are_read_and_written() -> None:
-    assert nearest_names("a (b) (0.93); c; d (0.90)") == ["a (b)", "c; d"]
-    assert nearest_names("") == []
+    assert nearest_references("a (b) (0.93); c; d (0.90)") == [("a (b)", 0.93), ("c; d", 0.9)]
+    assert nearest_references("") == []
     assert share_text(14 / 34, 0.264, 0.578, 34) == "41 % (26-58 %, n 34)"
     assert share_text(np.nan, np.nan, np.nan, 0) == ""
     assert beside("A/B02", ["B/B03", "A/B02", "A/B04"]) == "A/B04"

@@ -98,7 +98,8 @@ def test_a_proposal_is_shown_with_its_reason_and_only_fills_in(session, unnamed_
     table = panel.stains.table
     assert table.value() == {}
     offer = table.proposals.itemAt(0).widget()
-    assert "ch5" in offer.text()
+    assert offer.text() == "Proposed: Mito AGP RNA ER DNA", "in the order of the pictures"
+    assert "DNA=ch5" in offer.toolTip()
     qtbot.mouseClick(offer, Qt.MouseButton.LeftButton)
     assert table.value()[Stain.DNA] == "ch5"
     assert not session.plate.stains.complete, "confirmed by the user alone"
@@ -236,8 +237,23 @@ def test_options_of_the_run_go_with_the_request(session, qtbot, tmp_path):
     box.setValue(request)
     assert box.value() == request
     assert session.setup.model == str(tmp_path / "model")
+    assert box.functions.isEnabled()
     box.setValue(replace(request, illumination="estimate"))
     assert box.value().illumination == "estimate"
+    assert not box.functions.isEnabled()
+
+
+def test_a_run_does_not_start_uncorrected_where_a_folder_of_functions_is_missing(session, qtbot):
+    box, requests = EncodeBox(session), []
+    qtbot.addWidget(box)
+    session.requested.connect(requests.append)
+    box.illumination.setCurrentIndex(box.illumination.findData("folder"))
+    box.encode()
+    assert requests == []
+    assert "folder of illumination functions" in box.state.text()
+    box.illumination.setCurrentIndex(0)
+    box.encode()
+    assert [request.illumination for request in requests] == ["none"]
 
 
 def test_a_licence_accepted_before_is_not_asked_again(session, qtbot, tmp_path, monkeypatch):

@@ -15,6 +15,9 @@ Name = tuple[float, float, str]
 FONT, MARGIN = 0.85, 4
 """Size of names, as a share of the window's, and pixels between a name and a point."""
 
+REACH = 110
+"""Most pixels between a name and its place: a name further away says nothing, and is left out."""
+
 LEAST_LEADER = 8
 """Pixels between a name and its place from which on a line joins them."""
 
@@ -71,6 +74,7 @@ class MapNames:
             sizes,
             bounds=(left / width, bottom / height, right / width, top / height),
             avoid=seen / pixel,
+            reach=REACH,
         )
         lines = []
         for label, at, anchor, size in zip(self.labels, placed, anchors, sizes, strict=True):

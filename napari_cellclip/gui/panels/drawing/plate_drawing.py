@@ -16,6 +16,8 @@ from napari_cellclip.vocabulary import row_letters
 UNIT = 20.0
 GAP = 1.2
 ROUND = 3.0
+FADED = 0.2
+"""Opacity of the picture of a well that was filtered out."""
 
 RGB = tuple[int, int, int]
 
@@ -38,6 +40,8 @@ class WellMark:
         Whether the fill is too near to the background and needs an outline.
     failed : bool
         Whether no site of it could be used.
+    faded : bool
+        Whether its picture is drawn faintly, as that of a well that was filtered out.
     """
 
     id: str
@@ -47,6 +51,7 @@ class WellMark:
     control: str = ""
     outlined: bool = False
     failed: bool = False
+    faded: bool = False
 
 
 @dataclass(frozen=True)
@@ -203,7 +208,9 @@ class WellsItem(_Item):
         painter.setBrush(fill)
         painter.drawRoundedRect(box, ROUND, ROUND)
         if picture is not None:
+            painter.setOpacity(FADED if mark.faded else 1.0)
             draw_inside(painter, picture, box.adjusted(1.6, 1.6, -1.6, -1.6))
+            painter.setOpacity(1.0)
         else:
             _paint_control(painter, mark.control, fill, box.center())
         if mark.failed:

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.stain_bars import BARS_ROLE, StainBarDelegate
 from napari_cellclip.gui.plain_text import PlainLabel, RichLabel, plain
-from napari_cellclip.gui.state.explanations import NO_DIRECTION
+from napari_cellclip.gui.state.explanations import ASK_FIRST, NO_DIRECTION
 from napari_cellclip.gui.state.requests import CancelRequest, ExplainRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task, Work
@@ -161,7 +161,7 @@ class ContributionsPanel(QWidget):
             working or (session.answer is not None and session.answer.direction is not None)
         )
         if session.answer is None:
-            self.state.setText("Run a query first.")
+            self.state.setText(ASK_FIRST)
         elif session.answer.direction is None:
             self.state.setText(NO_DIRECTION)
         elif found is None and not working:

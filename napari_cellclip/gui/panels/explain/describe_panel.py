@@ -44,6 +44,7 @@ from napari_cellclip.vocabulary.ids import split_ids
 if TYPE_CHECKING:
     from napari_cellclip.explore.describe import Description
 
+NO_SCREEN = "Open a screen, or encode a plate: then the terms that fit selected wells are ranked here."
 MOST_ROWS = 50
 HEADINGS = {
     "term": "Term",
@@ -74,6 +75,7 @@ class DescribePanel(QWidget):
         self._shown: Description | pd.DataFrame | None = None
         self._own: tuple[str, ...] = ()
         self.terms = QComboBox()
+        self.terms.setAccessibleName("Terms to choose from")
         for title, key in (("Mechanisms", "mechanisms"), ("Compounds", "compounds"), ("Genes", "genes")):
             self.terms.addItem(title, key)
         self.terms.addItem("Own list …", OWN)
@@ -164,7 +166,7 @@ class DescribePanel(QWidget):
         elif self.session.screen is not None and not len(self.session.selection):
             text = "Select wells first, for example with the lasso on the map."
         else:
-            text = ""
+            text = "" if self.session.screen is not None else NO_SCREEN
         self.state.setText(text)
 
     def _fill(self, table: pd.DataFrame, bright: tuple[bool, ...]) -> None:
@@ -172,7 +174,7 @@ class DescribePanel(QWidget):
         self.table.setRowCount(len(table))
         self.table.setColumnCount(len(table.columns))
         self.table.setHorizontalHeaderLabels([HEADINGS.get(str(name), str(name)) for name in table.columns])
-        grey = tones(self).between(0.55)
+        grey = tones(self.table).quiet()
         for row, (index, values) in enumerate(zip(table.index, table.to_numpy(object), strict=True)):
             for column, value in enumerate(values):
                 number = isinstance(value, (float, int, np.number))

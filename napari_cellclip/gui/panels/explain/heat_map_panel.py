@@ -13,7 +13,7 @@ from napari_cellclip.gui.panels.explain.tile_strip import StripTile, TileStrip, 
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.popup import Popup
 from napari_cellclip.gui.plain_text import PlainElidingLabel, RichLabel, plain
-from napari_cellclip.gui.state.explanations import NO_DIRECTION
+from napari_cellclip.gui.state.explanations import ASK_FIRST, NO_DIRECTION
 from napari_cellclip.gui.state.requests import CancelRequest, HeatMapRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task, Work
@@ -160,7 +160,7 @@ class HeatMapPanel(QWidget):
         if working:
             return
         if session.answer is None:
-            text = "Run a query first."
+            text = ASK_FIRST
         elif not explained:
             text = NO_DIRECTION
         elif session.shown is None:

@@ -102,7 +102,7 @@ class TileStrip(QWidget):
         title = metrics.elidedText(self.title, Qt.TextElideMode.ElideRight, self.width())
         painter.drawText(line, Qt.AlignmentFlag.AlignLeft, title)
         if not self.tiles:
-            painter.setPen(tone.between(0.6))
+            painter.setPen(tone.quiet())
             place = QRect(0, line.bottom(), self.width(), self.height() - line.height())
             painter.drawText(place, Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap, self.empty)
             return
@@ -116,7 +116,7 @@ class TileStrip(QWidget):
             if place == self._chosen:
                 painter.setPen(QPen(tone.shown, 2))
                 painter.drawRect(box)
-            painter.setPen(tone.between(0.8))
+            painter.setPen(tone.text)
             below = QRect(box.left() - 1, box.bottom() + 1, PICTURE + 2, metrics.lineSpacing())
             caption = metrics.elidedText(tile.caption, Qt.TextElideMode.ElideRight, below.width())
             painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, caption)

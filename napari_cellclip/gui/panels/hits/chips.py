@@ -9,11 +9,11 @@ from qtpy.QtCore import QEvent, QModelIndex, QObject, QPointF, QRect, QRectF, QS
 from qtpy.QtGui import QPainter, QPen, QPixmap, QPolygonF
 from qtpy.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QToolTip, QWidget
 
-from napari_cellclip.gui.panels.hits.hit_groups import name_and_dose
 from napari_cellclip.gui.panels.hits.hits_model import CURVE_ROLE, ID_ROLE, WELLS_ROLE, HitsModel
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import SMALL, Thumbnails
 from napari_cellclip.gui.state.session import Session
+from napari_cellclip.gui.state.well_filter import name_and_dose
 
 CHIP = SMALL
 """Side of a picture in a line, in pixels."""
@@ -155,8 +155,8 @@ class ReferenceDelegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
         draw_background(painter, option)
-        well = self._model.reference_of(index.data(ID_ROLE))
-        picture = self._pictures.get(well, CHIP) if well is not None else None
+        found = self._model.reference_of(index.data(ID_ROLE))
+        picture = self._pictures.get(found[0], CHIP) if found is not None else None
         if picture is not None:
             painter.drawPixmap(
                 option.rect.left() + GAP, option.rect.top() + (option.rect.height() - CHIP) // 2, picture

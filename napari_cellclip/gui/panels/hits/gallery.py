@@ -1,12 +1,13 @@
-"""The hits as a gallery: a picture for each well, best first."""
+"""The hits as a gallery: a picture for each well, best first, and beside it the reference most like it."""
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QAbstractListModel, QModelIndex, QRect, QSize, Qt
-from qtpy.QtGui import QPainter, QPen
+from qtpy.QtGui import QColor, QPainter, QPen
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QListView,
@@ -17,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cellclip.gui.panels.hits.chips import LazyPictures
-from napari_cellclip.gui.panels.hits.hits_model import ID_ROLE
+from napari_cellclip.gui.panels.hits.hits_model import ID_ROLE, HitsModel
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.state.session import Session
@@ -25,16 +26,29 @@ from napari_cellclip.gui.state.session import Session
 SIDE = 96
 """Side of a picture in pixels."""
 MARGIN = 4
+REFERENCE_ROLE = Qt.ItemDataRole.UserRole + 4
+"""Well of the reference that stands beside a well, and its caption; nothing where there is none."""
 
 
 class GalleryModel(QAbstractListModel):
-    """Wells in an order, each with its name, treatment and score."""
+    """Wells in an order, each with its name, treatment and score, and the reference most like it.
 
-    def __init__(self, session: Session, thumbnails: Thumbnails, parent: QWidget) -> None:
+    Parameters
+    ----------
+    session : Session
+        Its wells are shown.
+    thumbnails : Thumbnails
+        Pictures for the tooltips.
+    hits : HitsModel
+        Says which reference stands beside a well.
+    """
+
+    def __init__(self, session: Session, thumbnails: Thumbnails, hits: HitsModel, parent: QWidget) -> None:
         super().__init__(parent)
-        self._session, self._thumbnails = session, thumbnails
+        self._session, self._thumbnails, self._hits = session, thumbnails, hits
         self._ids: list[str] = []
         self.row_of: dict[str, int] = {}
+        self.has_references = False
 
     @property
     def ids(self) -> list[str]:
@@ -45,6 +59,7 @@ class GalleryModel(QAbstractListModel):
         """Show these wells."""
         self.beginResetModel()
         self._ids, self.row_of = ids, {well: row for row, well in enumerate(ids)}
+        self.has_references = self._hits.has_reference_pictures
         self.endResetModel()
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:
@@ -57,12 +72,25 @@ class GalleryModel(QAbstractListModel):
         if role == ID_ROLE:
             return well
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self._thumbnails.tooltip(well)
+            beside = self._reference(well) if self.has_references else None
+            written = f"<br>{escape(beside[1]).replace(chr(10), '<br>')}" if beside is not None else ""
+            return self._thumbnails.tooltip(well) + written
         if role == Qt.ItemDataRole.DisplayRole:
             row = self._session.wells.loc[well]
             score = f" · {row['score']:.1f}" if np.isfinite(row["score"]) else ""
-            return f"{row['well']}{score}\n{row['treatment']}"
+            mechanism = f"\n{row['mechanism']}" if self.has_references else ""
+            return f"{row['well']}{score}\n{row['treatment']}{mechanism}"
+        if role == REFERENCE_ROLE and self.has_references:
+            return self._reference(well)
         return None
+
+    def _reference(self, well: str) -> tuple[str, str] | None:
+        """Well of the reference beside a well, and what is written below it: likeness, name, mechanism."""
+        found = self._hits.reference_of(well)
+        if found is None:
+            return None
+        row = self._session.wells.loc[found[0]]
+        return found[0], f"≈ {found[1]:.2f} · {row['well']}\n{row['treatment']}\n{row['mechanism']}"
 
 
 class GalleryDelegate(QStyledItemDelegate):
@@ -74,11 +102,32 @@ class GalleryDelegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
         well, tone = index.data(ID_ROLE), tones(option.widget)
-        box = QRect(
-            option.rect.left() + (option.rect.width() - SIDE) // 2, option.rect.top() + MARGIN, SIDE, SIDE
-        )
-        picture = self._pictures.get(well, SIDE)
+        reference = index.data(REFERENCE_ROLE)
+        edge = None
+        if well == self._session.shown_well:
+            edge = tone.shown
+        elif option.state & QStyle.StateFlag.State_Selected:
+            edge = tone.text
         painter.save()
+        left = option.rect.left() + MARGIN
+        self._paint_one(painter, option, left, well, str(index.data()), edge)
+        if reference is not None:
+            self._paint_one(painter, option, left + SIDE + 2 * MARGIN, *reference, None)
+        painter.restore()
+
+    def _paint_one(
+        self,
+        painter: QPainter,
+        option: QStyleOptionViewItem,
+        left: int,
+        well: str,
+        caption: str,
+        edge: QColor | None,
+    ) -> None:
+        """Draw the picture of a well, framed or not, with its caption below it."""
+        tone, metrics = tones(option.widget), option.fontMetrics
+        box = QRect(left, option.rect.top() + MARGIN, SIDE, SIDE)
+        picture = self._pictures.get(well, SIDE)
         if picture is None:
             painter.fillRect(box, tone.between(0.12))
         else:
@@ -87,29 +136,21 @@ class GalleryDelegate(QStyledItemDelegate):
                 box.top() + (SIDE - picture.height()) // 2,
                 picture,
             )
-        edge = None
-        if well == self._session.shown_well:
-            edge = tone.shown
-        elif option.state & QStyle.StateFlag.State_Selected:
-            edge = tone.text
         if edge is not None:
             painter.setPen(QPen(edge, 3))
             painter.drawRect(box)
-        metrics = option.fontMetrics
-        for line, text in enumerate(str(index.data()).split("\n")):
-            painter.setPen(tone.text if line == 0 else tone.between(0.7))
-            place = QRect(
-                option.rect.left() + MARGIN,
-                box.bottom() + 2 + line * metrics.lineSpacing(),
-                option.rect.width() - 2 * MARGIN,
-                metrics.lineSpacing(),
-            )
+        for line, text in enumerate(caption.split("\n")):
+            painter.setPen(tone.text if line == 0 else tone.quiet())
+            top = box.bottom() + 2 + line * metrics.lineSpacing()
+            place = QRect(left, top, SIDE + MARGIN, metrics.lineSpacing())
             elided = metrics.elidedText(text, Qt.TextElideMode.ElideRight, place.width())
-            painter.drawText(place, Qt.AlignmentFlag.AlignHCenter, elided)
-        painter.restore()
+            painter.drawText(place, Qt.AlignmentFlag.AlignLeft, elided)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
-        return QSize(SIDE + 4 * MARGIN, SIDE + 3 * MARGIN + 2 * option.fontMetrics.lineSpacing())
+        model: Any = index.model()
+        pictures, lines = (2, 3) if model.has_references else (1, 2)
+        height = SIDE + 3 * MARGIN + lines * option.fontMetrics.lineSpacing()
+        return QSize(pictures * (SIDE + 2 * MARGIN) + 2 * MARGIN, height)
 
 
 class GalleryView(QListView):
@@ -128,4 +169,7 @@ class GalleryView(QListView):
         self.setLayoutMode(QListView.LayoutMode.Batched)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setAccessibleName("Gallery of hits")
-        self.setToolTip("Pictures of the wells, the best first; double-click shows one on the canvas")
+        self.setToolTip(
+            "Pictures of the wells, the best first, each beside the reference most like it (≈ cosine),\n"
+            "at one contrast for the plate. Double-click shows a well on the canvas."
+        )

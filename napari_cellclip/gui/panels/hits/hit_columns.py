@@ -27,7 +27,7 @@ class HitColumn:
 COLUMNS = (
     HitColumn("treatment", "Treatment", 24, "Treatment and dose; a line unfolds into its wells"),
     HitColumn("id", "Wells", 26, "Replicate wells, best first; a double-click opens one"),
-    HitColumn("q", "q", 8, "q-value: FDR at which the treatment at this dose is significant", "{:.2g}"),
+    HitColumn("q", "q", 7, "q-value: FDR at which the treatment at this dose is significant", "{:.2g}"),
     HitColumn(
         "probability",
         "Probability",
@@ -37,20 +37,20 @@ COLUMNS = (
     HitColumn(
         "score",
         "Score",
-        6,
+        7,
         "Score against the plate's negative controls, in (robust) standard deviations; mean of the wells",
         "{:.2f}",
     ),
-    HitColumn("replicates", "n", 3, "Wells of the same treatment and dose, tested together", "{:.0f}"),
-    HitColumn("dose", "Dose curve", 11, "Scores of all doses of the treatment, this one marked"),
-    HitColumn("stains", "Stains", 9, "What each stain adds to the score (Why tab)"),
+    HitColumn("replicates", "n", 4, "Wells of the same treatment and dose, tested together", "{:.0f}"),
+    HitColumn("mechanism", "Mechanism", 26, "Mechanism of action, as the plate map says"),
+    HitColumn("dose", "Dose curve", 10, "Scores of all doses of the treatment, this one marked"),
+    HitColumn("stains", "Stains", 7, "What each stain adds to the score (Why tab)"),
     HitColumn(
         "reference",
         "≈",
         6,
         "Nearest reference treatment, of the well's own plate where it is there: at equal contrast",
     ),
-    HitColumn("mechanism", "Mechanism", 26, "Mechanism of action, as the plate map says"),
     HitColumn("nearest", "Nearest references", 26, "Nearest references, with the cosine of their profiles"),
     HitColumn(
         "looks_like",
@@ -69,8 +69,17 @@ COLUMNS = (
 
 KEYS = tuple(column.key for column in COLUMNS)
 
-AT_FIRST_HIDDEN = ("well", "cosine")
+AT_FIRST_HIDDEN = ("well", "cosine", "control")
 """Columns that are shown only where the user chose them, or nothing else tells as much."""
+
+TREATMENT_LETTERS = (12, 30)
+"""Least and most width of the treatment, which is as wide as the names at the top of the table."""
+
+MECHANISM_LETTERS = (22, 44)
+"""Least and most width of the mechanism, which takes what the other columns leave."""
+
+CHIPS_AT_MOST = 6
+"""Replicate wells for which the table makes room; of more, their number is given."""
 
 FIXED = ("treatment", "id")
 """Columns that cannot be hidden."""

@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from napari_cellclip.gui.state.well_filter import name_and_dose
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from numpy.typing import NDArray
 
-_DOSE = re.compile(r"^(?P<name>.+) (?P<dose>\d[\d.e+-]*) µM$")
-
 MEANS = ("score", "cosine")
 """Columns that are averaged over the wells of a line."""
-
-
-def name_and_dose(treatment: str) -> tuple[str, float]:
-    """Split a treatment into its name and dose in µM, NaN where it has none.
-
-    Examples
-    --------
-    >>> name_and_dose("nocodazole 0.3 µM")
-    ('nocodazole', 0.3)
-    >>> name_and_dose("BRD4 knockout")
-    ('BRD4 knockout', nan)
-    """
-    found = _DOSE.match(treatment)
-    if found is None:
-        return treatment, float("nan")
-    try:
-        return found["name"], float(found["dose"])
-    except ValueError:
-        return treatment, float("nan")
 
 
 @dataclass(frozen=True, eq=False)

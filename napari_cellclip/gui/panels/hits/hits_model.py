@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QAbstractItemModel, QModelIndex, Qt
+from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import QWidget
 
+from napari_cellclip.gui.palette import WellColours, well_colours
 from napari_cellclip.gui.panels.hits.hit_columns import COLUMNS, KEYS, cell_text
-from napari_cellclip.gui.panels.hits.hit_filter import Condition, passing
 from napari_cellclip.gui.panels.hits.hit_groups import HitGroups, examples_of, grouped
 from napari_cellclip.gui.panels.stain_bars import BARS_ROLE
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.plain_text import plain
-from napari_cellclip.gui.state.references import beside, nearest_names, reference_wells
+from napari_cellclip.gui.state.references import beside, nearest_references, reference_wells
 from napari_cellclip.gui.state.session import Session
 
 ID_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -28,6 +29,8 @@ CURVE_ROLE = Qt.ItemDataRole.UserRole + 3
 TEXTS = frozenset({"treatment", "mechanism", "plate", "well", "control"})
 EXAMPLE = "example"
 EXAMPLE_TIP = "An example of the question, or its replicate: not tested, since it would match itself."
+SWATCH = 10
+"""Side of the square in the colour of a well, in pixels."""
 TRIED = 3
 """Encoded wells that are tried for a picture."""
 
@@ -39,7 +42,6 @@ class HitsModel(QAbstractItemModel):
         super().__init__(parent)
         self._session, self._thumbnails, self._widget = session, thumbnails, parent
         self.by_treatment = True
-        self.conditions: tuple[Condition, ...] = ()
         self.groups = HitGroups((), session.wells)
         self._reference_wells: dict[str, tuple[str, ...]] = {}
         self._columns: dict[str, list[Any]] = {}
@@ -49,6 +51,8 @@ class HitsModel(QAbstractItemModel):
         self.order = np.zeros(0, np.intp)
         self.place_of: dict[str, tuple[int, int]] = {}
         self.curves: dict[int, list[tuple[float, float]]] = {}
+        self._colours: WellColours | None = None
+        self._swatches: dict[tuple[int, ...], QIcon] = {}
 
     # ------------------------------------------------------------------ what is shown
 
@@ -57,8 +61,9 @@ class HitsModel(QAbstractItemModel):
         session, table = self._session, self._session.wells
         self.beginResetModel()
         groups = grouped(table, self.by_treatment)
-        if self.conditions and len(table):
-            kept = set(table.index[passing(table, self.conditions)].astype(str))
+        passing = session.filter.passing(session.view.filter, table)
+        if passing is not None:
+            kept = set(table.index[passing].astype(str))
             lines = [i for i, wells in enumerate(groups.wells) if not kept.isdisjoint(wells)]
             groups = HitGroups(
                 tuple(groups.wells[i] for i in lines), groups.table.iloc[lines].reset_index(drop=True)
@@ -115,11 +120,12 @@ class HitsModel(QAbstractItemModel):
         first = next(iter(self._reference_wells.values()), ())
         return any(self._thumbnails.has_picture(well) for well in first)
 
-    def reference_of(self, identifier: str) -> str | None:
-        """Well of the nearest reference that is on this screen, shown beside a well; ``None`` without one."""
-        for name in nearest_names(self._session.wells.at[identifier, "nearest"]):
+    def reference_of(self, identifier: str) -> tuple[str, float] | None:
+        """Find what is shown beside a well: a well of the nearest reference here, and its likeness."""
+        table = self._session.wells
+        for name, likeness in nearest_references(table.at[identifier, "nearest"]):
             if (well := beside(identifier, self._reference_wells.get(name, ()))) is not None:
-                return well
+                return well, likeness
         return None
 
     def recolour(self) -> None:
@@ -127,10 +133,11 @@ class HitsModel(QAbstractItemModel):
         self._find_grey()
         if len(self.order):
             last = self.index(len(self.order) - 1, len(COLUMNS) - 1)
-            self.dataChanged.emit(self.index(0, 0), last, [Qt.ItemDataRole.ForegroundRole, BARS_ROLE])
+            roles = [Qt.ItemDataRole.ForegroundRole, Qt.ItemDataRole.DecorationRole, BARS_ROLE]
+            self.dataChanged.emit(self.index(0, 0), last, roles)
 
     def _find_grey(self) -> None:
-        table = self._session.wells
+        table, self._colours = self._session.wells, None
         if self._session.answer is None or not len(table):
             self._grey = frozenset()
             return
@@ -187,7 +194,9 @@ class HitsModel(QAbstractItemModel):
         if role == Qt.ItemDataRole.TextAlignmentRole and column.number:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.ForegroundRole and self._grey.issuperset((identifier,) if line else wells):
-            return tones(self._widget).between(0.6)
+            return tones(self._widget).quiet()
+        if role == Qt.ItemDataRole.DecorationRole and column.key == "treatment":
+            return self._swatch(identifier)
         if role == BARS_ROLE and column.key == "stains":
             return self._bars(identifier)
         if role == CURVE_ROLE and column.key == "dose" and not line:
@@ -222,9 +231,32 @@ class HitsModel(QAbstractItemModel):
         if key == "q" and identifier in self._examples:
             return EXAMPLE_TIP
         if key == "reference":
-            other = self.reference_of(identifier)
-            return self._thumbnails.tooltip(other) if other is not None else ""
+            found = self.reference_of(identifier)
+            return (
+                f"cosine {found[1]:.2f}<br>{self._thumbnails.tooltip(found[0])}" if found is not None else ""
+            )
         return self._thumbnails.tooltip(identifier)
+
+    def _swatch(self, identifier: str) -> QIcon | None:
+        """Draw a square in the colour that plate and map give the well; ``None`` where it has no value."""
+        session, tone = self._session, tones(self._widget)
+        if self._colours is None:
+            self._colours = well_colours(session, session.wells.index, tone.rgb)
+        row = int(session.wells.index.get_indexer([identifier])[0])
+        if row < 0 or not self._colours.known[row]:  # another plate is open, and the lines follow soon
+            return None
+        rgb = tuple(int(v) for v in self._colours.rgb[row])
+        edge = tone.text if self._colours.outlined[row] else QColor(*rgb)
+        key = (*rgb, edge.rgb())
+        if key not in self._swatches:
+            square = QPixmap(SWATCH, SWATCH)
+            square.fill(edge)
+            painter = QPainter(square)
+            painter.fillRect(square.rect().adjusted(1, 1, -1, -1), QColor(*rgb))
+            painter.end()
+            icon = self._swatches[key] = QIcon(square)
+            icon.addPixmap(square, QIcon.Mode.Selected)  # or Qt tints it where the line is selected
+        return self._swatches[key]
 
     def _bars(self, identifier: str) -> tuple[list[float], float] | None:
         found = self._session.explanations.contributions

@@ -18,26 +18,28 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_cellclip.gui.panels.hits.chips import CHIP
 from napari_cellclip.gui.panels.hits.gallery import GalleryModel, GalleryView
 from napari_cellclip.gui.panels.hits.hit_columns import COLUMNS, FIXED, KEYS, filled, shown_columns
-from napari_cellclip.gui.panels.hits.hit_filter import read_conditions
 from napari_cellclip.gui.panels.hits.hits_model import ID_ROLE, WELLS_ROLE, HitsModel
 from napari_cellclip.gui.panels.hits.hits_table import HitsTable, runs
 from napari_cellclip.gui.panels.listen import listen
+from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
-from napari_cellclip.gui.plain_text import plain
+from napari_cellclip.gui.plain_text import PlainLabel, plain
 from napari_cellclip.gui.recent import hit_columns_chosen, remember_hit_columns
 from napari_cellclip.gui.state.requests import VersusRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.view import View
+from napari_cellclip.gui.state.well_filter import read_conditions
 from napari_cellclip.vocabulary import CellClipError
 
 FILTER_TIP = (
     "Show only some lines: words, or conditions joined by commas, such as  q < 0.05, dose >= 1,\n"
     "mechanism: tubulin. Columns: score, q, n, dose, probability, treatment, mechanism, plate, well.\n"
-    "A treatment stays if any of its wells meets them."
+    "A treatment stays if any of its wells meets them; on plate and map the other wells are grey."
 )
+NO_WELLS = "Wells are listed here once a plate or a screen is open."
+NO_LINE = "No well meets the filter: change it, or clear it."
 VIEWS = {
     "treatments": ("Treatments", "One line a treatment and dose; a line unfolds into its replicate wells"),
     "wells": ("Wells", "One line a well"),
@@ -64,7 +66,7 @@ class HitsPanel(QWidget):
         self.model = HitsModel(session, thumbnails, self)
         self.table = HitsTable(session, thumbnails, self.model)
         self.chips = self.table.chips
-        self.pictures = GalleryModel(session, thumbnails, self)
+        self.pictures = GalleryModel(session, thumbnails, self.model, self)
         self.gallery = GalleryView(session, thumbnails, self.pictures)
         self.filter = QLineEdit()
         self.filter.setPlaceholderText("Filter: words, q < 0.05, dose >= 1, mechanism: …")
@@ -84,7 +86,6 @@ class HitsPanel(QWidget):
             self.views.addButton(button)
             self.buttons[key] = button
             above.addWidget(button)
-        self.setStyleSheet("QToolButton:checked { background: palette(highlight); }")
         self.columns = QToolButton()
         self.columns.setText("Columns")
         self.columns.setToolTip("Choose the columns; the choice is remembered")
@@ -96,6 +97,10 @@ class HitsPanel(QWidget):
         self.stack = QStackedWidget()
         self.stack.addWidget(self.table)
         self.stack.addWidget(self.gallery)
+        self.empty = PlainLabel()
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.empty.setWordWrap(True)
+        self.stack.addWidget(self.empty)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 2, 2, 2)
         layout.setSpacing(2)
@@ -152,8 +157,7 @@ class HitsPanel(QWidget):
 
     def _show_columns(self) -> None:
         session, table = self.session, self.session.wells
-        pictures = self.model.has_pictures
-        self.chips.has_pictures = pictures
+        self.chips.has_pictures = self.model.has_pictures
         there = filled(
             table,
             answered=session.answer is not None,
@@ -165,11 +169,13 @@ class HitsPanel(QWidget):
         shown = shown_columns(there, self._chosen_columns, scored)
         for number, key in enumerate(KEYS):
             self.table.setColumnHidden(number, not shown[key])
-        single = all(len(wells) == 1 for wells in self.model.groups.wells)
-        width = (
-            CHIP + 12 if pictures and single else COLUMNS[1].letters * self.fontMetrics().averageCharWidth()
-        )
-        self.table.setColumnWidth(KEYS.index("id"), width)
+        self.table.fit()
+
+    def _show_lines(self) -> None:
+        """Show the lines as chosen; where there are none, say why."""
+        self.empty.setText(NO_LINE if len(self.session.wells) else NO_WELLS)
+        lines = self.gallery if self.buttons["gallery"].isChecked() else self.table
+        self.stack.setCurrentWidget(lines if self.model.ids else self.empty)
 
     def _filter_changed(self, text: str) -> None:
         self.session.look(filter=text)
@@ -178,22 +184,24 @@ class HitsPanel(QWidget):
         self.session.look(hits=next(key for key, b in self.buttons.items() if b is button))
 
     def _list(self, text: str, hits: str) -> None:
-        """List the hits that a filter lets through, in one of the three ways."""
+        """List the hits that a filter lets through, in one of the three ways.
+
+        A text that is none lets all through, and the tooltip says why.
+        """
         if self.filter.text() != text:
             self.filter.blockSignals(True)
             self.filter.setText(text)
             self.filter.blockSignals(False)
         wrong = ""
         try:
-            self.model.conditions = read_conditions(text)
+            read_conditions(text)
         except CellClipError as error:
-            wrong, self.model.conditions = f"{error}.", ()
+            wrong = f"{error}."
         self.filter.setToolTip(plain(wrong) if wrong else FILTER_TIP)
-        style = "QLineEdit { border: 1px solid #e0524d; }" if wrong else ""
+        style = f"border: 1px solid {tones(self).wrong.name()};" if wrong else ""
         if self.filter.styleSheet() != style:
             self.filter.setStyleSheet(style)
         self.buttons[hits].setChecked(True)
-        self.stack.setCurrentWidget(self.gallery if hits == "gallery" else self.table)
         self.columns.setEnabled(hits != "gallery")
         self.model.by_treatment = hits == "treatments"
         self._reload_in_place()
@@ -205,6 +213,7 @@ class HitsPanel(QWidget):
             self.model.reload(*best)
             self.table.header().setSortIndicator(*best)
             self._show_columns()
+            self._show_lines()
             self._fill_gallery()
         finally:
             self._echo = False

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, Qt
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QSize, Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeView, QWidget
 
 from napari_cellclip.gui.panels.hits.chips import (
+    CHIP,
+    GAP,
     ChipDelegate,
     DoseCurveDelegate,
     LazyPictures,
     ReferenceDelegate,
 )
-from napari_cellclip.gui.panels.hits.hit_columns import COLUMNS, KEYS
-from napari_cellclip.gui.panels.hits.hits_model import ID_ROLE, HitsModel
+from napari_cellclip.gui.panels.hits.hit_columns import (
+    CHIPS_AT_MOST,
+    COLUMNS,
+    KEYS,
+    MECHANISM_LETTERS,
+    TREATMENT_LETTERS,
+)
+from napari_cellclip.gui.panels.hits.hits_model import ID_ROLE, SWATCH, HitsModel
 from napari_cellclip.gui.panels.stain_bars import StainBarDelegate
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.state.session import Session
+
+MEASURED = 60
+"""Lines at the top by which widths are chosen."""
+USUAL = 80
+"""Percentile of the number of replicates for which there is room."""
 
 
 class HitsTable(QTreeView):
@@ -36,7 +52,9 @@ class HitsTable(QTreeView):
     ) -> None:
         super().__init__(parent)
         self._model = model
+        self._by_hand, self._fitting = False, False
         self.setModel(model)
+        self.setIconSize(QSize(SWATCH, SWATCH))
         self.setUniformRowHeights(True)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -64,6 +82,46 @@ class HitsTable(QTreeView):
         width = self.fontMetrics().averageCharWidth()
         for number, column in enumerate(COLUMNS):
             self.setColumnWidth(number, column.letters * width + 12)
+        header.sectionResized.connect(self._resized)
+
+    def fit(self) -> None:
+        """Make columns as wide as their texts need; the mechanism takes what is left of the table.
+
+        Once the user has chosen a width, all stay as they are.
+        """
+        model = self._model
+        if self._by_hand or not model.rowCount():
+            return
+        metrics, letter = self.fontMetrics(), self.fontMetrics().averageCharWidth()
+        rows = range(min(MEASURED, model.rowCount()))
+        names = [str(model.index(row, 0).data() or "") for row in rows]
+        least, most = (letters * letter for letters in TREATMENT_LETTERS)
+        wide = max(metrics.horizontalAdvance(name) for name in names)
+        widths = {"treatment": min(max(wide, least), most) + self.indentation() + SWATCH + 18}
+        if self.chips.has_pictures:
+            counts = [len(model.wells_at(row)) for row in rows]
+            usual = min(int(np.percentile(counts, USUAL)), CHIPS_AT_MOST)  # not the many wells of a control
+            usual = max(usual, min(2, max(counts)))  # a picture, and how many more there are
+            widths["id"] = usual * (CHIP + GAP) + GAP + 4
+        else:
+            widths["id"] = COLUMNS[KEYS.index("id")].letters * letter
+        self._fitting = True
+        try:
+            for key, width in widths.items():
+                self.setColumnWidth(KEYS.index(key), width)
+            mechanism = KEYS.index("mechanism")
+            others = sum(self.columnWidth(i) for i in range(len(KEYS)) if i != mechanism)
+            least, most = (letters * letter for letters in MECHANISM_LETTERS)
+            self.setColumnWidth(mechanism, min(max(self.viewport().width() - others, least), most))
+        finally:
+            self._fitting = False
+
+    def _resized(self, _column: int, before: int, now: int) -> None:
+        self._by_hand |= not self._fitting and before > 0 and now > 0  # 0: a column is hidden or shown
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        self.fit()
 
     def well_at(self, index: QModelIndex) -> str:
         """Well whose chip is under the mouse, or the best one of a line."""

@@ -69,7 +69,7 @@ class QualityPanel(QWidget):
         split.setChildrenCollapsible(False)
         split.addWidget(self.sites)
         split.addWidget(self.problems)
-        split.setSizes([600, 400])
+        split.setSizes([720, 280])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 2, 2, 2)
         layout.setSpacing(2)

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QTableWidgetItem, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidgetItem, QWidget
 
 from napari_cellclip.gui.panels.list_table import ListTable
 from napari_cellclip.gui.plain_text import plain
+from napari_cellclip.vocabulary import split_id
 
-COLUMNS = {"Site": 18, "Stands out": 44, "Excluded": 30}
+COLUMNS = {"Site": 14, "Stands out": 34, "Excluded": 12}
+SITE = Qt.ItemDataRole.UserRole
+"""Id of the site of a row, in its first column."""
 LISTED = 1000
 """Most sites listed; the terminal writes them all (napari-cellclip quality SCREEN --out FILE)."""
 
@@ -29,13 +32,14 @@ class SiteTable(ListTable):
             "Sites out of focus, saturated, empty or of bright background, compared with their plate.\n"
             "Double-click shows one on the canvas."
         )
+        self.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         self.cellDoubleClicked.connect(self._open)
         self.itemSelectionChanged.connect(lambda: self.valueChanged.emit(self.value()))
 
     def value(self) -> tuple[str, ...]:
         """Ids of the sites selected, from top to bottom."""
         rows = sorted({index.row() for index in self.selectionModel().selectedRows()})
-        return tuple(self.item(row, 0).text() for row in rows)
+        return tuple(str(self.item(row, 0).data(SITE)) for row in rows)
 
     def setValue(self, sites: Sequence[str]) -> None:
         """Select the rows of these sites; those that are not listed are passed over."""
@@ -43,19 +47,22 @@ class SiteTable(ListTable):
         mode = self.selectionMode()
         self.setSelectionMode(QAbstractItemView.SelectionMode.MultiSelection)
         for row in range(self.rowCount()):
-            if self.item(row, 0).text() in sites:
+            if self.item(row, 0).data(SITE) in sites:
                 self.selectRow(row)
         self.setSelectionMode(mode)
 
     def fill(self, rows: Sequence[tuple[str, str, str]]) -> None:
-        """Show sites: id, what stands out, why it is excluded."""
+        """Show sites: id, what stands out, why it is excluded; of one plate, its name is not repeated."""
+        one_plate = len({split_id(site)[0] for site, *_ in rows}) < 2
         self.setSortingEnabled(False)
         self.clearSelection()
         self.setRowCount(len(rows[:LISTED]))
         for row, texts in enumerate(rows[:LISTED]):
             for column, text in enumerate(texts):
-                item = QTableWidgetItem(text)
+                item = QTableWidgetItem(named(text, one_plate) if column == 0 else text)
                 item.setToolTip(plain(text))
+                if column == 0:
+                    item.setData(SITE, text)
                 self.setItem(row, column, item)
         self.setSortingEnabled(True)
         self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
@@ -67,4 +74,16 @@ class SiteTable(ListTable):
             super().keyPressEvent(event)
 
     def _open(self, row: int, _column: int) -> None:
-        self.opened.emit(self.item(row, 0).text())
+        self.opened.emit(str(self.item(row, 0).data(SITE)))
+
+
+def named(site: str, one_plate: bool) -> str:
+    """Name a site (id) for the table: its well and number, after its plate where there are several.
+
+    Examples
+    --------
+    >>> named("P1/C05/2", one_plate=True)
+    'C05 · site 2'
+    """
+    plate, well, number = split_id(site)
+    return f"{well} · site {number}" if one_plate else f"{plate} · {well} · site {number}"

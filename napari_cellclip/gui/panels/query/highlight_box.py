@@ -85,6 +85,7 @@ class HighlightBox(QWidget):
         self.threshold.setSingleStep(0.5)
         self.threshold.setDecimals(1)
         self.threshold.setToolTip(SCORE_TIP)
+        self.threshold.setAccessibleName("Score from which wells are highlighted")
         policy = self.threshold.sizePolicy()
         policy.setRetainSizeWhenHidden(True)  # so that nothing moves when it comes and goes
         self.threshold.setSizePolicy(policy)

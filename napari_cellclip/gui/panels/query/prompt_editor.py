@@ -29,6 +29,7 @@ class PromptEditor(QWidget):
         self.table = PromptTable()
         self.table.setFixedHeight(self.fontMetrics().lineSpacing() * LINES)
         self.combine = QComboBox()
+        self.combine.setAccessibleName("How prompts are combined")
         self.combine.addItem("Mean of prompts", "mean")
         self.combine.addItem("Best prompt", "max")
         self.combine.setToolTip("How several prompts become one score")

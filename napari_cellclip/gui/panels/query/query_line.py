@@ -53,7 +53,7 @@ class ExampleButton(QToolButton):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self.setText("By example   ")  # space for the arrow
+        self.setText("By example")
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setToolTip("Find wells that look like the selected ones")
         menu = QMenu(self)

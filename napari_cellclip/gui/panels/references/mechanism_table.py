@@ -79,7 +79,7 @@ class MechanismTable(ListTable):
             for column, item in enumerate(items):
                 item.setToolTip(plain(f"{name}: {found['names']}"))
                 if not is_open:
-                    item.setForeground(tones(self).between(0.55))
+                    item.setForeground(tones(self).quiet())
                 self.setItem(row, column, item)
         self.setSortingEnabled(True)
         self.sortByColumn(list(COLUMNS).index("p"), Qt.SortOrder.AscendingOrder)

@@ -35,6 +35,9 @@ from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task, Work
 from napari_cellclip.gui.state.wells import counted
 
+NO_PAIRS = (
+    "No mechanism has two reference treatments: add references under Sources, or a plate map that names more."
+)
 FILES = "Reference files (*.parquet);;All files (*)"
 
 
@@ -74,6 +77,7 @@ class ReferencesPanel(QWidget):
         self.remove.setToolTip("Take the chosen source out again")
         self.views = QTabWidget()
         self.views.setDocumentMode(True)
+        self.views.tabBar().setDrawBase(False)
         self._lay_out()
         self.test.clicked.connect(self._test)
         self.mechanisms.asked.connect(self._ask)
@@ -147,6 +151,8 @@ class ReferencesPanel(QWidget):
             text = "Press Test mechanisms: do the references of each mechanism find each other?"
         elif found.table is None:
             text = found.note
+        elif not len(found.table):
+            text = NO_PAIRS
         else:
             table = found.table
             text = (

@@ -6,7 +6,6 @@ from dataclasses import replace
 from itertools import islice
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
@@ -21,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cellclip.gui.panels.manners import mind_manners
+from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.plain_text import PlainLabel, plain
 from napari_cellclip.gui.state.requests import PlateMapRequest
 from napari_cellclip.plates import PlateMap
@@ -170,7 +170,7 @@ class ColumnsDialog(QDialog):
                     font.setBold(True)
                     item.setFont(font)
                 elif first + i < place:
-                    item.setForeground(QColor("#808080"))
+                    item.setForeground(tones(self.preview).quiet())
                 self.preview.setItem(i, j, item)
 
     def _fill_columns(self) -> None:

@@ -26,12 +26,16 @@ from napari_cellclip.gui.state.wells import counted
 
 LICENCE_TIP = "Weights are fetched only when their licence is accepted"
 ENCODER_TIP = "Local folder with the model's channel encoder (DINOv2), where the model does not have it"
+FOLDER = "folder"
 ILLUMINATIONS = {
     "Not corrected": "none",
-    "Estimated from the plate": "estimate",
-    "Of load_data.csv": "load_data",
+    "Estimate from the plate": "estimate",
+    "Functions that load_data.csv names": "load_data",
+    "Functions in a folder": FOLDER,
 }
-FUNCTIONS_TIP = "Folder of CellProfiler's illumination functions (.npy); takes the place of the choice above"
+PRECISIONS = {"Whichever is faster here": "auto", "32 bit": "float32", "16 bit (bfloat16)": "bfloat16"}
+FUNCTIONS_TIP = "Folder of CellProfiler's illumination functions (.npy)"
+NO_FUNCTIONS = "Choose the folder of illumination functions first (Options of the run)."
 MORE_TIP = "Files of the model, failed images, illumination, precision"
 TOKENIZER_TIP = "Local folder with the model's vocab.txt, where the model does not have it"
 
@@ -73,10 +77,15 @@ class EncodeBox(QWidget):
         for title, key in ILLUMINATIONS.items():
             self.illumination.addItem(title, key)
         self.illumination.setToolTip("Divide each stain by an illumination function before it is encoded")
-        self.functions = PathField("Choose a folder of illumination functions", FUNCTIONS_TIP, empty="None")
+        self.functions = PathField(
+            "Choose a folder of illumination functions", FUNCTIONS_TIP, empty="Choose a folder"
+        )
         self.precision = QComboBox()
-        self.precision.addItems(["auto", "float32", "bfloat16"])
-        self.precision.setToolTip("Number format of the channel encoder; auto measures which is faster")
+        for title, precision in PRECISIONS.items():
+            self.precision.addItem(title, precision)
+        self.precision.setToolTip(
+            "Number format in which the channel encoder computes; recorded in the screen"
+        )
         self.encode_button = QPushButton("Encode")
         self.encode_button.setToolTip("Encode the plate, or go on where it was stopped")
         self.cancel_button = QPushButton("Cancel")
@@ -100,7 +109,7 @@ class EncodeBox(QWidget):
         further.addRow("Tokenizer", self.tokenizer)
         further.addRow(self.retry)
         further.addRow("Illumination", self.illumination)
-        further.addRow("Functions", self.functions)
+        further.addRow("Folder", self.functions)
         further.addRow("Precision", self.precision)
         self.more = Foldable("Options of the run", MORE_TIP, options)
         layout = QVBoxLayout(self)
@@ -144,8 +153,8 @@ class EncodeBox(QWidget):
             encoder=self.encoder.value(),
             tokenizer=self.tokenizer.value(),
             retry_failed=self.retry.isChecked(),
-            illumination=str(self.functions.value() or self.illumination.currentData()),
-            precision=self.precision.currentText(),
+            illumination=self._illumination(),
+            precision=self.precision.currentData(),
         )
 
     def setValue(self, request: EncodeRequest) -> None:
@@ -156,10 +165,15 @@ class EncodeBox(QWidget):
         self.tokenizer.setValue(request.tokenizer)
         self.retry.setChecked(request.retry_failed)
         known = self.illumination.findData(request.illumination)
-        self.illumination.setCurrentIndex(max(0, known))
+        self.illumination.setCurrentIndex(known if known >= 0 else self.illumination.findData(FOLDER))
         self.functions.setValue(Path(request.illumination) if known < 0 else None)
-        self.precision.setCurrentText(request.precision)
+        self.precision.setCurrentIndex(max(0, self.precision.findData(request.precision)))
         self.accept.setChecked(request.accept_licence)
+
+    def _illumination(self) -> str:
+        """Return what the illumination is corrected by; nothing while no folder is named."""
+        chosen = str(self.illumination.currentData())
+        return str(self.functions.value() or "none") if chosen == FOLDER else chosen
 
     def done(self) -> str:
         """Say what this step has come to; empty while it is open."""
@@ -169,6 +183,9 @@ class EncodeBox(QWidget):
     def encode(self) -> None:
         """Start, or go on with, the run."""
         self.state.clear()
+        if self.illumination.currentData() == FOLDER and self.functions.value() is None:
+            self.state.setText(NO_FUNCTIONS)
+            return
         self.session.request(self.value())
 
     def cancel(self) -> None:
@@ -211,6 +228,7 @@ class EncodeBox(QWidget):
         self._edited()
 
     def _edited(self) -> None:
+        self.functions.setEnabled(self.illumination.currentData() == FOLDER)
         self.valueChanged.emit(self.value())
 
     def _choose_folder(self) -> None:

@@ -51,6 +51,7 @@ class PlateStep(QWidget):
         self.summary = PlainLabel()
         self.summary.setWordWrap(True)
         self.found = QPushButton()
+        self.found.setAccessibleName("Open the newest screen of this plate")
         self.found.setToolTip("Open the newest screen of this plate; the others are in the screen menu")
         self.pattern = QLineEdit()
         self.pattern.setPlaceholderText("Recognised")
@@ -131,7 +132,9 @@ class PlateStep(QWidget):
             newest = setup.screens[0]
             self.found.setText(literal(f"Open {newest.path.name}, encoded by {newest.model}"))
         if plate is None:
-            self.summary.setText("No plate is open.")
+            self.summary.setText(
+                "No plate is open yet: drop its folder here, browse for it, or open the sample."
+            )
             return
         if setup.opened is not None:
             self.setValue(setup.opened)

@@ -43,6 +43,7 @@ class PlateMapStep(QWidget):
         self.columns.setToolTip("Choose sheet, heading and columns of the table, with a preview")
         self.compounds = PathField("Choose a compound table", COMPOUNDS_TIP, folder=False, empty="None")
         self.decimal = QComboBox()
+        self.decimal.setAccessibleName("Decimal sign of doses")
         for title, sign in DECIMALS.items():
             self.decimal.addItem(title, sign)
         self.decimal.setToolTip("Decimal sign of the doses, where they do not tell it: is 1,000 one?")

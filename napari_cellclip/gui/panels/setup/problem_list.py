@@ -9,7 +9,7 @@ from napari_cellclip.gui.plain_text import plain
 from napari_cellclip.gui.state.session import Session
 
 LISTED = 200
-NONE = "Nothing to report: every image looked at so far could be used."
+NONE = "No problem so far."
 
 
 class ProblemList(QTreeWidget):
@@ -45,9 +45,12 @@ class ProblemList(QTreeWidget):
         self.clear()
         for image, problem in rows[:LISTED]:
             item = QTreeWidgetItem([image, problem])
+            item.setToolTip(0, plain(image))
             item.setToolTip(1, plain(problem))
             self.addTopLevelItem(item)
         if len(rows) > LISTED:
             self.addTopLevelItem(QTreeWidgetItem(["…", f"and {len(rows) - LISTED} more"]))
         if not rows:
-            self.addTopLevelItem(QTreeWidgetItem(["", NONE]))
+            self.addTopLevelItem(QTreeWidgetItem([NONE]))
+            self.topLevelItem(0).setToolTip(0, plain(NONE))
+        self.setFirstColumnSpanned(0, self.rootIndex(), not rows)

@@ -97,6 +97,7 @@ class SetupPanel(QWidget):
             scroll = QScrollArea()
             scroll.setWidgetResizable(True)
             scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+            scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its fields have it
             scroll.setWidget(step)
             self.stack.addWidget(scroll)
         left.addStretch(1)

@@ -16,8 +16,8 @@ from napari_cellclip.plates import Plate
 from napari_cellclip.vocabulary import STAINS, Stain
 
 IGNORE = "Ignore"
-SIDE = 92
-"""Pixels of a picture."""
+SIDE = 84
+"""Pixels of a picture: five stand side by side in a window of 1280 pixels."""
 
 
 class ChannelTile(QWidget):
@@ -100,7 +100,8 @@ class StainTable(QWidget):
         self.flow.setContentsMargins(0, 0, 0, 0)
         self.reason = PlainLabel()
         self.reason.setWordWrap(True)
-        self.proposals = QHBoxLayout()
+        self.offers = QWidget()
+        self.proposals = QFlowLayout(self.offers)
         self.proposals.setContentsMargins(0, 0, 0, 0)
         self.button = QPushButton("Use these stains")
         self.button.setToolTip("Open the plate with these stains; they are remembered for others of its kind")
@@ -108,16 +109,16 @@ class StainTable(QWidget):
         self.button.clicked.connect(self._apply)
         self.state = PlainLabel()
         self.state.setWordWrap(True)
-        last = QHBoxLayout()
-        last.addWidget(self.button)
-        last.addWidget(self.state, 1)
+        first = QHBoxLayout()  # above the pictures, so that it is in sight in a low window too
+        first.addWidget(self.reason, 1)
+        first.addWidget(self.button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
-        layout.addWidget(self.reason)
-        layout.addLayout(self.proposals)
+        layout.addLayout(first)
+        layout.addWidget(self.offers)
         layout.addWidget(self.row)
-        layout.addLayout(last)
+        layout.addWidget(self.state)
         self._mapped: dict[Stain, str] = {}
 
     def value(self) -> dict[Stain, str]:
@@ -189,11 +190,13 @@ class StainTable(QWidget):
             self.reason.setText("Choose what each channel shows; ignore those that are none of the five.")
         for proposal in mapping.proposals if not mapping.complete else ():
             self._offer_one(proposal.channels, proposal.reason)
-        self.proposals.addStretch(1)
+        self.offers.setVisible(self.proposals.count() > 0)
 
     def _offer_one(self, channels: Mapping[Stain, str], reason: str) -> None:
         text = ", ".join(f"{stain}={channel}" for stain, channel in channels.items())
-        offer = QPushButton(f"Proposed: {text}"[:60].replace("&", "&&"))
+        stain_of = {channel: stain for stain, channel in channels.items()}
+        in_order = " ".join(str(stain_of.get(channel, "–")) for channel in self.tiles)
+        offer = QPushButton(f"Proposed: {in_order}"[:48])
         offer.setToolTip(plain(f"{text}, {reason}"))
         offer.clicked.connect(lambda: self.setValue({**self._mapped, **channels}))
         self.proposals.addWidget(offer)

@@ -1,32 +1,35 @@
-"""The legend of a colouring: a ramp with its ends, or the names of categories."""
+"""The legend of a colouring: a ramp with its ends, or the names of categories, in two lines."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-from qtpy.QtCore import QPointF, QRectF, QSize, Qt
-from qtpy.QtGui import QColor, QImage, QPainter, QPen
+from qtpy.QtCore import QRectF, QSize, Qt
+from qtpy.QtGui import QColor, QFont, QImage, QPainter, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_cellclip.gui.palette import Category, ColourScale, WellColours
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.plain_text import plain
 
-LEAST_NAME = 5
-"""Letters of a category's name that must fit; else it is left out and the tooltip has it."""
+SMALLER = 0.92
+"""Size of its letters, as a share of the window's."""
 
 
 class Legend(QWidget):
-    """Legend of the colours of wells, in one line whose height never changes."""
+    """Legend of the colours of wells, in two lines whose height never changes."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._colours: WellColours | None = None
+        self._grey = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Legend")
         self.setToolTip("What the colours mean")
 
     def sizeHint(self) -> QSize:
-        return QSize(160, self.fontMetrics().height() + 6)
+        return QSize(160, 2 * round(SMALLER * self.fontMetrics().lineSpacing()) + 4)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(80, self.sizeHint().height())
@@ -38,6 +41,7 @@ class Legend(QWidget):
     def set_colours(self, colours: WellColours | None) -> None:
         """Explain these colours, or nothing."""
         self._colours = colours if colours is not None and colours.known.any() else None
+        self._grey = self._colours is not None and bool((self._colours.known & ~self._colours.bright).any())
         self.setAccessibleDescription(self.text())
         self.setToolTip(plain(self.text()))
         self.update()
@@ -48,7 +52,8 @@ class Legend(QWidget):
         if colours is None:
             return "No well has a value"
         if colours.scale is not None:
-            return f"{colours.title}: {_number(colours.scale.low)} to {_number(colours.scale.high)}"
+            grey = "; grey: the others" if self._grey else ""
+            return f"{colours.title}: {_number(colours.scale.low)} to {_number(colours.scale.high)}{grey}"
         names = [f"{category.name}: {category.count}" for category in colours.categories]
         return "\n".join([f"{colours.title} (wells)", *names])
 
@@ -57,6 +62,12 @@ class Legend(QWidget):
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        font = QFont(self.font())
+        if font.pixelSize() > 0:
+            font.setPixelSize(round(SMALLER * font.pixelSize()))
+        else:
+            font.setPointSizeF(SMALLER * font.pointSizeF())
+        painter.setFont(font)
         painter.setPen(tones(self).text)
         if self._colours.scale is not None:
             self._paint_ramp(painter, self._colours.scale)
@@ -64,38 +75,71 @@ class Legend(QWidget):
             self._paint_categories(painter, self._colours.categories)
 
     def _paint_ramp(self, painter: QPainter, scale: ColourScale) -> None:
+        """Write what is shown above the ramp, and its ends beside it."""
+        assert self._colours is not None
+        metrics, tone, half = painter.fontMetrics(), tones(self), self.height() / 2
+        above, below = QRectF(0, 0, self.width(), half), QRectF(0, half, self.width(), half)
+        left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
+        middle = Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(above, middle | left, self._colours.title)
+        if self._grey:
+            painter.setPen(tone.quiet())
+            painter.drawText(above, middle | right, "grey: the others")
+            painter.setPen(tone.text)
         low, high = _number(scale.low), _number(scale.high)
-        metrics, middle = self.fontMetrics(), Qt.AlignmentFlag.AlignVCenter
-        left, right = metrics.horizontalAdvance(low) + 5, metrics.horizontalAdvance(high) + 5
-        painter.drawText(self.rect(), middle | Qt.AlignmentFlag.AlignLeft, low)
-        painter.drawText(self.rect(), middle | Qt.AlignmentFlag.AlignRight, high)
-        bar = QRectF(left, self.height() * 0.2, max(0, self.width() - left - right), self.height() * 0.6)
+        painter.drawText(below, middle | left, low)
+        painter.drawText(below, middle | right, high)
+        start, stop = (metrics.horizontalAdvance(text) + 6 for text in (low, high))
+        bar = below.adjusted(start, 0.2 * half, -stop, -0.2 * half)
+        if bar.width() <= 0:
+            return
         rgb = np.ascontiguousarray(scale.colours(np.linspace(scale.low, scale.high, 256)))
         image = QImage(rgb.data, 256, 1, 768, QImage.Format.Format_RGB888)
         painter.drawImage(bar, image)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(tones(self).between(0.5), 1))  # where the ramp is as dark as the background
+        painter.setPen(QPen(tone.between(0.5), 1))  # where the ramp is as dark as the background
         painter.drawRect(bar)
 
     def _paint_categories(self, painter: QPainter, categories: tuple[Category, ...]) -> None:
-        metrics, tone = self.fontMetrics(), tones(self)
-        dot, x = metrics.height() * 0.7, 1.0
-        share = self.width() / max(1, len(categories))
-        for category in categories:
-            space = max(share, LEAST_NAME * metrics.averageCharWidth() + dot + 8) - dot - 10
-            name = metrics.elidedText(category.name, Qt.TextElideMode.ElideRight, round(space))
-            width = metrics.horizontalAdvance(name)
-            if x + dot + 4 + width > self.width():
-                painter.drawText(QPointF(x, self.height() / 2 + metrics.ascent() / 2 - 1), "…")
-                return
-            painter.setBrush(QColor(*category.rgb))
-            painter.setPen(QPen(tone.between(0.6), 1))
-            painter.drawEllipse(QRectF(x, (self.height() - dot) / 2, dot, dot))
-            painter.setPen(tone.text)
-            painter.drawText(
-                QRectF(x + dot + 4, 0, width + 2, self.height()), Qt.AlignmentFlag.AlignVCenter, name
-            )
-            x += dot + 4 + width + 8
+        """Write the names in columns of two, each column as wide as it needs where it fits."""
+        metrics, tone = painter.fontMetrics(), tones(self)
+        half = self.height() / 2
+        dot = 0.62 * half
+        around = dot + 4 + 12
+        columns = [categories[i : i + 2] for i in range(0, len(categories), 2)]
+        wanted = [max(metrics.horizontalAdvance(c.name) for c in column) + around for column in columns]
+        x = 1.0
+        for column, width in zip(columns, shared(wanted, self.width()), strict=True):
+            for line, category in enumerate(column):
+                top = line * half
+                painter.setBrush(QColor(*category.rgb))
+                painter.setPen(QPen(tone.between(0.6), 1))
+                painter.drawEllipse(QRectF(x, top + (half - dot) / 2, dot, dot))
+                painter.setPen(tone.text)
+                space = width - around
+                name = metrics.elidedText(category.name, Qt.TextElideMode.ElideRight, int(space) + 1)
+                place = QRectF(x + dot + 4, top, space + 4, half)
+                painter.drawText(place, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, name)
+            x += width
+
+
+def shared(wanted: Sequence[float], width: float) -> list[float]:
+    """Share a width among columns: each gets what it wants, or the widest ones are cut to the same width.
+
+    Examples
+    --------
+    >>> shared([50, 200, 300], 400)
+    [50.0, 175.0, 175.0]
+    """
+    if sum(wanted) <= width:
+        return [float(w) for w in wanted]
+    left, cut = float(width), 0.0
+    for place, one in enumerate(sorted(wanted)):
+        cut = left / (len(wanted) - place)
+        if one > cut:
+            break
+        left -= one
+    return [min(float(w), cut) for w in wanted]
 
 
 def _number(value: float) -> str:

@@ -8,7 +8,16 @@ import numpy as np
 import pandas as pd
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QActionGroup
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QMenu,
+    QPushButton,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_cellclip.gui.palette import well_colours
 from napari_cellclip.gui.panels.drawing.lasso_box import Tool
@@ -17,7 +26,7 @@ from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.panels.wells.legend import Legend
 from napari_cellclip.gui.panels.wells.map_view import MapView
-from napari_cellclip.gui.plain_text import PlainElidingLabel, plain
+from napari_cellclip.gui.plain_text import PlainElidingLabel, PlainLabel, plain
 from napari_cellclip.gui.state.references import reference_wells
 from napari_cellclip.gui.state.requests import MapPictureRequest, MapRequest
 from napari_cellclip.gui.state.selection import Mode
@@ -79,6 +88,13 @@ class MapPanel(QWidget):
         self.to_canvas = QPushButton("Show on canvas")
         self.to_canvas.setToolTip("Show the map on the canvas, each well as its thumbnail")
         self.legend = Legend()
+        self.legend_beside = False
+        self.empty = PlainLabel(NO_MAP)
+        self.empty.setWordWrap(True)
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.view)
+        self.stack.addWidget(self.empty)
         self.state = PlainElidingLabel()
         self.state.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         above = QHBoxLayout()
@@ -87,16 +103,13 @@ class MapPanel(QWidget):
         above.addWidget(self.tool)
         above.addStretch(1)
         above.addWidget(self.to_canvas)
-        below = QHBoxLayout()
-        below.setContentsMargins(2, 0, 2, 0)
-        below.addWidget(self.state, 1)
-        below.addWidget(self.legend, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2, 2, 2, 2)
         layout.setSpacing(2)
         layout.addLayout(above)
-        layout.addWidget(self.view, 1)
-        layout.addLayout(below)
+        layout.addWidget(self.stack, 1)
+        layout.addWidget(self.state)
+        layout.addWidget(self.legend)
 
         self.method.activated.connect(self._method_chosen)
         self.to_canvas.clicked.connect(self._show_on_canvas)
@@ -128,6 +141,11 @@ class MapPanel(QWidget):
         self._show_state()
         self._clusters_changed()
         self._mark_references()
+
+    def show_legend(self, on: bool) -> None:
+        """Show the legend below the map, or not, where another one stands beside it."""
+        self.legend_beside = not on
+        self._show_state()
 
     def _mark_references(self) -> None:
         """Draw the references of the last question that are wells of this screen as diamonds."""
@@ -249,6 +267,8 @@ class MapPanel(QWidget):
                 text = f"{title} while {wanted} is computed …"
             elif work is not None:
                 text += f" · {work.message} …"
-        self.legend.setVisible(drawn is not None)
-        self.state.setText(text)
+        self.legend.setVisible(drawn is not None and not self.legend_beside)
+        self.stack.setCurrentWidget(self.empty if drawn is None else self.view)
+        self.empty.setText(text)
+        self.state.setText(text if drawn is not None else "")
         self.state.setToolTip(plain(text))

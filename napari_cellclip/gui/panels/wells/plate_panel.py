@@ -23,9 +23,10 @@ from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.view import View
 from napari_cellclip.gui.state.wells import counted, edge_medians, failed_wells, grid_of, shape_of
 
-MARKS = "− neg. control  + pos. control  ▨ no image  ✕ failed"
+MARKS = "− + controls  ▨ no image  ✕ failed"
 HELP = (
     "Highlighted wells are in colour, the others grey; an outline stands in where a colour is hard to see.\n"
+    "− marks negative, + positive controls; hatched: no image; ✕: no site could be used.\n"
     "The squares along the edges are row and column medians.\n"
     "Click a letter or number to select its row or column, the corner for all.\n"
     "Drag selects (Shift adds, Alt takes away, Ctrl intersects); double-click opens a well."
@@ -61,11 +62,12 @@ class PlatePanel(QWidget):
         self.plates.setUsesScrollButtons(True)
         self.plates.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.side_by_side = _toggle("Side by side", "Draw all plates of the screen beside each other")
-        self.pictures = _toggle("Thumbnails", "Show the picture of each well in place of its colour")
+        self.pictures = _toggle("Thumbnails", "Show the middle of each well's field in place of its colour")
         self.colours = ColourBox(session)
         self.marks = PlainElidingLabel(MARKS)
         self.marks.setToolTip(HELP)
-        self.colours.explained.addWidget(self.marks, 1)
+        self.marks.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.colours.choices.addWidget(self.marks, 6)
         strip = QHBoxLayout()
         strip.setContentsMargins(2, 0, 2, 0)
         strip.addWidget(self.plates, 1)
@@ -121,13 +123,14 @@ class PlatePanel(QWidget):
         fills, known = colours.rgb[rows].tolist(), colours.known[rows].tolist()
         rgb = [(r, g, b) if there else None for (r, g, b), there in zip(fills, known, strict=True)]
         marks = tuple(
-            WellMark(identifier, row, column, colour, control, outlined, identifier in failed)
-            for identifier, row, column, colour, control, outlined in zip(
+            WellMark(identifier, row, column, colour, control, outlined, identifier in failed, faded)
+            for identifier, row, column, colour, control, outlined, faded in zip(
                 map(str, wells.index),
                 *(wells[name].tolist() for name in ("row", "column")),
                 rgb,
                 wells["control"].tolist(),
                 colours.outlined[rows].tolist(),
+                colours.faded[rows].tolist(),
                 strict=True,
             )
             if 0 <= row < shape[0] and 0 <= column < shape[1]
@@ -205,7 +208,6 @@ def _toggle(text: str, tip: str) -> QToolButton:
     button.setText(text)
     button.setToolTip(plain(tip))
     button.setCheckable(True)
-    button.setStyleSheet("QToolButton:checked { background: palette(highlight); }")
     return button
 
 

@@ -1,4 +1,4 @@
-"""Filters of the hits: words, and conditions on columns such as ``q < 0.05``."""
+"""Filters of wells: words, and conditions on columns such as ``q < 0.05``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_cellclip.gui.panels.hits.hit_groups import name_and_dose
 from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:
@@ -29,9 +28,29 @@ TEXTS = ("treatment", "mechanism", "plate", "well", "control", "kind", "nearest"
 SEARCHED = ("treatment", "mechanism", "plate", "well")
 """Columns in which words without a condition are looked for."""
 
+_DOSE = re.compile(r"^(?P<name>.+) (?P<dose>\d[\d.e+-]*) µM$")
 _CONDITION = re.compile(r"^\s*(?P<name>[A-Za-z_]+)\s*(?P<sign><=|>=|!=|=|<|>|:)\s*(?P<value>.*\S)\s*$")
 _STARTED = re.compile(r"^\s*[A-Za-z_]+\s*(?:<=|>=|!=|=|<|>|:)?\s*$")
 _AND = re.compile(r"\s*[,;]\s*|\s+and\s+", re.IGNORECASE)
+
+
+def name_and_dose(treatment: str) -> tuple[str, float]:
+    """Split a treatment into its name and dose in µM, NaN where it has none.
+
+    Examples
+    --------
+    >>> name_and_dose("nocodazole 0.3 µM")
+    ('nocodazole', 0.3)
+    >>> name_and_dose("BRD4 knockout")
+    ('BRD4 knockout', nan)
+    """
+    found = _DOSE.match(treatment)
+    if found is None:
+        return treatment, float("nan")
+    try:
+        return found["name"], float(found["dose"])
+    except ValueError:
+        return treatment, float("nan")
 
 
 @dataclass(frozen=True)
@@ -123,3 +142,33 @@ def _compared(values: NDArray[np.float64], sign: str, limit: float) -> NDArray[n
         case "!=":
             return there & (values != limit)
     return there & (values == limit)
+
+
+class WellFilter:
+    """Which wells meet the conditions of a text; worked out once for a table and a text."""
+
+    def __init__(self) -> None:
+        self._known: tuple[str, pd.DataFrame, NDArray[np.bool_] | None] | None = None
+
+    def passing(self, text: str, table: pd.DataFrame) -> NDArray[np.bool_] | None:
+        """Mark the wells of a table that meet the conditions.
+
+        Parameters
+        ----------
+        text : str
+            As :func:`read_conditions` reads it.
+        table : DataFrame
+            Wells, as :func:`~napari_cellclip.gui.state.wells.well_table` makes them.
+
+        Returns
+        -------
+        ndarray of bool (wells,) or None
+            ``None`` without conditions, or where the text is none.
+        """
+        if self._known is None or self._known[0] != text or self._known[1] is not table:
+            try:
+                conditions = read_conditions(text)
+            except CellClipError:
+                conditions = ()
+            self._known = text, table, passing(table, conditions) if conditions and len(table) else None
+        return self._known[2]
