@@ -145,7 +145,7 @@ def _compared(values: NDArray[np.float64], sign: str, limit: float) -> NDArray[n
 
 
 class WellFilter:
-    """Which wells meet the conditions of a text; worked out once for a table and a text."""
+    """Filter of wells by the conditions of a text; worked out once for a table and a text."""
 
     def __init__(self) -> None:
         self._known: tuple[str, pd.DataFrame, NDArray[np.bool_] | None] | None = None
