@@ -61,18 +61,14 @@ class Session:
         The wells selected, in every view, and selections that were saved by name.
     questions, prompts : Questions, Prompts
         What was asked, and the prompts of the answer as they are being edited.
-    explanations : Explanations
-        Why wells match.
-    references : References
-        Reference treatments from elsewhere, and what the assay can recognise.
+    explanations, references : Explanations, References
+        Why wells match; reference treatments from elsewhere, and what the assay can recognise.
     canvas : CanvasView
         How fields are drawn.
     setup, gallery : SetUp, GalleryFinds
         How a plate is set up for encoding, and what the last search of the gallery found.
-    memo : Memo
-        What several panels need of all this, computed once.
-    filter : WellFilter
-        Which wells meet the filter of the view.
+    memo, filter : Memo, WellFilter
+        What several panels need of all this, computed once; which wells meet the filter of the view.
     screen_number : int
         Counts screens opened and relabelled: results of work on an earlier one are dropped.
     growing : bool

@@ -30,7 +30,7 @@ def quick_maps(monkeypatch):
 
 
 def idle(qtbot, session):
-    qtbot.waitUntil(lambda: all(session.work(task) is None for task in Task), timeout=8000)
+    qtbot.waitUntil(lambda: all(session.work(task) is None for task in Task), timeout=30_000)
 
 
 def level(layer):
