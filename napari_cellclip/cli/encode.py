@@ -194,7 +194,8 @@ def encode(
             print(f"  {site}: {why}", file=sys.stderr)
     if flagged := (screen.quality[FLAGGED] != "").sum():
         print(
-            f"{flagged} sites stand out in quality: 'napari-cellclip quality {out}' lists them",
+            f"{flagged} {'site stands' if flagged == 1 else 'sites stand'} out in quality:"
+            f" 'napari-cellclip quality {out}' lists them",
             file=sys.stderr,
         )
     if screen.excluded:

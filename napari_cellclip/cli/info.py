@@ -136,7 +136,7 @@ def describe(plate: Plate, odd: tuple[Problem, ...] = ()) -> str:
         f"Plate {plate.name}  ({plate.address})",
         f"  layout      {plate.layout}",
         f"  wells       {len(plate.wells)} of {rows * columns} ({rows} x {columns}), "
-        f"{sites} sites each, {len(plate.sites)} sites in all",
+        f"{sites} {'site' if sites == '1' else 'sites'} each, {len(plate.sites)} sites in all",
         f"  pixel size  {pixel}",
         "  stains",
     ]

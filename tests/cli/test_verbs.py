@@ -18,7 +18,7 @@ from tests.cli.cli_terminal import call, succeed
 def test_info_tells_layout_wells_and_stains(plate_folder: Path) -> None:
     text = succeed("info", plate_folder).stdout
     assert "phenix" in text
-    assert "24 of 24 (4 x 6), 1 sites each" in text
+    assert "24 of 24 (4 x 6), 1 site each" in text
     for stain in ("DNA", "ER", "RNA", "AGP", "Mito"):
         assert f"\n    {stain:<5} " in text
     assert "Index" in text, "where the mapping came from"
