@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import pickle
 import signal
@@ -163,6 +164,8 @@ def test_a_cluster_that_loses_a_machine_writes_what_one_process_writes(made, tmp
 @pytest.mark.filterwarnings("ignore")
 def test_a_cluster_writes_into_an_object_store(made, bucket, cluster) -> None:  # noqa: F811
     """The store is asked for by the driver and by the workers, which find it by their environment."""
+    # Ray writes its settings as a debug message that cannot be formatted, which pytest takes for a failure.
+    logging.getLogger("ray.data._internal.execution.streaming_executor").setLevel(logging.INFO)
     for _ in iter_encode(
         open_plate(made / "P1"), None, str(made / "model"), bucket, shard_sites=2, engine="ray"
     ):
