@@ -24,16 +24,21 @@ from napari_cellclip.explore.wording.wording import Prompt, Wording
 from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:
-    from napari_cellclip.model import Model
+    from napari_cellclip.model import Model, ModelCard
     from napari_cellclip.screen import Screen
 
 Combine = Literal["mean", "max"]
 
 RANKING_ONLY = (
-    "Words of this head rank wells and make no match: of those for compounds that it was not fitted to, about"
-    " one in eighteen was right on CPJUMP1. Matches come from look-alikes."
+    "Words of a head fitted in closed form rank wells and make no match: for compounds that such a head was"
+    " not fitted to, about one match in eighteen was right on CPJUMP1. Matches come from look-alikes."
 )
-"""Of heads fitted in closed form to real profiles; measured in docs/models.md."""
+"""Measured in docs/models.md."""
+
+
+def ranks_only(card: ModelCard) -> bool:
+    """Say whether words of a model rank wells and make no match."""
+    return card.image_tower == "prototypes"
 
 
 def answer_by_words(
@@ -96,7 +101,7 @@ def answer_by_words(
         out_of_vocabulary=[q.wording.text for q in questions if not q.wording.in_vocabulary],
         top=top,
     )
-    if screen.card.image_tower == "prototypes":
+    if ranks_only(screen.card):
         findings = findings.as_ranking(RANKING_ONLY)
     return answer_of(
         screen,

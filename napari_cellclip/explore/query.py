@@ -11,7 +11,7 @@ import numpy as np
 from napari_cellclip.explore.answer import Answer, answer_of
 from napari_cellclip.explore.asked_screen import require_embeddings
 from napari_cellclip.explore.by_look_alikes import answer_by_look_alikes
-from napari_cellclip.explore.by_words import Combine, answer_by_words
+from napari_cellclip.explore.by_words import Combine, answer_by_words, ranks_only
 from napari_cellclip.explore.calibration.findings import find
 from napari_cellclip.explore.calibration.query_scores import QueryPart
 from napari_cellclip.explore.calibration.screen_calibration import calibration_of
@@ -138,8 +138,7 @@ def ask(
             screen, text, beside, fdr=fdr, ticked_off=ticked_off, reason=reason, seed=seed
         )
     if words is not None and looks is not None:
-        counted = screen.card.image_tower != "prototypes"  # whose words make no match of their own either
-        answer = fuse(words, looks, reason=reason, words_count=counted)
+        answer = fuse(words, looks, reason=reason, words_count=not ranks_only(screen.card))
     else:
         answer = looks if looks is not None else words  # type: ignore[assignment]  # one of them was made
     return answer if top is None else replace(answer, scores=answer.scores.iloc[:top])
