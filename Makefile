@@ -12,7 +12,7 @@ SPREAD  := -n $(WORKERS) --dist loadfile
 PYTEST  := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-all test-floors bench bench-quick screenshots demo-model profiles-model notebooks lint types contracts manifest wheel clean
+.PHONY: help demo test test-slow test-all test-floors bench bench-quick screenshots demo-model profiles-model options notebooks lint types contracts manifest wheel clean
 
 help:  ## show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -55,6 +55,9 @@ demo-model: $(VENV)/all.installed  ## train the bundled model again from its rec
 
 profiles-model: $(VENV)/all.installed  ## fit the bundled profile model again (CPJUMP1=FOLDER DAHLIN2023=FOLDER; needs the extra sentences)
 	$(BIN)/python -m napari_cellclip.training.profiles $(CPJUMP1) $(DAHLIN2023)
+
+options: $(VENV)/all.installed  ## docs/options.md: every verb and option, as the program tells them
+	$(BIN)/python -m typer napari_cellclip.cli.program utils docs --name napari-cellclip --output docs/options.md
 
 notebooks: $(VENV)/test.installed  ## run the notebooks and keep what they show
 	$(BIN)/jupyter-execute --inplace notebooks/0[1-3]*.ipynb

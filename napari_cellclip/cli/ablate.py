@@ -69,7 +69,7 @@ def ablate(
         typer.Option(show_default="auto", help="Where to compute: auto, cpu, cuda or mps (Apple)."),
     ] = None,
 ) -> None:
-    """Train the variants of a head and compare them in one table.
+    """Train variants of a head and compare them.
 
     Every variant starts from fresh weights and is scored on the same held-out treatments, by
     retrieval both ways. Variants that are trained already are not trained again. The table is

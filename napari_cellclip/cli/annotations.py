@@ -25,7 +25,7 @@ annotation_tables = typer.Typer(
 
 @annotation_tables.callback()
 def listing(ctx: typer.Context, as_json: JsonOption = False) -> None:
-    """List the annotation tables of this computer; install or remove one.
+    """List, install or remove annotation tables.
 
     Mechanisms and targets in a question are worded with the compounds of these tables, after those of the
     screen's own plate map and before the small table of this package.
@@ -38,7 +38,7 @@ def listing(ctx: typer.Context, as_json: JsonOption = False) -> None:
 
 @annotation_tables.command("list")
 def list_tables(as_json: JsonOption = False) -> None:
-    """List the annotation tables of this computer with source, date and licence.
+    """List the annotation tables installed here.
 
     Example: napari-cellclip annotations list
     """
@@ -50,7 +50,7 @@ def install(
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE...",
+            metavar="FILE",
             show_default=False,
             help="Comma- or tab-separated tables, plain or gzipped, with columns pert_iname, moa, target and "
             "SMILES or some of them; several are joined by compound. Or the name of a known table, to be "
@@ -64,9 +64,9 @@ def install(
     licence: Annotated[str, typer.Option(help="Under what terms; kept beside it.")] = "",
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite a table of this name.")] = False,
 ) -> None:
-    """Copy annotation tables into the cache folder, with source, date and licence.
+    """Copy annotation tables into the cache folder.
 
-    Nothing is fetched from the network.
+    Source, date and licence are kept beside them. Nothing is fetched from the network.
 
     Example: napari-cellclip annotations install drugs.txt samples.txt --name hub --licence "Broad terms"
     """

@@ -92,10 +92,10 @@ def ask(
             "through which texts go too. 'correct' shows what it does to replicates and plates."
         ),
     ] = "none",
-    seed: Annotated[int, typer.Option(min=0, help="Of what is drawn to tell chance by.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random draws behind p-values.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Rank the wells of a screen by a sentence, and say whether any of them matches it.
+    """Ask a screen in words: which wells match?
 
     The score of a well says how far it stands out of the negative controls of its plate. Replicate wells of
     a treatment and dose are evaluated together: p against control wells and against other texts, q over all

@@ -46,7 +46,7 @@ def repair(
     ] = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Make again what is damaged or lost in a screen.
+    """Restore what is damaged or lost in a screen.
 
     screen.json comes from its copy; the rest from the images, with the model that made the screen. What is
     whole is not computed again.

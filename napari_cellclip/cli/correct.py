@@ -39,9 +39,10 @@ def correct(
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what batch corrections do to replicates and to the mixing of plates.
+    """Compare batch corrections of a screen.
 
-    Nothing is changed in the screen: 'ask --correction' and the window use a correction where you choose it.
+    By what they do to replicates and to the mixing of plates. Nothing is changed in the screen: 'ask
+    --correction' and the window use a correction where you choose it.
 
     Example: napari-cellclip correct my-screen --method sphering --method tvn
     """

@@ -30,7 +30,7 @@ def demo(
         ),
     ] = None,
 ) -> None:
-    """Open napari on a simulated plate, a question asked.
+    """Open the window on a simulated plate.
 
     The first time the plate is simulated and encoded (a minute or two); after that it opens at once.
     Plate and model are simulations: what you see shows the program, not biology.

@@ -23,10 +23,10 @@ def derive(
     device: DeviceOption = "auto",
     exclude_quality: ExcludeQualityOption = None,
 ) -> None:
-    """Embed the wells of a screen with another head, without a pixel.
+    """Embed a screen's wells with another head.
 
-    For a head that was trained on the screen's own features. The screen shows it from now on; what the
-    former model made stays in the folder, and 'derive' with that one brings it back.
+    No pixel is read. For a head that was trained on the screen's own features. The screen shows it from
+    now on; what the former model made stays in the folder, and 'derive' with that one brings it back.
 
     Example: napari-cellclip derive my-screen --model my-model
     """

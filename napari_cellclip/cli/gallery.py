@@ -23,7 +23,7 @@ gallery = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Search the Cell Painting Gallery, and fetch plates or parts of them.\n\n"
+    help="Find and fetch public Cell Painting plates.\n\n"
     "Example: napari-cellclip gallery search --project cpg0016-jump --gene RAB30",
 )
 
@@ -107,7 +107,7 @@ def fetch(
     ] = False,
     plate_name: NameOption = None,
 ) -> None:
-    """Fetch a plate, or a part of it, into a folder.
+    """Fetch a plate or a part of it.
 
     May be stopped at any time: the same command goes on from there. The folder opens like any other
     plate, with load_data.csv and the plate map in it.

@@ -34,7 +34,7 @@ def import_profiles(
             "InChIKey or the name, or of each well, joined on plate and well.",
         ),
     ] = None,
-    cell_line: Annotated[str, typer.Option(help="Of the cells, where the tables do not say it.")] = "",
+    cell_line: Annotated[str, typer.Option(help="Cell line, where the tables do not name it.")] = "",
     shared: Annotated[
         bool, typer.Option("--shared", help="Use what all tables share, where their features differ.")
     ] = False,
@@ -55,11 +55,12 @@ def import_profiles(
     ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Make a screen of CellProfiler profiles or of embeddings, without images.
+    """Make a screen of CellProfiler profiles.
 
-    Features are grouped by the stains in their names and standardised on the negative controls of each
-    plate. The bundled head, trained on real cells, embeds the wells by the features it knows, so that they
-    can be asked in words at once; 'train' makes a head of your own, 'derive' applies it.
+    Or of embeddings; no image is needed. Features are grouped by the stains in their names and
+    standardised on the negative controls of each plate. The bundled head, trained on real cells, embeds
+    the wells by the features it knows, so that they can be asked in words at once; 'train' makes a head
+    of your own, 'derive' applies it.
 
     Example: napari-cellclip import-profiles BR*.csv.gz --annotations compounds.tsv --out my-screen
     """

@@ -47,7 +47,7 @@ def import_published_features(
     ] = False,
     device: DeviceOption = "auto",
 ) -> None:
-    """Turn features made by the published CellCLIP code into a screen.
+    """Make a screen of published CellCLIP features.
 
     Without a model the screen can be mapped and trained on; asking it in words waits for 'train'.
 

@@ -34,7 +34,9 @@ AcceptOption = Annotated[
 
 @models.callback()
 def listing(ctx: typer.Context, as_json: JsonOption = False) -> None:
-    """List the models that can be loaded by name; fetch one, show its card, or start a new one.
+    """List, fetch and start models.
+
+    Without a sub-verb, lists those that can be loaded by name.
 
     Example: napari-cellclip models fetch cellclip
     """
@@ -46,7 +48,9 @@ def listing(ctx: typer.Context, as_json: JsonOption = False) -> None:
 
 @models.command()
 def card(name: NameArgument) -> None:
-    """Show a model's card as JSON: encoder, pixels, prompts, licence, limits, scores.
+    """Show a model's card as JSON.
+
+    Encoder, pixels, prompts, licence, limits and scores.
 
     Example: napari-cellclip models card cellclip
     """
@@ -67,10 +71,10 @@ def fetch(
         ),
     ] = None,
 ) -> None:
-    """Fetch a model from huggingface.co: licence and sizes first, then the files.
+    """Fetch a model, after licence and sizes.
 
-    May be stopped at any time; the same command goes on where it stopped. Afterwards no network is
-    needed.
+    From huggingface.co. May be stopped at any time; the same command goes on where it stopped.
+    Afterwards no network is needed.
 
     Example: napari-cellclip models fetch cellclip
     """
@@ -128,11 +132,12 @@ def new(
         str, typer.Option(help="Commit, tag or branch of the encoder's repository; its commit is kept.")
     ] = "main",
     accept_licence: AcceptOption = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of the random weights.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random weights.")] = 0,
 ) -> None:
-    """Start a model: a published channel encoder and a head that has learnt nothing yet.
+    """Start a model whose head knows nothing yet.
 
-    Encode plates with it, then train its head on them; only then does it know any words.
+    A published channel encoder and a head of random weights. Encode plates with it, then train its head
+    on them; only then does it know any words.
 
     Example: napari-cellclip models new --encoder facebook/dinov2-small --out my-model
     """

@@ -21,14 +21,16 @@ SHOWN = 20
 
 def quality(
     screen: ScreenArgument,
-    wells: Annotated[bool, typer.Option("--wells", help="Write one row a well.")] = False,
+    wells: Annotated[
+        bool, typer.Option("--wells", help="With --out: a row for each well, not for each site.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", dir_okay=False, show_default=False, help="Write the whole table as CSV."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the sites of a screen that stand out in quality.
+    """List sites that stand out in quality.
 
     Focus, saturation, emptiness and background are measured for each stain while a plate is encoded, and
     compared with the rest of the plate. Nothing is left out unless you say so: 'encode' and 'derive' take

@@ -22,7 +22,7 @@ references = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Build, install and look at reference treatments: compounds and genes whose identity is known.\n\n"
+    help="Build, install and list reference treatments.\n\nCompounds and genes whose identity is known.\n\n"
     "Example: napari-cellclip references list my-screen",
 )
 
@@ -41,18 +41,20 @@ def build(
     screens: Annotated[
         list[Path],
         typer.Argument(
-            exists=True, file_okay=False, metavar="SCREEN...", show_default=False, help="Screen folders."
+            exists=True, file_okay=False, metavar="SCREEN", show_default=False, help="Screen folders."
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", show_default=False, help="Reference file to write.")],
-    licence: Annotated[str, typer.Option(help="Of the data; kept in the file, shown with answers.")] = "",
+    licence: Annotated[
+        str, typer.Option(help="Licence of the data; kept in the file, shown with answers.")
+    ] = "",
     attribution: Annotated[str, typer.Option(help="Whom to name; kept in the file.")] = "",
-    cell_line: Annotated[str, typer.Option(help="Of the cells, where the plate maps do not say it.")] = "",
+    cell_line: Annotated[str, typer.Option(help="Cell line, where the plate maps do not name it.")] = "",
     hours: Annotated[
-        float | None, typer.Option(min=0, show_default=False, help="Between treatment and fixation.")
+        float | None, typer.Option(min=0, show_default=False, help="Hours between treatment and fixation.")
     ] = None,
 ) -> None:
-    """Write the labelled treatments of screens into one reference file.
+    """Make a reference set of labelled treatments.
 
     Example: napari-cellclip references build pilot-screen --out pilot --cell-line U2OS --hours 48
     """
@@ -70,7 +72,7 @@ def list_mechanisms(
     which: Annotated[
         str | None,
         typer.Argument(
-            metavar="[SET]",
+            metavar="SET",
             show_default=False,
             help="A reference file, the name of an installed set, or a screen folder; without it the"
             " installed sets are listed.",
@@ -82,10 +84,11 @@ def list_mechanisms(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List which mechanisms an assay can recognise: do their references find each other?
+    """List mechanisms that an assay can recognise.
 
-    AP is the average precision of finding a mechanism's references by the others, each left out in turn;
-    chance is that of random references, p how often those do as well, q the false-discovery rate over all.
+    Those whose references find each other. AP is the average precision of finding a mechanism's
+    references by the others, each left out in turn; chance is that of random references, p how often
+    those do as well, q the false-discovery rate over all.
 
     Example: napari-cellclip references list cpjump1
     """
@@ -128,10 +131,13 @@ def _list_sets(every: bool, as_json: bool) -> None:
 def show(
     which: SetArgument,
     name: Annotated[
-        str, typer.Argument(metavar="[NAME]", show_default=False, help="Of a treatment or mechanism.")
+        str,
+        typer.Argument(
+            metavar="NAME", show_default=False, help="Show those of this treatment or mechanism only."
+        ),
     ] = "",
 ) -> None:
-    """Show the treatments of a reference set, or those of one name or mechanism.
+    """Show the treatments of a reference set.
 
     Example: napari-cellclip references show cpjump1 "tubulin inhibitor"
     """
@@ -160,7 +166,7 @@ def install(
     which: Annotated[
         list[str],
         typer.Argument(
-            metavar="SET...",
+            metavar="SET",
             show_default=False,
             help="cpjump1 or dahlin2023, the public sets; or reference files to keep by name.",
         ),
@@ -175,7 +181,7 @@ def install(
         ),
     ] = None,
 ) -> None:
-    """Install a reference set in the cache folder, to be used by name.
+    """Install a reference set, to be used by name.
 
     Public sets are built from their published profile tables, which are fetched (8 MB each) and checked; an
     interrupted download goes on where it stopped.

@@ -9,7 +9,7 @@ from importlib.metadata import version as installed
 
 
 def version() -> None:
-    """Print the versions that matter in a bug report.
+    """Print the versions for a bug report.
 
     Example: napari-cellclip version
     """

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -88,3 +90,34 @@ def test_cli_page_has_every_verb(repository: Path) -> None:
     for verb in typer.main.get_command(app).commands:  # type: ignore[attr-defined]
         assert f"napari-cellclip {verb}" in page
         assert verb in help_text
+
+
+def every_verb(command: Any, name: str) -> Iterator[tuple[str, Any]]:
+    yield name, command
+    for verb, child in getattr(command, "commands", {}).items():
+        yield from every_verb(child, f"{name} {verb}")
+
+
+VERBS = dict(every_verb(typer.main.get_command(app), "napari-cellclip"))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_page_of_options_is_that_of_the_program(verb: str, repository: Path) -> None:
+    """Whatever the version of the library that wrote it; `make options` writes it anew."""
+    page = (repository / "docs" / "options.md").read_text(encoding="utf-8")
+    _, _, section = page.partition(f"# `{verb}`\n")
+    section = " ".join(re.split(r"^#+ `", section, flags=re.MULTILINE)[0].split())
+    assert " ".join(str(VERBS[verb].help).split()) in section
+    names = set()
+    for parameter in VERBS[verb].params:
+        assert " ".join(str(parameter.help).split()) in section, parameter.name
+        if parameter.param_type_name == "option":
+            names |= {*parameter.opts, *parameter.secondary_opts}
+    assert {
+        n for words in re.findall(r"\* `(-[^`]*)`", section) for n in re.findall(r"--?\w[\w-]*", words)
+    } - {"--help"} == names - {"--help"}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_list_of_verbs_cuts_no_description_short(verb: str) -> None:
+    assert "..." not in VERBS[verb].get_short_help_str(45)

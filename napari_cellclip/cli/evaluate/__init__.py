@@ -18,7 +18,7 @@ evaluate = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Measure how good a model is, by a stated protocol.\n\n"
+    help="Measure how good a model is.\n\n"
     "Each protocol writes its figures, a table and a picture into one folder; docs/evaluation.md "
     "defines them.\n\n"
     "Example: napari-cellclip evaluate simulated --out figures",

@@ -50,9 +50,10 @@ def compound_gene(
     seed: SeedOption = 0,
     update_card: UpdateCardOption = None,
 ) -> None:
-    """Rank genes by how much their knockouts look like a compound that acts on some of them.
+    """Rank genes by their likeness to compounds.
 
-    Average precision and area under the ROC curve at each concentration, beside a random order.
+    How much do knockouts look like a compound that acts on some of the genes? Average precision and
+    area under the ROC curve at each concentration, beside a random order.
 
     Example: napari-cellclip evaluate compound-gene my-screen --activities activities.csv --out figures
     """

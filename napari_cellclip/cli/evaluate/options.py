@@ -101,9 +101,9 @@ CorrectOption = Annotated[
     ),
 ]
 
-KernelOption = Annotated[str, typer.Option(help="Of kernel_pca: linear, poly or rbf.")]
+KernelOption = Annotated[str, typer.Option(help="Kernel of kernel_pca: linear, poly or rbf.")]
 
-ComponentsOption = Annotated[int, typer.Option(min=1, help="Of kernel_pca.")]
+ComponentsOption = Annotated[int, typer.Option(min=1, help="How many components kernel_pca keeps.")]
 
 ScalerOption = Annotated[
     str,
@@ -125,14 +125,15 @@ BatchOption = Annotated[
 ]
 
 ConsensusOption = Annotated[
-    str, typer.Option("--consensus", help="Of a perturbation's wells: mean or median.")
+    str,
+    typer.Option("--consensus", help="How the wells of a perturbation become one profile: mean or median."),
 ]
 
 NullOption = Annotated[
-    int, typer.Option("--null", min=100, help="Random rankings of each shape; the paper took 100000.")
+    int, typer.Option("--null", min=100, help="Random rankings behind each p-value; the paper took 100000.")
 ]
 
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of everything drawn at random.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of all random draws.")]
 
 
 def embeddings(sources: list[Path], metadata: Path | None, controls: str | None) -> EmbeddingTable:

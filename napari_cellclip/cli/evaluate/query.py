@@ -18,7 +18,7 @@ def query(
     plates: Annotated[int, typer.Option(min=1, help="How many simulated layouts.")] = 20,
     replicates: Annotated[int, typer.Option(min=1, max=8, help="Plates of each layout, asked together.")] = 1,
     seed: Annotated[
-        int, typer.Option(min=0, help="Of the first layout; training uses seeds below 10000.")
+        int, typer.Option(min=0, help="Seed of the first layout; training uses seeds below 10000.")
     ] = 91_001,
     untouched: Annotated[
         int | None,
@@ -49,7 +49,7 @@ def query(
     work: WorkOption = None,
     update_card: UpdateCardOption = None,
 ) -> None:
-    """Measure how often "match" and "No confident match" are right.
+    """Measure how often verdicts are right.
 
     Realised share of false discoveries at 5 and 10 %, matches for mechanisms that are not there, power by
     dose, and the same for models and screens from which no match is right. Plate-map expansion is off.

@@ -25,14 +25,16 @@ def query_null(
     ],
     plates: Annotated[int, typer.Option(min=1, help="How many simulated plates to measure it on.")] = 5,
     seed: Annotated[
-        int, typer.Option(min=0, help="Of the first plate; use none of these plates to evaluate verdicts.")
+        int,
+        typer.Option(min=0, help="Seed of the first plate; use none of these plates to evaluate verdicts."),
     ] = 90_001,
     work: WorkOption = None,
 ) -> None:
-    """Measure how often a model's texts fit treatments they do not describe, and store that in its card.
+    """Measure how often texts fit by chance.
 
-    Queries take their p-values from this null. Texts that a model was trained on lie far apart from each
-    other, so that directions drawn at random are too strict a comparison. Without it, verdicts are more
+    How often a model's texts fit treatments they do not describe, stored in its card. Queries take
+    their p-values from this null. Texts that a model was trained on lie far apart from each other, so
+    that directions drawn at random are too strict a comparison. Without it, verdicts are more
     conservative.
 
     Example: napari-cellclip evaluate query-null my-model --plates 5

@@ -47,11 +47,11 @@ def relationships(
     batch: BatchOption = "Metadata_Plate",
     update_card: UpdateCardOption = None,
 ) -> None:
-    """Count how many known relationships between genes lie in the tails of the map's similarities.
+    """Count the known gene relationships found.
 
-    Two nulls: all pairs of the map, as published, and pairs of its genes only. Tails from 1 to 10 %.
-    No annotations come with this program: docs/evaluation.md says where they are and under which
-    licence.
+    Those that lie in the tails of the map's similarities. Two nulls: all pairs of the map, as
+    published, and pairs of its genes only. Tails from 1 to 10 %. No annotations come with this program:
+    docs/evaluation.md says where they are and under which licence.
 
     Example: napari-cellclip evaluate relationships my-screen --known Reactome.csv --correct pca --out figures
     """

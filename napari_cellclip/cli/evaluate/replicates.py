@@ -47,13 +47,16 @@ def replicates(
         typer.Option(help="p of a perturbation: 'geometric' mean over its wells, or of the 'mean' itself."),
     ] = "geometric",
     null: NullOption = 10_000,
-    fdr: Annotated[float, typer.Option(min=0, max=1, help="Level of Benjamini-Hochberg.")] = FDR,
+    fdr: Annotated[
+        float, typer.Option(min=0, max=1, help="False-discovery rate accepted (Benjamini-Hochberg).")
+    ] = FDR,
     seed: SeedOption = 0,
     update_card: UpdateCardOption = None,
 ) -> None:
-    """Ask each treated well to find its replicates among its plate's negative controls.
+    """Find replicates among negative controls.
 
-    Mean average precision and the share of perturbations retrieved at the FDR.
+    Each treated well ranks its replicates and the negative controls of its plate. Mean average
+    precision and the share of perturbations retrieved at the FDR.
 
     Example: napari-cellclip evaluate replicates my-screen --correct sphering --out figures
     """

@@ -49,7 +49,7 @@ def retrieval(
     seed: SeedOption = 0,
     update_card: UpdateCardOption = None,
 ) -> None:
-    """Find wells by their texts and texts by their wells.
+    """Find wells by texts and texts by wells.
 
     R@1, R@5, R@10, mean and median rank both ways, by cosine and by dot product, beside what a random
     order would reach in a pool of that size. Items that share a text are one group.

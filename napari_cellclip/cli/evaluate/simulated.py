@@ -23,17 +23,18 @@ def simulated(
     ] = None,
     plates: Annotated[int, typer.Option(min=1, help="How many plates.")] = 5,
     seed: Annotated[
-        int, typer.Option(min=0, help="Of the first plate; training uses seeds below 10000.")
+        int, typer.Option(min=0, help="Seed of the first plate; training uses seeds below 10000.")
     ] = 90_001,
     wells: Annotated[int, typer.Option(help="Plate format.")] = 96,
     sites: Annotated[int, typer.Option(min=1, help="Fields in each well.")] = 2,
     work: WorkOption = None,
     update_card: UpdateCardOption = None,
 ) -> None:
-    """Ask for the mechanisms of simulated plates whose labels the model never sees.
+    """Find the mechanisms of simulated plates.
 
-    Average precision of each mechanism's wells, beside random order, exchanged queries and mean
-    intensities. Simulated cells: this measures the program and its bundled model, no biology.
+    The model never sees their labels. Average precision of each mechanism's wells, beside random order,
+    exchanged queries and mean intensities. Simulated cells: this measures the program and its bundled
+    model, no biology.
 
     Example: napari-cellclip evaluate simulated --plates 5 --seed 90001 --out figures
     """

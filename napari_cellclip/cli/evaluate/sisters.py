@@ -64,11 +64,13 @@ def sisters(
         typer.Option(help="p of a target: 'geometric' mean over its queries, or of the 'mean' itself."),
     ] = "geometric",
     null: NullOption = 10_000,
-    fdr: Annotated[float, typer.Option(min=0, max=1, help="Level of Benjamini-Hochberg.")] = FDR,
+    fdr: Annotated[
+        float, typer.Option(min=0, max=1, help="False-discovery rate accepted (Benjamini-Hochberg).")
+    ] = FDR,
     seed: SeedOption = 0,
     update_card: UpdateCardOption = None,
 ) -> None:
-    """Ask whether perturbations of the same target look alike.
+    """Find perturbations of the same target.
 
     Mean average precision by target and the share of targets retrieved at the FDR, within one
     modality or across two.
