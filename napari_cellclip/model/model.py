@@ -110,25 +110,6 @@ class Model:
         self.pixels.to(self.device)
         return self
 
-    def field_features(
-        self, pixels: NDArray[np.generic], stats: IntensityStats | None = None
-    ) -> NDArray[np.float32]:
-        """Features of one field; see `fields_features`.
-
-        Parameters
-        ----------
-        pixels : array
-            [5, Y, X] counts, stains in the order of `STAINS`.
-        stats : IntensityStats, optional
-            Ranges of the plate, needed where the card scales by the plate.
-
-        Returns
-        -------
-        array
-            float32 [5, D], stains in the card's order.
-        """
-        return cast(NDArray[np.float32], self.fields_features([pixels], stats)[0])
-
     def fields_features(
         self,
         fields: Sequence[NDArray[np.generic]],

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_cellclip.vocabulary import ScreenError
 
 
-def harmonise(vectors: NDArray[np.float64], batches: Sequence[str], seed: int = 0) -> NDArray[np.float64]:
+def harmonise(vectors: NDArray[np.float64], batches: Sequence[str]) -> NDArray[np.float64]:
     """Correct embeddings by Harmony (Korsunsky et al. 2019, doi:10.1038/s41592-019-0619-0).
 
     Parameters
@@ -20,8 +20,6 @@ def harmonise(vectors: NDArray[np.float64], batches: Sequence[str], seed: int = 
         All finite.
     batches : sequence of str
         Plate or experiment of each row.
-    seed : int
-        Of its clusters.
 
     Returns
     -------
@@ -41,6 +39,6 @@ def harmonise(vectors: NDArray[np.float64], batches: Sequence[str], seed: int = 
     if len(set(batches)) < 2:
         raise ScreenError("harmony needs more than one plate: there is nothing to pull together")
     table = pd.DataFrame({"batch": list(batches)})
-    found = harmonypy.run_harmony(vectors, table, ["batch"], verbose=False, random_state=seed)
+    found = harmonypy.run_harmony(vectors, table, ["batch"], verbose=False, random_state=0)
     corrected = np.asarray(found.Z_corr, np.float64)
     return corrected if corrected.shape == vectors.shape else corrected.T

@@ -37,7 +37,7 @@ def test_features_are_the_mean_over_crops_of_each_stain(model, fields, stats):
             with torch.no_grad():
                 each = model.encoder(torch.tensor(crops[:, stain : stain + 1]))
             np.testing.assert_allclose(features[stain], each.mean(0).numpy(), atol=1e-5)
-    np.testing.assert_allclose(model.field_features(fields[1], stats), found[1], atol=1e-5)
+    np.testing.assert_allclose(model.fields_features([fields[1]], stats)[0], found[1], atol=1e-5)
 
 
 @pytest.mark.parametrize("batch_size", [1, 5, 7, 1000])
@@ -82,11 +82,11 @@ def test_no_field_gives_no_feature(model, stats):
 
 def test_pixels_that_are_no_field_are_refused(model, stats):
     with pytest.raises(ModelError, match="not finite"):
-        model.field_features(np.full((5, 40, 40), np.nan), stats)
+        model.fields_features([np.full((5, 40, 40), np.nan)], stats)
     with pytest.raises(ModelError, match="shape"):
-        model.field_features(np.zeros((40, 40)), stats)
+        model.fields_features([np.zeros((40, 40))], stats)
     with pytest.raises(ModelError, match="measure IntensityStats"):
-        model.field_features(np.zeros((5, 40, 40)))
+        model.fields_features([np.zeros((5, 40, 40))])
 
 
 def test_wells_do_not_depend_on_each_other_or_on_the_order_of_fields(model):

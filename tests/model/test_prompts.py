@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from napari_cellclip.model import PromptTemplates
-from napari_cellclip.model.prompts import published_caption
 from napari_cellclip.vocabulary import Control, Kind, Perturbation
 
 T = PromptTemplates()
@@ -77,15 +76,3 @@ def test_long_prompts_are_shortened():
     assert T.for_compound("n" * 300, "C" * 300) == f"U2OS cells treated with SMILES: {'C' * 300}"
     assert T.for_compound("drug", "C" * 600) == "U2OS cells treated with compound, drug"
     assert T.for_compound("", "C" * 600) == f"U2OS cells treated with SMILES: {'C' * 600}"
-
-
-def test_captions_of_public_tables():
-    assert published_caption("U2OS", "compound", "DMSO", None).endswith("DMSO, SMILES: CS(C)=O")
-    assert (
-        published_caption("A549", "orf", "SGK3", "control", "negcon")
-        == "A549 cells treated with orf control negcon, targeting genes: SGK3."
-    )
-    for gap in (None, "TUBB"):
-        assert "nan" not in published_caption("U2OS", "crispr", gap, "ACGT", "control negcon")
-    with pytest.raises(ValueError, match="kind 'peptide'"):
-        published_caption("U2OS", "peptide")

@@ -19,7 +19,7 @@ if sys.argv[1] == "fields":
     import numpy as np
     from napari_cellclip.vocabulary import STAINS
     stats = model.IntensityStats(low=dict.fromkeys(STAINS, 0), high=dict.fromkeys(STAINS, 99), fields=1)
-    model.load_model("demo", device="cpu").field_features(np.ones((5, 64, 64), np.uint16), stats)
+    model.load_model("demo", device="cpu").fields_features([np.ones((5, 64, 64), np.uint16)], stats)
 print(*sorted({"torch", "torch._dynamo", "sympy", "transformers", "timm", "torchvision", "accelerate", "peft",
                "sklearn", "scipy", "rdkit"} & set(sys.modules)))
 """

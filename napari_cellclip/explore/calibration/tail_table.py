@@ -105,8 +105,8 @@ class TailTable:
         return (before - own) // width + 1
 
 
-def kept_ranks(n: int, levels: int = LEVELS) -> NDArray[np.intp]:
-    """Choose at most `levels` ranks of 1 to `n`: all where they suffice, else denser towards the first.
+def kept_ranks(n: int) -> NDArray[np.intp]:
+    """Choose at most `LEVELS` ranks of 1 to `n`: all where they suffice, else denser towards the first.
 
     Examples
     --------
@@ -116,11 +116,11 @@ def kept_ranks(n: int, levels: int = LEVELS) -> NDArray[np.intp]:
     >>> len(ranks), ranks[:4].tolist(), int(ranks[-1])
     (127, [1, 2, 3, 4], 9999)
     """
-    if n <= levels:
+    if n <= LEVELS:
         return np.arange(1, n + 1)
     # As many single ranks as leave steps that are no smaller than one rank for the others.
-    for single in range(1, levels):
-        ranks = np.geomspace(single, n, levels - single + 1)
+    for single in range(1, LEVELS):
+        ranks = np.geomspace(single, n, LEVELS - single + 1)
         if ranks[1] - ranks[0] >= 1:
             return np.concatenate([np.arange(1, single), np.round(ranks)]).astype(np.intp)
-    return np.arange(1, levels + 1)
+    return np.arange(1, LEVELS + 1)

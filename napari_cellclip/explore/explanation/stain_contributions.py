@@ -96,11 +96,6 @@ class StainContributions:
         plates = [split_id(well)[0] for well in self.cosine.index]
         return self.cosine.mul(slope.reindex(plates).to_numpy(float), axis=0)
 
-    @property
-    def leading(self) -> pd.Series[str]:
-        """The stain that adds most, by well."""
-        return self.cosine.idxmax(axis=1).astype(str)
-
 
 def iter_stain_contributions(
     screen: Screen,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from napari_cellclip.explore.calibration.robust import robust_z
 from napari_cellclip.explore.explanation.query_direction import Asked, unit_direction
-from napari_cellclip.screen.progress import Progress, finished
+from napari_cellclip.screen.progress import Progress
 from napari_cellclip.screen.tiles.tiles import FieldTiles
 from napari_cellclip.vocabulary import ScreenError
 
@@ -157,17 +157,6 @@ def iter_tile_scores(
         yield Progress(done, len(instances), f"scoring tiles of {tiles.site}", stage="explanation")
     own = cosine[: len(tiles)]
     return TileScores(tiles, own, robust_z(own, cosine[len(tiles) :]), tuple(notes))
-
-
-def tile_scores(
-    screen: Screen,
-    tiles: FieldTiles,
-    controls: Sequence[FieldTiles],
-    asked: Asked,
-    model: Model,
-) -> TileScores:
-    """Score the tiles of a field; parameters and errors as :func:`iter_tile_scores`."""
-    return finished(iter_tile_scores(screen, tiles, controls, asked, model))
 
 
 def nearest_control_tiles(

@@ -57,26 +57,26 @@ class Expansion:
             prompts = list(dict.fromkeys((t.for_compound(text, cell_line=cell), t.for_mechanism(text, cell))))
         return tuple(Prompt(prompt, 1 / len(prompts), "typed", "free", on) for prompt in prompts)
 
-    def treated_with(self, treatment: NamedTreatment, weight: float = 1.0) -> Prompt:
+    def treated_with(self, treatment: NamedTreatment) -> Prompt:
         """Word a treatment: a compound, or a gene of the plate map that was perturbed."""
         if treatment.kind is Kind.CRISPR:
             text = self.templates.for_knockout(
                 ", ".join(treatment.genes) or treatment.name, cell_line=self.cell_line
             )
-            return Prompt(text, weight, treatment.source, "knockout")
+            return Prompt(text, 1.0, treatment.source, "knockout")
         if treatment.kind is Kind.ORF:
             text = self.templates.for_expression(", ".join(treatment.genes) or treatment.name, self.cell_line)
-            return Prompt(text, weight, treatment.source, "overexpression")
+            return Prompt(text, 1.0, treatment.source, "overexpression")
         text = self.templates.for_compound(treatment.name, treatment.smiles, self.cell_line)
-        return Prompt(text, weight, treatment.source, "compound")
+        return Prompt(text, 1.0, treatment.source, "compound")
 
-    def knockout(self, text: str, genes: Sequence[str], notes: tuple[str, ...] = ()) -> Wording:
+    def knockout(self, text: str, genes: Sequence[str]) -> Wording:
         """Word a knockout of these genes."""
         name = ", ".join(genes)
         prompt = Prompt(
             self.templates.for_knockout(name, cell_line=self.cell_line), 1.0, "template", "knockout"
         )
-        return Wording(text, "knockout", (prompt,), notes, f"{name} knockout")
+        return Wording(text, "knockout", (prompt,), (), f"{name} knockout")
 
     def expression(self, text: str, genes: Sequence[str]) -> Wording:
         """Over-expression of these genes."""

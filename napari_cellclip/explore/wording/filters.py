@@ -111,7 +111,7 @@ class Filters:
         return keep
 
 
-def take_filters(text: str, cell_lines: tuple[str, ...] = CELL_LINES) -> tuple[str, Filters]:
+def take_filters(text: str) -> tuple[str, Filters]:
     """Take dose and cell line off a term, in any order, at its end; doses also from its middle.
 
     Examples
@@ -119,10 +119,10 @@ def take_filters(text: str, cell_lines: tuple[str, ...] = CELL_LINES) -> tuple[s
     >>> take_filters("nocodazole at 300 nM in U-2 OS cells")
     ('nocodazole', Filters(dose=Dose(low=0.3, high=0.3), cell_line='U2OS'))
     """
-    text, line = _take_line(text, cell_lines)
+    text, line = _take_line(text)
     text, dose = _take_dose(text)
     if not line:
-        text, line = _take_line(text, cell_lines)
+        text, line = _take_line(text)
     return text, Filters(dose, line)
 
 
@@ -154,12 +154,12 @@ def _micromolar(number: str, unit: str) -> float:
     return round(float(amount) * _TO_MICROMOLAR[plain.casefold()], 12)
 
 
-def _take_line(text: str, cell_lines: tuple[str, ...]) -> tuple[str, str]:
+def _take_line(text: str) -> tuple[str, str]:
     match = re.search(r"(?i)(?:^|[\s,]+)(?:in|on|with)\s+(?:the\s+)?(\S+(?:\s\S+){0,2})$", text)
     if match is None:
         return text, ""
     asked = re.sub(r"(?i)\s*-?\bcells?(?:\s+line)?$", "", match[1])
-    for name in cell_lines:
+    for name in CELL_LINES:
         if _plain(name) == _plain(asked):
             return text[: match.start()].strip(), name
     return text, ""

@@ -7,9 +7,10 @@ from collections.abc import Callable
 LEAST_GAIN = 1.05
 """A batch twice as large must encode a crop at least so many times as fast to be worth its memory."""
 MOST_CROPS = 1024
+"""Largest batch tried."""
 
 
-def useful_batch(seconds_of: Callable[[int], float | None], start: int, most: int = MOST_CROPS) -> int:
+def useful_batch(seconds_of: Callable[[int], float | None], start: int) -> int:
     """Double a batch while that makes a crop cheaper.
 
     Parameters
@@ -18,8 +19,6 @@ def useful_batch(seconds_of: Callable[[int], float | None], start: int, most: in
         From a number of crops to the seconds that a batch of them takes; ``None`` where memory ends.
     start : int
         Crops to begin with. If they do not fit, they are halved until they do.
-    most : int
-        Largest batch tried.
 
     Returns
     -------
@@ -33,7 +32,7 @@ def useful_batch(seconds_of: Callable[[int], float | None], start: int, most: in
         size //= 2
     if size < start:
         return size
-    while 2 * size <= most:
+    while 2 * size <= MOST_CROPS:
         twice = seconds_of(2 * size)
         if twice is None or 2 * taken < LEAST_GAIN * twice:
             return size

@@ -75,18 +75,15 @@ class IntensityStats(BaseModel):
         cls,
         fields: Iterable[NDArray[np.generic]],
         scaling: IntensityScaling | None = None,
-        stains: Sequence[Stain] = STAINS,
     ) -> IntensityStats:
         """Take the median over fields of each field's percentiles: neither order nor a few bad fields matter.
 
         Parameters
         ----------
         fields : iterable of array
-            [C, Y, X] counts each, stains in the order of `stains`.
+            [5, Y, X] counts each, stains in the order of `STAINS`.
         scaling : IntensityScaling, optional
             Which percentiles.
-        stains : sequence of Stain
-            Order of the first axis.
 
         Raises
         ------
@@ -96,15 +93,15 @@ class IntensityStats(BaseModel):
         scaling = scaling or IntensityScaling(kind="plate")
         ranges = []
         for pixels in fields:
-            flat = np.asarray(pixels).reshape(len(stains), -1)
+            flat = np.asarray(pixels).reshape(len(STAINS), -1)
             flat = flat[:, :: max(1, flat.shape[1] // SAMPLE)]
             ranges.append(np.percentile(flat, [scaling.low, scaling.high], axis=1))
         if not ranges:
             raise ModelError("the plate's intensities cannot be measured: no field could be read")
         low, high = np.median(np.asarray(ranges, dtype=np.float64), axis=0)
         return cls(
-            low=dict(zip(stains, low.tolist(), strict=True)),
-            high=dict(zip(stains, high.tolist(), strict=True)),
+            low=dict(zip(STAINS, low.tolist(), strict=True)),
+            high=dict(zip(STAINS, high.tolist(), strict=True)),
             fields=len(ranges),
         )
 
@@ -150,37 +147,34 @@ def scale_field(
     pixels: NDArray[np.generic],
     scaling: IntensityScaling,
     stats: IntensityStats | None = None,
-    stains: Sequence[Stain] = STAINS,
 ) -> NDArray[np.float32]:
     """Scale a field to 0..1 as a model card asks; the input is left as it is.
 
     Parameters
     ----------
     pixels : array
-        [C, Y, X] counts, stains in the order of `stains`.
+        [5, Y, X] counts, stains in the order of `STAINS`.
     scaling : IntensityScaling
         The card's.
     stats : IntensityStats, optional
         The plate's ranges, for kind ``"plate"``.
-    stains : sequence of Stain
-        Order of the first axis.
 
     Returns
     -------
     array
-        float32 [C, Y, X] in 0..1. A stain without any range is all zero.
+        float32 [5, Y, X] in 0..1. A stain without any range is all zero.
 
     Raises
     ------
     ModelError
         If the ranges are needed and absent, or the array does not have one plane for each stain.
     """
-    if pixels.ndim != 3 or len(pixels) != len(stains) or 0 in pixels.shape:
-        raise ModelError(f"a field of shape ({len(stains)}, Y, X) is needed, got {tuple(pixels.shape)}")
+    if pixels.ndim != 3 or len(pixels) != len(STAINS) or 0 in pixels.shape:
+        raise ModelError(f"a field of shape ({len(STAINS)}, Y, X) is needed, got {tuple(pixels.shape)}")
     if scaling.kind == "image":
         levels = np.stack([eight_bit(image, scaling.saturated) for image in pixels])
         return np.divide(levels, 255, dtype=np.float32)
-    low, span = stain_ranges(stats, scaling, stains)
+    low, span = stain_ranges(stats, scaling, STAINS)
     usable = span > 0
     scaled = (pixels.astype(np.float32) - low) / np.where(usable, span, 1)
     return np.where(usable, np.clip(scaled, 0, 1), 0).astype(np.float32)

@@ -61,7 +61,7 @@ class GatedAttentionPool(nn.Module):
         masked = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
         return masked.softmax(dim=1) * mask
 
-    def without_most_attended(self, bags: Tensor, count: int, mask: Tensor | None = None) -> Tensor:
+    def without_most_attended(self, bags: Tensor, count: int) -> Tensor:
         """Mask that leaves the most attended instances of each stain out (ablation S.3 of the paper).
 
         Parameters
@@ -70,15 +70,13 @@ class GatedAttentionPool(nn.Module):
             [B, M, C, W] features.
         count : int
             How many to leave out. The least attended instance always stays.
-        mask : Tensor, optional
-            As in `weights`.
 
         Returns
         -------
         Tensor
             [B, M, C] bool, to pool with.
         """
-        mask = instance_mask(bags) if mask is None else mask
+        mask = instance_mask(bags)
         scores = self.scores(bags).masked_fill(~mask, -torch.inf)
         place = scores.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
         removed = (mask.sum(dim=1, keepdim=True) - 1).clamp(max=count)

@@ -69,7 +69,7 @@ def folders_in(folder: Path) -> list[Path]:
         )
 
 
-def files_under(root: Path, depth: int = DEPTH) -> tuple[list[Path], list[Path]]:
+def files_under(root: Path) -> tuple[list[Path], list[Path]]:
     """List the files under a folder and its sub-folders.
 
     Returns
@@ -79,7 +79,7 @@ def files_under(root: Path, depth: int = DEPTH) -> tuple[list[Path], list[Path]]
     """
     files: list[Path] = []
     refused: list[Path] = []
-    for folder in _walk(root, depth):
+    for folder in _walk(root, DEPTH):
         found, left = files_in(folder, root)
         files += found
         refused += left

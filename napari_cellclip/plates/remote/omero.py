@@ -172,7 +172,7 @@ class OmeroPlane:
         return self.size[0]
 
 
-def read_omero_plate(address: Address, options: Options, login: OmeroLogin | None = None) -> Acquisition:
+def read_omero_plate(address: Address, options: Options) -> Acquisition:
     """Read wells, fields and channels of a plate; no pixels are read.
 
     Parameters
@@ -181,8 +181,6 @@ def read_omero_plate(address: Address, options: Options, login: OmeroLogin | Non
         ``omero://host/plate/123``.
     options : Options
         ``name`` renames the plate; ``time`` chooses a time point, counted from 1.
-    login : OmeroLogin, optional
-        Found unless given.
 
     Raises
     ------
@@ -192,7 +190,7 @@ def read_omero_plate(address: Address, options: Options, login: OmeroLogin | Non
     found = _PLACE.fullmatch(address.place)
     if found is None:
         raise PlateError(f"{address} names no plate: write omero://host/plate/123")
-    login = login or OmeroLogin(found["host"])
+    login = OmeroLogin(found["host"])
     gateway = login.gateway
     try:
         plate = gateway.getObject("Plate", int(found["id"]))

@@ -261,24 +261,19 @@ def controls_of(rows: pd.DataFrame, labels: pd.DataFrame) -> NDArray[np.bool_]:
     return np.asarray(labels["Metadata_control_type"].reindex(wells) == "negcon", bool)
 
 
-def gaps_of(table: pd.DataFrame, names: Sequence[str], plates: pd.Series | None = None) -> tuple[str, ...]:
-    """Features that are missing or infinite in too many wells of some plate to be used, in the order given.
+def gaps_of(table: pd.DataFrame, names: Sequence[str]) -> tuple[str, ...]:
+    """Features that are missing or infinite in too many wells of a plate to be used, in the order given.
 
     Parameters
     ----------
     table : DataFrame
-        Of profiles.
+        Profiles of one plate.
     names : sequence of str
         Features of it.
-    plates : Series of str, optional
-        Plate of each row; one plate where not given.
     """
     missing = ~np.isfinite(table[list(names)].to_numpy(np.float64))
     there = ~missing.all(axis=1)
-    plate = np.zeros(len(table), np.intp) if plates is None else pd.factorize(plates)[0]
-    bad = np.zeros(len(names), bool)
-    for number in np.unique(plate[there]):
-        bad |= missing[there & (plate == number)].mean(axis=0) > MOST_MISSING
+    bad = missing[there].mean(axis=0) > MOST_MISSING if there.any() else np.zeros(len(names), bool)
     return tuple(name for name, yes in zip(names, bad, strict=True) if yes)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from napari_cellclip.screen.progress import Progress, as_part, finished
+from napari_cellclip.screen.progress import Progress, as_part
 from napari_cellclip.screen.storage.plan import read_plan
 from napari_cellclip.screen.storage.previews import shrink
 from napari_cellclip.screen.storage.processing import processing_key, read_processing
@@ -167,19 +167,6 @@ def iter_field_tiles(
         if found.nbytes <= _cache.maxsize:
             _cache[key] = found
     return found
-
-
-def field_tiles(
-    screen: Screen, plate: FieldSource, site: str, model: Model, grid: TileGrid | None = None
-) -> FieldTiles:
-    """Encode the tiles of a field; parameters and errors as :func:`iter_field_tiles`.
-
-    Examples
-    --------
-    >>> tiles = field_tiles(screen, plate, "P1/B03/1", screen.model)        # doctest: +SKIP
-    >>> tiles.features.mean(axis=0)    # what the screen has stored         # doctest: +SKIP
-    """
-    return finished(iter_field_tiles(screen, plate, site, model, grid))
 
 
 def iter_control_tiles(

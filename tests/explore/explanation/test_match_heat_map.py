@@ -15,15 +15,19 @@ from napari_cellclip.explore.explanation.tile_scores import (
     TileScores,
     iter_tile_scores,
     nearest_control_tiles,
-    tile_scores,
 )
 from napari_cellclip.model import Tiling
+from napari_cellclip.screen.progress import finished
 from napari_cellclip.screen.tiles.tile_grid import TileGrid
 from napari_cellclip.screen.tiles.tiles import FieldTiles
 from napari_cellclip.vocabulary import ScreenError
 from tests.explore.cards import memory_card
 
 DIM, EMBED = 3, 4
+
+
+def tile_scores(*given) -> TileScores:
+    return finished(iter_tile_scores(*given))
 
 
 class FlatModel:

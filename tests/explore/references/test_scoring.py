@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_cellclip.explore.references.likeness.votes import (
+    SHARPNESS,
     Votes,
     best_of_groups,
     mean_vote,
@@ -17,8 +18,8 @@ from napari_cellclip.model.prototypes.sphering import Sphering
 
 def test_votes_are_a_softmax_of_likeness_over_those_that_may_vote() -> None:
     likeness = np.array([[1.0, 0.5, -np.inf], [-np.inf] * 3])
-    found = soft_votes(likeness, sharpness=10)
-    one, two = np.exp(0.0), np.exp(-5.0)
+    found = soft_votes(likeness)
+    one, two = np.exp(0.0), np.exp(-SHARPNESS / 2)
     np.testing.assert_allclose(found, [[one / (one + two), two / (one + two), 0], [0, 0, 0]])
 
 

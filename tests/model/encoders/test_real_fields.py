@@ -45,12 +45,12 @@ def test_real_fields_encode(real_data, model, plate):
     site = open_plate(real_data / plate).sites[0]
     pixels = site.read(STAINS)
     before = pixels.copy()
-    features = model.field_features(pixels)
+    features = model.fields_features([pixels])[0]
     assert features.shape == (5, 384)
     assert np.isfinite(features).all()
-    assert np.array_equal(features, model.field_features(pixels))
+    assert np.array_equal(features, model.fields_features([pixels])[0])
     assert np.array_equal(pixels, before)
     # The first slot holds what the card asks for: that stain, wherever it stands, gives the same numbers.
     mito = np.repeat(pixels[STAINS.index(Stain.MITO)][None], 5, axis=0)
-    np.testing.assert_allclose(model.field_features(mito)[0], features[0], atol=1e-4)
+    np.testing.assert_allclose(model.fields_features([mito])[0][0], features[0], atol=1e-4)
     assert np.isfinite(model.embed_wells([features[None]])).all()

@@ -65,7 +65,7 @@ def test_it_is_loaded_by_name_and_written_once(cache: Path) -> None:
     assert again.card == model.card == known_cards()[NAME]
     assert (cache / "models" / NAME / "card.json").stat().st_mtime_ns == written
     field = np.random.default_rng(0).integers(100, 4000, (5, 230, 230)).astype(np.uint16)
-    features = model.field_features(field, IntensityStats.measure([field]))
+    features = model.fields_features([field], IntensityStats.measure([field]))[0]
     assert features.shape == (5, 1280)
     assert np.isfinite(model.embed_wells([features[None]])).all()
 

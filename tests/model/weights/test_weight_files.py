@@ -156,7 +156,7 @@ card = published.model_copy(update={
 registry.published_card = lambda: card
 model = load_model("mil_cell_clip", accept_licence=True, device="cpu", batch_size=5)
 field = np.random.default_rng(0).integers(100, 4000, (5, 224, 224), dtype=np.uint16)
-features = model.field_features(field)
+features = model.fields_features([field])[0]
 well, text = model.embed_wells([features[None]]), model.embed_texts(["U2OS cells treated with compound: taxol"])
 print(json.dumps({
     "tensors": len(model.cellclip.state_dict()),

@@ -7,7 +7,8 @@ import pytest
 
 from napari_cellclip.model.encoders import precision
 from napari_cellclip.screen import Screen, encode, iter_encode
-from napari_cellclip.screen.tiles.tiles import field_tiles
+from napari_cellclip.screen.progress import finished
+from napari_cellclip.screen.tiles.tiles import iter_field_tiles
 from napari_cellclip.vocabulary import ScreenError
 from tests.tiny import tiny_model
 
@@ -52,7 +53,7 @@ def test_tiles_are_computed_as_their_field_was(tmp_path, make_plate, bfloat16_ga
     plate, model = make_plate(), tiny_model()
     screen = encode(plate, None, model, tmp_path / "s")
     site = plate.sites[0].id
-    found = field_tiles(screen, plate, site, model)
+    found = finished(iter_field_tiles(screen, plate, site, model))
     np.testing.assert_allclose(found.features.mean(axis=0), screen.features([site])[0], **EXACT)
 
 

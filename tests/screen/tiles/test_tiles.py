@@ -21,7 +21,7 @@ from napari_cellclip.screen import encode
 from napari_cellclip.screen.progress import Progress, as_part, finished
 from napari_cellclip.screen.tiles import tiles
 from napari_cellclip.screen.tiles.tile_grid import MOST_TILES, TileGrid, heat_grid, trained_sizes
-from napari_cellclip.screen.tiles.tiles import field_tiles, iter_control_tiles, iter_field_tiles
+from napari_cellclip.screen.tiles.tiles import FieldTiles, iter_control_tiles, iter_field_tiles
 from napari_cellclip.vocabulary import STAINS, Control, Kind, Perturbation, ScreenError
 from tests.screen.conftest import CHANNELS
 from tests.tiny import tiny_card, tiny_model
@@ -41,6 +41,10 @@ def small_model(seed=0, kind="plate", tiling=None) -> Model:
         tiling=tiling or Tiling(size=16),
         stain_order=ORDER,
     )
+
+
+def field_tiles(*given) -> FieldTiles:
+    return finished(iter_field_tiles(*given))
 
 
 @pytest.fixture

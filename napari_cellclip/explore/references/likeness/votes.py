@@ -122,14 +122,13 @@ def best_of_groups(
     return out
 
 
-def soft_votes(likeness: NDArray[np.floating], sharpness: float = SHARPNESS) -> NDArray[np.float64]:
+def soft_votes(likeness: NDArray[np.floating]) -> NDArray[np.float64]:
     """Turn likeness to reference treatments into votes that sum to 1.
 
     Parameters
     ----------
     likeness : ndarray (q, G)
         Cosine or Tanimoto, -inf for references that may not vote.
-    sharpness : float
 
     Returns
     -------
@@ -137,7 +136,7 @@ def soft_votes(likeness: NDArray[np.floating], sharpness: float = SHARPNESS) -> 
         Zero rows where nobody may vote.
     """
     exact = np.asarray(likeness, np.float64)
-    votes = np.exp(sharpness * (exact - 1.0))
+    votes = np.exp(SHARPNESS * (exact - 1.0))
     total = votes.sum(axis=1, keepdims=True)
     return votes / np.where(total > 0, total, 1.0)
 
