@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from napari_cellclip.plates.images.projection import IN_WORDS
 from napari_cellclip.plates.images.stacks import depth_of
 from napari_cellclip.plates.site import PixelFormat, Site
 from napari_cellclip.plates.stain_mapping import chosen_channels, map_stains
+from napari_cellclip.plates.well import Well
 from napari_cellclip.vocabulary import (
     STAINS,
     CellClipError,
@@ -34,31 +35,6 @@ MAX_SITE_PROBLEMS = 20
 """How many sites are named one by one in a plate's problems; each site knows its own."""
 ALIKE = 3
 """How many are named where every site has one."""
-
-
-@dataclass(frozen=True, eq=False)
-class Well:
-    """One well.
-
-    Attributes
-    ----------
-    id, name, plate : str
-        ``"plate/B03"``, ``"B03"``, ``"plate"``.
-    row, column : int
-        0-based; a place in a strip if the files do not name the well.
-    sites : tuple of Site
-        Fields of view in the order of the files' numbers.
-    known : bool
-        Whether the files name the well.
-    """
-
-    id: str
-    name: str
-    plate: str
-    row: int
-    column: int
-    sites: tuple[Site, ...] = field(repr=False)
-    known: bool = True
 
 
 class Plate:

@@ -5,23 +5,17 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import re
-import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from napari_cellclip.plates.platemaps.workbooks import MAX_BYTES, fill_merged, is_workbook, opened, rows_of
 from napari_cellclip.vocabulary import PlateMapError
 from napari_cellclip.vocabulary.regular_files import require_regular
-
-MAX_BYTES = 500_000_000
-"""Largest table after unpacking."""
 
 MAX_COLUMNS = 10_000
 """Most columns of a table: profiles have a few thousand."""
@@ -34,8 +28,6 @@ LONGEST_LINE = 1_000_000
 
 PROBED = 30
 """Lines among which the names of the columns are looked for."""
-
-_MERGED = re.compile(rb'<(?:\w{1,20}:)?mergeCell\s[^<>]{0,200}?ref="([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})"')
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".csv.gz", ".tsv.gz", ".txt.gz")
 
@@ -79,10 +71,7 @@ def read_table(
     if not content.strip():
         raise PlateMapError(f"{path.name} is empty: export the table again")
     chosen = _Heading(heading, is_heading)
-    if content[:4] == b"PK\x03\x04":
-        table = _excel(path, content, chosen, sheet)
-    else:
-        table = _text(path, content, chosen)
+    table = _excel(path, content, chosen, sheet) if is_workbook(content) else _text(path, content, chosen)
     table.columns = pd.Index([str(c).strip() for c in table.columns])
     return table.apply(lambda column: column.str.strip())
 
@@ -99,13 +88,13 @@ def read_sheets(path: Path) -> tuple[str, ...]:
         content = unpacked(path)
     except (OSError, EOFError) as error:
         raise PlateMapError(f"{path.name} cannot be read ({error}): check the path and the file") from None
-    if content[:4] != b"PK\x03\x04":
+    if not is_workbook(content):
         return ()
-    with _workbook(path, content) as book:
+    with opened(path, content) as book:
         return tuple(book.sheetnames)
 
 
-def read_lines(path: Path, sheet: str | None = None, most: int = PROBED) -> list[list[str]]:
+def read_lines(path: Path, sheet: str | None = None) -> list[list[str]]:
     """Read the first lines of a table as they are, titles and all; none where the file is no table.
 
     Parameters
@@ -114,17 +103,14 @@ def read_lines(path: Path, sheet: str | None = None, most: int = PROBED) -> list
         As :func:`read_table` takes it.
     sheet : str, optional
         Sheet of a workbook, the first unless given.
-    most : int
-        Lines.
     """
     try:
         content = unpacked(path)
-        if content[:4] != b"PK\x03\x04":
-            return [_cells(line) for line in _decoded(path, content).splitlines()[:most]]
-        with _workbook(path, content) as book:
+        if not is_workbook(content):
+            return [_cells(line) for line in _decoded(path, content).splitlines()[:PROBED]]
+        with opened(path, content) as book:
             chosen = book[sheet] if sheet in book.sheetnames else book.worksheets[0]
-            chosen.reset_dimensions()
-            return [_trimmed(row) for row in chosen.iter_rows(values_only=True, max_row=most)]
+            return list(rows_of(chosen, PROBED))
     except (OSError, EOFError, PlateMapError):
         return []
 
@@ -266,84 +252,17 @@ def _decoded(path: Path, content: bytes) -> str:
     raise PlateMapError(f"{path.name} is not a text table: it holds binary data; export it as CSV")
 
 
-@contextmanager
-def _workbook(path: Path, content: bytes) -> Iterator[Any]:
-    """Open a workbook; whatever goes wrong while it is read becomes one sentence."""
-    import openpyxl
-
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
-                raise PlateMapError(f"{path.name} unpacks to more than a table of wells can be")
-        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-        yield book
-        book.close()
-    except PlateMapError:
-        raise
-    except Exception as error:  # openpyxl raises many kinds on damaged workbooks
-        raise PlateMapError(
-            f"{path.name} is no readable Excel file ({error}): save it again as .xlsx or .csv"
-        ) from None
-
-
 def _excel(path: Path, content: bytes, heading: _Heading, name: str | None) -> pd.DataFrame:
-    with _workbook(path, content) as book:
+    with opened(path, content) as book:
         if name is not None and name not in book.sheetnames:
             listed = ", ".join(book.sheetnames[:8])
             raise PlateMapError(f"{path.name} has no sheet {name!r}: choose one of {listed}")
         sheets = [s for s in book.worksheets if name in (None, s.title)]
-        for sheet in sheets:
-            sheet.reset_dimensions()  # one stray cell at the far end would make every row as long
         chosen = sheets[0]
         if len(sheets) > 1 and heading.accepts is not None and heading.line is None:
-            chosen = next((s for s in sheets if _first_rows_have(s, heading, path)), chosen)
-        rows = list(_bounded((_trimmed(row) for row in chosen.iter_rows(values_only=True)), path))
+            with_heading = (s for s in sheets if heading.place(list(rows_of(s, PROBED)), path) is not None)
+            chosen = next(with_heading, chosen)
+        rows = list(_bounded(rows_of(chosen), path))
         start = heading.place(rows, path) or 0
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            xml = archive.read(chosen._worksheet_path)
-        _fill_merged(rows, xml, path, start)
+        fill_merged(rows, content, chosen, path, start)
     return _even(rows[start:], path, start)
-
-
-def _first_rows_have(sheet: Any, heading: _Heading, path: Path) -> bool:
-    rows = [_trimmed(row) for row in sheet.iter_rows(values_only=True, max_row=PROBED)]
-    return heading.place(rows, path) is not None
-
-
-def _trimmed(row: Iterable[object]) -> list[str]:
-    cells = ["" if c is None else _cell(c) for c in row]
-    while cells and not cells[-1]:
-        cells.pop()
-    return cells
-
-
-def _fill_merged(rows: list[list[str]], sheet: bytes, path: Path, start: int) -> None:
-    """Give each cell of a range that is merged down a column the value it shows.
-
-    The XML of the sheet is searched, since openpyxl makes a million objects of a column that is merged.
-
-    Raises
-    ------
-    PlateMapError
-        If cells are merged across columns: which column such a value belongs to is not known.
-    """
-    from openpyxl.utils import range_boundaries
-
-    for found in _MERGED.finditer(sheet):
-        merged = found[1].decode()
-        left, top, right, bottom = range_boundaries(merged)
-        if bottom <= start:
-            continue  # a title above the table
-        if left != right:
-            raise PlateMapError(
-                f"{path.name}: cells {merged} are merged across columns: split them, with a value in each"
-            )
-        value = rows[top - 1][left - 1] if top <= len(rows) and left <= len(rows[top - 1]) else ""
-        for row in rows[top:bottom]:
-            row += [""] * (left - len(row))
-            row[left - 1] = value
-
-
-def _cell(value: object) -> str:
-    """Make text of an Excel cell: whole numbers without the decimals Excel stores them with."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

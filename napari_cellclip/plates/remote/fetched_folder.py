@@ -12,7 +12,7 @@ from pathlib import Path
 
 from napari_cellclip.plates.remote.mirror import Mirror
 from napari_cellclip.plates.remote.stores.addresses import GALLERY, Address
-from napari_cellclip.plates.remote.stores.store import RemoteFile
+from napari_cellclip.plates.remote.stores.remote_file import RemoteFile
 from napari_cellclip.vocabulary import PlateError
 
 RECORD = "fetched.json"

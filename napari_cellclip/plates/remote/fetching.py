@@ -21,7 +21,7 @@ from napari_cellclip.plates.remote.lazy_planes import RemotePlane
 from napari_cellclip.plates.remote.mirror import Mirror
 from napari_cellclip.plates.remote.opening import open_mirror
 from napari_cellclip.plates.remote.stores.addresses import OMERO, Address, remote_address
-from napari_cellclip.plates.remote.stores.store import RemoteFile
+from napari_cellclip.plates.remote.stores.remote_file import RemoteFile
 from napari_cellclip.plates.remote.tables import image_table, zarr_subset
 from napari_cellclip.plates.stain_mapping import map_stains
 from napari_cellclip.vocabulary import STAINS, CellClipError, PlateError, Stain, normalise_well

@@ -19,7 +19,8 @@ from pathlib import Path
 from napari_cellclip.plates.layouts.files import ZARR_MARKS, inside
 from napari_cellclip.plates.remote.stores.addresses import Address, is_safe
 from napari_cellclip.plates.remote.stores.file_cache import FileCache, file_cache, is_chunk, is_pixels
-from napari_cellclip.plates.remote.stores.store import RemoteFile, RemoteStore
+from napari_cellclip.plates.remote.stores.remote_file import RemoteFile
+from napari_cellclip.plates.remote.stores.store import RemoteStore
 from napari_cellclip.vocabulary import PlateError
 
 LISTING = ".listing.json"

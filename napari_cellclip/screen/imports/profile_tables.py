@@ -11,38 +11,20 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 from pandas.api.types import is_numeric_dtype
 
 from napari_cellclip.plates.platemaps.columns import Columns, is_blank
-from napari_cellclip.plates.platemaps.tables import read_table, unpacked
+from napari_cellclip.plates.platemaps.tables import unpacked
 from napari_cellclip.screen.imports.embedding_tables import read_site_embeddings, with_embedding_columns
 from napari_cellclip.screen.imports.stain_groups import COMPARTMENTS, is_feature
 from napari_cellclip.screen.imports.standardise import MOST_MISSING
-from napari_cellclip.screen.storage.labels import COLUMNS as LABELS
-from napari_cellclip.screen.storage.labels import label_table
 from napari_cellclip.vocabulary import (
-    CellClipError,
-    Kind,
-    Perturbation,
     PlateMapError,
     ScreenError,
     normalise_well,
 )
-from napari_cellclip.vocabulary.mechanism_lists import listed_mechanisms
 
-JOINED_ON = ("broad_sample", "InChIKey", "broad_id", "InChIKey14", "pert_iname", "JCP2022", "pubchem_cid")
-"""Columns, with or without ``Metadata_``, that a table of annotations is joined on; the first they share."""
-
-_SHORTER = {"broad_id": (("broad_id", "broad_sample"), 13), "InChIKey14": (("InChIKey14", "InChIKey"), 14)}
-"""Identifiers that begin others: a compound's is the beginning of its batch's or salt's (``BRD-K12345678`` of
-``BRD-K12345678-001-01-9``, the skeleton of an InChIKey). Name, columns it is found in, letters."""
-
-_MECHANISMS = ("moa_list", "moa", "mechanism")
-_GENES = ("target_list", "target", "gene")
 _METADATA = re.compile(r"^(Image_)?Metadata_", re.IGNORECASE)
-_INCHIKEYS = ("InChIKey", "InChIKey14", "inchikey", "inchi_key", "InChI_key")
-_PLACE = frozenset(f"Metadata_{n}" for n in ("Plate", "Well", "Row", "Column", "Site", "known", "sites"))
 
 
 def read_profiles(path: str | Path) -> pd.DataFrame:
@@ -135,7 +117,7 @@ def plates_of(name: str, table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFram
     ScreenError
         If no column says the wells, a well does not exist, or a plate has a name that no folder can have.
     """
-    columns = Columns.find(_metadata(table))
+    columns = Columns.find(metadata_columns(table))
     if columns.well is None and columns.plate is None and columns.names:
         raise ScreenError(
             f"{name} has a row for each treatment and names no wells (a consensus, level 5), which"
@@ -145,120 +127,20 @@ def plates_of(name: str, table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFram
     if columns.well is None:
         raise ScreenError(
             f"{name} does not say the wells: a column Metadata_Well (B03) is needed; its Metadata columns are"
-            f" {', '.join(_metadata(table)[:6]) or 'none'}"
+            f" {', '.join(metadata_columns(table)[:6]) or 'none'}"
         )
-    plates = _words(table[columns.plate]) if columns.plate else pd.Series("", index=table.index)
+    plates = words_of(table[columns.plate]) if columns.plate else pd.Series("", index=table.index)
     stem = re.sub(r"(\.(csv|tsv|parquet|txt|gz))+$", "", name)
     for plate, rows in table.groupby(plates.where(plates != "", stem).to_numpy(), sort=False):
         plate = str(plate)
         if "/" in plate or plate in {".", ".."}:
             raise ScreenError(f"{name}: {plate!r} cannot be the name of a plate: write it without a slash")
         try:
-            wells = [normalise_well(text) for text in _words(rows[columns.well])]
+            wells = [normalise_well(text) for text in words_of(rows[columns.well])]
         except PlateMapError as error:
             raise ScreenError(f"{name}, plate {plate}: {error}") from error
         again = pd.Series(wells).groupby(wells).cumcount() + 1
         yield plate, rows.set_index(pd.Index([f"{plate}/{w}/{n}" for w, n in zip(wells, again, strict=True)]))
-
-
-def annotated(table: pd.DataFrame, path: str | Path) -> pd.DataFrame:
-    """Add what a second table knows of each compound; columns of the first win.
-
-    Raises
-    ------
-    ScreenError
-        If the two share no identifier.
-    PlateMapError
-        If the second cannot be read.
-    """
-    more = _annotation_table(Path(path).expanduser())
-    more.columns = pd.Index([f"Metadata_{str(c).removeprefix('Metadata_')}" for c in more.columns])
-    pairs = (
-        [
-            (_words(table[key]), _words(more[key]))
-            for key in (f"Metadata_{n}" for n in JOINED_ON)
-            if key in table and key in more
-        ]
-        + [
-            (_wells(table), _wells(more))
-            for both in [("Metadata_Plate", "Metadata_Well")]
-            if set(both) <= {*table} & {*more}
-        ]
-        + [
-            (own, other)
-            for columns, letters in _SHORTER.values()
-            if (own := _beginning(table, columns, letters)) is not None
-            and (other := _beginning(more, columns, letters)) is not None
-        ]
-    )
-    if not pairs:
-        raise ScreenError(
-            f"{Path(path).name} and the profiles share none of the columns {', '.join(JOINED_ON)}, or Plate"
-            " and Well, to be joined on"
-        )
-    # The first that says anything: identifiers of batches may be none of the table's.
-    own, other = next((p for p in pairs if p[0][p[0] != ""].isin(p[1]).any()), pairs[0])
-    known = more.assign(_key=other)[(other != "").to_numpy()].drop_duplicates("_key").set_index("_key")
-    new = known[[name for name in known if name not in table]]
-    joined = new.reindex(own).fillna("").set_axis(table.index)
-    return pd.concat([table, joined], axis=1)
-
-
-def labels_of(rows: pd.DataFrame, *, cell_line: str = "") -> pd.DataFrame:
-    """Read what was done to each well of a plate, with every other ``Metadata_`` column kept.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Of one plate, as :func:`plates_of` gives them.
-    cell_line : str
-        Where no column says it.
-
-    Returns
-    -------
-    DataFrame
-        By well id. ``Metadata_mechanism`` and ``Metadata_genes`` are taken from ``moa_list`` and
-        ``target_list`` where the table has them.
-
-    Raises
-    ------
-    ScreenError
-        If a dose is no number.
-    """
-    wells = pd.Index([str(site).rsplit("/", 1)[0] for site in rows.index])
-    first = rows.set_axis(wells)[~wells.duplicated()]
-    words = first[_metadata(first)].apply(_words)
-    # An empty column tells nothing, but its name would (a guide's sequence makes a plate a CRISPR plate).
-    words = words.loc[:, (words != "").any()]
-    columns = Columns.find(list(words.columns))
-    table = label_table(words.index, None)
-    records = [{str(k): str(v) for k, v in record.items()} for record in words.to_dict("records")]
-    decimal = columns.decimal(records)
-    for well, record in zip(words.index, records, strict=True):
-        try:
-            found = columns.perturbation(record, columns.dose_of(record, decimal))
-        except CellClipError as error:
-            raise ScreenError(f"well {well}: {error}") from error
-        _write(table, str(well), found)
-    for target, names in (("Metadata_mechanism", _MECHANISMS), ("Metadata_genes", _GENES)):
-        for name in (f"Metadata_{n}" for n in names):
-            if name in words:
-                listed = words[name].map(lambda cell: "|".join(listed_mechanisms(cell)))
-                table[target] = table[target].where(table[target] != "", listed)
-    _only_control(table, words, columns)
-    if key := next((n for n in (f"Metadata_{n}" for n in _INCHIKEYS) if n in words), None):
-        words["Metadata_InChIKey"] = words[key]
-    table["Metadata_cell_line"] = table["Metadata_cell_line"].where(
-        table["Metadata_cell_line"] != "", cell_line
-    )
-    more = [name for name in words if name not in LABELS and name not in _PLACE]
-    return pd.concat([table, words[more]], axis=1)
-
-
-def controls_of(rows: pd.DataFrame, labels: pd.DataFrame) -> NDArray[np.bool_]:
-    """Mark the rows that are negative controls, bool (n,)."""
-    wells = [str(site).rsplit("/", 1)[0] for site in rows.index]
-    return np.asarray(labels["Metadata_control_type"].reindex(wells) == "negcon", bool)
 
 
 def gaps_of(table: pd.DataFrame, names: Sequence[str]) -> tuple[str, ...]:
@@ -277,32 +159,8 @@ def gaps_of(table: pd.DataFrame, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name, yes in zip(names, bad, strict=True) if yes)
 
 
-def _only_control(table: pd.DataFrame, words: pd.DataFrame, columns: Columns) -> None:
-    """Mark the wells that a table calls controls of no kind, where it has one such sample and no others."""
-    if (table["Metadata_control_type"] == "negcon").any():
-        return
-    for column in (columns.control, columns.pert_type):
-        if column in words:
-            called = (words[column].str.lower() == "control").to_numpy()
-            if called.any() and table["Metadata_treatment"][called].nunique() == 1:
-                table.loc[called, "Metadata_control_type"] = "negcon"
-                table.loc[called, "Metadata_kind"] = str(Kind.CONTROL)
-                return
-
-
-def _write(table: pd.DataFrame, well: str, p: Perturbation) -> None:
-    table.at[well, "Metadata_treatment"] = p.name
-    table.at[well, "Metadata_kind"] = str(p.kind)
-    table.at[well, "Metadata_control_type"] = str(p.control) if p.control else ""
-    table.at[well, "Metadata_smiles"] = p.smiles
-    table.at[well, "Metadata_genes"] = "|".join(p.genes)
-    table.at[well, "Metadata_mechanism"] = p.mechanism
-    table.at[well, "Metadata_dose"] = np.nan if p.dose is None else p.dose
-    table.at[well, "Metadata_cell_line"] = p.cell_line
-
-
-def _metadata(table: pd.DataFrame) -> list[str]:
-    """Columns that describe the rows: all but measurements."""
+def metadata_columns(table: pd.DataFrame) -> list[str]:
+    """List the columns that describe the rows: all but measurements."""
     return [
         name
         for name in table.columns
@@ -312,38 +170,8 @@ def _metadata(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def _annotation_table(path: Path) -> pd.DataFrame:
-    """Read annotations with every cell as text, from a table for people or from Parquet."""
-    if path.suffix.lower() != ".parquet":
-        return read_table(path)
-    try:
-        table = pq.read_table(pa.BufferReader(unpacked(path))).to_pandas()
-    except (ValueError, pa.ArrowException, OSError) as error:
-        raise ScreenError(f"the annotations in {path.name} cannot be read: {error}") from error
-    return table.apply(_words)
-
-
-def _wells(table: pd.DataFrame) -> pd.Series:
-    """Plate and well of each row as one text; empty where a well is none."""
-    wells = []
-    for plate, text in zip(_words(table["Metadata_Plate"]), _words(table["Metadata_Well"]), strict=True):
-        try:
-            wells.append(f"{plate}/{normalise_well(text)}")
-        except PlateMapError:
-            wells.append("")
-    return pd.Series(wells, index=table.index, dtype=object)
-
-
-def _beginning(table: pd.DataFrame, columns: Sequence[str], letters: int) -> pd.Series | None:
-    """Beginnings of an identifier, from the first of these columns that there is."""
-    for name in columns:
-        if f"Metadata_{name}" in table:
-            return _words(table[f"Metadata_{name}"]).str[:letters].str.upper()
-    return None
-
-
-def _words(column: pd.Series) -> pd.Series:
-    """A column as text, empty where a cell is empty; whole numbers without decimals."""
+def words_of(column: pd.Series) -> pd.Series:
+    """Return a column as text, empty where a cell is empty; whole numbers without decimals."""
     if is_numeric_dtype(column):
         text = ["" if pd.isna(v) else f"{v:.15g}" for v in column]
     else:

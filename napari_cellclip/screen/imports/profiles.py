@@ -13,15 +13,8 @@ import pandas as pd
 
 from napari_cellclip.plates.platemaps.columns import Columns
 from napari_cellclip.screen.imports.features import MeasuredPlate, write_features
-from napari_cellclip.screen.imports.profile_tables import (
-    annotated,
-    controls_of,
-    features_of,
-    gaps_of,
-    labels_of,
-    plates_of,
-    read_profiles,
-)
+from napari_cellclip.screen.imports.profile_labels import annotated, controls_of, labels_of
+from napari_cellclip.screen.imports.profile_tables import features_of, gaps_of, plates_of, read_profiles
 from napari_cellclip.screen.imports.stain_groups import StainGroups, is_embedding
 from napari_cellclip.screen.imports.standardise import CLIP, Standardised, standardise
 from napari_cellclip.screen.screen import Screen

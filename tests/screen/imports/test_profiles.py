@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from napari_cellclip import Screen, import_profiles
-from napari_cellclip.screen.imports.profile_tables import annotated
+from napari_cellclip.screen.imports.profile_labels import annotated
 from napari_cellclip.screen.imports.profiles import import_report
 from napari_cellclip.screen.imports.stain_groups import StainGroups
 from napari_cellclip.screen.imports.standardise import CLIP, standardise

@@ -16,7 +16,8 @@ import pandas as pd
 from napari_cellclip.plates.platemaps.platemap import PlateMap
 from napari_cellclip.plates.platemaps.tables import unpacked
 from napari_cellclip.plates.remote.stores.addresses import remote_address
-from napari_cellclip.plates.remote.stores.store import RemoteFile, RemoteStore
+from napari_cellclip.plates.remote.stores.remote_file import RemoteFile
+from napari_cellclip.plates.remote.stores.store import RemoteStore
 from napari_cellclip.vocabulary import CellClipError, Control, Kind, Perturbation, PlateError
 from napari_cellclip.vocabulary.user_folders import cache_folder
 

@@ -13,7 +13,8 @@ from napari_cellclip.plates.remote.gallery.platemaps import GalleryPlateMaps
 from napari_cellclip.plates.remote.gallery.tables import ImageTable, read_image_table
 from napari_cellclip.plates.remote.mirror import Mirror
 from napari_cellclip.plates.remote.stores.addresses import Address, relative_name
-from napari_cellclip.plates.remote.stores.store import RemoteFile, RemoteStore
+from napari_cellclip.plates.remote.stores.remote_file import RemoteFile
+from napari_cellclip.plates.remote.stores.store import RemoteStore
 from napari_cellclip.vocabulary import CellClipError, PlateError
 
 TABLE = "load_data.csv"

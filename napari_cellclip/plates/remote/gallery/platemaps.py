@@ -10,7 +10,8 @@ from napari_cellclip.plates.platemaps.tables import TABLE_SUFFIXES, read_table
 from napari_cellclip.plates.remote.gallery.jump import JumpTables
 from napari_cellclip.plates.remote.gallery.places import GalleryPlate
 from napari_cellclip.plates.remote.stores.addresses import is_safe
-from napari_cellclip.plates.remote.stores.store import RemoteFile, RemoteStore
+from napari_cellclip.plates.remote.stores.remote_file import RemoteFile
+from napari_cellclip.plates.remote.stores.store import RemoteStore
 from napari_cellclip.vocabulary import CellClipError, PlateError
 
 MAX_TABLE_BYTES = 200_000_000

@@ -10,7 +10,8 @@ import pandas as pd
 
 from napari_cellclip.plates.platemaps.tables import MAX_BYTES, MAX_COLUMNS, read_table
 from napari_cellclip.plates.remote.gallery.places import GalleryPlate, image_key
-from napari_cellclip.plates.remote.stores.store import RemoteFile, RemoteStore
+from napari_cellclip.plates.remote.stores.remote_file import RemoteFile
+from napari_cellclip.plates.remote.stores.store import RemoteStore
 from napari_cellclip.vocabulary import PlateError, PlateMapError
 
 NAMES = tuple(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime
-from email.utils import parsedate_to_datetime
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from napari_cellclip.plates.remote.stores.addresses import Address
+from napari_cellclip.plates.remote.stores.remote_file import RemoteFile
 from napari_cellclip.plates.remote.stores.retries import again
 from napari_cellclip.vocabulary import PlateError
 
@@ -31,33 +30,6 @@ CONNECT_SECONDS = 10
 READ_SECONDS = 60
 
 _EXTRA = "install it with: pip install 'napari-cellclip[remote]'"
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteFile:
-    """A file in a store as the store describes it.
-
-    Attributes
-    ----------
-    key : str
-        Bucket and key, or the address without its protocol.
-    size : int
-        Bytes.
-    modified : int
-        Nanoseconds since 1970, 0 where the store does not say it.
-    etag : str
-        The store's mark of the content, empty where it has none.
-    """
-
-    key: str
-    size: int
-    modified: int = 0
-    etag: str = ""
-
-    @property
-    def state(self) -> str:
-        """Words that change when the content does."""
-        return f"{self.size}|{self.etag or self.modified}"
 
 
 class RemoteStore:
@@ -162,12 +134,7 @@ class RemoteStore:
             except FileNotFoundError:
                 raise PlateError(f"the bucket s3://{bucket} does not exist: check the address") from None
             for entry in page.get("Contents") or ():
-                entry["file"] = RemoteFile(
-                    f"{bucket}/{entry['Key']}",
-                    int(entry["Size"]),
-                    _nanoseconds(entry.get("LastModified")),
-                    str(entry.get("ETag", "")).strip('"'),
-                )
+                entry["file"] = RemoteFile.of_s3(f"{bucket}/{entry['Key']}", entry)
             yield page
             if not page.get("IsTruncated") or not page.get("NextContinuationToken"):
                 return
@@ -185,7 +152,7 @@ class RemoteStore:
             if info.get("type") == "directory":
                 page["CommonPrefixes"].append({"Prefix": f"{key}/"})
             else:
-                page["Contents"].append({"Key": key, "file": _described(key, info)})
+                page["Contents"].append({"Key": key, "file": RemoteFile.of_info(key, info)})
         return page
 
     def _s3(self, method: str, asked: dict[str, Any]) -> Any:
@@ -212,21 +179,16 @@ class RemoteStore:
         if self.address.protocol == "s3":
             bucket, _, name = key.partition("/")
             head = again(lambda: self._s3("head_object", {"Bucket": bucket, "Key": name}), f"s3://{key}")
-            return RemoteFile(
-                key,
-                int(head["ContentLength"]),
-                _nanoseconds(head.get("LastModified")),
-                str(head.get("ETag", "")).strip('"'),
-            )
+            return RemoteFile.of_s3(key, head)
         what = f"{self.address.protocol}://{key}"
         if self.address.is_web:
             return again(lambda: self._head(key), what)
-        return _described(key, again(lambda: self._fs.info(key), what))
+        return RemoteFile.of_info(key, again(lambda: self._fs.info(key), what))
 
     def _head(self, key: str) -> RemoteFile:
         """Ask for the headers of a file; not by HEAD, any fault of which fsspec takes for absence."""
         with self._fs.open(f"{self.address.protocol}://{key}", "rb", block_size=0, size=1) as answer:
-            return _of_headers(key, answer.r.headers, -1)
+            return RemoteFile.of_headers(key, answer.r.headers)
 
     def fetch(self, file: RemoteFile, part: Path) -> RemoteFile:
         """Fetch a file, going on where `part` ends; whole or not at all, and checked.
@@ -291,7 +253,7 @@ class RemoteStore:
         """Fetch a file from a web server, which may say nothing true of its size."""
         url = f"{self.address.protocol}://{key}"
         with self._fs.open(url, "rb", block_size=0, size=1) as answer, part.open("wb") as stream:
-            stated = _of_headers(key, answer.r.headers, -1)
+            stated = RemoteFile.of_headers(key, answer.r.headers)
             if stated.size > MAX_FILE_BYTES:
                 raise PlateError(
                     f"{what} has {stated.size:,} bytes, more than a file of a plate: it was not fetched"
@@ -302,14 +264,6 @@ class RemoteStore:
         return replace(stated, size=size)
 
 
-def _of_headers(key: str, headers: Any, unknown: int) -> RemoteFile:
-    stated = headers.get("Content-Length", "")
-    size = int(stated) if stated.isdecimal() and len(stated) < 16 else unknown
-    return RemoteFile(
-        key, size, _nanoseconds(headers.get("Last-Modified")), headers.get("ETag", "").strip('"')
-    )
-
-
 def _copied(answer: Any, stream: BinaryIO, what: str) -> int:
     size = 0
     while content := answer.read(BLOCK):
@@ -318,27 +272,6 @@ def _copied(answer: Any, stream: BinaryIO, what: str) -> int:
             raise PlateError(f"{what} does not end after {MAX_FILE_BYTES:,} bytes: it is no file of a plate")
         stream.write(content)
     return size
-
-
-def _described(key: str, info: dict[str, Any]) -> RemoteFile:
-    size = info.get("size")
-    if not isinstance(size, int):
-        raise PlateError(f"the store does not say how large {key} is: it was not fetched")
-    when = info.get("LastModified") or info.get("updated") or info.get("mtime") or info.get("last_modified")
-    etag = info.get("ETag") or info.get("etag") or info.get("md5Hash") or ""
-    return RemoteFile(key, size, _nanoseconds(when), str(etag).strip('"'))
-
-
-def _nanoseconds(when: Any) -> int:
-    try:
-        if isinstance(when, str):
-            try:
-                when = datetime.fromisoformat(when)
-            except ValueError:
-                when = parsedate_to_datetime(when)
-        return int(when.timestamp()) * 10**9 if when is not None else 0
-    except (ValueError, TypeError, AttributeError, OverflowError, OSError):
-        return 0
 
 
 def _md5(etag: str) -> str:
