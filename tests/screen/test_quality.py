@@ -196,3 +196,26 @@ def test_a_bright_background_and_many_reasons():
 
 def test_few_cells_are_no_flag():
     assert (flag_sites(table(12, Quality_cells=[50.0] * 11 + [1.0])) == "").all()
+
+
+# Sites but the first: half at -3.1 and half at -2.9. With a first one far below, the median is -3.1 and the median
+# absolute deviation 0.2, so that the limit is 5 * 1.4826 * 0.2 = 1.4826 below -3.1.
+UNEVEN = [*[-3.1] * 6, *[-2.9] * 6]
+
+
+@pytest.mark.parametrize(
+    ("name", "others", "within", "beyond", "flag"),
+    [
+        ("Quality_focus_ER", UNEVEN, -3.1 - 1.47, -3.1 - 1.49, "out of focus (ER)"),
+        ("Quality_focus_ER", [-3.0] * 12, -3.29, -3.31, "out of focus (ER)"),
+        ("Quality_saturated_AGP", [0.0] * 12, 0.0099, 0.0101, "saturated (AGP)"),
+        ("Quality_structure_Mito", [40.0] * 12, 2.01, 1.99, "empty (Mito)"),
+        ("Quality_low_RNA", [100.0] * 12, 149.0, 151.0, "background (RNA)"),
+        ("Quality_low_RNA", list(np.exp(UNEVEN)), 1.0, 1.0, ""),  # counts below 1 are no background
+    ],
+)
+def test_limits_of_flags_are_those_of_the_page(name, others, within, beyond, flag):
+    """docs/quality.md: 5 robust standard deviations and 0.3; 1 % of the pixels; 2; 1.5 times as bright."""
+    for value, expected in ((within, ""), (beyond, flag)):
+        flags = flag_sites(table(13, **{name: [value, *others]}))
+        assert list(flags) == [expected, *[""] * 12]

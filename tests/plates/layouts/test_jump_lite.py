@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from napari_cellclip import open_plate
 from napari_cellclip.plates import detect_layout
+from napari_cellclip.plates.layouts.published import jump_lite
 from napari_cellclip.plates.layouts.published.jump_lite import CHANNELS, SiteName
 from napari_cellclip.vocabulary import PlateError
 
@@ -90,3 +91,14 @@ def test_damaged_array_fails_its_site(tmp_path: Path) -> None:
 def test_any_name_is_read_or_left(name: str) -> None:
     found = SiteName.parse(name)
     assert found is None or name.count("__") >= 4
+
+
+def test_a_store_of_more_arrays_than_the_release_has_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = write(tmp_path / "zstd.zarr", SITES)
+    monkeypatch.setattr(jump_lite, "MAX_SITES", len(SITES))
+    assert len(open_plate(store, layout="jump-lite").sites) == len(SITES)
+    monkeypatch.setattr(jump_lite, "MAX_SITES", len(SITES) - 1)
+    with pytest.raises(PlateError, match="more arrays than JUMP-Lite has"):
+        open_plate(store, layout="jump-lite")

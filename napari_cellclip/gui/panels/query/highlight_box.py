@@ -10,7 +10,6 @@ from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.plain_text import PlainLabel
 from napari_cellclip.gui.state.session import Session
 
-HIGHLIGHTS = {"Show significant": "significant", "Show score ≥": "score", "Show all": "all"}
 FDR_TIP = (
     "Accepted false discovery rate: the share of the treatments called significant that may be wrong.\n"
     "Lower is stricter. The q-value of each treatment is in the Hits table."

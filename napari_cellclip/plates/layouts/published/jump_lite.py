@@ -130,7 +130,7 @@ def _entries(path: Path) -> Iterator[str]:
     """Names of the folders in a store, links and hidden ones left out."""
     with os.scandir(path) as entries:
         for count, entry in enumerate(entries):
-            if count > MAX_SITES:
+            if count >= MAX_SITES:
                 raise PlateError(f"{path} holds more arrays than JUMP-Lite has: open a store of one plate")
             if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
                 yield entry.name

@@ -12,6 +12,7 @@ import pytest
 
 from napari_cellclip.evaluation.protocols.simulated.blind_plates import (
     BlindPlate,
+    blind_plates,
     encode_blind,
     mean_intensities,
 )
@@ -35,6 +36,7 @@ from napari_cellclip.simulation import simulate_plate
 from napari_cellclip.training.demo.held_out import HELD_OUT
 from napari_cellclip.training.demo.mean_intensity import IntensityReadout, relative_means
 from napari_cellclip.vocabulary.mechanisms import MECHANISMS
+from tests.tiny import tiny_model
 
 NAMES = {found.key: found.name for found in MECHANISMS}
 
@@ -151,6 +153,19 @@ def exchanged(plate_folder: Path, model: Model, tmp_path_factory: pytest.TempPat
         for path, pixels in zip(by_well[name], content[names[other]], strict=True):
             path.write_bytes(pixels)
     return encode_blind(folder, model, tmp_path_factory.mktemp("screens") / "exchanged")
+
+
+def test_plates_and_screens_of_an_evaluation_are_kept_and_used_again(tmp_path: Path) -> None:
+    model, format_ = tiny_model(), {"wells": 6, "sites": 1, "size": (64, 64)}
+    found = list(blind_plates(tmp_path, model, (90_011, 90_012), **format_))
+    assert [plate.plate.name for plate in found] == ["blind-90011", "blind-90012"]
+    assert not np.allclose(found[0].screen.embeddings, found[1].screen.embeddings)
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.tiff")}
+    assert len(kept) == 2 * 6 * 5
+    (again,) = blind_plates(tmp_path, model, [90_012], **format_)
+    assert again.screen.path == found[1].screen.path
+    np.testing.assert_array_equal(again.screen.embeddings, found[1].screen.embeddings)
+    assert kept == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.tiff")}
 
 
 def test_the_screen_of_the_evaluation_knows_no_treatment(blind: BlindPlate) -> None:
