@@ -70,57 +70,68 @@ def test_where_to_is_asked_for(screen_folder: Path) -> None:
     assert "--out" in refused.stderr
 
 
-@pytest.mark.slow
-def test_launched_in_two_processes(screen_folder: Path, tmp_path: Path) -> None:
-    """As the documentation says, on the CPU; only the first process writes and reports."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    launcher = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
-    more = ["--dynamo_backend", "no", "--mixed_precision", "no", "--main_process_port", str(port)]
-    verb = ["-m", "napari_cellclip", "train", str(screen_folder), "--out", str(tmp_path / "mine")]
-    done = subprocess.run(
-        [sys.executable, *launcher, *more, *verb, "--split", "none", *map(str, QUICK)],
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines().count(str(tmp_path / "mine")) == 1
-    model = load_model(tmp_path / "mine", device="cpu")
-    assert "1 epochs" in model.card.trained_on
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine"]
+# Without a GPU too: as ``--cpu`` accelerate starts several processes by MPI alone, and else one.
+ACCELERATE = (
+    "accelerate.commands.launch",
+    "--multi_gpu",
+    "--mixed_precision",
+    "no",
+    "--dynamo_backend",
+    "no",
+)
+LAUNCHERS = {
+    "accelerate": (*ACCELERATE, "--num_machines", "1", "--num_processes", "2", "--main_process_port", "PORT"),
+    "accelerate on two machines": (
+        *(*ACCELERATE, "--num_machines", "2", "--num_processes", "2", "--machine_rank", "RANK"),
+        *("--main_process_ip", "127.0.0.1", "--main_process_port", "PORT"),
+    ),
+    "torchrun on two machines": (
+        *("torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1", "--node-rank", "RANK"),
+        *("--master-addr", "127.0.0.1", "--master-port", "PORT"),
+    ),
+}
+"""As the documentation says, two processes; the two machines are this one."""
 
 
 @pytest.mark.slow
-def test_launched_on_two_machines_with_features_on_disk(screen_folder: Path, tmp_path: Path) -> None:
-    """As the documentation says, both machines being this one: the curve is that of one process alone."""
-    (tmp_path / "run.toml").write_text(
-        f'[data]\nscreens = ["{screen_folder}"]\nmemory = 0.0\n[model]\ndevice = "cpu"\n[split]\nby = "none"\n'
-        '[training]\nepochs = 3\nbatch = 8\ntext = "frozen"\n',  # dropout of a tower differs between processes
-        encoding="utf-8",
-    )
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_launched_twice_the_curve_is_that_of_one_process(
+    screen_folder: Path, tmp_path: Path, launcher: str
+) -> None:
+    """With features on disk. A batch of 9 is 8 for two processes, so that one alone has another curve."""
+
+    def verb(batch: int, out: str) -> list[str]:
+        (tmp_path / f"{out}.toml").write_text(
+            f'[data]\nscreens = ["{screen_folder}"]\nmemory = 0.0\n[model]\ndevice = "cpu"\n'
+            f'[split]\nby = "none"\n[training]\nepochs = 3\nbatch = {batch}\n'
+            'text = "frozen"\n',  # dropout of a tower differs between processes
+            encoding="utf-8",
+        )
+        settings = ["--config", str(tmp_path / f"{out}.toml")]
+        return ["-m", "napari_cellclip", "train", *settings, "--out", str(tmp_path / out)]
+
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    verb = ["-m", "napari_cellclip", "train", "--config", str(tmp_path / "run.toml"), "--out"]
+        port = str(found.getsockname()[1])
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    both = [
+    launchers = [
         subprocess.Popen(
             [
-                # accelerate starts processors only by MPI; on GPUs it starts this very launcher.
-                *[sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"],
-                *["--node-rank", str(rank), "--master-addr", "127.0.0.1", "--master-port", str(port)],
-                *[*verb, str(tmp_path / "two")],
+                *(sys.executable, "-m"),
+                *({"RANK": str(rank), "PORT": port}.get(word, word) for word in LAUNCHERS[launcher]),
+                *verb(9, "two"),
             ],
             env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
         )
-        for rank in range(2)
+        for rank in range(2 if "RANK" in LAUNCHERS[launcher] else 1)
     ]
-    assert [machine.wait(timeout=400) for machine in both] == [0, 0]
-    subprocess.run([sys.executable, *verb, str(tmp_path / "one")], env=environment, timeout=400, check=True)
+    said = [one.communicate(timeout=400)[0].splitlines() for one in launchers]
+    assert [one.returncode for one in launchers] == [0] * len(launchers)
+    assert [lines.count(str(tmp_path / "two")) for lines in said] == [1, 0][: len(launchers)]
+    assert "3 epochs" in load_model(tmp_path / "two", device="cpu").card.trained_on
+    subprocess.run([sys.executable, *verb(8, "one")], env=environment, timeout=400, check=True)
     one, two = (pd.read_csv(tmp_path / name / "log.csv") for name in ("one", "two"))
     assert len(one) == len(two) > 3
     np.testing.assert_allclose(two["loss"], one["loss"], rtol=1e-5)
