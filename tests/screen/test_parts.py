@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -123,45 +124,76 @@ def recipe(language: str) -> str:
     return found[1]
 
 
+PROGRAM = f'#!/bin/sh\nexec {sys.executable} -m napari_cellclip.cli "$@"\n'
+
+
+def started(command: list[str], folder: Path, **variables: str) -> subprocess.Popen[bytes]:
+    """Start a shell that finds our program, a thread for each process."""
+    program = folder / "bin" / "napari-cellclip"
+    if not program.exists():
+        program.parent.mkdir()
+        program.write_text(PROGRAM)
+        program.chmod(0o755)
+    path = f"{program.parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **variables}
+    return subprocess.Popen(command, env=environment, start_new_session=True)
+
+
+def placed(script: str, folder: Path) -> str:
+    """A script with the folders of a test in place of those of the documentation."""
+    for name in ("plates", "my-model", "my-screen"):
+        script = script.replace(f"/data/{name}", str(folder / name))
+    return script
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="SLURM is")
 def test_the_slurm_recipe_run_by_processes_of_which_one_is_killed(tmp_path) -> None:
     """The script of the documentation itself; a shell in place of sbatch gives each task its variables."""
     plate = write_tiff_plate(tmp_path / "plates" / "P1", wells=WELLS, sites=12)
     (plate / "B02_s3_ER.tiff").write_bytes(b"no image")
-    write_tiny_model(tmp_path / "model")
-    encode(open_plate(plate), None, str(tmp_path / "model"), tmp_path / "local")
-    script = tmp_path / "encode.sh"
-    script.write_text(
-        recipe("bash")
-        .replace("/data/plates", str(tmp_path / "plates"))
-        .replace("/data/my-model", str(tmp_path / "model"))
-        .replace("/data/my-screen", str(tmp_path / "screen"))
-    )
-    program = tmp_path / "bin" / "napari-cellclip"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m napari_cellclip.cli "$@"\n')
-    program.chmod(0o755)
+    write_tiny_model(tmp_path / "my-model")
+    encode(open_plate(plate), None, str(tmp_path / "my-model"), tmp_path / "local")
+    script, screen = tmp_path / "encode.sh", tmp_path / "my-screen"
+    script.write_text(placed(recipe("bash"), tmp_path))
 
     def task(number: int) -> subprocess.Popen[bytes]:
-        environment = {
-            **os.environ,
-            "PATH": f"{program.parent}:{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT),
-            "OMP_NUM_THREADS": "1",
-            "SLURM_ARRAY_TASK_ID": str(number),
-            "SLURM_ARRAY_TASK_COUNT": str(PARTS),
-        }
-        return subprocess.Popen(["bash", str(script), "P1"], env=environment, start_new_session=True)
+        numbers = {"SLURM_ARRAY_TASK_ID": str(number), "SLURM_ARRAY_TASK_COUNT": str(PARTS)}
+        return started(["bash", str(script), "P1"], tmp_path, **numbers)
 
     tasks = [task(number) for number in range(1, PARTS + 1)]
     deadline = time.monotonic() + 240
-    while not (tmp_path / "screen" / "plates").exists() and time.monotonic() < deadline:
+    while not (screen / "plates").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     os.killpg(tasks[1].pid, signal.SIGKILL)
     assert [t.wait(timeout=240) for t in tasks] == [0, -signal.SIGKILL, 0]
     assert task(2).wait(timeout=240) == 0
     assert task(1).wait(timeout=240) == 0, "a task may be run twice"
-    screen = Screen.open(tmp_path / "screen")
-    assert screen.complete
-    assert files(tmp_path / "screen") == files(tmp_path / "local")
+    assert Screen.open(screen).complete
+    assert files(screen) == files(tmp_path / "local")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="Nextflow is")
+def test_the_command_of_the_nextflow_recipe_for_many_plates_at_once(tmp_path) -> None:
+    """The script block of the process, its inputs put in, for each pair that the workflow combines."""
+    write_tiny_model(tmp_path / "my-model")
+    for name in ("P1", "P2"):
+        plate = write_tiff_plate(tmp_path / "plates" / name, wells=WELLS, sites=6)
+        encode(open_plate(plate), None, str(tmp_path / "my-model"), tmp_path / "local")
+    text = placed(recipe("groovy"), tmp_path)
+    block = re.search(r'"""(.*?)"""', text, re.DOTALL)
+    pattern = re.search(r"params\.plates = '(.*)'", text)
+    assert block
+    assert pattern
+    inputs = re.findall(r"val(?:\((\w+)\)| (\w+))", text)
+    assert ["".join(one) for one in inputs] == ["plate", "shard", "shards"]
+    plates, shards = sorted(tmp_path.glob(str(Path(pattern[1]).relative_to(tmp_path)))), 2
+    tasks = []
+    for plate, shard in product(plates, range(1, shards + 1)):
+        values = {"plate": plate, "shard": shard, "shards": shards}
+        command = re.sub(r"\$\{(\w+)\}", lambda found, values=values: str(values[found[1]]), block[1])
+        tasks.append(started(["bash", "-ue", "-c", command], tmp_path))
+    assert [task.wait(timeout=240) for task in tasks] == [0] * 4
+    assert Screen.open(tmp_path / "my-screen").complete
+    assert files(tmp_path / "my-screen") == files(tmp_path / "local")
