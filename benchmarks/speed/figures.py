@@ -42,6 +42,8 @@ class Figure:
         Such as ``"<= 1.3"``, of the ratio; ``"< 3 s"``, of our median; empty where nothing was demanded.
     limit : str
         What bounds this, and how far off we are.
+    unit : str
+        Of both sides; ``"s"``, or another in which whole numbers will do, such as ``"MiB"``.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Figure:
     against: str
     wanted: str = ""
     limit: str = ""
+    unit: str = "s"
     ratio: float = field(init=False)
     spread: tuple[float, float] = field(init=False)
 
@@ -149,13 +152,18 @@ def show(figures: Sequence[Figure]) -> None:
         verdict = {True: ", reached", False: ", not reached", None: ""}[figure.reached]
         wanted = f"   (wanted {figure.wanted}{verdict})" if figure.wanted else ""
         print(figure.name)
-        print(f"  here     {seconds_text(median(figure.ours)):>10}")
-        print(f"  partner  {seconds_text(median(figure.partner)):>10}   {figure.against}")
+        print(f"  here     {amount(median(figure.ours), figure.unit):>10}")
+        print(f"  partner  {amount(median(figure.partner), figure.unit):>10}   {figure.against}")
         print(
             f"  ratio    {figure.ratio:10.3g}   {low:.3g} to {high:.3g} in {len(figure.ours)} rounds{wanted}"
         )
         if figure.limit:
             print(f"  limit    {figure.limit}")
+
+
+def amount(value: float, unit: str) -> str:
+    """Write a figure with its unit."""
+    return seconds_text(value) if unit == "s" else f"{value:,.0f} {unit}"
 
 
 def seconds_text(seconds: float) -> str:

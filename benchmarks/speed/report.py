@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.speed.figures import reached, seconds_text
+from benchmarks.speed.figures import amount, reached
 
 FOLDER = Path(__file__).parent
 UNMEASURED = FOLDER / "unmeasured.md"
@@ -78,7 +78,8 @@ def row(figure: dict[str, Any]) -> str:
     limit = f"; limit {figure['limit']}" if figure["limit"] else ""
     what = f"{figure['name']}; against {figure['against']}{limit}"
     ratio = f"{figure['ratio']:.3g} ({low:.3g} to {high:.3g})"
-    cells = (what, seconds_text(here), seconds_text(partner), ratio, figure["wanted"], verdict)
+    unit = figure.get("unit", "s")  # figures of earlier reports are seconds
+    cells = (what, amount(here, unit), amount(partner, unit), ratio, figure["wanted"], verdict)
     return f"| {' | '.join(cells)} |"
 
 

@@ -25,9 +25,9 @@ class Progress:
     failures : int
         Sites that could not be used so far.
     stage : {"intensity", "fields", "wells", "encoder", "training", "explanation", "mechanisms", "references"}
-        Measuring the plate's intensities, encoding sites, embedding wells; training a channel
-        encoder, training a head; explaining why wells match; testing which mechanisms are recognisable;
-        installing a public reference set.
+        Measuring the plate's intensities, encoding sites (or copying their features), embedding wells;
+        training a channel encoder, training a head; explaining why wells match; testing which mechanisms are
+        recognisable; installing a public reference set.
     notice : bool
         Whether the message is one that people must not miss, such as a damaged file that is made again.
     """

@@ -95,7 +95,7 @@ class DataConfig(Section):
     cell_line: str = "U2OS"
     """Used in captions where the plate map names none."""
     memory: Odds = 8.0
-    """Gigabytes of features held in memory; of more, each batch reads its own from the screens' shards."""
+    """Gigabytes of features held in memory; more are copied to the folder of the run, and read from there."""
 
 
 class ModelConfig(Section):

@@ -20,9 +20,10 @@ from napari_cellclip.training.data.platemap_captions import FULL_ONLY
 from napari_cellclip.training.data.run_split import split_of
 from napari_cellclip.training.data.screen_bags import bags_of
 from napari_cellclip.training.data.splits import Split
+from napari_cellclip.training.data.stored_features import FEATURES_FILE, FeaturesFile, iter_write
 from napari_cellclip.training.loop.checkpoints import partial_of
 from napari_cellclip.training.loop.curves import LOG_FILE, TENSORBOARD_FOLDER
-from napari_cellclip.training.loop.distributed import processes
+from napari_cellclip.training.loop.distributed import Processes, processes
 from napari_cellclip.training.loop.fit import iter_fit
 from napari_cellclip.training.loop.starting_weights import base_of, card_to_start_from, starting_point
 from napari_cellclip.training.loop.trained_card import card_of
@@ -95,7 +96,10 @@ def iter_train(
         templates = templates.without_cell_line()
     split = split_of(screens, run.split)
     reads = run.model.text_tower or (base.card.text_tower if base is not None else "bert")
-    bags = _bags_by_part(screens, run, split, templates, structures_only=reads == "fingerprint")
+    stored = None
+    if sum(map(_gigabytes, screens)) > run.data.memory:
+        stored = yield from _features_on_disk(screens, folder, team)
+    bags = _bags_by_part(screens, run, split, templates, stored, structures_only=reads == "fingerprint")
     corpus = sorted({caption.text for bag in bags["train"] for caption in bag.captions})
     start = starting_point(screens, run, base, corpus)
     network, words = start.network.to(team.device), start.words
@@ -190,12 +194,12 @@ def _bags_by_part(
     run: RunConfig,
     split: Split,
     templates: PromptTemplates,
+    stored: FeaturesFile | None,
     *,
     structures_only: bool,
 ) -> dict[str, list[Bag]]:
     """Bags of training, validation and test; negative controls are nothing to retrieve."""
     bags: dict[str, list[Bag]] = {}
-    in_memory = sum(map(_gigabytes, screens)) <= run.data.memory
     for part, ids in split.parts.items():
         bags[part] = []
         if not ids:
@@ -211,7 +215,7 @@ def _bags_by_part(
                 negative_controls=run.data.negative_controls if part == "train" else "leave out",
                 empty_wells=run.data.empty_wells if part == "train" else "leave out",
                 wells=frozenset(ids),
-                in_memory=in_memory,
+                features=stored,
             )
         except CellClipError as error:
             if part == "train":
@@ -219,6 +223,29 @@ def _bags_by_part(
             raise CellClipError(f"the {part} part of the split is empty: {error}") from error
         bags[part] = _with_structure(found) if structures_only else found
     return bags
+
+
+def _features_on_disk(
+    screens: Sequence[Screen], folder: Path, team: Processes
+) -> Generator[Progress, None, FeaturesFile]:
+    """Copy the features to the run's folder, which all processes see; the copy is gone however a run ends."""
+    path = folder / FEATURES_FILE
+    failed: Exception | None = None
+    if team.main:
+        try:
+            yield from iter_write(screens, path)
+        except CellClipError as error:
+            failed = error
+    failure = team.agree(str(failed or ""))  # nobody is left waiting
+    if failed:
+        raise failed
+    if failure:
+        raise CellClipError(f"the first process could not copy the features ({failure})")
+    found = FeaturesFile(path, screens)
+    team.wait()
+    if team.main:
+        found.remove()
+    return found
 
 
 def _gigabytes(screen: Screen) -> float:
@@ -271,6 +298,6 @@ def _require_free(out: Path) -> None:
         raise CellClipError(
             f"{out} already holds a model, and screens may have been encoded with it: train into a new folder"
         )
-    ours = {CHECKPOINT, partial_of(Path(CHECKPOINT)).name, LOG_FILE, TENSORBOARD_FOLDER}
+    ours = {CHECKPOINT, partial_of(Path(CHECKPOINT)).name, LOG_FILE, TENSORBOARD_FOLDER, FEATURES_FILE}
     if others := sorted(path.name for path in out.iterdir() if path.name not in ours):
         raise CellClipError(f"{out} holds other files ({others[0]}, …): train into a new folder")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import pytest
 
 from benchmarks.speed import figures
 from benchmarks.speed.figures import Figure, compare, reached, seconds_text
-from benchmarks.speed.report import SCRIPTS, main, report
+from benchmarks.speed.report import SCRIPTS, main, report, row
 
 
 def test_ratio_and_spread() -> None:
@@ -44,6 +45,13 @@ def test_both_sides_take_turns_and_swap_who_begins(monkeypatch) -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(2.5, "2.50 s"), (0.25, "250.0 ms"), (2.5e-5, "25 us")])
 def test_times_have_the_unit_that_suits_them(seconds, text) -> None:
     assert seconds_text(seconds) == text
+
+
+def test_memory_is_no_time() -> None:
+    found = Figure("a", ours=[1100], partner=[1000], against="b", wanted="<= 1.1", unit="MiB")
+    assert "| a; against b | 1,100 MiB | 1,000 MiB | 1.1 (1.1 to 1.1) | <= 1.1 | reached |" in row(
+        asdict(found)
+    )
 
 
 def test_the_report_holds_every_figure() -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 Features = NDArray[np.floating] | StoredFeatures
-"""In memory, or in the shards of a screen until they are drawn."""
+"""In memory, or on disk until they are drawn."""
 Tokenise = Callable[[Sequence[str]], "Mapping[str, torch.Tensor]"]
 """Texts to ``input_ids`` and ``attention_mask``, int64 ``[n, length]`` each."""
 

@@ -16,7 +16,7 @@ from napari_cellclip.screen.storage.labels import perturbation
 from napari_cellclip.training.config_sections import CaptionConfig
 from napari_cellclip.training.data.bags import NEGATIVE_CONTROL, Bag, Caption, Features, group_of
 from napari_cellclip.training.data.platemap_captions import FULL_ONLY, captions_of
-from napari_cellclip.training.data.stored_features import StoredFeatures
+from napari_cellclip.training.data.stored_features import FeaturesFile, StoredFeatures
 from napari_cellclip.training.data.treatments import treatment_groups
 from napari_cellclip.vocabulary import CellClipError, Kind, split_id
 from napari_cellclip.vocabulary.identity import role_of
@@ -33,7 +33,7 @@ def bags_of(
     negative_controls: str = "each",
     empty_wells: str = "leave out",
     wells: Collection[str] | None = None,
-    in_memory: bool = True,
+    features: FeaturesFile | None = None,
 ) -> list[Bag]:
     """Make bags from encoded screens and their plate maps.
 
@@ -60,8 +60,8 @@ def bags_of(
         What becomes of wells without treatment.
     wells : collection of str, optional
         Ids of the wells to use; all where not given.
-    in_memory : bool
-        Hold the features; else they stay in the screens' shards, and each batch reads its own.
+    features : FeaturesFile, optional
+        Of these screens: bags read from it what is drawn. Where not given, they hold their features.
 
     Returns
     -------
@@ -112,18 +112,16 @@ def bags_of(
                 used.append((well, making))
         for _, together in groupby(used, key=lambda pair: split_id(pair[0])[0]):
             of_plate = list(together)
-            stored = StoredFeatures(
-                screen.features,
-                [str(site) for well, _ in of_plate for site in sites.index[of_well[well]]],
-                (len(screen.card.stain_order), screen.card.encoder.dim),
-            )
-            # In half precision, as they are stored: nothing is lost, and half of the memory is enough.
-            features: Features = np.asarray(stored) if in_memory else stored
-            start = 0
-            for well, making in of_plate:
-                stop = start + len(of_well[well])
-                making.features.append(features[start:stop])
-                start = stop
+            rows = [of_well[well] for well, _ in of_plate]
+            if features is not None:
+                parts: list[Features] = [features.of(screen, some) for some in rows]
+            else:
+                # In half precision, as they are stored: nothing is lost, and half of the memory is enough.
+                values = screen.features(list(map(str, sites.index[np.concatenate(rows)])))
+                ends = np.cumsum([len(some) for some in rows])[:-1]
+                parts = list(np.split(values.astype(np.float16), ends))
+            for (_, making), part in zip(of_plate, parts, strict=True):
+                making.features.append(part)
     if not made:
         raise CellClipError(
             "no well of these screens has both features and a named perturbation: add a plate map"
