@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_cellclip.explore.asked_screen import require_embeddings
 from napari_cellclip.explore.maps.neighbours import nearest
-from napari_cellclip.model.unit_vectors import unit_rows
+from napari_cellclip.model.unit_vectors import row_blocks, unit_rows
 from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:
@@ -73,13 +73,31 @@ class Projection:
         out = np.full((len(embeddings), 2), np.nan, np.float32)
         good = np.isfinite(embeddings).all(axis=1)
         if good.any():
-            k = min(PLACING_NEIGHBOURS, len(self.xy))
-            indices, distances = nearest(unit_rows(embeddings[good]), self.unit, k)
-            # 1e-3 is the rounding error of a chord between equal single-precision vectors.
-            weights = 1 / np.maximum(distances.astype(np.float64), 1e-3) ** 2
-            weights /= weights.sum(axis=1, keepdims=True)
-            out[good] = np.einsum("mk,mkd->md", weights, self.xy[indices])
+            out[good] = among_nearest(unit_rows(embeddings[good]), self.unit, self.xy)
         return out
+
+
+def among_nearest(
+    unit: NDArray[np.float32], mapped: NDArray[np.float32], xy: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Compute the mean place of the nearest mapped wells, weighted by 1 / distance².
+
+    Parameters
+    ----------
+    unit, mapped : ndarray of float32 (m, E), (n, E)
+        Unit embeddings of the wells to place, and of those that have places.
+    xy : ndarray of float32 (n, 2)
+        Their places.
+
+    Returns
+    -------
+    ndarray of float32 (m, 2)
+    """
+    indices, distances = nearest(unit, mapped, min(PLACING_NEIGHBOURS, len(mapped)))
+    # 1e-3 is the rounding error of a chord between equal single-precision vectors.
+    weights = 1 / np.maximum(distances.astype(np.float64), 1e-3) ** 2
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.einsum("mk,mkd->md", weights, xy[indices]).astype(np.float32)
 
 
 def mapped_wells(screen: Screen) -> tuple[tuple[str, ...], NDArray[np.float32]]:
@@ -91,6 +109,8 @@ def mapped_wells(screen: Screen) -> tuple[tuple[str, ...], NDArray[np.float32]]:
         If none has.
     """
     there = require_embeddings(screen)
+    if there.all():
+        return tuple(screen.well_ids), unit_rows(screen.embeddings)
     ids = tuple(well for well, ok in zip(screen.well_ids, there, strict=True) if ok)
     return ids, unit_rows(screen.embeddings[there])
 
@@ -121,15 +141,22 @@ def pca_map(screen: Screen) -> Projection:
 
 def principal_plane(points: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[float]]:
     """Compute the first two principal components (n, 2) and their shares of variance; missing axes are 0."""
-    centred = points - points.mean(axis=0, dtype=np.float64).astype(np.float32)
-    # E x E instead of an SVD of n x E: a million wells take as long as reading them. scikit-learn's PCA by
-    # covariance does the same at the same speed, but refuses one well or one number, and rounds otherwise, so
-    # that stored UMAP maps would not repeat.
-    values, vectors = np.linalg.eigh((centred.T @ centred).astype(np.float64))
+    # In blocks, so that no centred copy of all points is made, and E x E instead of an SVD of n x E: a million
+    # wells take as long as reading them. scikit-learn's PCA by covariance does the same at the same speed, but
+    # copies them, refuses one well or one number, and rounds otherwise: stored UMAP maps would not repeat.
+    blocks = list(row_blocks(points))
+    sums = [points[rows].sum(axis=0, dtype=np.float64) for rows in blocks]
+    mean = (np.sum(sums, axis=0) / len(points)).astype(np.float32)
+    scatter = np.zeros((points.shape[1],) * 2)
+    for rows in blocks:
+        centred = points[rows] - mean
+        scatter += centred.T @ centred
+    values, vectors = np.linalg.eigh(scatter)
     axes = vectors[:, ::-1][:, :2]
     axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])] < 0, -1.0, 1.0)
     xy = np.zeros((len(points), 2), np.float32)
-    xy[:, : axes.shape[1]] = centred @ axes.astype(np.float32)
+    for rows in blocks:
+        xy[rows, : axes.shape[1]] = (points[rows] - mean) @ axes.astype(np.float32)
     total = float(np.maximum(values, 0).sum())
     shares = [float(max(v, 0)) / total if total > 0 else 0.0 for v in values[::-1][:2]]
     return xy, shares + [0.0] * (2 - len(shares))

@@ -61,6 +61,8 @@ def earlier_map(
 ) -> Projection | None:
     """Find the largest stored map of the same parameters that lacks nothing but whole plates added since.
 
+    Whether it was laid out by a sample makes no difference: a map stays when its screen becomes too large.
+
     Parameters
     ----------
     folder : Path
@@ -73,7 +75,10 @@ def earlier_map(
     best: Projection | None = None
     for path in sorted(folder.glob("umap-*.parquet")):
         table = _read(path)
-        if table is None or DIGEST not in table.column_names or _about(table).get("parameters") != parameters:
+        if table is None or DIGEST not in table.column_names:
+            continue
+        own = _about(table).get("parameters")
+        if not isinstance(own, dict) or {**own, "sample": 0} != {**parameters, "sample": 0}:
             continue
         wells = tuple(table[WELL].to_pylist())
         if 2 * len(wells) < len(ids) or (best is not None and len(wells) <= len(best.ids)):
@@ -83,7 +88,7 @@ def earlier_map(
         if set(wells) != same or [digests[rows[well]] for well in wells] != table[DIGEST].to_pylist():
             continue
         mapped = unit[[rows[well] for well in wells]]
-        best = Projection(wells, _places(table), "umap", parameters, mapped)
+        best = Projection(wells, _places(table), "umap", own, mapped)
     return best
 
 

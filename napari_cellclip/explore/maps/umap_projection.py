@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_cellclip.explore.maps.compiled_umap import compiled_umap
 from napari_cellclip.explore.maps.neighbours import nearest
-from napari_cellclip.explore.maps.projection import Projection, mapped_wells, principal_plane
+from napari_cellclip.explore.maps.projection import Projection, among_nearest, mapped_wells, principal_plane
 from napari_cellclip.explore.maps.stored_maps import (
     earlier_map,
     read_places,
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 FEWEST_WELLS = 8
 """Below this a neighbourhood graph has nothing to say that two principal components do not."""
 
-RECIPE = 1
+MOST_LAID_OUT = 50_000
+"""Of more wells a sample is laid out: exact neighbours of all take time with the square of their number."""
+
+RECIPE = 2
 """Raised when the same parameters would give other places, so that old maps are not taken for new ones."""
 
 
@@ -43,7 +46,9 @@ def umap_map(
     Neighbours are exact, the layout starts from the two principal components (Kobak and Linderman 2021,
     doi:10.1038/s41587-020-00809-z) and is seeded, so the same screen gives the same map. It is stored under
     ``maps/`` of the screen and read back while embeddings and parameters are the same. With fewer than 8
-    wells the principal components themselves are returned, and `method` says so.
+    wells the principal components themselves are returned, and `method` says so. Of more than 50,000 wells a
+    seeded sample of as many is laid out and the others are placed among their nearest ones of it
+    (``parameters["sample"]`` is its size), so that the time grows with the number of wells.
 
     Parameters
     ----------
@@ -85,6 +90,8 @@ def umap_map(
         "neighbours": "exact",
         "recipe": RECIPE,
     }
+    if len(ids) > MOST_LAID_OUT:
+        parameters["sample"] = MOST_LAID_OUT
     state = state_of(ids, unit, parameters)
     path = screen.path / "maps" / f"umap-{state[:16]}.parquet"
     stored = read_places(path, ids)
@@ -93,11 +100,28 @@ def umap_map(
         if earlier is not None:
             return with_plates_added(earlier, ids, unit)
     if stored is None:
-        stored = layout(unit, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist)
+        stored = sampled_layout(unit, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist)
         store_places(
             path, ids, unit, stored, {"method": "umap", "parameters": parameters, "embeddings": state}
         )
     return Projection(ids, stored, "umap", parameters, unit)
+
+
+def sampled_layout(
+    unit: NDArray[np.float32], *, seed: int, n_neighbors: int, min_dist: float
+) -> NDArray[np.float32]:
+    """Compute the layout of at most `MOST_LAID_OUT` unit vectors, and place the others among them.
+
+    Parameters and result as of :func:`layout`.
+    """
+    if len(unit) <= MOST_LAID_OUT:
+        return layout(unit, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist)
+    chosen = np.zeros(len(unit), bool)
+    chosen[np.random.default_rng(seed).permutation(len(unit))[:MOST_LAID_OUT]] = True
+    xy = np.empty((len(unit), 2), np.float32)
+    xy[chosen] = layout(unit[chosen], seed=seed, n_neighbors=n_neighbors, min_dist=min_dist)
+    xy[~chosen] = among_nearest(unit[~chosen], unit[chosen], xy[chosen])
+    return xy
 
 
 def layout(unit: NDArray[np.float32], *, seed: int, n_neighbors: int, min_dist: float) -> NDArray[np.float32]:

@@ -63,6 +63,16 @@ def test_pca_is_the_singular_value_decomposition(make_screen) -> None:
     assert found.xy.dtype == np.float32
 
 
+def test_pca_in_blocks_is_that_of_all_wells_at_once(monkeypatch) -> None:
+    points = unit_rows(np.random.default_rng(3).normal(size=(103, DIM)) + 2)
+    xy, shares = principal_plane(points)
+    monkeypatch.setattr("napari_cellclip.model.unit_vectors.BLOCK_VALUES", 10 * DIM)
+    in_blocks, shares_in_blocks = principal_plane(points)
+    np.testing.assert_allclose(in_blocks, xy, atol=1e-5)
+    np.testing.assert_allclose(shares_in_blocks, shares, rtol=1e-5)
+    np.testing.assert_array_equal(unit_rows(points), points / np.linalg.norm(points, axis=1, keepdims=True))
+
+
 def test_pca_is_the_same_every_time() -> None:
     vectors = clusters(0)[0]
     np.testing.assert_array_equal(principal_plane(vectors)[0], principal_plane(vectors.copy())[0])
@@ -230,3 +240,46 @@ def test_a_map_is_not_extended_where_its_own_wells_changed(make_screen, tmp_path
     umap_map(make_screen(changed, path=tmp_path, plates=["P1"] * 30 + ["P2"] * 10))
     umap_map(make_screen(vectors, path=tmp_path, plates=["P1"] * 20 + ["P2"] * 40))  # more new than old
     assert made == [30, 31, 40, 60]
+
+
+def test_of_many_wells_a_sample_is_laid_out_and_the_others_placed_among_it(
+    make_screen, tmp_path, monkeypatch, umap_places
+) -> None:
+    unit, labels, xy = umap_places
+    laid_out = []
+
+    def places(some, **_):
+        rows = (some @ unit.T).argmax(axis=1).tolist()
+        laid_out.append(rows)
+        return xy[rows]
+
+    monkeypatch.setattr(module, "layout", places)
+    monkeypatch.setattr(module, "MOST_LAID_OUT", 40)
+    found, other = (umap_map(make_screen(unit, path=tmp_path), seed) for seed in (0, 1))
+    assert found.parameters["sample"] == 40
+    sample = laid_out[0]
+    assert len(sample) == len(set(sample)) == 40
+    assert sample != laid_out[1], "each seed has its own"
+    assert not np.array_equal(found.xy, other.xy)
+    np.testing.assert_array_equal(found.xy[sample], xy[sample])
+    rest = np.setdiff1d(np.arange(len(unit)), sample)
+    by_hand = pca_map(make_screen(unit[sample]))
+    on_it = type(by_hand)(by_hand.ids, xy[sample], "umap", {}, unit[sample]).place(unit[rest])
+    np.testing.assert_allclose(found.xy[rest], on_it, atol=1e-4)
+    centres = np.stack([xy[labels == c].mean(0) for c in range(CLUSTERS)])
+    distances = np.linalg.norm(found.xy[rest][:, None] - centres, axis=2)
+    assert (distances.argmin(axis=1) == labels[rest]).all()
+    np.testing.assert_array_equal(umap_map(make_screen(unit, path=tmp_path)).xy, found.xy)
+    assert len(laid_out) == 2, "kept with the screen"
+
+
+def test_a_map_stays_when_plates_make_the_screen_too_large_for_a_layout_of_all(
+    make_screen, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(module, "layout", lambda unit, **_: unit[:, :2].astype(np.float32))
+    monkeypatch.setattr(module, "MOST_LAID_OUT", 45)
+    vectors, plates = clusters(0)[0], ["P1"] * 40 + ["P2"] * 20
+    first = umap_map(make_screen(vectors[:40], path=tmp_path, plates=plates[:40]))
+    grown = umap_map(make_screen(vectors, path=tmp_path, plates=plates))
+    np.testing.assert_array_equal(grown.xy[:40], first.xy)
+    assert (grown.parameters["placed"], "sample" in grown.parameters) == (20, False)

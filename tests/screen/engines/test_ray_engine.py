@@ -86,6 +86,7 @@ def cluster(monkeypatch, tmp_path):
     machines = [start("--head", f"--port={port}", "--include-dashboard=false")]
     address = f"127.0.0.1:{port}"
     monkeypatch.setenv("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
+    monkeypatch.setenv("RAY_ADDRESS", address)  # for drivers in processes of their own
     try:
         connect(ray, address)
         machines.append(start(f"--address={address}"))
@@ -158,6 +159,45 @@ def test_a_cluster_that_loses_a_machine_writes_what_one_process_writes(made, tmp
     ) if step.stage == "fields"]  # fmt: skip
     assert again == [22, 24]
     assert files(tmp_path / "s") == files(made / "local")
+
+
+DRIVER = """
+import sys
+from napari_cellclip.plates import open_plate
+from napari_cellclip.screen import encode
+encode(open_plate(sys.argv[1]), None, sys.argv[2], sys.argv[3], shard_sites=2, engine="ray")
+"""
+
+
+def driver(*words: Path) -> subprocess.Popen[bytes]:
+    """Start a run on the cluster in a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen([sys.executable, "-c", DRIVER, *map(str, words)], env=environment)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_driver_that_was_killed_goes_on_beside_that_of_another_plate(made, tmp_path, cluster) -> None:
+    """Many plates are a command each, into one screen; what a killed one left is taken up by the next."""
+    out, model = tmp_path / "s", made / "model"
+    plate, other = (write_tiff_plate(tmp_path / n, wells=WELLS, sites=s) for n, s in (("P1", 20), ("P2", 4)))
+    for one in (plate, other):
+        encode(open_plate(one), None, str(model), tmp_path / "local", shard_sites=2)
+    first = driver(plate, model, out)
+    deadline = time.monotonic() + 240
+    while not (before := sorted(out.glob("fields/*/P1/shard-*.parquet"))):
+        assert first.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    kept = {path: path.stat().st_mtime_ns for path in before}
+    first.kill()
+    first.wait(timeout=60)
+    assert not list(out.glob("wells/*/P1*")), "it was killed in the middle"
+    drivers = [driver(plate, model, out), driver(other, model, out)]
+    assert [one.wait(timeout=300) for one in drivers] == [0, 0]
+    assert files(out) == files(tmp_path / "local")
+    assert {path: path.stat().st_mtime_ns for path in before} == kept, "what was there is not made again"
+    assert Screen.open(out).complete
 
 
 @pytest.mark.slow

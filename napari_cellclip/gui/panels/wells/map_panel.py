@@ -259,6 +259,8 @@ class MapPanel(QWidget):
         else:
             title = METHODS.get(drawn.method.lower(), drawn.method)
             text = f"{title} of {counted(len(drawn.ids), 'well')}"
+            if sample := drawn.parameters.get("sample"):
+                text += f" by a sample of {sample:,}"
             if placed := drawn.parameters.get("placed"):
                 text += f", {placed} of plates added later"
             if note := drawn.parameters.get("note"):
