@@ -2,8 +2,8 @@
 
 Of up to 50,000 wells all are laid out; of more a sample of as many, and the others are placed among their
 nearest ones of it. The partner is the map of an eighth of the wells, CPU time of the process: a ratio of 8 is
-growth in proportion, and 8.88 is the exponent 1.05. At last, what the sample costs in quality: trustworthiness
-(Venna and Kaski 2001) of a map by a third of its wells beside that of all.
+growth in proportion, and 8.88 is the exponent 1.05. At last, what the sample costs in quality:
+trustworthiness (Venna and Kaski 2001) of a map by a third of its wells beside that of all.
 ``python -m benchmarks.speed.map_sample [--quick]``
 """
 

@@ -141,9 +141,10 @@ def pca_map(screen: Screen) -> Projection:
 
 def principal_plane(points: NDArray[np.float32]) -> tuple[NDArray[np.float32], list[float]]:
     """Compute the first two principal components (n, 2) and their shares of variance; missing axes are 0."""
-    # In blocks, so that no centred copy of all points is made, and E x E instead of an SVD of n x E: a million
-    # wells take as long as reading them. scikit-learn's PCA by covariance does the same at the same speed, but
-    # copies them, refuses one well or one number, and rounds otherwise: stored UMAP maps would not repeat.
+    # In blocks, so that no centred copy of all points is made, and E x E instead of an SVD of n x E: a
+    # million wells take as long as reading them. scikit-learn's PCA by covariance does the same at the same
+    # speed, but copies them, refuses one well or one number, and rounds otherwise: stored UMAP maps would
+    # not repeat.
     blocks = list(row_blocks(points))
     sums = [points[rows].sum(axis=0, dtype=np.float64) for rows in blocks]
     mean = (np.sum(sums, axis=0) / len(points)).astype(np.float32)

@@ -275,6 +275,10 @@ def test_the_map_that_is_drawn_is_named(session, full_session, qtbot):
     full_session.add_map(projection_for(full_session.screen, "umap"))
     full_session.set_work(Task.MAP, None)
     assert panel.state.text() == "UMAP of 11 wells"
+    by_sample = projection_for(full_session.screen, "umap")
+    by_sample.parameters.update(sample=50_000, placed=2)
+    full_session.add_map(by_sample)
+    assert panel.state.text() == "UMAP of 11 wells by a sample of 50,000, 2 of plates added later"
 
 
 def test_inside_agrees_with_a_rectangle():
