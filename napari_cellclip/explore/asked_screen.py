@@ -33,6 +33,8 @@ def require_embeddings(screen: Screen) -> NDArray[np.bool_]:
     """
     there = embedded(screen)
     if not there.any():
+        if screen.excluded:
+            raise ScreenError(f"no well of screen {screen.name} has a site left: take back sites under QC")
         raise ScreenError(f"no well of screen {screen.name} has an embedding yet: encode it first")
     return there
 

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 TALL_LINES, WIDE_LETTERS = 24, 78
 """From these sizes on, in lines and letters of the font, plate and map stand above the tabs, side by side."""
 
+WIDE_SHARE = 0.46
+"""Share of a wide screen that the Explorer asks for: its tables and map use what its lines do not need."""
+
 TABS = ("Hits", "Why", "Describe", "References", "QC", "Set-up")
 """Titles of the tabs that are always there, in their order."""
 
@@ -131,8 +134,9 @@ class Explorer(Docked):
         controller.serve(self)
 
     def sizeHint(self) -> QSize:
-        wide = 120 * self.fontMetrics().averageCharWidth()
-        return QSize(min(wide, round(0.6 * self.screen().availableGeometry().width())), 720)
+        letters = 120 * self.fontMetrics().averageCharWidth()
+        screen = self.screen().availableGeometry().width()
+        return QSize(min(max(letters, round(WIDE_SHARE * screen)), round(0.6 * screen)), 720)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(48 * self.fontMetrics().averageCharWidth(), 240)

@@ -235,7 +235,7 @@ def _all_coloured(session: Session, background: RGB) -> WellColours:
     categories: tuple[Category, ...] = ()
     scale = None
     if values.numbers is None:
-        rgb, categories = _categorised(values)
+        rgb, categories = _categorised(values, _asked_for(session))
         bright = known & ~faded
         rgb[faded] = grey_ramp(dark)[0]
     else:
@@ -260,11 +260,24 @@ def _spanned(session: Session, numbers: np.ndarray) -> np.ndarray:
     return numbers if session.view.clip or not here.any() else numbers[here]
 
 
-def _categorised(values: WellValues) -> tuple[NDArray[np.uint8], tuple[Category, ...]]:
-    """Give the most frequent categories a colour each; equally frequent ones go by name."""
+def _asked_for(session: Session) -> NDArray[np.bool_]:
+    """Tell which wells the answer highlights: none where there is no answer, or all stand out."""
+    if session.answer is None or session.highlight == "all":
+        return np.zeros(len(session.wells), bool)
+    return session.highlighted(session.wells)
+
+
+def _categorised(
+    values: WellValues, asked_for: NDArray[np.bool_]
+) -> tuple[NDArray[np.uint8], tuple[Category, ...]]:
+    """Give a colour each to the categories of what was asked for, then to the most frequent ones.
+
+    Equally frequent ones go by name.
+    """
     names = pd.Series(values.names, dtype=object)
     counts = names[values.known].value_counts()
-    order = sorted(counts.index, key=lambda name: (-int(counts[name]), str(name)))
+    hits = names[values.known & asked_for].value_counts()
+    order = sorted(counts.index, key=lambda name: (-int(hits.get(name, 0)), -int(counts[name]), str(name)))
     shown = dict(zip(order, CATEGORIES, strict=False))
     legend = [Category(str(name), rgb, int(counts[name])) for name, rgb in shown.items()]
     if others := order[len(CATEGORIES) :]:

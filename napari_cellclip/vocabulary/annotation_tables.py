@@ -24,7 +24,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from napari_cellclip.vocabulary.errors import CellClipError
+from napari_cellclip.vocabulary.errors import CellClipError, reason_of
 from napari_cellclip.vocabulary.mechanism_lists import listed_mechanisms
 from napari_cellclip.vocabulary.regular_files import read_json, require_regular
 
@@ -125,7 +125,9 @@ def read_annotations(path: Path) -> pd.DataFrame:
         known = ", ".join(KNOWN_TABLES)
         raise CellClipError(f"there is no file {path}, nor a table known by that name ({known})") from None
     except (OSError, EOFError, zlib.error) as error:
-        raise CellClipError(f"{path} cannot be read ({error}): check the path and the file") from None
+        raise CellClipError(
+            f"{path} cannot be read ({reason_of(error)}): check the path and the file"
+        ) from None
     if len(content) > LARGEST:
         raise CellClipError(
             f"{path.name} is too large for an annotation table: check that it is the right one"

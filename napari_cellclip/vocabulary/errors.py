@@ -25,3 +25,8 @@ class ModelError(CellClipError):
 
 class ScreenError(CellClipError):
     """A screen folder that does not match what is asked of it."""
+
+
+def reason_of(error: BaseException) -> str:
+    """Say why the system refused something, without the number and the path that its errors repeat."""
+    return str(getattr(error, "strerror", None) or error)

@@ -98,7 +98,9 @@ def read_references(path: str | Path) -> ReferenceSet:
             _require_schema(opened, size, file)
             table = opened.read(columns=["control", *COLUMNS, "profile"])
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise CellClipError(f"{file.name} cannot be read as a reference set: {error}") from error
+        raise CellClipError(
+            f"{file} is no reference file, or damaged: write it again with napari-cellclip references build"
+        ) from error
     profile = table["profile"].combine_chunks()
     if profile.null_count:
         raise CellClipError(f"{file.name} is damaged: a row has no profile")

@@ -128,11 +128,11 @@ class Canvas:
             self.session.show(first)
         self.view.look(arranged="versus", beside=tuple(others), count=4 if len(others) > 1 else 2)
 
-    def on_map_requested(self, _jobs: Jobs, _request: MapPictureRequest) -> None:
-        """Lay the map on the canvas and put the fields away."""
+    def on_map_requested(self, _jobs: Jobs, request: MapPictureRequest) -> None:
+        """Lay the map, or the plate, on the canvas and put the fields away."""
         if self.viewer is not None:
             self._jobs.cancel(Task.FIELD)
-            self.map.show(then=self._put_fields_away)
+            self.map.show(request.places, then=self._put_fields_away)
 
     def on_plate_changed(self) -> None:
         """Clear the canvas if another plate, or the same one with other stains, is open now."""

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QApplication, QFrame, QHBoxLayout, QMenu, QSizePolicy
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.theme import Dressed
 from napari_cellclip.gui.plain_text import plain
+from napari_cellclip.gui.state.requests import MapPictureRequest
 from napari_cellclip.vocabulary import STAINS, Stain, split_id
 
 if TYPE_CHECKING:
@@ -80,6 +81,9 @@ class CanvasBar(Dressed):
             "press for the contrast of each well alone",
         )
         self.mosaic = self._button("Mosaic", "Draw all sites of the well where the stage was")
+        self.plate = QToolButton()
+        self.plate.setText("Plate")
+        self.plate.setToolTip("Draw the whole plate: the thumbnail of each encoded well at its place")
         self.versus = self._button(
             "Versus",
             "Draw the well beside the nearest negative control of its plate, at equal contrast,\n"
@@ -110,6 +114,7 @@ class CanvasBar(Dressed):
             layout.addWidget(widget if widget is not None else self._line())
         layout.addWidget(self.mosaic)
         layout.addWidget(self.versus)
+        layout.addWidget(self.plate)
         layout.addStretch(1)
 
         for button in self.stains.values():
@@ -118,9 +123,11 @@ class CanvasBar(Dressed):
         self.contrast.clicked.connect(self._contrast_clicked)
         self.mosaic.clicked.connect(self._mosaic_clicked)
         self.versus.clicked.connect(self._versus_clicked)
+        self.plate.clicked.connect(self._plate_clicked)
         self.group.triggered.connect(self._beside_chosen)
         listen(self, self._view.changed, self._changed)
         listen(self, drawn, self.refresh)
+        listen(self, session.screen_changed, self.refresh)
         self.refresh()
 
     def value(self) -> CanvasState:
@@ -142,6 +149,7 @@ class CanvasBar(Dressed):
         self.versus.setChecked(state.arranged == "versus")
         for button in (self.composite, self.contrast, self.mosaic, self.versus):
             button.setEnabled(bool(there))
+        self.plate.setEnabled(self.session.screen is not None)
 
     def _button(self, text: str, tip: str) -> QToolButton:
         button = QToolButton()
@@ -175,6 +183,9 @@ class CanvasBar(Dressed):
 
     def _mosaic_clicked(self) -> None:
         self._view.look(arranged="field" if self._view.state.arranged == "mosaic" else "mosaic")
+
+    def _plate_clicked(self) -> None:
+        self.session.request(MapPictureRequest("plate"))
 
     def _versus_clicked(self) -> None:
         if self._view.state.arranged == "versus":

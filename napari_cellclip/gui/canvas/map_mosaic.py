@@ -1,30 +1,36 @@
-"""The picture of a map: every well's thumbnail at its place, none over another."""
+"""The picture of a map, or of a plate: every well's thumbnail at its place, none over another."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from qtpy.QtGui import QColor, QFont, QFontMetrics, QImage, QPainter
 from scipy.spatial import cKDTree
 
 from napari_cellclip.explore.maps.spread import grid_places
 from napari_cellclip.screen.storage.previews import LONGEST
-from napari_cellclip.vocabulary import CellClipError
+from napari_cellclip.vocabulary import CellClipError, row_letters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_cellclip.screen import Screen
 
-SMALLEST, LARGEST = 1400, 4096
+SMALLEST, LARGEST = 600, 4096
 """Sides of the picture in pixels: 4096 is what every graphics card takes as one texture."""
 
 THUMBNAIL, SPACE = 72, 4
 """Side of a thumbnail, and space between those of a grid, in pixels."""
 
 FILLED = 0.4
-"""Most of the picture that thumbnails cover; of more wells, they are smaller."""
+"""Share of the picture that thumbnails cover: beside much more nothing they would be too small to see."""
+
+LETTERING = 0.45
+"""Height of the letters and numbers along a plate, as a share of a thumbnail."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +45,14 @@ class Mosaic:
         Side of the picture in pixels.
     tile : int
         Side of a thumbnail in pixels.
+    labels : tuple of (str, float, float)
+        Texts, each with the row and column of its centre.
     """
 
     centres: np.ndarray
     size: int
     tile: int
+    labels: tuple[tuple[str, float, float], ...] = ()
 
 
 def lay_out(xy: np.ndarray) -> Mosaic:
@@ -58,8 +67,7 @@ def lay_out(xy: np.ndarray) -> Mosaic:
         return Mosaic(np.zeros((0, 2)), SMALLEST, THUMBNAIL)
     low, high = xy.min(axis=0), xy.max(axis=0)
     span = float(max((high - low).max(), 1e-9))
-    apart = float(np.median(cKDTree(xy).query(xy, k=2)[0][:, 1])) if len(xy) > 1 else span
-    size = int(np.clip(THUMBNAIL * span / max(apart, 1e-9) + 2 * THUMBNAIL, SMALLEST, LARGEST))
+    size = int(np.clip(THUMBNAIL * np.sqrt(len(xy) / FILLED) + 2 * THUMBNAIL, SMALLEST, LARGEST))
     tile = int(min(THUMBNAIL, np.sqrt(FILLED / len(xy)) * size))
     inside = (xy - (low + high) / 2) / span * (size - 2 * tile)
     centres = np.stack([-inside[:, 1], inside[:, 0]], axis=1)
@@ -72,6 +80,27 @@ def lay_out(xy: np.ndarray) -> Mosaic:
         low, high, needed = low * (LARGEST / needed), high * (LARGEST / needed), float(LARGEST)
     size = max(SMALLEST, int(np.ceil(needed)))
     return Mosaic(centres - (low + high) / 2 + size / 2, size, tile)
+
+
+def lay_out_plate(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> Mosaic:
+    """Lay the thumbnails of a plate into a picture, with letters and numbers along its edges.
+
+    Parameters
+    ----------
+    rows, columns : ndarray of int (n,)
+        Places of the wells, from 0.
+    shape : tuple of int
+        Rows and columns of the plate.
+    """
+    step = min(THUMBNAIL + SPACE, LARGEST // (max(shape) + 2))
+    size = step * (max(shape) + 2)
+    top, left = ((size - step * (count - 1)) / 2 for count in shape)
+    centres = np.stack(
+        [top + step * np.asarray(rows, float), left + step * np.asarray(columns, float)], axis=1
+    )
+    labels = [(row_letters(row), top + step * row, left - step) for row in range(shape[0])]
+    labels += [(str(column + 1), top - step, left + step * column) for column in range(shape[1])]
+    return Mosaic(centres, size, step - SPACE, tuple(labels))
 
 
 class MosaicLevel:
@@ -96,6 +125,10 @@ class MosaicLevel:
     def __init__(self, screen: Screen, ids: list[str], places: Mosaic, factor: int) -> None:
         self._screen, self._ids, self._factor = screen, ids, factor
         self._side, self._centres = places.tile * factor, (places.centres + 0.5) * factor - 0.5
+        self._labels = [
+            (text, np.array([(row + 0.5) * factor - 0.5, (column + 0.5) * factor - 0.5]))
+            for text, row, column in places.labels
+        ]
         self.shape = (places.size * factor, places.size * factor, 4)
         self.size = 4 * (places.size * factor) ** 2
 
@@ -109,7 +142,12 @@ class MosaicLevel:
         near = (np.abs(self._centres - ((top + bottom) / 2, (left + right) / 2)) * 2).T
         seen = (near[0] <= bottom - top + self._side) & (near[1] <= right - left + self._side)
         for place in np.flatnonzero(seen):
-            _paste(picture, self._screen, self._ids[place], self._centres[place] - (top, left), self._side)
+            _paste_well(
+                picture, self._screen, self._ids[place], self._centres[place] - (top, left), self._side
+            )
+        for text, centre in self._labels:
+            if top - self._side < centre[0] < bottom + self._side and left < centre[1] + self._side:
+                _paste(picture, lettering(text, round(LETTERING * self._side)), centre - (top, left))
         rest = tuple(
             slice(None, None, one.step) if isinstance(one, slice) else 0 for one in key[: min(2, len(key))]
         )
@@ -142,14 +180,36 @@ def _span(key: Any, length: int) -> tuple[int, int]:
     return start, start + 1
 
 
-def _paste(
+def _paste_well(
     picture: NDArray[np.uint8], screen: Screen, identifier: str, centre: NDArray[np.float64], side: int
 ) -> None:
-    """Lay a thumbnail into a picture, as far as it lies in it; nothing where no site could be read."""
-    try:
-        thumbnail = fitted(screen.preview(identifier), side)
-    except CellClipError:
-        return
+    """Lay a thumbnail into a picture; nothing where no site could be read."""
+    with suppress(CellClipError):
+        _paste(picture, fitted(screen.preview(identifier), side), centre)
+
+
+@lru_cache(maxsize=256)
+def lettering(text: str, height: int) -> NDArray[np.uint8]:
+    """Write a text in white on black: RGB uint8."""
+    font = QFont()
+    font.setPixelSize(max(height, 4))
+    metrics = QFontMetrics(font)
+    image = QImage(metrics.horizontalAdvance(text) + 2, metrics.height(), QImage.Format.Format_Grayscale8)
+    image.fill(0)
+    painter = QPainter(image)
+    painter.setFont(font)
+    painter.setPen(QColor("white"))
+    painter.drawText(1, metrics.ascent(), text)
+    painter.end()
+    bits: Any = image.constBits()
+    if hasattr(bits, "setsize"):  # PyQt
+        bits.setsize(image.sizeInBytes())
+    grey = np.frombuffer(bits, np.uint8).reshape(image.height(), image.bytesPerLine())[:, : image.width()]
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def _paste(picture: NDArray[np.uint8], thumbnail: NDArray[np.uint8], centre: NDArray[np.float64]) -> None:
+    """Lay a picture into another one, as far as it lies in it."""
     height, width = thumbnail.shape[:2]
     top, left = (round(float(c) - size / 2) for c, size in zip(centre, (height, width), strict=True))
     rows = slice(max(0, top), max(0, min(picture.shape[0], top + height)))

@@ -1,20 +1,21 @@
-"""The map on the canvas: every well's thumbnail at its place, and the ``wells`` points over them."""
+"""The map, or a plate, on the canvas: thumbnails at their places, and the ``wells`` points over them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import ref
 
 import numpy as np
 import pandas as pd
 
 from napari_cellclip.gui.canvas.fit import fit_to_layers
-from napari_cellclip.gui.canvas.map_mosaic import Mosaic, draw_mosaic, lay_out
+from napari_cellclip.gui.canvas.map_mosaic import Mosaic, draw_mosaic, lay_out, lay_out_plate
 from napari_cellclip.gui.palette import BLACK, RGB, well_colours
 from napari_cellclip.gui.state.selection import Mode
 from napari_cellclip.gui.state.tasks import Task
+from napari_cellclip.gui.state.wells import shape_of
 from napari_cellclip.gui.work.jobs import Jobs
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ class MapPicture:
         self._image: Image | None = None
         self._placed: tuple[list[str], np.ndarray] = ([], np.zeros((0, 2)))
         self._placing = False
-        self._projection: Projection | None = None
+        self._drawn: Projection | str | None = None
+        """The map that is on the canvas, or the name of the plate."""
         session.selection.changed.connect(self.on_selection)
         session.wells_changed.connect(self.refresh)
         session.maps_changed.connect(self.on_maps_changed)
@@ -76,24 +78,25 @@ class MapPicture:
             return None
         return self._image
 
-    def show(self, then: Callable[[], object] = lambda: None) -> None:
-        """Lay thumbnails and points on the canvas, then call `then`; a sentence if there is no map yet.
+    def show(
+        self, places: Literal["map", "plate"] = "map", then: Callable[[], object] = lambda: None
+    ) -> None:
+        """Lay thumbnails and points on the canvas, then call `then`; a sentence if nothing is encoded yet.
 
         The picture is made in a thread: previews of a whole plate take a second to read.
         """
         viewer, screen = self._viewer(), self.session.screen
-        projection = self.session.maps.get(self.session.view.map_method)
-        if viewer is None or screen is None or projection is None:
-            self.session.message.emit(Task.MAP, "There is no map yet: encode a plate first.")
+        found = self._of_plate() if places == "plate" else self._of_map()
+        if viewer is None or screen is None or found is None:
+            self.session.message.emit(Task.MAP, "There are no wells to draw yet: encode a plate first.")
             return
-        ids = [str(i) for i in projection.ids]
-        laid = lay_out(np.asarray(projection.xy, float))
+        drawn, ids, laid = found
         scores = self.session.wells["score"].reindex(ids).to_numpy(float)
         upwards = np.argsort(np.nan_to_num(scores, nan=-np.inf), kind="stable")  # the best lie on top
 
         def done(levels: list[Any]) -> None:
             if self.session.screen is screen:
-                self._projection = projection
+                self._drawn = drawn
                 self._draw(levels, ids, laid)
                 then()
 
@@ -106,19 +109,39 @@ class MapPicture:
             "Laying the wells on the canvas",
         )
 
+    def _of_map(self) -> tuple[Projection, list[str], Mosaic] | None:
+        """Find the map looked at, its wells and their places."""
+        projection = self.session.maps.get(self.session.view.map_method)
+        if projection is None:
+            return None
+        return projection, [str(i) for i in projection.ids], lay_out(np.asarray(projection.xy, float))
+
+    def _of_plate(self) -> tuple[str, list[str], Mosaic] | None:
+        """Find the plate looked at, its encoded wells and their places."""
+        table, plate = self.session.wells, self.session.plate
+        encoded = table[table["encoded"].to_numpy(bool)]
+        names = encoded["plate"].unique().tolist()
+        if not names:
+            return None
+        name = self.session.view.plate if self.session.view.plate in names else str(names[0])
+        wells = encoded[encoded["plate"] == name]
+        shape = shape_of(wells, plate if plate is not None and plate.name == name else None)
+        places = lay_out_plate(wells["row"].to_numpy(int), wells["column"].to_numpy(int), shape)
+        return name, [str(i) for i in wells.index], places
+
     def _draw(self, levels: list[Any], ids: list[str], laid: Mosaic) -> None:
-        viewer, screen, projection = self._viewer(), self.session.screen, self._projection
-        if viewer is None or screen is None or projection is None:
+        viewer, screen, drawn = self._viewer(), self.session.screen, self._drawn
+        if viewer is None or screen is None or drawn is None:
             return
         scale, sharpest = self._scale(laid.size), self._scale(levels[0].shape[0])
-        record = {MARK: {"screen": screen.name, "map": projection.method}}
+        what = {"plate": drawn} if isinstance(drawn, str) else {"map": drawn.method}
+        record = {MARK: {"screen": screen.name, **what}}
         if self.image is None:
-            self._image = viewer.add_image(
-                levels, name="map", rgb=True, multiscale=True, metadata=record, **sharpest
-            )
+            self._image = viewer.add_image(levels, rgb=True, multiscale=True, metadata=record, **sharpest)
         else:
             self.image.data = levels
             self.image.scale = sharpest["scale"]
+        self.image.name, self.image.metadata = next(iter(what)), record
         if self.points is None:
             self._points = points = viewer.add_points(
                 laid.centres,
@@ -193,7 +216,7 @@ class MapPicture:
         for layer in (self.image, self.points):
             if viewer is not None and layer is not None:
                 viewer.layers.remove(layer)
-        self._image = self._points = self._projection = None
+        self._image = self._points = self._drawn = None
         self._placed = ([], np.zeros((0, 2)))
 
     def on_screen_changed(self) -> None:
@@ -205,7 +228,9 @@ class MapPicture:
     def on_maps_changed(self) -> None:
         """Take the better map where the canvas shows the first one."""
         projection = self.session.maps.get(self.session.view.map_method)
-        if self.points is not None and projection is not self._projection:
+        if isinstance(self._drawn, str):
+            return
+        if self.points is not None and projection is not self._drawn:
             if projection is not None and self.points.visible:
                 self.show()
             else:
@@ -238,8 +263,10 @@ class MapPicture:
         return int(red), int(green), int(blue)
 
     def on_view(self, view: View, before: View) -> None:
-        """Recolour."""
-        if not view.colours_like(before):
+        """Recolour; of another plate that is looked at, draw the wells."""
+        if isinstance(self._drawn, str) and view.plate != before.plate and self.seen:
+            self.show("plate")
+        elif not view.colours_like(before):
             self.refresh()
 
     def on_theme(self, _event: object = None) -> None:

@@ -92,12 +92,12 @@ class Header(QWidget):
             self.plate.set_name(NO_PLATE)
             self.plate.setToolTip(PLATE_TIP)
             return
-        parts = [name, counted(int((table["plate"] == name).sum()), "well")]
+        parts = ["", counted(int((table["plate"] == name).sum()), "well")]
         if session.plate is not None and session.plate.name == name:
             parts.append(counted(len(session.plate.sites), "site"))
         elif session.screen is not None:
-            parts.append("images not open")
-        self.plate.set_name(" · ".join(parts))
+            parts.append("no images")
+        self.plate.set_name(name, " · ".join(parts))
         self.plate.setToolTip(plain(f"{self.plate.name()}\n{PLATE_TIP}"))
 
     def _show_badge(self, what: list[str]) -> None:

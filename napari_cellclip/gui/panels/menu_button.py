@@ -12,6 +12,10 @@ ARROW = 26
 """Pixels that the arrow and the margins of the button take."""
 
 
+LEAST = 6
+"""Letters of the name that must be left if what follows it shall stay whole."""
+
+
 class MenuButton(QPushButton):
     """A button whose text never widens the window.
 
@@ -25,7 +29,7 @@ class MenuButton(QPushButton):
 
     def __init__(self, what: str, fill: Callable[[QMenu], None], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._whole = ""
+        self._name = self._rest = ""
         self._fill = fill
         self.setAccessibleName(what)
         self.setStyleSheet("text-align: left;")
@@ -40,11 +44,11 @@ class MenuButton(QPushButton):
 
     def name(self) -> str:
         """Return the whole text."""
-        return self._whole
+        return self._name + self._rest
 
-    def set_name(self, text: str) -> None:
-        """Show a text, shortened in the middle where it does not fit."""
-        self._whole = text
+    def set_name(self, name: str, rest: str = "") -> None:
+        """Show a name, shortened in the middle where it does not fit, and what follows it whole."""
+        self._name, self._rest = name, rest
         self._elide()
 
     def fill(self) -> None:
@@ -59,12 +63,15 @@ class MenuButton(QPushButton):
         self._elide()
 
     def _elide(self) -> None:
-        wide = max(0, self.width() - ARROW)
-        self.setText(
-            literal(self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideMiddle, wide))
-            if self.width() > ARROW
-            else literal(self._whole)
-        )
+        wide, metrics = self.width() - ARROW, self.fontMetrics()
+        if wide <= 0:  # not laid out yet
+            self.setText(literal(self.name()))
+            return
+        name, rest = self._name, self._rest
+        space = wide - metrics.horizontalAdvance(rest)
+        if space < min(metrics.horizontalAdvance(name), LEAST * metrics.averageCharWidth()):
+            name, rest, space = self.name(), "", wide
+        self.setText(literal(metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, space) + rest))
 
 
 def literal(text: str) -> str:

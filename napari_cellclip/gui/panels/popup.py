@@ -32,7 +32,10 @@ class Popup(QFrame):
         self.setFixedWidth(width)
         layout = self.layout()
         assert layout is not None
-        height = layout.heightForWidth(width) if layout.hasHeightForWidth() else self.sizeHint().height()
+        self.ensurePolished()
+        frame = self.size() - self.contentsRect().size()
+        inside = layout.heightForWidth(width - frame.width())
+        height = inside + frame.height() if layout.hasHeightForWidth() else self.sizeHint().height()
         self.resize(width, min(height, available.height() // 2))
         corner = anchor.mapToGlobal(QPoint(0, anchor.height()))
         corner.setX(max(available.left(), min(corner.x(), available.right() - width)))

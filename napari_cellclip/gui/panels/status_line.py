@@ -118,8 +118,13 @@ class StatusLine(QWidget):
         self.message.setText(message or next_step(self.session))
         self.message.setToolTip(plain(self.message.text()))
         self.dismiss.setVisible(bool(message))
+        self._share_line()
         wide = self.message.fontMetrics().horizontalAdvance(message) > BESIDE_WORK * self.width()
         self.more.setVisible(bool(message) and wide)
+
+    def _share_line(self) -> None:
+        """Leave the line to running work where there is no message: what comes next can wait."""
+        self.message.setVisible(bool(self.whole.text()) or self.job.isHidden())
 
     def clear(self) -> None:
         """Show no message."""
@@ -153,6 +158,7 @@ class StatusLine(QWidget):
         running = [(task, work) for task in dict.fromkeys(ORDER) if (work := self.session.work(task))]
         for widget in (self.job, self.progress, self.cancel):
             widget.setVisible(bool(running))
+        self._share_line()
         if not running:
             self._task = None
             self._clock.stop()

@@ -8,7 +8,7 @@ from string import Template
 from typing import Any
 
 from qtpy.QtCore import QEvent
-from qtpy.QtGui import QColor, QPalette
+from qtpy.QtGui import QColor, QFont, QPalette
 from qtpy.QtWidgets import QWidget
 
 from napari_cellclip.gui.palette import RGB, contrast
@@ -31,6 +31,12 @@ TEXT_CONTRAST = 4.5
 BUTTON, UNDER_POINTER = 0.18, 0.3
 """Surface of a button, and that of one under the pointer, as shares of the way from background to text."""
 
+LINE = 0.6
+"""Frame of menus and popups, as such a share: their surface is that of the window they lie over."""
+
+SMALLER = 0.92
+"""Size of the letters of legends and captions, as a share of the window's."""
+
 
 SHEET = Template("""
 QWidget:disabled, QPushButton:disabled, QComboBox:disabled, QToolButton:disabled { color: $quiet; }
@@ -52,6 +58,7 @@ QAbstractSpinBox:focus { border: 1px solid $focus; padding: 0px 9px; }
 QCheckBox:focus { border: 1px solid $focus; padding: 0px; }
 QAbstractItemView, QGraphicsView { border: 1px solid transparent; }
 QAbstractItemView:focus, QGraphicsView:focus { border: 1px solid $focus; }
+QMenu, Popup { border: 1px solid $line; }
 QTabBar { background: transparent; border: 0px; }
 QTabBar::tab:selected:focus { border: 2px solid $focus; padding: 2px 5px; }
 """)
@@ -135,8 +142,19 @@ def style_sheet(tone: Tones) -> str:
         "quiet": tone.quiet(button).name(),
         "focus": tone.focus.name(),
         "edge": button.name(),
+        "line": tone.between(LINE).name(),
     }
     return SHEET.substitute(names)
+
+
+def smaller(font: QFont) -> QFont:
+    """Make a font for legends and captions of that of a widget."""
+    font = QFont(font)
+    if font.pixelSize() > 0:
+        font.setPixelSize(round(SMALLER * font.pixelSize()))
+    else:
+        font.setPointSizeF(SMALLER * font.pointSizeF())
+    return font
 
 
 class Dressed(QWidget):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from cachetools import LRUCache
 from qtpy.QtCore import QBuffer, QIODevice, QRect, Qt
-from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtGui import QGuiApplication, QImage, QPixmap
 
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.vocabulary import CellClipError
@@ -60,7 +60,10 @@ class Thumbnails:
         self._pixmaps.clear()
 
     def pixmap(self, identifier: str, side: int) -> QPixmap | None:
-        """Picture of a well with the longer side given in pixels; ``None`` if there is none."""
+        """Picture of a well with the longer side given in pixels; ``None`` if there is none.
+
+        On a screen that is scaled it has as many more of them as make it sharp there.
+        """
         key = identifier, side
         if key not in self._pixmaps:
             self._pixmaps[key] = self._render(identifier, side)
@@ -88,9 +91,13 @@ class Thumbnails:
             cut = QRect(0, 0, max(1, round(MIDDLE * width)), max(1, round(MIDDLE * height)))
             cut.moveCenter(image.rect().center())
             image = image.copy(cut)
-        return QPixmap.fromImage(image).scaled(
-            side, side, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+        ratio = QGuiApplication.primaryScreen().devicePixelRatio()
+        wanted = round(side * ratio)
+        picture = QPixmap.fromImage(image).scaled(
+            wanted, wanted, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
         )
+        picture.setDevicePixelRatio(ratio)
+        return picture
 
     def tooltip(self, identifier: str, side: int = 160) -> str:
         """Treatment, score and picture of a well as rich text."""
@@ -119,5 +126,6 @@ class Thumbnails:
             buffer.open(QIODevice.OpenModeFlag.WriteOnly)
             picture.save(buffer, "PNG")
             data = b64encode(bytes(buffer.data())).decode()
-            lines.append(f'<img src="data:image/png;base64,{data}">')
+            wide = round(picture.deviceIndependentSize().width())
+            lines.append(f'<img width="{wide}" src="data:image/png;base64,{data}">')
         return "<div style='white-space:pre'>" + "<br>".join(lines) + "</div>"

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from napari_cellclip.plates.images.projection import Projection
     from napari_cellclip.screen.engines.choose_precision import WantedPrecision
 
-Terms = str | tuple[str, ...]
-"""Terms to choose from: ``"mechanisms"``, ``"compounds"`` or ``"genes"``, or the terms themselves."""
+Terms = str | tuple[str, ...]  # "mechanisms", "compounds" or "genes", or the terms themselves
 
 NAMED = 3
 """Example wells that are named in the text of a query by example."""
@@ -270,7 +269,9 @@ class MapRequest(Request):
 
 @dataclass(frozen=True)
 class MapPictureRequest(Request):
-    """Lay the thumbnails of all wells on the canvas, each at its place on the map."""
+    """Lay the thumbnails of wells on the canvas, each at its place on the map, or on the plate looked at."""
+
+    places: Literal["map", "plate"] = "map"
 
 
 @dataclass(frozen=True)
@@ -346,7 +347,7 @@ class ExportRequest(Request):
     path : Path
         Ends in one of the suffixes of ``screen/export.py``.
     selected_only : bool
-        Leave out the wells that are not selected (hit lists only).
+        Leave out the wells that are not selected.
     """
 
     path: Path
@@ -396,5 +397,4 @@ class CancelRequest(Request):
 
 
 def _named(wells: tuple[str, ...]) -> str:
-    names = ", ".join(well.split("/")[-1] for well in wells[:NAMED])
-    return names + (" …" if len(wells) > NAMED else "")
+    return ", ".join(well.split("/")[-1] for well in wells[:NAMED]) + " …" * (len(wells) > NAMED)

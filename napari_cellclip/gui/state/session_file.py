@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from napari_cellclip.gui.state.canvas_view import COMPOSITE
 from napari_cellclip.gui.state.view import LEAST_SCORE
 from napari_cellclip.vocabulary import CellClipError, Stain
+from napari_cellclip.vocabulary.errors import reason_of
 from napari_cellclip.vocabulary.significance import FDR
 
 SUFFIX = ".cellclip"
@@ -212,7 +213,9 @@ def write_session_file(path: Path, content: SessionFile) -> None:
         partial.write_text(text, encoding="utf-8")
         partial.replace(path)
     except OSError as error:
-        raise SessionFileError(f"{path} cannot be written ({error}): choose another folder") from None
+        raise SessionFileError(
+            f"{path} cannot be written ({reason_of(error)}): choose another folder"
+        ) from None
 
 
 def read_session_file(path: Path) -> SessionFile:
@@ -228,12 +231,14 @@ def read_session_file(path: Path) -> SessionFile:
             raise SessionFileError(f"{path} is larger than a session can be: check that it is the right file")
         found = SessionFile.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise SessionFileError(f"{path} cannot be read ({error}): check the path and the file") from None
+        raise SessionFileError(
+            f"{path} cannot be read ({reason_of(error)}): check the path and the file"
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
         part = ".".join(str(name) for name in first["loc"]) or "its content"
         raise SessionFileError(
-            f"{path} is no session file ({part}: {first['msg']}): save the session again"
+            f"{path} is no session file ({part}: {first['msg']}): open its plate or screen and save anew"
         ) from None
     if found.format > FORMAT:
         raise SessionFileError(f"{path} was written by a newer program: install its version to open it")

@@ -30,6 +30,11 @@ HEARTBEAT = 0.5
 LEAST_WELLS = 5
 """Wells that are finished before a screen is shown: of fewer there is no map."""
 
+NOT_ACCEPTED = (
+    "The licence of {model} was not accepted yet: point at the box 'I accept this licence' (Set-up, step 4) "
+    "to read it, tick it, then press Encode, which fetches the weights."
+)
+
 SHOWN_EVERY = 10.0
 """Seconds between two looks at what is finished."""
 
@@ -77,19 +82,23 @@ def encode_plate(jobs: Jobs, request: EncodeRequest) -> None:
             )
         plate.require_stains()
         from napari_cellclip.model import load_model
+        from napari_cellclip.model.weights.hub import LicenceError
         from napari_cellclip.screen import Screen, iter_encode
         from napari_cellclip.screen.derive import iter_embed_wells
 
         out = request.out or screen_folder(plate, request.model)
         corrected = illuminated(plate, request.illumination, out)
-        model = load_model(
-            request.model,
-            device=request.device,
-            encoder=request.encoder,
-            tokenizer=request.tokenizer,
-            accept_licence=request.accept_licence,
-            batch_size=request.batch_size,
-        )
+        try:
+            model = load_model(
+                request.model,
+                device=request.device,
+                encoder=request.encoder,
+                tokenizer=request.tokenizer,
+                accept_licence=request.accept_licence,
+                batch_size=request.batch_size,
+            )
+        except LicenceError:
+            raise CellClipError(NOT_ACCEPTED.format(model=request.model)) from None
         shown = monotonic()
         run_steps = iter_encode(
             corrected,

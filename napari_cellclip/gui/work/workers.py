@@ -31,6 +31,8 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "Memory ran out: choose a smaller batch size in the settings and press Encode again."
     log.error("background work failed", exc_info=error)
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename} cannot be used ({error.strerror}): check the path, its rights and the disk."
     detail = str(error).strip().splitlines()
     return f"That did not work ({type(error).__name__}{': ' + detail[0] if detail else ''})."
 

@@ -43,12 +43,16 @@ def beside_of(file: FileCard, name: str) -> FileCard:
     return FileCard(repo=file.repo, file=name, revision=file.revision)
 
 
+class LicenceError(ModelError):
+    """A model whose licence was not accepted yet."""
+
+
 def require_licence(card: ModelCard, *, accept_licence: bool = False) -> None:
     """Refuse a model from the hub until its licence was accepted, and remember it when it is.
 
     Raises
     ------
-    ModelError
+    LicenceError
         With the files, their sizes, the licence and how to accept it.
     """
     files = hub_files(card)
@@ -62,7 +66,7 @@ def require_licence(card: ModelCard, *, accept_licence: bool = False) -> None:
         for file in files
         if file.size or len(files) == 1
     )
-    raise ModelError(
+    raise LicenceError(
         f"{card.title or card.name} is used under a licence that was not accepted yet. It takes {listed} "
         f"from huggingface.co. Licence: {card.licence}. {card.licence_text} "
         "To accept it and fetch them, pass accept_licence=True (on the command line --accept-licence, in the "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
@@ -216,23 +216,28 @@ class PlateMap:
         absent = [w for w in self.wells if w not in imaged and w not in beyond]
         unlisted = [well.name for well in plate.wells if well.name not in self.wells]
         if beyond:
-            what = (
-                f"do not exist on a plate of {rows} x {columns} wells: check that this is the right plate map"
+            what = _counted(beyond, "well of the plate map does", "wells of the plate map do")
+            what += (
+                f" not exist on a plate of {rows} x {columns} wells: check that this is the right plate map"
             )
-            found.append(Problem(_some(beyond), f"{len(beyond)} wells of the plate map {what}"))
+            found.append(Problem(_some(beyond), what))
         if absent:
-            found.append(
-                Problem(_some(absent), f"{len(absent)} wells of the plate map have no images on this plate")
-            )
+            what = _counted(absent, "well of the plate map has", "wells of the plate map have")
+            found.append(Problem(_some(absent), f"{what} no images on this plate"))
         if unlisted:
-            what = "are not in the plate map: they are shown without a treatment"
-            found.append(Problem(_some(unlisted), f"{len(unlisted)} imaged wells {what}"))
+            what = _counted(unlisted, "imaged well is", "imaged wells are")
+            found.append(Problem(_some(unlisted), f"{what} not in the plate map: shown without a treatment"))
         return found
 
 
 def has_heading(cells: list[str]) -> bool:
     """Tell whether these cells are names of columns, one of them of the wells."""
     return Columns.find(cells).has_wells
+
+
+def _counted(wells: Sequence[str], of_one: str, of_many: str) -> str:
+    """Count wells, in words that fit one of them and many."""
+    return f"{len(wells)} {of_one if len(wells) == 1 else of_many}"
 
 
 def _some(wells: list[str]) -> str:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from napari_cellclip.plates.platemaps.workbooks import MAX_BYTES, fill_merged, is_workbook, opened, rows_of
 from napari_cellclip.vocabulary import PlateMapError
+from napari_cellclip.vocabulary.errors import reason_of
 from napari_cellclip.vocabulary.regular_files import require_regular
 
 MAX_COLUMNS = 10_000
@@ -67,7 +68,9 @@ def read_table(
     try:
         content = unpacked(path)
     except (OSError, EOFError) as error:
-        raise PlateMapError(f"{path.name} cannot be read ({error}): check the path and the file") from None
+        raise PlateMapError(
+            f"{path.name} cannot be read ({reason_of(error)}): check the path and the file"
+        ) from None
     if not content.strip():
         raise PlateMapError(f"{path.name} is empty: export the table again")
     chosen = _Heading(heading, is_heading)
@@ -87,7 +90,9 @@ def read_sheets(path: Path) -> tuple[str, ...]:
     try:
         content = unpacked(path)
     except (OSError, EOFError) as error:
-        raise PlateMapError(f"{path.name} cannot be read ({error}): check the path and the file") from None
+        raise PlateMapError(
+            f"{path.name} cannot be read ({reason_of(error)}): check the path and the file"
+        ) from None
     if not is_workbook(content):
         return ()
     with opened(path, content) as book:

@@ -65,6 +65,8 @@ def read_table(path: Path, columns: Sequence[str] | None = None, *, all_bytes: b
         with pq.ParquetFile(source, page_checksum_verification=True) as file:
             table = file.read(columns=list(columns) if columns is not None else None)
     except FileNotFoundError as error:
+        if is_local(path) and not Path(path).parent.exists():
+            raise ScreenError(f"{path} is not there any more: open the screen where it is now") from error
         raise ScreenError(f"{path} is missing: encode again into the same folder to make it") from error
     except ScreenError:
         raise

@@ -82,7 +82,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         (other.parent / name).write_text("Metadata_Well,Cells_AreaShape_Area\nA01,1\n")
         refused(other.parent / name, r"is no reference set.*import-profiles.*references build")
     other.write_bytes(b"\x80\x04\x95pickle")
-    refused(other, "cannot be read")
+    refused(other, "is no reference file, or damaged")
 
 
 def test_a_newer_version_is_said(file: Path) -> None:

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from napari_cellclip.gui.canvas.map_mosaic import LARGEST, SMALLEST, THUMBNAIL, draw_mosaic, lay_out
+from napari_cellclip.gui.canvas.map_mosaic import (
+    FILLED,
+    LARGEST,
+    SMALLEST,
+    THUMBNAIL,
+    draw_mosaic,
+    lay_out,
+    lay_out_plate,
+)
+from napari_cellclip.vocabulary import PLATE_SHAPES, row_letters
 from tests.gui.toy_screens import FakeScreen
 
 
@@ -29,6 +38,48 @@ def test_a_pile_is_spread_to_a_grid_within_one_texture(n):
     assert laid.centres.min() >= laid.tile / 2
     assert laid.centres.max() <= laid.size - laid.tile / 2
     assert laid.tile >= 24
+
+
+@pytest.mark.parametrize("n", [24, 96, 384])
+def test_thumbnails_of_far_clusters_are_large_enough_to_see(n):
+    """Two crowds far apart made pictures of which a thumbnail was a hundredth."""
+    rng = np.random.default_rng(1)
+    xy = rng.normal(size=(n, 2)) * 0.1 + rng.integers(0, 2, (n, 1)) * 20
+    laid = lay_out(xy)
+    assert n * laid.tile**2 / laid.size**2 >= 0.25 * FILLED
+    assert pdist(laid.centres, "chebyshev").min() >= laid.tile
+    left = xy[:, 0] < 10
+    assert laid.centres[left, 1].max() < laid.centres[~left, 1].min(), "crowds stay apart"
+
+
+@pytest.mark.parametrize("count", PLATE_SHAPES)
+def test_a_plate_is_laid_out_row_by_row_with_letters_and_numbers(count):
+    rows, columns = PLATE_SHAPES[count]
+    at = np.divmod(np.arange(count), columns)
+    laid = lay_out_plate(*at, PLATE_SHAPES[count])
+    steps = np.diff(laid.centres.reshape(rows, columns, 2), axis=1)
+    assert (steps[..., 1] > laid.tile).all()
+    assert (steps[..., 0] == 0).all()
+    assert [text for text, *_ in laid.labels] == [
+        *(row_letters(row) for row in range(rows)), *(str(c + 1) for c in range(columns))
+    ]  # fmt: skip
+    label = {text: at for text, *at in laid.labels}
+    assert label[row_letters(rows - 1)][0] == laid.centres[-1, 0]
+    assert label[str(columns)][1] == laid.centres[-1, 1]
+    places = np.array([at for _, *at in laid.labels])
+    assert places.min() >= laid.tile / 2
+    assert max(places.max(), laid.centres.max()) <= laid.size - laid.tile / 2
+    assert laid.size <= LARGEST
+
+
+def test_letters_of_a_plate_are_written(plate, qapp):
+    screen = FakeScreen.of(plate)
+    ids = list(screen.wells.index)
+    laid = lay_out_plate(np.zeros(len(ids), int), np.arange(len(ids)), (1, len(ids)))
+    picture = draw_mosaic(screen, ids, laid)[-1]
+    for _, row, column in laid.labels:
+        near = picture[int(row) - 16 : int(row) + 16, int(column) - 16 : int(column) + 16, 0]
+        assert near.max() > 200, "white on black"
 
 
 def test_none_and_one():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 
-from napari_cellclip.gui.state.requests import MapPictureRequest
+from napari_cellclip.gui.state.requests import MapPictureRequest, MapRequest
 from napari_cellclip.gui.work.controller import controller_of
 from tests.gui.canvas.test_viewer import idle
 from tests.gui.toy_screens import FakeScreen, answer_for, projection_for
@@ -103,3 +103,37 @@ def test_another_plate_takes_the_layers_of_the_screen_away(mapped):
     assert {"wells", "map"} <= {layer.name for layer in viewer.layers}
     session.set_plate(None)
     assert not {"wells", "map"} & {layer.name for layer in viewer.layers}
+
+
+def test_the_plate_is_drawn_well_by_well_and_follows_the_plate_looked_at(mapped, qtbot):
+    viewer, session = mapped
+    session.request(MapPictureRequest("plate"))
+    idle(qtbot, session)
+    points, picture = viewer.layers["wells"], viewer.layers["plate"]
+    assert "map" not in viewer.layers, "the same layer, by its new name"
+    assert picture.metadata["cellclip"]["plate"] == "toy"
+    table = session.wells.loc[list(points.features["id"])]
+    by_place = np.argsort(points.data[:, 0] * 1e4 + points.data[:, 1])
+    expected = np.argsort(table["row"].to_numpy() * 100 + table["column"].to_numpy())
+    assert by_place.tolist() == expected.tolist()
+    qtbot.mouseClick(canvas_widget(viewer), Qt.MouseButton.LeftButton, pos=place_of(viewer, points, 3))
+    qtbot.waitUntil(lambda: session.selection.ids == {points.features["id"][3]})
+    session.request(MapRequest("pca"))
+    idle(qtbot, session)
+    assert "plate" in viewer.layers, "a new map does not take the plate's place"
+    session.show("toy/C06/1")
+    idle(qtbot, session)
+    assert not points.visible
+    session.request(MapPictureRequest())
+    idle(qtbot, session)
+    assert "plate" not in viewer.layers
+    assert viewer.layers["map"].visible
+
+
+def test_without_a_screen_nothing_is_drawn_and_the_user_is_told(make_napari_viewer_proxy, qtbot):
+    viewer = make_napari_viewer_proxy(show=False)
+    session, told = controller_of(viewer).session, []
+    session.message.connect(lambda _task, text: told.append(text))
+    for places in ("map", "plate"):
+        session.request(MapPictureRequest(places))
+    assert told == ["There are no wells to draw yet: encode a plate first."] * 2

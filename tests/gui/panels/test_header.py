@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_cellclip.gui.panels.header import Header
+from napari_cellclip.gui.panels.menu_button import MenuButton
 from napari_cellclip.gui.panels.next_step import ASK, ENCODE, EXPLORE, NAME_STAINS, PLATE_MAP, START
 from napari_cellclip.gui.panels.query.query_panel import QueryPanel
+from napari_cellclip.gui.panels.status_line import StatusLine
 from napari_cellclip.gui.state.requests import CancelRequest
 from napari_cellclip.gui.state.tasks import Task, Work
 from napari_cellclip.plates import open_plate
@@ -134,3 +137,55 @@ def test_what_can_be_done_next_is_said_at_every_stage(session, plate, platemap, 
     assert line.text() == "The model is not there: fetch it.", "a message stays until it is closed"
     qtbot.mouseClick(header.status.dismiss, Qt.MouseButton.LeftButton)
     assert line.text() == EXPLORE
+
+
+def test_numbers_of_wells_stay_whole_where_a_name_is_long(qtbot):
+    """They were cut out of the middle: "simulated-96 · 9…ells · 192 sites"."""
+    button = MenuButton("Plate", lambda menu: None)
+    qtbot.addWidget(button)
+    letter = button.fontMetrics().averageCharWidth()
+    button.show()
+    button.resize(34 * letter, 30)
+    button.set_name("BR00117006_treated_48h_repeat", " · 384 wells")
+    assert button.text().endswith(" · 384 wells")
+    assert "…" in button.text()
+    assert button.name() == "BR00117006_treated_48h_repeat · 384 wells"
+    button.resize(14 * letter, 30)
+    assert "…" in button.text(), "where nothing would be left of the name, all of it is shortened"
+    button.resize(80 * letter, 30)
+    assert button.text() == button.name()
+
+
+def test_running_work_has_the_line_where_there_is_no_message(full_session, qtbot):
+    """What can be done next took more than half of it, and "144 of 384" was cut."""
+    status = StatusLine(full_session)
+    qtbot.addWidget(status)
+    status.resize(90 * status.fontMetrics().averageCharWidth(), status.sizeHint().height())
+    status.show()
+    assert status.message.isVisible(), "what can be done next"
+    full_session.set_work(Task.ENCODE, Work("Encoding the plate BR00117006", 144, 384))
+    assert not status.message.isVisible()
+    assert status.job.text() == "Encoding the plate BR00117006 · 144 of 384"
+    full_session.message.emit(Task.OPEN, "plate.csv is empty: export the table again")
+    assert status.message.isVisible()
+    full_session.set_work(Task.ENCODE, None)
+    status.dismiss.click()
+    assert status.message.isVisible()
+    assert status.message.text() == EXPLORE
+
+
+@pytest.mark.parametrize("length", [30, 150, 400])
+def test_a_message_is_whole_in_its_popup(length, full_session, qtbot):
+    """The lower half of its last line was cut."""
+    status = StatusLine(full_session)
+    qtbot.addWidget(status)
+    status.resize(600, status.sizeHint().height())
+    status.setStyleSheet("Popup { border: 1px solid red; }")
+    status.show()
+    full_session.message.emit(Task.OPEN, "word " * (length // 5))
+    status.popup.open_below(status.message, status.width())
+    qtbot.wait(20)
+    label = status.whole
+    assert label.height() >= label.heightForWidth(label.width())
+    assert status.popup.contentsRect().contains(label.geometry())
+    status.popup.close()

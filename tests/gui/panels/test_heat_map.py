@@ -16,6 +16,7 @@ from napari_cellclip.explore.explanation.tile_scores import TileScores
 from napari_cellclip.gui.canvas.heat_layer import HeatLayer
 from napari_cellclip.gui.panels.explain.explain_panel import ExplainPanel
 from napari_cellclip.gui.panels.explain.heat_map_panel import NO_REFERENCE, HeatMapPanel, attention_table
+from napari_cellclip.gui.panels.explain.tile_strip import LARGEST, SMALLEST
 from napari_cellclip.gui.state.explanations import FieldMatch
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.controller import Controller
@@ -73,6 +74,26 @@ def test_strips_rank_the_tiles(panel):
     assert "C06, site 1" in panel.state.text()
     assert "Tiles are small." in panel.state.toolTip()
     assert panel.legend.value() == (-1.0, 4.0)
+
+
+def test_tiles_are_as_large_as_the_window_leaves_room_for(panel, qtbot):
+    """In a window of 1920 pixels they were as small as in one of 1280."""
+    panel.session.show("toy/C06")
+    panel.session.explanations.heat_map = heat_map_of()
+    strips = (panel.most, panel.least, panel.controls, panel.references)
+    sides = []
+    for width, height in ((320, 200), (500, 330), (900, 900)):
+        panel.resize(width, height)
+        qtbot.wait(20)
+        assert len({strip.side for strip in strips}) == 1
+        assert all(strip.box(0).bottom() < strip.height() - strip.fontMetrics().height() for strip in strips)
+        assert all(strip.visible_tiles == max(1, min(3, len(strip.tiles))) for strip in strips[:3])
+        sides.append(panel.most.side)
+    assert sides == sorted(set(sides))
+    assert sides[0] == SMALLEST
+    assert sides[-1] == LARGEST
+    qtbot.mouseClick(panel.most, Qt.MouseButton.LeftButton, pos=panel.most.box(1).center())
+    assert panel.most.value() == panel.most.tiles[1].tile
 
 
 def test_control_tiles_are_those_most_like_the_chosen_one(panel, qtbot):

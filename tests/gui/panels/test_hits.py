@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import QItemSelectionModel, QPoint, QRect, QRectF, Qt
-from qtpy.QtGui import QIcon
+from qtpy.QtGui import QFontMetrics, QIcon
 
 from napari_cellclip.gui.palette import well_colours
 from napari_cellclip.gui.panels.hits.chips import CHIP, chip_boxes, curve_points
+from napari_cellclip.gui.panels.hits.gallery import in_lines
 from napari_cellclip.gui.panels.hits.hit_columns import KEYS
 from napari_cellclip.gui.panels.hits.hits_model import EXAMPLE, EXAMPLE_TIP, ID_ROLE, SWATCH, WELLS_ROLE
 from napari_cellclip.gui.panels.hits.hits_panel import HitsPanel
@@ -374,3 +375,17 @@ def test_the_mechanism_is_in_sight_and_widths_of_the_user_stay(hits, qtbot):
     table.header().resizeSection(KEYS.index("treatment"), 90)
     hits.refresh()
     assert table.columnWidth(KEYS.index("treatment")) == 90
+
+
+def test_captions_are_broken_between_words(qapp):
+    """The mechanism below a picture of the gallery was cut after its first word."""
+    metrics = QFontMetrics(qapp.font())
+    wide = metrics.horizontalAdvance("Aurora kinase ")
+    assert in_lines("Aurora kinase inhibitor", wide, metrics, 2) == ["Aurora kinase", "inhibitor"]
+    assert in_lines("Aurora kinase inhibitor", wide, metrics, 1)[0].endswith("…")
+    short = in_lines("tubulin polymerisation inhibitor", wide, metrics, 2)
+    assert short[0] == "tubulin"
+    assert short[1].startswith("poly")
+    assert short[1].endswith("…")
+    assert in_lines("", wide, metrics, 2) == [""]
+    assert all(metrics.horizontalAdvance(line) <= wide for line in short)

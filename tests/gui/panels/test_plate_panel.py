@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtGui import QImage
+from qtpy.QtCore import QPoint, QPointF, QSizeF, Qt
+from qtpy.QtGui import QImage, QWheelEvent
+from qtpy.QtWidgets import QApplication
 
-from napari_cellclip.gui.panels.drawing.plate_drawing import PlateDrawing, WellMark, arrange
+from napari_cellclip.gui.panels.drawing.plate_drawing import (
+    LETTER,
+    READABLE,
+    UNIT,
+    PlateDrawing,
+    WellMark,
+    arrange,
+)
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.panels.wells.legend import shared
 from napari_cellclip.gui.panels.wells.plate_panel import PlatePanel
 from napari_cellclip.gui.panels.wells.plate_view import PlateView
+from napari_cellclip.gui.state.requests import MapPictureRequest
 from napari_cellclip.vocabulary import PLATE_SHAPES, well_name
 from tests.gui.toy_screens import answer_for
 
@@ -152,6 +161,61 @@ def test_any_format_fits_into_view(count, qtbot):
         assert pixels(view.viewport())[at.y(), at.x(), 0] > 150
 
 
+@pytest.mark.parametrize(("count", "size"), [(96, (390, 150)), (384, (390, 150)), (1536, (480, 330))])
+def test_letters_along_the_edges_can_be_read(count, size, qtbot):
+    """In a window of 1280 x 800 those of 384 wells were 4 pixels high."""
+    view = PlateView(str)
+    qtbot.addWidget(view)
+    view.resize(*size)
+    view.set_plates([PlateDrawing("p", PLATE_SHAPES[count])])
+    view.show()
+    qtbot.waitExposed(view)
+    assert view.placed[0].every * LETTER * UNIT * view.transform().m11() >= 0.98 * READABLE
+
+
+def turn(view, at, steps):
+    """Turn the wheel over a place of a view."""
+    where = QPointF(view.viewport().mapToGlobal(at))
+    event = QWheelEvent(
+        QPointF(at), where, QPoint(), QPoint(0, 120 * steps), Qt.MouseButton.NoButton, NONE,
+        Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    QApplication.sendEvent(view.viewport(), event)
+
+
+def test_the_wheel_zooms_the_middle_button_moves_and_home_shows_all(panel, qtbot):
+    view, viewport = panel.view, panel.view.viewport()
+    whole, before = view.transform().m11(), view.position_of("toy/E07")
+    turn(view, before, 6)
+    assert view.transform().m11() == pytest.approx(whole * 1.25**6, rel=1e-6)
+    beside = view.position_of("toy/E06")
+    assert (view.position_of("toy/E07") - before).manhattanLength() <= 3, "what is under the mouse stays"
+    assert beside.x() < view.position_of("toy/E07").x() - 30 * whole
+    qtbot.mousePress(viewport, Qt.MouseButton.MiddleButton, NONE, beside)
+    qtbot.mouseMove(viewport, beside + QPoint(25, 10))
+    qtbot.mouseRelease(viewport, Qt.MouseButton.MiddleButton, NONE, beside + QPoint(25, 10))
+    assert view.position_of("toy/E06") == beside + QPoint(25, 10)
+    qtbot.mouseClick(viewport, LEFT, NONE, view.position_of("toy/E06"))
+    assert panel.value() == {"toy/E06"}, "what is clicked is what is under the mouse"
+    panel.session.selection.replace([])
+    assert view.transform().m11() > whole, "a selection keeps the zoom"
+    for _ in range(3):
+        qtbot.keyClick(view, Qt.Key.Key_Up)
+    assert viewport.rect().contains(view.position_of(view.current)), "the keyboard never leaves the view"
+    qtbot.keyClick(view, Qt.Key.Key_Home)
+    assert view.transform().m11() == pytest.approx(whole)
+    turn(view, before, -3)
+    assert view.transform().m11() == pytest.approx(whole), "never smaller than fits"
+
+
+def test_the_arrow_beside_thumbnails_asks_for_the_plate_on_the_canvas(panel):
+    asked = []
+    panel.session.requested.connect(asked.append)
+    panel.pictures.menu().actions()[0].trigger()
+    assert asked == [MapPictureRequest("plate")]
+    assert not panel.session.view.thumbnails
+
+
 @pytest.fixture
 def two_plates(full_session):
     """The toy plate twice; C06 and D04 match on the first, E07 on the second."""
@@ -190,6 +254,11 @@ def test_the_strip_names_plates_with_their_hits_and_chooses_one(two, qtbot):
         two.view.position_of("toy/C04")
 
 
+def test_one_plate_has_no_button_to_draw_several(panel):
+    """Its name was cut for it in a window of 1280 pixels."""
+    assert panel.side_by_side.isHidden()
+
+
 def test_plates_side_by_side_are_picked_from_alike(two, qtbot):
     qtbot.mouseClick(two.side_by_side, LEFT)
     viewport = two.view.viewport()
@@ -205,7 +274,7 @@ def test_plates_side_by_side_are_picked_from_alike(two, qtbot):
 @pytest.mark.parametrize("count", [2, 3, 7])
 def test_plates_side_by_side_never_overlap(count):
     drawings = [PlateDrawing(f"p{i}", (16, 24)) for i in range(count)]
-    placed = arrange(drawings, 1.5)
+    placed = arrange(drawings, QSizeF(600, 400))
     for i, one in enumerate(placed):
         assert not any(one.area.intersects(other.area) for other in placed[i + 1 :])
 
@@ -282,9 +351,10 @@ def test_a_new_colour_is_chosen_for_every_view_and_explained(panel, qtbot):
         qtbot.keyClick(by, Qt.Key.Key_Down)
     assert panel.session.view.colour_by == "control"
     legend = panel.colours.legend.value()
-    assert [(c.name, c.count) for c in legend.categories] == [("negcon", 2), ("poscon", 1)]
+    asked_first = [("poscon", 1), ("negcon", 2)]
+    assert [(c.name, c.count) for c in legend.categories] == asked_first
     colours = {mark.id: mark.rgb for mark in panel.view.marks}
-    assert colours["toy/C04"] == colours["toy/C05"] == legend.categories[0].rgb
-    assert colours["toy/C06"] == legend.categories[1].rgb
+    assert colours["toy/C04"] == colours["toy/C05"] == legend.categories[1].rgb
+    assert colours["toy/C06"] == legend.categories[0].rgb
     assert colours["toy/D04"] is None, "no control: an outline alone"
     assert "negcon: 2" in panel.colours.legend.text()

@@ -11,12 +11,14 @@ from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 
 from napari_cellclip.gui.panels.quality.quality_panel import QualityPanel
+from napari_cellclip.gui.panels.setup.problem_list import ProblemList
 from napari_cellclip.gui.state.colouring import colourings
 from napari_cellclip.gui.state.requests import CorrectRequest, ExcludeRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.site_values import describe_sites, site_columns
 from napari_cellclip.gui.work.controller import controller_of
 from napari_cellclip.plates import PlateMap, open_plate
+from napari_cellclip.plates.acquisition import Problem
 from napari_cellclip.screen import Screen, encode
 from tests.tiny import load_tiny_model, write_tiny_plate
 
@@ -132,3 +134,20 @@ def test_what_was_measured_colours_wells(live: Session) -> None:
     for statistic, expected in (("mean", sites.mean()), ("sd", sites.std()), ("max", sites.max())):
         assert describe_sites(live.screen, "Quality_high_ER", statistic)[well] == pytest.approx(expected)
     assert site_columns(None) == {}
+
+
+def test_problems_are_not_scrolled_sideways(session, plate, qtbot, monkeypatch):
+    """An empty list had a bar below it, and long reasons are whole in their tooltip."""
+    problems = ProblemList(session)
+    qtbot.addWidget(problems)
+    problems.resize(190, 150)
+    problems.show()
+    qtbot.waitExposed(problems)
+    assert problems.isHeaderHidden(), "there is none"
+    assert not problems.horizontalScrollBar().isVisible()
+    problem = Problem("C04 site 1", "the TIFF of ER ends in the middle of a strip")
+    monkeypatch.setattr(type(plate), "problems", (problem,))
+    session.set_plate(plate)
+    assert not problems.isHeaderHidden()
+    assert not problems.horizontalScrollBar().isVisible()
+    assert problems.topLevelItem(0).toolTip(1) == problem.what

@@ -295,7 +295,7 @@ def test_a_file_that_is_no_reference_file_is_one_sentence(explorer, qtbot, tmp_p
     qtbot.waitUntil(lambda: bool(explorer.messages), timeout=PATIENCE)
     idle(qtbot, explorer.session)
     (message,) = explorer.messages
-    assert "cannot be read as a reference set" in message
+    assert "is no reference file, or damaged" in message
     assert panel.add_file.isEnabled()
 
 

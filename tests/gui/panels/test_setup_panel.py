@@ -11,12 +11,13 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_cellclip.gui.panels.manners import mind_manners
+from napari_cellclip.gui.panels.setup.columns_dialog import ColumnsDialog
 from napari_cellclip.gui.panels.setup.encode_box import EncodeBox
 from napari_cellclip.gui.panels.setup.plate_step import PlateStep
 from napari_cellclip.gui.panels.setup.problem_list import ProblemList
 from napari_cellclip.gui.panels.setup.setup_panel import SetupPanel
 from napari_cellclip.gui.panels.setup.stain_table import StainTable
-from napari_cellclip.gui.state.requests import EncodeRequest, OpenRequest, PlateOptions
+from napari_cellclip.gui.state.requests import EncodeRequest, OpenRequest, PlateMapRequest, PlateOptions
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.controller import Controller
 from napari_cellclip.plates import open_plate
@@ -233,9 +234,12 @@ def test_options_of_the_run_go_with_the_request(session, qtbot, tmp_path):
         retry_failed=True,
         illumination=str(tmp_path / "functions"),
         precision="float32",
+        device="mps",
     )
     box.setValue(request)
     assert box.value() == request
+    box.device.setCurrentIndex(0)
+    assert box.value().device == "auto", "as in the settings"
     assert session.setup.model == str(tmp_path / "model")
     assert box.functions.isEnabled()
     box.setValue(replace(request, illumination="estimate"))
@@ -303,3 +307,17 @@ def wheel(widget, delta):
     none, buttons = Qt.KeyboardModifier.NoModifier, Qt.MouseButton.NoButton
     phase = Qt.ScrollPhase.NoScrollPhase
     return QWheelEvent(middle, where, QPoint(), QPoint(0, delta), buttons, none, phase, False)
+
+
+def test_the_heading_of_a_table_with_titles_above_it_is_the_fullest_line(qtbot, tmp_path):
+    """Where no name was known, the title was taken for the heading."""
+    table = tmp_path / "layout.csv"
+    table.write_text("Plate 7, by hand;;;\n;;;\nPlace;Given;Strength;Class\nA01;DMSO;;\n", encoding="utf-8")
+    dialog = ColumnsDialog(PlateMapRequest(table))
+    qtbot.addWidget(dialog)
+    assert dialog.heading.value() == 3
+    assert [dialog.combos["well"].itemText(i) for i in range(1, 5)] == ["Place", "Given", "Strength", "Class"]
+    assert not dialog.read.isEnabled()
+    dialog.combos["well"].setCurrentText("Place")
+    assert dialog.read.isEnabled()
+    assert dialog.result_text.text().startswith("1 well, ")

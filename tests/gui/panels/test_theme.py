@@ -51,6 +51,24 @@ def test_marks_can_be_seen(theme: str) -> None:
             assert contrast(rgb(getattr(tone, name)), rgb(surface)) >= MARK_CONTRAST - 0.05, name
 
 
+@pytest.mark.parametrize("theme", THEMES)
+def test_menus_and_popups_have_a_frame_that_can_be_seen(theme, make_napari_viewer, qtbot) -> None:
+    """Their surface is that of the window, so that without one a menu ran into the table below it."""
+    viewer = make_napari_viewer()
+    viewer.theme = theme
+    explorer = Explorer(viewer)
+    viewer.window.add_dock_widget(explorer, name="Explorer")
+    QApplication.processEvents()
+    menu, popup = explorer.query.evidence.menu(), explorer.query.notes_popup
+    menu.popup(explorer.mapToGlobal(explorer.rect().topLeft()))
+    popup.resize(200, 80)
+    for framed in (menu, popup):
+        picture = framed.grab().toImage()
+        edge = rgb(picture.pixelColor(picture.width() // 2, 0))
+        assert contrast(edge, rgb(of(theme, "background"))) >= MARK_CONTRAST - 0.05, type(framed).__name__
+    menu.close()
+
+
 def test_the_badge_can_be_read() -> None:
     behind, text = "#b25e00", "white"
     assert behind in BADGE

@@ -62,7 +62,7 @@ def test_the_least_q_is_the_brightest(full_session):
 
 def test_categories_beyond_the_palette_are_one(full_session):
     full_session.screen.wells["Metadata_batch"] = [f"b{i:02d}" for i in range(11)]
-    full_session.look(colour_by="Metadata_batch")
+    full_session.look(colour_by="Metadata_batch", highlight="all")
     colours = well_colours(full_session, full_session.wells.index, DARK)
     assert [c.name for c in colours.categories[:7]] == [f"b{i:02d}" for i in range(7)]
     assert colours.categories[7].name == "other (4)"
@@ -120,3 +120,19 @@ def test_scales_of_a_plate_and_of_all(full_session):
     whole = well_colours(full_session, full_session.wells.index, DARK).scale
     assert (whole.low, whole.high) == (0, 100)
     assert (clipped.low, clipped.high) == pytest.approx((1, 99))
+
+
+def test_what_was_asked_for_has_a_colour_of_its_own(full_session):
+    """The mechanism of the hits was one of "other", in grey, where seven others were as frequent."""
+    screen = full_session.screen
+    names = [f"m{n}" for n in range(10)]
+    screen.wells["Metadata_class"] = [*names, names[0]]
+    full_session.look(colour_by="Metadata_class", threshold=4.0)
+    hits = full_session.highlighted_wells
+    assert len(hits) == 2
+    colours = well_colours(full_session, full_session.wells.index, DARK)
+    asked = [str(screen.wells.at[well, "Metadata_class"]) for well in hits]
+    assert {category.name for category in colours.categories[:2]} == set(asked)
+    assert not (colours.rgb[full_session.wells.index.get_indexer(hits)] == UNKNOWN).all(axis=1).any()
+    full_session.look(highlight="all")
+    assert well_colours(full_session, full_session.wells.index, DARK).categories[0].name == "m0"

@@ -105,6 +105,10 @@ def test_errors_become_one_sentence_and_the_end_is_always_told(qtbot):
         (MemoryError(), "smaller batch"),
         (ValueError("first\nsecond"), "ValueError: first"),
         (RuntimeError(), "RuntimeError"),
+        (
+            OSError(20, "Not a directory", "/data/file/s"),
+            "/data/file/s cannot be used (Not a directory): check",
+        ),
     ],
 )
 def test_sentences(error, expected):

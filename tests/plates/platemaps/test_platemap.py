@@ -337,9 +337,9 @@ def test_check_names_wells_that_do_not_exist_were_not_imaged_or_are_not_listed(t
     text = " | ".join(str(p) for p in found)
     assert len(found) == 4
     assert "foo" in text
-    assert "AF48: 1 wells of the plate map do not exist on a plate of 16 x 24" in text
-    assert "C07: 1 wells of the plate map have no images" in text
-    assert "B03: 1 imaged wells are not in the plate map" in text
+    assert "AF48: 1 well of the plate map does not exist on a plate of 16 x 24" in text
+    assert "C07: 1 well of the plate map has no images" in text
+    assert "B03: 1 imaged well is not in the plate map" in text
     assert PlateMap.from_perturbations({"A1": Perturbation(), "b3": Perturbation()}).check(plate) == []
 
 

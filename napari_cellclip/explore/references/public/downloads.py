@@ -11,6 +11,7 @@ from urllib.request import Request, urlopen
 
 from napari_cellclip.explore.references.public.public_sets import PublicFile
 from napari_cellclip.vocabulary import CellClipError
+from napari_cellclip.vocabulary.errors import reason_of
 
 CHUNK = 1 << 18
 TIMEOUT_S = 60.0
@@ -57,10 +58,10 @@ def fetch(wanted: PublicFile, folder: Path, *, progress: Callable[[int, int], No
                 " and give its folder with --from"
             ) from None
         except (URLError, OSError) as error:
-            reason = getattr(error, "reason", error)
+            reason = reason_of(getattr(error, "reason", error))
             raise CellClipError(
                 f"{wanted.name} could not be fetched ({reason}): try again, which goes on from where it"
-                " stopped, or give a folder that holds it with --from"
+                " stopped, or give a folder that holds it (napari-cellclip references install --from)"
             ) from None
     if not is_whole(part, wanted):
         short = part.stat().st_size < wanted.size

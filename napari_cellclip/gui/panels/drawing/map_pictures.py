@@ -70,7 +70,7 @@ class MapPictures:
             if picture is None:
                 continue
             item = QGraphicsPixmapItem(framed(picture, QColor(*(int(v) for v in rgb[row]))))
-            size = item.pixmap().size()
+            size = item.pixmap().deviceIndependentSize()
             item.setOffset(-size.width() / 2, -size.height() / 2)
             item.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIgnoresTransformations)
             item.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
@@ -82,7 +82,10 @@ class MapPictures:
 
 def framed(picture: QPixmap, colour: QColor) -> QPixmap:
     """Put a picture into a frame of a colour."""
-    out = QPixmap(picture.width() + 2 * FRAME, picture.height() + 2 * FRAME)
+    ratio = picture.devicePixelRatio()
+    around = round(2 * FRAME * ratio)
+    out = QPixmap(picture.width() + around, picture.height() + around)
+    out.setDevicePixelRatio(ratio)
     out.fill(colour)
     painter = QPainter(out)
     painter.drawPixmap(FRAME, FRAME, picture)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from qtpy.QtCore import QPointF, QRectF, Qt
+from qtpy.QtCore import QPointF, QRectF, QSizeF, Qt
 from qtpy.QtGui import QBrush, QColor, QPainter, QPen, QPixmap
-from qtpy.QtWidgets import QGraphicsItem
+from qtpy.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem
 
 from napari_cellclip.gui.panels.theme import Tones
 from napari_cellclip.vocabulary import row_letters
@@ -16,6 +16,21 @@ from napari_cellclip.vocabulary import row_letters
 UNIT = 20.0
 GAP = 1.2
 ROUND = 3.0
+LETTER = 0.55
+"""Height of the letters along the edges, as a share of a row."""
+
+TITLE = 0.65
+"""The same of the names of plates."""
+
+READABLE = 8.0
+"""Least height of those letters on the screen in pixels; where rows are lower, several share one letter."""
+
+MOST_SHARED = 4
+"""Rows that share a letter at most."""
+
+PICTURE, LARGER_PICTURE = 64, 160
+"""Sides of the pictures of wells in pixels, and of those of wells that are drawn larger."""
+
 FADED = 0.2
 """Opacity of the picture of a well that was filtered out."""
 
@@ -77,34 +92,30 @@ class PlateDrawing:
     columns: tuple[RGB | None, ...] = ()
 
     @property
-    def every(self) -> int:
-        """Number of rows that share one letter: those of 1536 wells would be too small to read."""
-        return 1 if self.shape[1] <= 24 else 2
-
-    @property
     def wells(self) -> QRectF:
         """The places of the wells."""
         return QRectF(0, 0, self.shape[1] * UNIT, self.shape[0] * UNIT)
 
-    def area(self, titled: bool) -> QRectF:
-        """Wells, letters, numbers, medians and, if wanted, the title."""
-        left, top = 1.3 * UNIT * self.every, 1.05 * UNIT * self.every
-        title = 1.4 * UNIT * self.every if titled else 0.0
+    def area(self, titled: bool, every: int = 1) -> QRectF:
+        """Wells, letters as high as `every` so many rows, numbers, medians and, if wanted, the title."""
+        left, top = 1.3 * UNIT * every, 1.05 * UNIT * every
+        title = 1.1 * UNIT * every if titled else 0.0
         return self.wells.adjusted(-left, -top - title, UNIT, UNIT)
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A plate and where its first well lies on the scene."""
+    """A plate, where its first well lies on the scene, and how many rows share a letter."""
 
     drawing: PlateDrawing
     origin: QPointF
     titled: bool
+    every: int = 1
 
     @property
     def area(self) -> QRectF:
         """Area of the scene that the plate takes."""
-        return self.drawing.area(self.titled).translated(self.origin)
+        return self.drawing.area(self.titled, self.every).translated(self.origin)
 
     def box(self, row: int, column: int) -> QRectF:
         """Return the place of a well."""
@@ -118,32 +129,42 @@ class Placed:
         )
 
 
-def arrange(drawings: list[PlateDrawing], aspect: float) -> list[Placed]:
-    """Lay plates out in the grid that makes them largest.
+def arrange(drawings: list[PlateDrawing], size: QSizeF) -> list[Placed]:
+    """Lay plates out in the grid that makes them largest, with letters that can be read.
 
     Parameters
     ----------
     drawings : list of PlateDrawing
         In reading order.
-    aspect : float
-        Width by height of the view.
+    size : QSizeF
+        Size of the view in pixels.
     """
+    every = 1
+    while True:
+        placed, scale = _grid(drawings, size, every)
+        if LETTER * UNIT * every * scale >= READABLE or every == MOST_SHARED:
+            return placed
+        every *= 2
+
+
+def _grid(drawings: list[PlateDrawing], size: QSizeF, every: int) -> tuple[list[Placed], float]:
+    """Lay plates out in a grid whose letters are `every` so many rows high; returns pixels by unit too."""
     titled = len(drawings) > 1
-    areas = [drawing.area(titled) for drawing in drawings]
+    areas = [drawing.area(titled, every) for drawing in drawings]
     width = max((area.width() for area in areas), default=1.0) + UNIT * titled
     height = max((area.height() for area in areas), default=1.0) + UNIT * titled
 
-    def size(columns: int) -> float:
+    def scale(columns: int) -> float:
         rows = -(-len(drawings) // columns)
-        return min(aspect / (columns * width), 1 / (rows * height))
+        return min(size.width() / (columns * width), size.height() / (rows * height))
 
-    columns = max(range(1, len(drawings) + 1), key=size, default=1)
-    return [
-        Placed(
-            drawing, QPointF(i % columns * width - area.left(), i // columns * height - area.top()), titled
-        )
-        for i, (drawing, area) in enumerate(zip(drawings, areas, strict=True))
+    columns = max(range(1, len(drawings) + 1), key=scale, default=1)
+    places = [QPointF(i % columns * width, i // columns * height) for i in range(len(drawings))]
+    placed = [
+        Placed(drawing, place - area.topLeft(), titled, every)
+        for drawing, area, place in zip(drawings, areas, places, strict=True)
     ]
+    return placed, scale(columns)
 
 
 class Drawn(Protocol):
@@ -151,7 +172,7 @@ class Drawn(Protocol):
 
     placed: list[Placed]
     tone: Tones
-    pictures: Callable[[str], QPixmap | None] | None
+    pictures: Callable[[str, int], QPixmap | None] | None
     selected: frozenset[str]
     shown: str | None
     current: str | None
@@ -176,26 +197,35 @@ class WellsItem(_Item):
 
     def __init__(self, view: Drawn) -> None:
         super().__init__(view)
-        self.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
+        self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemUsesExtendedStyleOption)  # says what is in sight
+        self.keep_picture(True)
 
-    def paint(self, painter: QPainter, *_: Any) -> None:
+    def keep_picture(self, on: bool) -> None:
+        """Keep the picture of all wells, or paint those in sight each time: few, where a plate is zoomed."""
+        modes = QGraphicsItem.CacheMode
+        self.setCacheMode(modes.DeviceCoordinateCache if on else modes.NoCache)
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, _widget: object = None) -> None:
+        side = PICTURE if UNIT * painter.worldTransform().m11() <= PICTURE else LARGER_PICTURE
         for placed in self._view.placed:
             self._paint_edges(painter, placed)
             at = {(mark.row, mark.column): mark for mark in placed.drawing.marks}
             rows, columns = placed.drawing.shape
             for row in range(rows):
                 for column in range(columns):
-                    box = placed.box(row, column).adjusted(GAP, GAP, -GAP, -GAP)
-                    self._paint_well(painter, at.get((row, column)), box)
+                    box = placed.box(row, column)
+                    if box.intersects(option.exposedRect):
+                        inside = box.adjusted(GAP, GAP, -GAP, -GAP)
+                        self._paint_well(painter, at.get((row, column)), inside, side)
 
-    def _paint_well(self, painter: QPainter, mark: WellMark | None, box: QRectF) -> None:
+    def _paint_well(self, painter: QPainter, mark: WellMark | None, box: QRectF, side: int) -> None:
         tone, pictures = self._view.tone, self._view.pictures
         painter.setPen(Qt.PenStyle.NoPen)
         if mark is None:
             painter.setBrush(QBrush(tone.between(0.22), Qt.BrushStyle.BDiagPattern))
             painter.drawRoundedRect(box, ROUND, ROUND)
             return
-        picture = pictures(mark.id) if pictures is not None else None
+        picture = pictures(mark.id, side) if pictures is not None else None
         if mark.rgb is None:
             fill = tone.between(0.13)
             painter.setPen(QPen(tone.between(0.4), 0.8))
@@ -220,21 +250,20 @@ class WellsItem(_Item):
 
     def _paint_edges(self, painter: QPainter, placed: Placed) -> None:
         """Write letters, numbers and title, and draw the medians of rows and columns."""
-        drawing, origin = placed.drawing, placed.origin
+        drawing = placed.drawing
         rows, columns = drawing.shape
-        every = drawing.every
+        every = placed.every
         font = painter.font()
-        font.setPixelSize(round(UNIT * 0.55 * every))
+        font.setPixelSize(round(UNIT * LETTER * every))
         painter.setFont(font)
         painter.setPen(self._view.tone.between(0.85))
         middle = Qt.AlignmentFlag.AlignCenter
         for box, text in _headers(placed, every):
             painter.drawText(box, middle, text)
         if placed.titled:
-            font.setPixelSize(round(UNIT * 0.9 * every))
+            font.setPixelSize(round(UNIT * TITLE * every))
             painter.setFont(font)
-            top = placed.area.top()
-            box = QRectF(origin.x(), top, columns * UNIT, 1.3 * UNIT * every)
+            box = QRectF(placed.area.topLeft(), QSizeF(placed.area.width(), UNIT * every))
             name = painter.fontMetrics().elidedText(
                 drawing.name, Qt.TextElideMode.ElideMiddle, round(box.width())
             )

@@ -81,8 +81,9 @@ class HeatMapPanel(QWidget):
         grid.setVerticalSpacing(2)
         for place, strip in enumerate((self.most, self.controls, self.least, self.references)):
             grid.addWidget(strip, place // 2, place % 2)
-        layout.addWidget(self.found)
-        layout.addStretch(1)
+        grid.setRowStretch(2, 1)  # larger windows have larger tiles, up to a size
+        layout.addWidget(self.found, 1)
+        layout.addStretch(0)
 
         self.button.clicked.connect(self._clicked)
         self.weights.clicked.connect(self._show_weights)
@@ -166,7 +167,7 @@ class HeatMapPanel(QWidget):
         elif session.shown is None:
             text = "Double-click a well, then press Show."
         elif (found := session.explanations.heat_map) is None:
-            text = f"Press Show to mark the parts of {self._place(session.shown)} that match."
+            text = f"Press Show for the heat map of {self._place(session.shown)}."
         else:
             text = " ".join([f"{self._place(found.site)}.", *found.field.scores.notes])
         self.state.setText(text)

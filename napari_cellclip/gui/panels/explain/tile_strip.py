@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QEvent, QRect, QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
 from qtpy.QtGui import QImage, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
@@ -16,8 +16,11 @@ from napari_cellclip.gui.plain_text import plain
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-PICTURE = 46
-"""Longer side of a tile in pixels."""
+SMALLEST, LARGEST = 46, 96
+"""Longer side of a tile in pixels, in a low window and where there is room."""
+
+IN_A_ROW = 3
+"""Tiles that larger ones leave room for."""
 GAP = 4
 
 
@@ -32,15 +35,14 @@ class StripTile:
 
 
 def tile_pixmap(stains: NDArray[np.uint8]) -> QPixmap:
-    """Composite of five stains, uint8 (5, y, x), `PICTURE` pixels on its longer side."""
+    """Composite of five stains, uint8 (5, y, x), sharp at twice the largest size."""
     from napari_cellclip.screen.storage.previews import composite
 
     rgb = np.ascontiguousarray(composite(stains))
     height, width = rgb.shape[:2]
     image = QImage(rgb.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
-    return QPixmap.fromImage(image).scaled(
-        PICTURE, PICTURE, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
-    )
+    aspect, smooth = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+    return QPixmap.fromImage(image).scaled(2 * LARGEST, 2 * LARGEST, aspect, smooth)
 
 
 class TileStrip(QWidget):
@@ -66,7 +68,7 @@ class TileStrip(QWidget):
         self._chosen: int | None = None
         self._choosable = choosable
         self.setAccessibleName(title)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         if choosable:
             self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
@@ -80,22 +82,33 @@ class TileStrip(QWidget):
         self.update()
 
     @property
+    def side(self) -> int:
+        """Longer side of the pictures in pixels: as large as height and width leave room for."""
+        high = self.height() - 2 * self.fontMetrics().lineSpacing() - 4
+        return max(SMALLEST, min(LARGEST, high, (self.width() + GAP) // IN_A_ROW - GAP))
+
+    @property
     def visible_tiles(self) -> int:
         """Number of tiles that fit."""
-        return max(1, min(len(self.tiles), (self.width() + GAP) // (PICTURE + GAP)))
+        return max(1, min(len(self.tiles), (self.width() + GAP) // (self.side + GAP)))
 
     def sizeHint(self) -> QSize:
-        return QSize(4 * (PICTURE + GAP), 2 * self.fontMetrics().lineSpacing() + PICTURE + 4)
+        return QSize(4 * (SMALLEST + GAP), self._height_of(LARGEST))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(2 * (PICTURE + GAP), self.sizeHint().height())
+        return QSize(2 * (SMALLEST + GAP), self._height_of(SMALLEST))
+
+    def _height_of(self, side: int) -> int:
+        return 2 * self.fontMetrics().lineSpacing() + side + 4
 
     def box(self, place: int) -> QRect:
         """Return the rectangle in which the picture of a tile is drawn."""
-        return QRect(place * (PICTURE + GAP), self.fontMetrics().lineSpacing() + 1, PICTURE, PICTURE)
+        side = self.side
+        return QRect(place * (side + GAP), self.fontMetrics().lineSpacing() + 1, side, side)
 
     def paintEvent(self, _event: object) -> None:
         painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         tone, metrics = tones(self), self.fontMetrics()
         painter.setPen(tone.text)
         line = QRect(0, 0, self.width(), metrics.lineSpacing())
@@ -108,16 +121,15 @@ class TileStrip(QWidget):
             return
         for place, tile in enumerate(self.tiles[: self.visible_tiles]):
             box = self.box(place)
-            painter.drawPixmap(
-                box.left() + (PICTURE - tile.picture.width()) // 2,
-                box.top() + (PICTURE - tile.picture.height()) // 2,
-                tile.picture,
-            )
+            picture = tile.picture.size().scaled(box.size(), Qt.AspectRatioMode.KeepAspectRatio)
+            inside = QRect(QPoint(0, 0), picture)
+            inside.moveCenter(box.center())
+            painter.drawPixmap(inside, tile.picture)
             if place == self._chosen:
                 painter.setPen(QPen(tone.shown, 2))
                 painter.drawRect(box)
             painter.setPen(tone.text)
-            below = QRect(box.left() - 1, box.bottom() + 1, PICTURE + 2, metrics.lineSpacing())
+            below = QRect(box.left() - 1, box.bottom() + 1, box.width() + 2, metrics.lineSpacing())
             caption = metrics.elidedText(tile.caption, Qt.TextElideMode.ElideRight, below.width())
             painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, caption)
 

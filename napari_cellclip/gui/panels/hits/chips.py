@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Any
 
-from qtpy.QtCore import QEvent, QModelIndex, QObject, QPointF, QRect, QRectF, QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QModelIndex, QObject, QPoint, QPointF, QRect, QRectF, QSize, Qt, QTimer
 from qtpy.QtGui import QPainter, QPen, QPixmap, QPolygonF
 from qtpy.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QToolTip, QWidget
 
@@ -79,6 +79,13 @@ def chip_boxes(box: QRect, count: int, side: int = CHIP) -> tuple[list[QRect], i
     return boxes, count - len(boxes)
 
 
+def draw_centred(painter: QPainter, picture: QPixmap, box: QRect) -> None:
+    """Draw a picture in its own size in the middle of a box."""
+    place = QRect(QPoint(0, 0), picture.deviceIndependentSize().toSize())
+    place.moveCenter(box.center())
+    painter.drawPixmap(place.topLeft(), picture)
+
+
 def draw_background(painter: QPainter, option: QStyleOptionViewItem) -> None:
     """Fill a cell as the style does for its state, under the picture and not over it."""
     if option.state & QStyle.StateFlag.State_Selected:
@@ -107,11 +114,7 @@ class ChipDelegate(QStyledItemDelegate):
             if picture is None:
                 painter.fillRect(box, tone.between(0.15))
             else:
-                painter.drawPixmap(
-                    box.left() + (CHIP - picture.width()) // 2,
-                    box.top() + (CHIP - picture.height()) // 2,
-                    picture,
-                )
+                draw_centred(painter, picture, box)
             edge = None
             if well == self._session.shown_well:
                 edge = tone.shown
@@ -158,9 +161,8 @@ class ReferenceDelegate(QStyledItemDelegate):
         found = self._model.reference_of(index.data(ID_ROLE))
         picture = self._pictures.get(found[0], CHIP) if found is not None else None
         if picture is not None:
-            painter.drawPixmap(
-                option.rect.left() + GAP, option.rect.top() + (option.rect.height() - CHIP) // 2, picture
-            )
+            top = option.rect.top() + (option.rect.height() - CHIP) // 2
+            draw_centred(painter, picture, QRect(option.rect.left() + GAP, top, CHIP, CHIP))
 
 
 class DoseCurveDelegate(QStyledItemDelegate):

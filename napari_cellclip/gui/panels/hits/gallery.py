@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QAbstractListModel, QModelIndex, QRect, QSize, Qt
-from qtpy.QtGui import QColor, QPainter, QPen
+from qtpy.QtGui import QColor, QFontMetrics, QPainter, QPen
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QListView,
@@ -17,15 +17,18 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_cellclip.gui.panels.hits.chips import LazyPictures
+from napari_cellclip.gui.panels.hits.chips import LazyPictures, draw_centred
 from napari_cellclip.gui.panels.hits.hits_model import ID_ROLE, HitsModel
-from napari_cellclip.gui.panels.theme import tones
+from napari_cellclip.gui.panels.theme import smaller, tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.state.session import Session
 
 SIDE = 96
 """Side of a picture in pixels."""
 MARGIN = 4
+MECHANISM_LINES = 3
+"""Lines below a picture for the mechanism, which is long."""
+
 REFERENCE_ROLE = Qt.ItemDataRole.UserRole + 4
 """Well of the reference that stands beside a well, and its caption; nothing where there is none."""
 
@@ -125,32 +128,47 @@ class GalleryDelegate(QStyledItemDelegate):
         edge: QColor | None,
     ) -> None:
         """Draw the picture of a well, framed or not, with its caption below it."""
-        tone, metrics = tones(option.widget), option.fontMetrics
+        tone = tones(option.widget)
         box = QRect(left, option.rect.top() + MARGIN, SIDE, SIDE)
         picture = self._pictures.get(well, SIDE)
         if picture is None:
             painter.fillRect(box, tone.between(0.12))
         else:
-            painter.drawPixmap(
-                box.left() + (SIDE - picture.width()) // 2,
-                box.top() + (SIDE - picture.height()) // 2,
-                picture,
-            )
+            draw_centred(painter, picture, box)
         if edge is not None:
             painter.setPen(QPen(edge, 3))
             painter.drawRect(box)
-        for line, text in enumerate(caption.split("\n")):
+        painter.setFont(smaller(option.font))
+        metrics = painter.fontMetrics()
+        wide, high = SIDE + MARGIN, metrics.lineSpacing()
+        texts = caption.split("\n")
+        of_last = MECHANISM_LINES if len(texts) == 3 else 1
+        lines = [*(in_lines(text, wide, metrics, 1)[0] for text in texts[:-1])]
+        lines += in_lines(texts[-1], wide, metrics, of_last)
+        for line, text in enumerate(lines):
             painter.setPen(tone.text if line == 0 else tone.quiet())
-            top = box.bottom() + 2 + line * metrics.lineSpacing()
-            place = QRect(left, top, SIDE + MARGIN, metrics.lineSpacing())
-            elided = metrics.elidedText(text, Qt.TextElideMode.ElideRight, place.width())
-            painter.drawText(place, Qt.AlignmentFlag.AlignLeft, elided)
+            place = QRect(left, box.bottom() + 2 + line * high, wide, high)
+            painter.drawText(place, Qt.AlignmentFlag.AlignLeft, text)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:
         model: Any = index.model()
-        pictures, lines = (2, 3) if model.has_references else (1, 2)
-        height = SIDE + 3 * MARGIN + lines * option.fontMetrics.lineSpacing()
+        pictures, lines = (2, 2 + MECHANISM_LINES) if model.has_references else (1, 2)
+        height = SIDE + 3 * MARGIN + lines * QFontMetrics(smaller(option.font)).lineSpacing()
         return QSize(pictures * (SIDE + 2 * MARGIN) + 2 * MARGIN, height)
+
+
+def in_lines(text: str, width: int, metrics: QFontMetrics, most: int) -> list[str]:
+    """Break a text between words into lines of a width, and shorten the last one where they are too many."""
+    lines, words = [], text.split()
+    while words and len(lines) < most - 1:
+        count = len(words)
+        while count > 1 and metrics.horizontalAdvance(" ".join(words[:count])) > width:
+            count -= 1
+        lines.append(" ".join(words[:count]))
+        words = words[count:]
+    if words or not lines:
+        lines.append(" ".join(words))
+    return [metrics.elidedText(line, Qt.TextElideMode.ElideRight, width) for line in lines]
 
 
 class GalleryView(QListView):

@@ -27,7 +27,7 @@ class HitColumn:
 COLUMNS = (
     HitColumn("treatment", "Treatment", 24, "Treatment and dose; a line unfolds into its wells"),
     HitColumn("id", "Wells", 26, "Replicate wells, best first; a double-click opens one"),
-    HitColumn("q", "q", 7, "q-value: FDR at which the treatment at this dose is significant", "{:.2g}"),
+    HitColumn("q", "q", 6, "q-value: FDR at which the treatment at this dose is significant", "{:.2g}"),
     HitColumn(
         "probability",
         "Probability",
@@ -37,13 +37,13 @@ COLUMNS = (
     HitColumn(
         "score",
         "Score",
-        7,
+        6,
         "Score against the plate's negative controls, in (robust) standard deviations; mean of the wells",
         "{:.2f}",
     ),
     HitColumn("replicates", "n", 4, "Wells of the same treatment and dose, tested together", "{:.0f}"),
     HitColumn("mechanism", "Mechanism", 26, "Mechanism of action, as the plate map says"),
-    HitColumn("dose", "Dose curve", 10, "Scores of all doses of the treatment, this one marked"),
+    HitColumn("dose", "Dose curve", 11, "Scores of all doses of the treatment, this one marked"),
     HitColumn("stains", "Stains", 7, "What each stain adds to the score (Why tab)"),
     HitColumn(
         "reference",

@@ -31,7 +31,7 @@ from napari_cellclip.gui.state.session import Session
 MEASURED = 60
 """Lines at the top by which widths are chosen."""
 USUAL = 80
-"""Percentile of the number of replicates for which there is room."""
+"""Percentile of the lengths of names, and of the numbers of replicates, for which there is room."""
 
 
 class HitsTable(QTreeView):
@@ -96,7 +96,7 @@ class HitsTable(QTreeView):
         rows = range(min(MEASURED, model.rowCount()))
         names = [str(model.index(row, 0).data() or "") for row in rows]
         least, most = (letters * letter for letters in TREATMENT_LETTERS)
-        wide = max(metrics.horizontalAdvance(name) for name in names)
+        wide = int(np.percentile([metrics.horizontalAdvance(name) for name in names], USUAL))
         widths = {"treatment": min(max(wide, least), most) + self.indentation() + SWATCH + 18}
         if self.chips.has_pictures:
             counts = [len(model.wells_at(row)) for row in rows]

@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QPushButton,
-    QSizePolicy,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -22,7 +21,7 @@ from napari_cellclip.gui.panels.references.mechanism_table import MechanismTable
 from napari_cellclip.gui.panels.references.public_sets_button import PublicSetsButton
 from napari_cellclip.gui.panels.references.reference_table import ReferenceTable
 from napari_cellclip.gui.panels.references.source_table import SourceTable
-from napari_cellclip.gui.plain_text import PlainElidingLabel, PlainLabel, plain
+from napari_cellclip.gui.plain_text import PlainLabel, plain
 from napari_cellclip.gui.state.references import gate_sentence
 from napari_cellclip.gui.state.requests import (
     AddReferencesRequest,
@@ -55,12 +54,14 @@ class ReferencesPanel(QWidget):
         self.session = session
         self._seen: tuple[str, pd.DataFrame] | None = None
         self.mechanisms, self.members, self.sources = MechanismTable(), ReferenceTable(), SourceTable()
-        self.state = PlainElidingLabel()
-        self.state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.gate = PlainLabel()
-        self.gate.setWordWrap(True)
-        self.gate.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.gate.setFixedHeight(2 * self.fontMetrics().lineSpacing() + 10)
+        self.state, self.gate = PlainLabel(), PlainLabel()
+        for line, place in (
+            (self.state, Qt.AlignmentFlag.AlignVCenter),
+            (self.gate, Qt.AlignmentFlag.AlignTop),
+        ):
+            line.setWordWrap(True)
+            line.setAlignment(place)
+            line.setFixedHeight(2 * self.fontMetrics().lineSpacing() + 10)
         self.test = QPushButton("Test mechanisms")
         self.test.setToolTip(
             "Leave out each reference in turn and see whether the others of its mechanism find it again:\n"

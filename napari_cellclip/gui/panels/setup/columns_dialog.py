@@ -23,6 +23,7 @@ from napari_cellclip.gui.panels.manners import mind_manners
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.plain_text import PlainLabel, plain
 from napari_cellclip.gui.state.requests import PlateMapRequest
+from napari_cellclip.gui.state.wells import counted
 from napari_cellclip.plates import PlateMap
 from napari_cellclip.plates.platemaps.columns import CHOICES, Columns
 from napari_cellclip.plates.platemaps.platemap import has_heading
@@ -142,8 +143,9 @@ class ColumnsDialog(QDialog):
         self._lines = read_lines(self._request.path, self.sheet.currentText() or None)
         if heading is None:
             likely = (i for i, cells in enumerate(self._lines) if has_heading(cells))
-            widest = max(range(len(self._lines)), key=lambda i: len(self._lines[i]), default=0)
-            heading = next(likely, widest) + 1
+            filled = [sum(bool(cell.strip()) for cell in cells) for cells in self._lines]
+            fullest = filled.index(max(filled)) if filled else 0  # above it stand titles, of a cell or two
+            heading = next(likely, fullest) + 1
         self.heading.setMaximum(max(1, len(self._lines)))
         self.heading.setValue(heading)
         self._draw()
@@ -233,9 +235,10 @@ def described(platemap: PlateMap) -> str:
     """Say what was read: wells, controls, the first treatments, and rows that were left out."""
     controls = sum(p.is_negative_control for p in platemap.wells.values())
     names = list(dict.fromkeys(p.treatment for p in platemap.wells.values() if p.name))
-    text = f"{len(platemap)} wells, {controls} negative controls: {', '.join(names[:5])}"
+    counts = f"{counted(len(platemap), 'well')}, {counted(controls, 'negative control')}"
+    text = f"{counts}: {', '.join(names[:5])}"
     text += ", …" if len(names) > 5 else ""
     if platemap.problems:
         first = platemap.problems[0]
-        text += f"\n{len(platemap.problems)} rows with problems; {first.subject}: {first.what}"
+        text += f"\n{counted(len(platemap.problems), 'row')} with problems; {first.subject}: {first.what}"
     return text

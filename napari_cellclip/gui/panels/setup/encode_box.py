@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -32,6 +32,13 @@ ILLUMINATIONS = {
     "Estimate from the plate": "estimate",
     "Functions that load_data.csv names": "load_data",
     "Functions in a folder": FOLDER,
+}
+DEVICES = {
+    "As in the settings": "",
+    "Fastest there is": "auto",
+    "CUDA": "cuda",
+    "MPS (Mac)": "mps",
+    "CPU": "cpu",
 }
 PRECISIONS = {"Whichever is faster here": "auto", "32 bit": "float32", "16 bit (bfloat16)": "bfloat16"}
 FUNCTIONS_TIP = "Folder of CellProfiler's illumination functions (.npy)"
@@ -80,6 +87,10 @@ class EncodeBox(QWidget):
         self.functions = PathField(
             "Choose a folder of illumination functions", FUNCTIONS_TIP, empty="Choose a folder"
         )
+        self.device = QComboBox()
+        for title, device in DEVICES.items():
+            self.device.addItem(title, device)
+        self.device.setToolTip("What the channel encoder runs on; the settings are in napari's preferences")
         self.precision = QComboBox()
         for title, precision in PRECISIONS.items():
             self.precision.addItem(title, precision)
@@ -110,6 +121,7 @@ class EncodeBox(QWidget):
         further.addRow(self.retry)
         further.addRow("Illumination", self.illumination)
         further.addRow("Folder", self.functions)
+        further.addRow("Device", self.device)
         further.addRow("Precision", self.precision)
         self.more = Foldable("Options of the run", MORE_TIP, options)
         layout = QVBoxLayout(self)
@@ -129,7 +141,7 @@ class EncodeBox(QWidget):
         for editor in (self.out_path, self.encoder, self.tokenizer):
             editor.valueChanged.connect(self._edited)
         self.functions.valueChanged.connect(self._edited)
-        for combo in (self.illumination, self.precision):
+        for combo in (self.illumination, self.device, self.precision):
             combo.currentIndexChanged.connect(self._edited)
         self.retry.toggled.connect(self._edited)
         self.accept.toggled.connect(self._edited)
@@ -142,13 +154,13 @@ class EncodeBox(QWidget):
         self.refresh()
 
     def value(self) -> EncodeRequest:
-        """Return the request as chosen; device and batch size are the plugin's settings."""
+        """Return the request as chosen; the batch size, and the device unless chosen, are settings."""
         settings = read_settings()
         return EncodeRequest(
             model=self.model.currentData() or "demo",
             out=self.out_path.value(),
             batch_size=settings.batch_size,
-            device=settings.device,
+            device=self.device.currentData() or settings.device,
             accept_licence=self.accept.isChecked(),
             encoder=self.encoder.value(),
             tokenizer=self.tokenizer.value(),
@@ -168,6 +180,7 @@ class EncodeBox(QWidget):
         self.illumination.setCurrentIndex(known if known >= 0 else self.illumination.findData(FOLDER))
         self.functions.setValue(Path(request.illumination) if known < 0 else None)
         self.precision.setCurrentIndex(max(0, self.precision.findData(request.precision)))
+        self.device.setCurrentIndex(max(0, self.device.findData(request.device)))
         self.accept.setChecked(request.accept_licence)
 
     def _illumination(self) -> str:
@@ -204,7 +217,8 @@ class EncodeBox(QWidget):
 
         self._cards = image_cards()
         for name, card in self._cards.items():
-            self.model.addItem(card.title or name, name)
+            self.model.addItem(name, name)
+            self.model.setItemData(self.model.count() - 1, plain(card.title), Qt.ItemDataRole.ToolTipRole)
         self.model.setCurrentIndex(max(0, self.model.findData("demo")))
 
     def _model_chosen(self) -> None:
@@ -220,8 +234,9 @@ class EncodeBox(QWidget):
             self._edited()
             return
         self.accept.setToolTip(plain(card.licence_text or LICENCE_TIP))
-        simulated = "Trained on simulations: it shows the program, not biology. " if card.simulated else ""
-        self.card.setText(f"{simulated}Licence: {card.licence}.")
+        simulated = "It shows the program, not biology. " if card.simulated else ""
+        title = f"{card.title}. " if card.title else ""
+        self.card.setText(f"{title}{simulated}Licence: {card.licence}.")
         self.card.setToolTip(
             plain(f"{card.description}\nTrained on: {card.trained_on}\nLimits: {card.limits}")
         )

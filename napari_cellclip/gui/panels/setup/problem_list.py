@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QTreeWidget, QTreeWidgetItem, QWidget
 
 from napari_cellclip.gui.panels.listen import listen
@@ -26,6 +27,8 @@ class ProblemList(QTreeWidget):
         self._session = session
         self.setHeaderLabels(["Image", "Problem"])
         self.setRootIsDecorated(False)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setColumnWidth(0, 9 * self.fontMetrics().averageCharWidth() + 12)
         self.setAccessibleName("Problems")
         self.setToolTip("What could not be read or encoded, and why")
         listen(self, session.plate_changed, self.refresh)
@@ -54,3 +57,4 @@ class ProblemList(QTreeWidget):
             self.addTopLevelItem(QTreeWidgetItem([NONE]))
             self.topLevelItem(0).setToolTip(0, plain(NONE))
         self.setFirstColumnSpanned(0, self.rootIndex(), not rows)
+        self.setHeaderHidden(not rows)

@@ -187,7 +187,7 @@ class StainTable(QWidget):
                 f"As confirmed for {remembered[1]}, a plate of this kind: check the pictures."
             )
         else:
-            self.reason.setText("Choose what each channel shows; ignore those that are none of the five.")
+            self.reason.setText("Choose the stain that each channel shows, or ignore it.")
         for proposal in mapping.proposals if not mapping.complete else ():
             self._offer_one(proposal.channels, proposal.reason)
         self.offers.setVisible(self.proposals.count() > 0)

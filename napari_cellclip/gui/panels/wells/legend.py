@@ -6,15 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from qtpy.QtCore import QRectF, QSize, Qt
-from qtpy.QtGui import QColor, QFont, QImage, QPainter, QPen
+from qtpy.QtGui import QColor, QImage, QPainter, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_cellclip.gui.palette import Category, ColourScale, WellColours
-from napari_cellclip.gui.panels.theme import tones
+from napari_cellclip.gui.panels.theme import SMALLER, smaller, tones
 from napari_cellclip.gui.plain_text import plain
-
-SMALLER = 0.92
-"""Size of its letters, as a share of the window's."""
 
 
 class Legend(QWidget):
@@ -62,12 +59,7 @@ class Legend(QWidget):
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        font = QFont(self.font())
-        if font.pixelSize() > 0:
-            font.setPixelSize(round(SMALLER * font.pixelSize()))
-        else:
-            font.setPointSizeF(SMALLER * font.pointSizeF())
-        painter.setFont(font)
+        painter.setFont(smaller(self.font()))
         painter.setPen(tones(self).text)
         if self._colours.scale is not None:
             self._paint_ramp(painter, self._colours.scale)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QTabBar, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QTabBar, QToolButton, QVBoxLayout, QWidget
 
 from napari_cellclip.gui.palette import WellColours, well_colours
 from napari_cellclip.gui.panels.drawing.plate_drawing import RGB, PlateDrawing, WellMark
@@ -19,6 +18,7 @@ from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.panels.wells.colour_box import ColourBox
 from napari_cellclip.gui.panels.wells.plate_view import PlateView
 from napari_cellclip.gui.plain_text import PlainElidingLabel, plain
+from napari_cellclip.gui.state.requests import MapPictureRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.view import View
 from napari_cellclip.gui.state.wells import counted, edge_medians, failed_wells, grid_of, shape_of
@@ -29,11 +29,9 @@ HELP = (
     "− marks negative, + positive controls; hatched: no image; ✕: no site could be used.\n"
     "The squares along the edges are row and column medians.\n"
     "Click a letter or number to select its row or column, the corner for all.\n"
-    "Drag selects (Shift adds, Alt takes away, Ctrl intersects); double-click opens a well."
+    "Drag selects (Shift adds, Alt takes away, Ctrl intersects); double-click opens a well.\n"
+    "The wheel zooms, the middle button moves the plate, Home shows all of it."
 )
-PICTURE = 64
-"""Side of the pictures of wells in pixels, before they are fitted."""
-
 MOST_SIDE_BY_SIDE = 24
 """Plates drawn at once: more would be too small to read."""
 
@@ -62,7 +60,15 @@ class PlatePanel(QWidget):
         self.plates.setUsesScrollButtons(True)
         self.plates.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.side_by_side = _toggle("Side by side", "Draw all plates of the screen beside each other")
-        self.pictures = _toggle("Thumbnails", "Show the middle of each well's field in place of its colour")
+        self.pictures = _toggle(
+            "Thumbnails",
+            "Show the middle of each well's field in place of its colour; the wheel zooms in.\n"
+            "The arrow draws the plate on the canvas, in whole fields.",
+        )
+        menu = QMenu(self.pictures)
+        menu.addAction("Show plate on canvas").triggered.connect(self._show_on_canvas)
+        self.pictures.setMenu(menu)
+        self.pictures.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
         self.colours = ColourBox(session)
         self.marks = PlainElidingLabel(MARKS)
         self.marks.setToolTip(HELP)
@@ -106,7 +112,7 @@ class PlatePanel(QWidget):
         here = table[table["plate"].isin(drawn)] if len(names) > 1 else table
         colours = well_colours(session, here.index, tones(self).rgb)
         self._offer_plates(names)
-        self.view.pictures = partial(self._thumbnails.pixmap, side=PICTURE) if view.thumbnails else None
+        self.view.pictures = self._thumbnails.pixmap if view.thumbnails else None
         failed, plates = failed_wells(session.screen), here["plate"].to_numpy(object)
         self.view.set_plates(
             [self._drawing(name, here, np.flatnonzero(plates == name), colours, failed) for name in drawn]
@@ -160,7 +166,7 @@ class PlatePanel(QWidget):
     def _offer_plates(self, names: list[str]) -> None:
         """Bring the strip of plates up to date: names, and how many wells of each are highlighted."""
         session, bar = self.session, self.plates
-        self.side_by_side.setEnabled(len(names) > 1)
+        self.side_by_side.setVisible(len(names) > 1)  # of one plate, its name takes the room
         bar.blockSignals(True)
         while bar.count() > len(names):
             bar.removeTab(bar.count() - 1)
@@ -186,6 +192,9 @@ class PlatePanel(QWidget):
 
     def _side_by_side_toggled(self, on: bool) -> None:
         self.session.look(side_by_side=on)
+
+    def _show_on_canvas(self) -> None:
+        self.session.request(MapPictureRequest("plate"))
 
     def _pictures_toggled(self, on: bool) -> None:
         self.session.look(thumbnails=on)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QEvent, QPoint, QRect, QRectF, QSize, Qt, Signal
+from qtpy.QtCore import QEvent, QPoint, QRect, QRectF, QSize, QSizeF, Qt, Signal
 from qtpy.QtGui import QPainter, QPixmap
 from qtpy.QtWidgets import QGraphicsScene, QGraphicsView, QRubberBand, QToolTip, QWidget
 
@@ -25,6 +25,9 @@ from napari_cellclip.gui.state.selection import Mode
 
 LEAST = (12 * UNIT, 8 * UNIT)
 """Least part of the scene that is in sight."""
+
+ZOOM, LARGEST_ZOOM = 1.25, 16.0
+"""Zoom of one step of the wheel, and the farthest."""
 
 STEPS = {
     Qt.Key.Key_Left: (0, -1),
@@ -55,7 +58,7 @@ class PlateView(QGraphicsView):
         self.selected: frozenset[str] = frozenset()
         self.shown: str | None = None
         self.current: str | None = None
-        self.pictures: Callable[[str], QPixmap | None] | None = None
+        self.pictures: Callable[[str, int], QPixmap | None] | None = None
         self.tone = tones(self)
         self._tooltip = tooltip
         self._drawings: list[PlateDrawing] = [PlateDrawing("", (8, 12))]
@@ -65,6 +68,8 @@ class PlateView(QGraphicsView):
         self._at: dict[tuple[int, int, int], str] = {}
         self._band: QRubberBand | None = None
         self._pressed: QPoint | None = None
+        self._held: QPoint | None = None
+        self._zoom = 1.0
         self.setScene(QGraphicsScene(self))
         self._wells, self._rings = WellsItem(self), RingsItem(self)
         self.scene().addItem(self._wells)
@@ -75,6 +80,7 @@ class PlateView(QGraphicsView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.FullViewportUpdate)
+        self.setTransformationAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
         self.setMinimumSize(180, 120)
         self.setAccessibleName("Plate")
         self._arrange()
@@ -134,7 +140,7 @@ class PlateView(QGraphicsView):
         for placed in self.placed:
             drawing = placed.drawing
             row, column = placed.place(scene)
-            margin = 2 * drawing.every
+            margin = 2 * placed.every
             inside = row < drawing.shape[0] and column < drawing.shape[1] and (row < 0 or column < 0)
             if placed.area.contains(scene) and inside and row >= -margin:
                 return [
@@ -148,7 +154,7 @@ class PlateView(QGraphicsView):
 
     def _arrange(self) -> None:
         size = self.viewport().size()
-        self.placed = arrange(self._drawings, size.width() / max(1, size.height()))
+        self.placed = arrange(self._drawings, QSizeF(size))
         self._places = {
             mark.id: (number, mark.row, mark.column)
             for number, placed in enumerate(self.placed)
@@ -168,9 +174,30 @@ class PlateView(QGraphicsView):
             self.setSceneRect(area)
         if self._fitted != (area, size):  # fitting anew has all repainted once more than needed
             self._fitted = area, size
-            self.fitInView(area, Qt.AspectRatioMode.KeepAspectRatio)
+            self._fit()
         self._wells.update()
         self._rings.update()
+
+    def _fit(self) -> None:
+        self._zoom = 1.0
+        self._wells.keep_picture(True)
+        self.fitInView(self.area, Qt.AspectRatioMode.KeepAspectRatio)
+
+    def zoom_to(self, zoom: float, at: QPoint) -> None:
+        """Draw the plates so much larger than fits, what is at a place of the view staying there; 1 fits."""
+        zoom = min(zoom, LARGEST_ZOOM)
+        if zoom <= 1:
+            self._fit()
+            return
+        there = self.mapToScene(at)
+        self._wells.keep_picture(False)
+        self.scale(zoom / self._zoom, zoom / self._zoom)
+        self._zoom = zoom
+        self._scroll(self.mapFromScene(there) - at)
+
+    def _scroll(self, by: QPoint) -> None:
+        for bar, step in ((self.horizontalScrollBar(), by.x()), (self.verticalScrollBar(), by.y())):
+            bar.setValue(bar.value() + step)
 
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)
@@ -196,16 +223,22 @@ class PlateView(QGraphicsView):
         self._rings.update()
 
     def wheelEvent(self, event: Any) -> None:
-        event.ignore()  # the whole plate is always in sight
+        self.zoom_to(self._zoom * ZOOM ** (event.angleDelta().y() / 120), event.position().toPoint())
+        event.accept()
 
     def mousePressEvent(self, event: Any) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
             self._pressed = event.position().toPoint()
+        elif event.button() == Qt.MouseButton.MiddleButton:
+            self._held = event.position().toPoint()
 
     def mouseMoveEvent(self, event: Any) -> None:
+        here = event.position().toPoint()
+        if self._held is not None:
+            self._scroll(self._held - here)
+            self._held = here
         if self._pressed is None:
             return
-        here = event.position().toPoint()
         if self._band is None and (here - self._pressed).manhattanLength() > 5:
             self._band = QRubberBand(QRubberBand.Shape.Rectangle, self.viewport())
             self._band.show()
@@ -213,6 +246,8 @@ class PlateView(QGraphicsView):
             self._band.setGeometry(QRect(self._pressed, here).normalized())
 
     def mouseReleaseEvent(self, event: Any) -> None:
+        if event.button() == Qt.MouseButton.MiddleButton:
+            self._held = None
         if self._pressed is None or event.button() != Qt.MouseButton.LeftButton:
             return
         start, self._pressed = self._pressed, None
@@ -260,6 +295,8 @@ class PlateView(QGraphicsView):
             self.opened.emit(self.current)
         elif key == Qt.Key.Key_A and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             self.picked.emit(list(self._places), Mode.REPLACE)
+        elif key == Qt.Key.Key_Home:
+            self._fit()
         elif key == Qt.Key.Key_Escape:
             self.picked.emit([], Mode.REPLACE)
         else:
@@ -280,6 +317,7 @@ class PlateView(QGraphicsView):
             row, column = int(np.mod(row, shape[0])), int(np.mod(column, shape[1]))
             if (found := self._at.get((number, row, column))) is not None:
                 self.current = found
+                self.ensureVisible(self.box_of(found))
                 self.picked.emit([found], mode)
                 return
             row, column = row + down, column + right
