@@ -6,6 +6,7 @@ Another format is a function that writes it and one entry of :data:`EXPORTS` at 
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from napari_cellclip.screen.storage.screen_json import PlateRecord
 
 PREFIX = "CellCLIP_"
+MOST_ROWS = 1_048_575
+"""Rows of a sheet of Excel below the names of its columns."""
 _FORMULA = "=+-@\t\r"
 """Signs that a cell may not begin with: a plate map is written by others, and spreadsheets open exports."""
 
@@ -206,9 +209,33 @@ def _write_text(separator: str) -> Callable[[Path, ExportedWells], None]:
     return write
 
 
+def _write_excel(path: Path, exported: ExportedWells) -> None:
+    """Write a workbook: the wells, and on a second sheet what else there is to say of them."""
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+    if len(exported.wells) > MOST_ROWS:
+        raise ScreenError(
+            f"{path.name}: Excel holds {MOST_ROWS:,} wells and these are {len(exported.wells):,}: "
+            "choose a name ending in .csv or .parquet."
+        )
+
+    def writable(cell: object) -> object:
+        return ILLEGAL_CHARACTERS_RE.sub(" ", cell) if isinstance(cell, str) else cell
+
+    about = pd.DataFrame({"": {k: v for k, v in exported.about.items() if isinstance(v, (str, int, float))}})
+    content = io.BytesIO()
+    with pd.ExcelWriter(content, engine="openpyxl") as book:
+        for name, table in (("Wells", exported.wells), ("About", about)):
+            safe = spreadsheet_safe(table.rename(index=writable, columns=writable).map(writable))
+            if len(safe):
+                safe.to_excel(book, sheet_name=name, freeze_panes=(1, 1))
+    write_whole(path, content.getvalue())
+
+
 EXPORTS: dict[str, ExportFormat] = {
     ".csv": ExportFormat("Hit list", _write_text(","), embeddings=False),
     ".tsv": ExportFormat("Hit list", _write_text("\t"), embeddings=False),
+    ".xlsx": ExportFormat("Excel workbook", _write_excel, embeddings=False),
     ".h5ad": ExportFormat("AnnData", _write_anndata, embeddings=True),
     ".parquet": ExportFormat("Parquet", _write_parquet, embeddings=True),
 }

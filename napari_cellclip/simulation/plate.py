@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-import multiprocessing
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from joblib.externals.loky import ProcessPoolExecutor
 
 from napari_cellclip.simulation import ome_zarr, phenix
 from napari_cellclip.simulation.design import Design, default_design
@@ -151,8 +149,8 @@ def iter_simulate(
         )
         jobs.append(job)
     try:
-        with _pool(workers, len(jobs)) as run:
-            for done, well in enumerate(run(jobs), 1):
+        with _results(workers, jobs) as results:
+            for done, well in enumerate(results, 1):
                 yield Simulated(done, len(jobs), f"simulated {name}/{well}")
         if layout == "phenix":
             phenix.write_index(out, name, design.shape, design.wells, sites, size, pixel_size)
@@ -215,14 +213,18 @@ def _write_record(out: Path, name: str, seed: int, pixel_size: float) -> None:
 
 
 @contextmanager
-def _pool(workers: int | None, jobs: int) -> Iterator[Callable[[list[TreatedWell]], Iterator[str]]]:
-    count = min(workers or os.cpu_count() or 1, jobs)
+def _results(workers: int | None, jobs: list[TreatedWell]) -> Iterator[Iterator[str]]:
+    """Simulate wells, in as many processes as there is use for; leaving ends those that are at work."""
+    count = min(workers or os.cpu_count() or 1, len(jobs))
     if count <= 1:
-        yield partial(map, simulate_well)
+        yield map(simulate_well, jobs)
         return
-    # Spawned, not forked: forking a process with Qt or torch threads can hang.
-    pool: Executor = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
+    # Not forked: forking a process with Qt or torch threads can hang. Nor spawned by the standard library,
+    # whose processes import the user's script again: one that opens a window would open another in each.
+    pool = ProcessPoolExecutor(count)
+    done = False
     try:
-        yield partial(pool.map, simulate_well, chunksize=2)
+        yield pool.map(simulate_well, jobs, chunksize=2)
+        done = True
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=True, kill_workers=not done)

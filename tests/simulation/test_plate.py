@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -188,8 +191,34 @@ def test_progress_counts_wells(tmp_path: Path) -> None:
     assert steps[0].message == "simulated p/A01"
 
 
-def test_stopping_half_way_leaves_no_half_plate(tmp_path: Path) -> None:
-    steps = iter_simulate(tmp_path / "p", wells=6, sites=1, size=(32, 32), workers=1)
+SCRIPT = """
+import sys
+from pathlib import Path
+from napari_cellclip.simulation import simulate_plate
+
+with Path(sys.argv[1], "windows").open("a") as windows:
+    windows.write("a window is opened\\n")  # as napari.Viewer() in a script without a guard does
+if __name__ == "__main__":
+    simulate_plate(Path(sys.argv[1], "p"), wells=6, sites=1, size=(32, 32), workers=2)
+"""
+
+
+def test_processes_do_not_run_the_script_of_the_user_again(tmp_path: Path, repository: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    subprocess.run(
+        [sys.executable, script, tmp_path],
+        check=True,
+        cwd=repository,
+        env={**os.environ, "PYTHONPATH": str(repository)},
+    )
+    assert (tmp_path / "windows").read_text().splitlines() == ["a window is opened"]
+    assert (tmp_path / "p" / "platemap.csv").exists()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_stopping_half_way_leaves_no_half_plate(workers: int, tmp_path: Path) -> None:
+    steps = iter_simulate(tmp_path / "p", wells=6, sites=1, size=(32, 32), workers=workers)
     next(steps)
     assert (tmp_path / "p").exists()
     steps.close()

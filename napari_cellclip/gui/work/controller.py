@@ -72,7 +72,7 @@ def cancel(jobs: Jobs, request: CancelRequest) -> None:
     if request.task == Task.ENCODE and work is not None:
         text = f"Stopped after {work.done} of {work.total}; Resume goes on from there."
         if work.stage != "fields":
-            text = "Stopped before a site was encoded; Resume begins anew."
+            text = "Stopped before this run encoded a site; what was encoded before is kept."
         jobs.session.message.emit(request.task, text)
 
 

@@ -77,10 +77,26 @@ def exported_wells(
     """
     found = screen.exported(ids)
     wells = found.wells
-    about: dict[str, Any] = {"screen": str(screen.path), "selected": ids is not None}
     if answer is not None:
         scored = table.reindex(wells.index)
         wells = wells.assign(**{f"Metadata_query_{name}": scored[name].to_numpy() for name in SCORES})
+    places = {
+        f"X_{name}": pd.DataFrame(np.asarray(made.xy, np.float32), index=[str(i) for i in made.ids])
+        .reindex(wells.index.astype(str))
+        .to_numpy(np.float32)
+        for name, made in maps.by_method.items()
+    }
+    return replace(found, wells=wells, maps=places, about={**found.about, **provenance(screen, answer, ids)})
+
+
+def provenance(
+    screen: Screen | None, answer: Answer | None, ids: Iterable[str] | None = None
+) -> dict[str, Any]:
+    """Say how what is exported came about: screen, model, question, verdict, evidence, prompts."""
+    about: dict[str, Any] = {"selected": ids is not None}
+    if screen is not None:
+        about |= {"screen": str(screen.path), "model": str(screen.card.name)}
+    if answer is not None:
         about |= {
             "query": answer.query,
             "verdict": answer.verdict,
@@ -89,13 +105,7 @@ def exported_wells(
             "prompts": "\n".join(answer.prompts),
             "notes": "\n".join(answer.notes),
         }
-    places = {
-        f"X_{name}": pd.DataFrame(np.asarray(made.xy, np.float32), index=[str(i) for i in made.ids])
-        .reindex(wells.index.astype(str))
-        .to_numpy(np.float32)
-        for name, made in maps.by_method.items()
-    }
-    return replace(found, wells=wells, maps=places, about={**found.about, **about})
+    return about
 
 
 def export_work(session: Session, path: Path, selected_only: bool = False) -> Callable[[], str]:
@@ -126,7 +136,9 @@ def export_work(session: Session, path: Path, selected_only: bool = False) -> Ca
         if ids is not None and not ids:
             raise ScreenError("No well is selected: select the wells to export first.")
         if not chosen.embeddings:
-            chosen.write(path, ExportedWells(hits))
+            chosen.write(
+                path, ExportedWells(hits, about={**provenance(screen, answer, ids), "script": script})
+            )
             return written(path, len(hits), selected_only)
         if screen is None:
             raise ScreenError("Nothing is encoded yet, so there are no embeddings to export.")

@@ -73,6 +73,23 @@ def test_selected_wells_go_into_a_parquet_file(chosen, tmp_path):
     assert about["card_hash"] == chosen.screen.card_hash
 
 
+def test_selected_wells_go_into_a_workbook_best_first_with_question_and_script(chosen, tmp_path):
+    """Excel was promised, and refused as a name."""
+    path = tmp_path / "selected.xlsx"
+    assert export_work(chosen, path, selected_only=True)() == f"Written: 3 selected wells to {path}"
+    read = pd.read_excel(path, sheet_name=None, index_col=0)
+    best_first = (
+        chosen.answer.scores["score"].reindex(sorted(chosen.selection.ids)).sort_values(ascending=False)
+    )
+    assert list(read["Wells"].index) == list(best_first.index)
+    np.testing.assert_allclose(read["Wells"]["score"], best_first)
+    about = read["About"].iloc[:, 0]
+    assert about["query"] == "tubulin inhibitor"
+    assert about["verdict"] == chosen.answer.verdict
+    assert about["model"] == chosen.screen.card.name
+    assert "ask(screen, 'tubulin inhibitor'" in about["script"]
+
+
 def test_the_whole_screen_is_counted(chosen, tmp_path):
     path = tmp_path / "all.parquet"
     assert export_work(chosen, path)() == f"Written: {len(chosen.screen.wells)} wells to {path}"
