@@ -12,7 +12,7 @@ SPREAD  := -n $(WORKERS) --dist loadfile
 PYTEST  := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-all test-floors bench bench-quick screenshots demo-model profiles-model options notebooks lint types contracts manifest wheel clean
+.PHONY: help demo test test-slow test-all test-floors test-pyside bench bench-quick screenshots demo-model profiles-model options notebooks lint types contracts manifest wheel clean
 
 help:  ## show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -37,6 +37,11 @@ test-all: $(VENV)/test.installed  ## every test, one after the other
 test-floors: $(VENV)-floors/test.installed  ## the fast tests with the oldest versions that pyproject.toml allows
 	@.ci/system.sh window
 	OMP_NUM_THREADS=1 $(VENV)-floors/bin/python -m pytest $(SPREAD) -m "not slow" $(ARGS)
+
+test-pyside: $(VENV)/test.installed  ## the tests of the window on PySide6 (6.12.0 aborts on Python 3.11)
+	@.ci/system.sh window
+	$(PIP) --upgrade --no-deps --target build/pyside6 'PySide6_Essentials>=6.7,!=6.12.0' 'shiboken6>=6.7,!=6.12.0'
+	PYTHONPATH=build/pyside6 QT_API=pyside6 PYTEST_QT_API=pyside6 $(PYTEST) $(SPREAD) tests/gui $(ARGS)
 
 bench: $(VENV)/test.installed  ## every timing, to benchmarks/REPORT.md (half an hour; what they mean: docs/benchmarks.md)
 	@.ci/system.sh window

@@ -3,19 +3,20 @@
 Each time a plate is opened, a question answered and a field drawn before it is closed. Counted are widgets of
 Qt, objects of Qt that this package made and that Python still holds, threads, and the resident memory of the
 process (Linux). Sessions outlive the Explorer by design: a second one opens on what the first one had.
-``python -m benchmarks.speed.window_leaks [--cycles 50]``
+``python -m benchmarks.speed.window_leaks [--quick]``
 """
 
 from __future__ import annotations
 
-import argparse
 import gc
 import tempfile
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.speed.figures import Figure, script
 from benchmarks.speed.made_window import (
     PLATE,
     ask_and_wait,
@@ -27,6 +28,8 @@ from benchmarks.speed.made_window import (
     settle,
     write_plate,
 )
+
+CYCLES, TIMED = 50, 10
 
 
 @dataclass(frozen=True)
@@ -90,36 +93,44 @@ def cycle(viewer: Any, screen: Any, plate: Any, number: int) -> None:
     painted()
 
 
-def counts(cycles: int, wells: int = 384) -> list[Count]:
-    """Count after the first cycle, in which what is made once is made, and after each further one."""
+def measure(quick: bool) -> list[Figure]:
+    """Open and close, count after each cycle, and time the last cycles against the first ones.
+
+    What is made once is made in a cycle before these.
+    """
+    need_a_display()
+    cycles, timed = (2, 1) if quick else (CYCLES, TIMED)
     viewer = open_window()
     with tempfile.TemporaryDirectory() as folder:
-        plate, screen = write_plate(Path(folder)), made_screen(wells, Path(folder))
-        found = []
+        plate, screen = write_plate(Path(folder)), made_screen(96 if quick else 384, Path(folder))
+        found, seconds = [], []
         for number in range(cycles + 1):
+            start = time.perf_counter()
             cycle(viewer, screen, plate, number)
+            seconds.append(time.perf_counter() - start)
             found.append(count())
         viewer.close()
         painted()
-    return found
+    name = f"opening, asking, looking at every tab and closing the Explorer, {cycles} times: the last {timed}"
+    against = f"the first {timed}"
+    return [
+        Figure(
+            name,
+            seconds[-timed:],
+            seconds[1 : timed + 1],
+            against,
+            "<= 1.2",
+            growth(found[0], found[-1], cycles),
+        )
+    ]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--cycles", type=int, default=50)
-    given = parser.parse_args()
-    need_a_display()
-    found = counts(given.cycles)
-    first, last = found[0], found[-1]
-    print(f"after the first cycle: {first}")
-    print(f"after {given.cycles} more:    {last}")
-    growth = (last.memory - first.memory) / max(1, given.cycles)
-    late = found[len(found) // 2]
-    print(f"memory: {growth:+.2f} MiB a cycle, {last.memory - late.memory:+.1f} MiB in the second half")
-    print(f"ratio of memory, last to first: {last.memory / max(first.memory, 1e-9):.3f}")
+def growth(first: Count, last: Count, cycles: int) -> str:
+    """Word what there is after the last cycle, and was after the first."""
+    kinds = ("widgets", "objects", "threads")
+    counted = ", ".join(f"{kind} {getattr(first, kind)} then {getattr(last, kind)}" for kind in kinds)
+    return f"{counted}; memory {(last.memory - first.memory) / cycles:+.2f} MiB a cycle"
 
 
 if __name__ == "__main__":
-    main()
+    script(measure, __doc__)

@@ -7,6 +7,7 @@ from typing import Any
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
+from napari_cellclip.gui.canvas.field_layers import prepare_layers
 from napari_cellclip.gui.panels.theme import Dressed
 
 CANVAS_SHARE = 0.42
@@ -17,6 +18,9 @@ NARROW = 1700
 
 NAME = "cellclip-window"
 """Object name of the widgets that share a side of the window."""
+
+PREPARED_AFTER = 200
+"""Milliseconds that the window has to be painted before the first picture is prepared."""
 
 AROUND = 24
 """Pixels of borders and handles between docks."""
@@ -35,6 +39,7 @@ class Docked(Dressed):
         self._seen_before = False
         self._placed = self._soon(self._place_once)  # once the window has laid out its docks
         self._taken_out = self._soon(self._delete_undocked)
+        self._prepared = self._soon(prepare_layers)
 
     def _soon(self, slot: Any) -> QTimer:
         timer = QTimer(self)
@@ -55,6 +60,7 @@ class Docked(Dressed):
     def _place_once(self) -> None:
         self._seen_before = True
         self.find_place()
+        self._prepared.start(PREPARED_AFTER)
 
     def _delete_undocked(self) -> None:
         if self.parentWidget() is None:

@@ -20,7 +20,6 @@ SPEED = {
     "benchmarks.speed.cost_per_bag": ("--bags", "1", "--texts", "2", "--repeats", "1", "--blocks", "1"),
     "benchmarks.speed.quality_cost": ("--wells", "1", "--size", "64", "--repeats", "1"),
     "benchmarks.speed.encode_memory": ("--sites", "1", "--size", "40", "--large", "0"),
-    "benchmarks.speed.window_leaks": ("--cycles", "1"),
 }
 SIMULATED = {
     "benchmarks.accuracy.explanation": (

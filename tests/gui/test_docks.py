@@ -13,6 +13,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication
 
+from napari_cellclip.gui import docks
 from napari_cellclip.gui.docks import dock_of
 from napari_cellclip.gui.explorer import Explorer
 from napari_cellclip.gui.panels.footer import Footer
@@ -145,3 +146,13 @@ def listeners(session: Session) -> Counter[str]:
     """How many listen to each signal of a session."""
     signals = {name: getattr(session, name) for name in dir(type(session))}
     return Counter({name: len(s) for name, s in signals.items() if isinstance(s, SignalInstance)})
+
+
+def test_what_the_first_picture_needs_is_prepared_once_the_window_is_seen(viewer, qtbot, monkeypatch):
+    seen: list[bool] = []
+    monkeypatch.setattr(docks, "prepare_layers", lambda: seen.append(explorer.isVisible()))
+    explorer = Explorer(viewer)
+    assert seen == []
+    viewer.window.add_dock_widget(explorer, name="Explorer")
+    qtbot.waitUntil(lambda: bool(seen), timeout=20_000)
+    assert seen == [True]

@@ -143,6 +143,8 @@ class Canvas:
         self._jobs.cancel(Task.FIELD)
         self._contrast.forget()
         self.clear()
+        if self.session.plate is not None and self.session.plate.stains.channels:
+            self._dock_bar()  # while the first field is being read: then the canvas has its size
 
     def on_screen_changed(self) -> None:
         """Clear the canvas of a plate that is not open any more."""
@@ -221,7 +223,7 @@ class Canvas:
         self.drawn.emit()
 
     def _dock_bar(self) -> None:
-        """Put the bar above the canvas when the first field is drawn; a bar that is closed stays closed."""
+        """Put the bar above the canvas with the first plate; a bar that is closed stays closed."""
         window = getattr(self.viewer, "window", None)
         if window is not None and not self._barred:
             self._barred = True

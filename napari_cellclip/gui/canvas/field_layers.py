@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, ref
 
 import numpy as np
+from napari.layers import Image
 from napari.utils import Colormap
 
 from napari_cellclip.gui.canvas.display_contrast import drawn_limits
 from napari_cellclip.vocabulary import STAINS, Stain
 
 if TYPE_CHECKING:
-    from napari.layers import Image, Layer
+    from napari.layers import Layer
     from numpy.typing import NDArray
 
     from napari_cellclip.gui.state.canvas_view import CanvasView
@@ -56,6 +57,15 @@ class DrawnField:
     contrast: Contrast
     key: str
     caption: str = ""
+
+
+def prepare_layers() -> None:
+    """Make a layer that nobody sees.
+
+    napari reads its definitions of units with the first one: a tenth of a second that the first picture of a
+    plate need not wait for. In the main thread, since two threads must not read them at a time.
+    """
+    Image(np.zeros((1, 1)))
 
 
 def stain_colormap(stain: Stain) -> Colormap:

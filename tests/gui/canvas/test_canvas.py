@@ -184,7 +184,18 @@ def bar_of(qtbot):
     return next(w for w in QApplication.allWidgets() if isinstance(w, CanvasBar))
 
 
-def test_the_bar_is_docked_with_the_first_field_and_changes_stains_and_contrast(shown, qtbot):
+def test_the_canvas_has_its_size_before_the_first_picture(make_napari_viewer, plate, platemap):
+    """The bar came with the first field, and everything was laid out and painted once more."""
+    viewer = make_napari_viewer(show=True)
+    session = controller_of(viewer).session
+    assert "Canvas" not in viewer.window.dock_widgets
+    session.set_plate(plate, platemap)
+    assert "Canvas" in viewer.window.dock_widgets
+    assert len(viewer.layers) == 0
+    controller_of(viewer).close()
+
+
+def test_the_bar_changes_stains_and_contrast(shown, qtbot):
     viewer, canvas, _session = shown
     bar = bar_of(qtbot)
     assert bar.isVisible()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QMenu
 
 from napari_cellclip.explore.references.public import public_sets
 from napari_cellclip.explore.references.public.installed_sets import installed_references
@@ -79,6 +80,13 @@ def test_a_set_is_installed_added_and_the_second_time_only_added(panel, qtbot, s
     assert len(server.asked) == 2
     assert panel.messages == []
     assert panel.sources.item(0, 4).text() == "CC0"
+
+
+def test_menus_that_were_offered_before_are_gone(panel, qtbot) -> None:
+    """They piled up with each opening, and PySide6 crashed over them later."""
+    for _ in range(3):
+        panel.public.sets.aboutToShow.emit()
+    qtbot.waitUntil(lambda: len(panel.public.sets.findChildren(QMenu)) == len(public_sets.PUBLIC_SETS))
 
 
 def test_what_cannot_be_fetched_is_one_sentence_and_can_be_tried_again(panel, qtbot, server) -> None:

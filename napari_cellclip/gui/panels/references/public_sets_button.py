@@ -26,6 +26,7 @@ class PublicSetsButton(QToolButton):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.sets = QMenu(self)
+        self._filled: list[QMenu] = []
         self.sets.setToolTipsVisible(True)
         self.sets.aboutToShow.connect(self._fill)
         self.clicked.connect(self._clicked)
@@ -51,8 +52,12 @@ class PublicSetsButton(QToolButton):
 
     def _fill(self) -> None:
         self.sets.clear()
+        for menu in self._filled:
+            menu.deleteLater()  # clear() leaves the menus below
+        self._filled = []
         for public in PUBLIC_SETS.values():
             menu = self.sets.addMenu(public.name)
+            self._filled.append(menu)
             menu.setToolTipsVisible(True)
             for line in _lines(public):
                 menu.addAction(line).setEnabled(False)
