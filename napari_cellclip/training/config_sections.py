@@ -40,7 +40,7 @@ class TrainingConfig:
     weight_decay: Odds = 0.1
     """AdamW's; gains, biases and the temperature do not decay."""
     warmup: Steps = 50
-    """Steps of linear warm-up."""
+    """Steps of linear warm-up, at most a quarter of all."""
     cycles: Count = 1
     """Cosine cycles after it, each beginning at the highest rate."""
     max_norm: Annotated[float, Field(gt=0)] = 20.0
@@ -63,6 +63,10 @@ class TrainingConfig:
     """Epochs between checkpoints."""
     seed: int = Field(default=0, ge=0)
     """Decides drawing, noise, dropout and fresh weights."""
+
+    def warmup_of(self, total: int) -> int:
+        """Steps of warm-up in a run of so many steps: a short run would not leave it."""
+        return min(self.warmup, max(1, total // 4))
 
     @model_validator(mode="after")
     def _fits(self) -> TrainingConfig:

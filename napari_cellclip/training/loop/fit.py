@@ -139,7 +139,8 @@ def iter_fit(
     texts = (*batches.texts, *sorted(further))  # those of the batches first: they count theirs from 0
     deciding = _score_to_use(validating, network, validation, batches.texts)
     with TextTraining(network, texts, tokenise, config, unknown_token) as text:
-        stepper = Stepper(network, text, config, batches.steps * config.epochs, processes)
+        total = batches.steps * config.epochs
+        stepper = Stepper(network, text, config, total, processes)
         found = Checkpoint.read(checkpoint, run) if checkpoint is not None else None
         if found is not None:
             _continue(found, network, stepper)
@@ -153,7 +154,7 @@ def iter_fit(
         )
 
         # On few wells the warm-up lasts many epochs: what scores best there is hardly trained.
-        warming = min(-(-config.warmup // batches.steps), config.epochs - 1)
+        warming = min(-(-config.warmup_of(total) // batches.steps), config.epochs - 1)
 
         def validate(epoch: int) -> dict[str, float]:
             """Figures of the weights as they are; the main process's, so that all decide alike."""
@@ -245,5 +246,6 @@ def _message(
 ) -> str:
     words = f"loss {np.mean(losses):.3f}, temperature 1/{network.logit_scale.exp().item():.1f}"
     if (found := figures.get(f"validation_{deciding}")) is not None:
-        words += f", validation {_SPOKEN.get(deciding, deciding)} {found:.3f} (best epoch {best.epoch})"
+        known = f"best epoch {best.epoch}" if best.epoch is not None else "warming up"
+        words += f", validation {_SPOKEN.get(deciding, deciding)} {found:.3f} ({known})"
     return words

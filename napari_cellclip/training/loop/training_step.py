@@ -61,7 +61,7 @@ class Stepper:
             )
         self._dtype = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[config.precision]
         self.learning = [p for p in network.parameters() if p.requires_grad]
-        self._schedule = CosineRestarts(config.rate, config.warmup, total, config.cycles)
+        self._schedule = CosineRestarts(config.rate, config.warmup_of(total), total, config.cycles)
         self.optimiser = torch.optim.AdamW(
             parameter_groups(network.named_parameters(), config.weight_decay), lr=0.0
         )

@@ -198,11 +198,27 @@ def test_the_best_weights_are_kept_and_patience_ends_a_run(tmp_path: Path) -> No
 def test_patience_waits_for_the_warm_up_and_keeps_nothing_of_it() -> None:
     """On few wells the warm-up lasts many epochs, of which the first was kept by chance, hardly trained."""
     bags, held = toy_bags(), toy_bags(24, seed=5)
-    config = replace(CONFIG, epochs=20, rate=1e-9, warmup=48)  # four steps an epoch
+    config = replace(CONFIG, epochs=20, rate=1e-9, warmup=16)  # four steps an epoch
     fitted = fit(network(), bags, config, validation=held, validating=ValidationConfig(patience=1))
-    assert (fitted.best_epoch, fitted.epochs) == (13, 14)
-    whole = replace(config, epochs=3)  # all of it is warm-up: the last epoch is what there is
-    assert fit(network(), bags, whole, validation=held).best_epoch == 3
+    assert (fitted.best_epoch, fitted.epochs) == (5, 6)
+    assert fit(network(), bags, replace(config, epochs=1), validation=held).best_epoch == 1
+
+
+def test_a_short_run_warms_up_for_a_quarter_of_its_steps_at_most(tmp_path: Path) -> None:
+    """With all of it a warm-up, the rate never fell and the last epoch was kept, whatever it scored."""
+    config = replace(CONFIG, loss="clip", epochs=8, warmup=50)  # four steps an epoch
+    told = [
+        step.message
+        for step in iter_fit(
+            network(), toy_bags(), tokenise, config, validation=toy_bags(24, seed=5), log=tmp_path
+        )
+    ]
+    assert ["warming up" in message for message in told] == [True, True, *[False] * 6]
+    header, *rows = (line.split(",") for line in (tmp_path / "log.csv").read_text().splitlines())
+    rates = [float(row[header.index("learning_rate")]) for row in rows if row[header.index("learning_rate")]]
+    assert rates.index(max(rates)) == 7  # the eighth of 32 steps
+    assert rates[7] == pytest.approx(config.rate)
+    assert rates[-1] < 0.1 * config.rate
 
 
 def test_validation_before_the_first_step_is_the_start_models(tmp_path: Path) -> None:
