@@ -90,6 +90,7 @@ def picture(
     """
     from qtpy.QtWidgets import QApplication
 
+    from napari_cellclip.gui.panels.hits.chips import LazyPictures
     from napari_cellclip.gui.state.tasks import Task
     from napari_cellclip.gui.work.controller import controller_of
 
@@ -103,9 +104,15 @@ def picture(
         drawn = any(layer.metadata.get("cellclip", {}).get("stain") for layer in viewer.layers)
         return idle and drawn and session.answer is not None and "umap" in session.maps.by_method
 
+    def pictured() -> bool:
+        docks = viewer.window.dock_widgets.values()
+        return all(pictures.complete for dock in docks for pictures in dock.findChildren(LazyPictures))
+
     try:
         wait(ready, patience, lambda: bool(messages))
-        wait(lambda: False, 1.0)  # let the last frame be painted
+        wait(lambda: False, 1.0)  # let the last frame be painted, which asks for the pictures of its wells
+        wait(pictured, patience)
+        wait(lambda: False, 0.2)
         if messages:
             raise CellClipError(f"The demo could not be shown: {messages[0]}")
         if not ready():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from time import sleep
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from skimage.io import imread
 
 from napari_cellclip.gui import demo, forms
+from napari_cellclip.gui.panels.hits.chips import LazyPictures
 from napari_cellclip.gui.state.requests import EncodeRequest
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.controller import controller_of
@@ -37,6 +40,20 @@ def test_picture_shows_image_plate_map_and_hits(plate, quick_answers, tmp_path, 
     assert (chroma[:, : width // 2] > 40).mean() > 0.005, "the field on the canvas"
     ramp_end = np.abs(image - (253, 231, 36)).sum(axis=2) < 40
     assert ramp_end[:, width // 2 :].sum() > 60, "the matching well on plate and map"
+
+
+def test_picture_waits_for_the_pictures_of_the_hits(plate, quick_answers, tmp_path, qapp, monkeypatch):
+    plain, there = FakeScreen.preview, []
+    monkeypatch.setattr(FakeScreen, "preview", lambda screen, well: sleep(0.15) or plain(screen, well))
+
+    def screenshot(viewer, *args, **options):
+        docks = viewer.window.dock_widgets.values()
+        there.extend(pictures.complete for dock in docks for pictures in dock.findChildren(LazyPictures))
+
+    monkeypatch.setattr("napari.Viewer.screenshot", screenshot)
+    demo.picture(plate, FakeScreen.of(plate), "tubulin inhibitor", tmp_path / "demo.png", (1280, 800))
+    assert there
+    assert all(there)
 
 
 def test_picture_tells_why_it_could_not_be_made(plate, quick_answers, tmp_path, qapp, monkeypatch):

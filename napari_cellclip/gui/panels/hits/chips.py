@@ -50,6 +50,11 @@ class LazyPictures(QObject):
             self._timer.start()
         return None
 
+    @property
+    def complete(self) -> bool:
+        """Whether every picture that was asked for is there."""
+        return not self._wanted
+
     def tooltip(self, well: str) -> str:
         """Say all about a well, with a larger picture."""
         return self._thumbnails.tooltip(well)
