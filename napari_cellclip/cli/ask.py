@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -132,6 +133,9 @@ def ask(
         top=None if as_json else top or ROWS,  # tables of a million wells take longer than their scores
         seed=seed,
     )
+    if without and answer.references is None:
+        note = "Nothing was left out by --without: this answer rests on words, not on reference treatments."
+        answer = replace(answer, notes=(*answer.notes, note))
     if as_json:
         document = answer.to_json()
         document["wells"] = document["wells"][:top]

@@ -216,14 +216,14 @@ def _lines(row: dict[str, Any]) -> str:
 
     size = readable(row["bytes"])
     if row["where"] != "huggingface.co":
-        state = row["where"]
+        state = f"{size}; {row['where']}" if row["bytes"] else f"written at its first use to {row['where']}"
     elif row["here"]:
-        state = "here, from huggingface.co"
+        state = f"{size}; here, from huggingface.co"
     else:
-        state = "to fetch from huggingface.co"
+        state = f"{size}; to fetch from huggingface.co"
     licence = row["licence"] + ("" if row["licence_accepted"] else ", not accepted yet")
     simulated = "  trained on simulations: it shows the program, not biology\n" if row["simulated"] else ""
     return (
-        f"{row['name']}: {row['title']}\n{simulated}"
-        f"  licence {licence or 'not stated'}; encoder {row['encoder']}; {size}; {state}"
+        f"{row['name']}: {row['title'].removeprefix(row['name'] + ': ')}\n{simulated}"
+        f"  licence {licence or 'not stated'}; encoder {row['encoder']}; {state}"
     )

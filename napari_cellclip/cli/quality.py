@@ -76,13 +76,16 @@ def lines(screen: Screen, sites: pd.DataFrame) -> list[str]:
         text += [f"  and {more} more: --out FILE writes all"] if more > 0 else []
     for plate, rows in sites.groupby("Metadata_Plate", sort=False):
         cells = rows["Quality_cells"].median()
-        text.append(f"{plate}: {cells:.0f} cells in the median site")
+        text.append(f"{plate}: {cells:.0f} cells a site (median)")
     return [*text, exclusion_line(screen)] if screen.excluded else text
 
 
 def exclusion_line(screen: Screen) -> str:
     """Say how many sites are left out of embeddings, and how many wells have no other."""
     if not screen.excluded:
-        return "no site is excluded"
-    gone = int((screen.wells["Metadata_Excluded"] != "").sum())
-    return f"{len(screen.excluded)} sites are excluded; {gone} wells have no other and no embedding"
+        return "no site is left out of the embeddings"
+    out, gone = len(screen.excluded), int((screen.wells["Metadata_Excluded"] != "").sum())
+    line = f"{out} {'site is' if out == 1 else 'sites are'} left out of the embeddings"
+    if gone:
+        line += f"; {gone} {'well has' if gone == 1 else 'wells have'} no other site, and no embedding"
+    return line

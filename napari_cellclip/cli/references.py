@@ -124,7 +124,10 @@ def _list_sets(every: bool, as_json: bool) -> None:
         print(json.dumps([*names, *(public.name for public in others)]))
         return
     lines = [*names, *(f"{p.name}  (not installed; {p.licence}; {p.attribution})" for p in others)]
-    print("\n".join(lines) or "no reference set is installed: napari-cellclip references install")
+    print(
+        "\n".join(lines)
+        or "no reference set is installed; 'references list --all' shows public ones to install"
+    )
 
 
 @references.command()
@@ -149,7 +152,9 @@ def show(
         carried = table["mechanism"].map(lambda text: wanted in text.casefold().split("|"))
         table = table[own | carried]
         if table.empty:
-            raise CellClipError(f"{which} has no treatment or mechanism called {name!r}")
+            raise CellClipError(
+                f"{which} has no treatment or mechanism called {name!r}; near it: {_near(name, found)}"
+            )
     else:
         print(described(found))
     for row in table.to_dict("records"):
@@ -159,6 +164,17 @@ def show(
             f"{row['name']}{dose}: {row['mechanism'] or row['genes'] or 'not annotated'};"
             f" {row['wells']} wells on {row['plates']} plates{agreement}; {row['source']}"
         )
+
+
+def _near(name: str, found: ReferenceSet) -> str:
+    """Name the treatments and mechanisms of a set whose names are most like another."""
+    from rapidfuzz.fuzz import WRatio
+    from rapidfuzz.process import extract
+
+    mechanisms = {one for text in found.treatments["mechanism"] for one in text.split("|") if one}
+    names = sorted({*found.treatments["name"], *mechanisms})
+    best = extract(name, names, scorer=WRatio, processor=str.casefold, limit=3)
+    return ", ".join(one for one, *_ in best)
 
 
 @references.command()

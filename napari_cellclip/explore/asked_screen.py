@@ -45,10 +45,12 @@ def exclusion_notes(screen: Screen) -> tuple[str, ...]:
         return ()
     reasons = screen.wells["Metadata_Excluded"]
     wells = [str(well) for well in reasons.index[reasons != ""]]
-    notes = [f"{len(screen.excluded)} sites are excluded from the embeddings of their wells"]
+    out = len(screen.excluded)
+    notes = [f"{out} {'site is' if out == 1 else 'sites are'} left out of the embeddings, on request."]
     if wells:
         some = ", ".join(wells[:NAMED]) + (" …" if len(wells) > NAMED else "")
-        notes.append(f"{len(wells)} wells are excluded and not scored, for no site of theirs is left: {some}")
+        gone = "1 well is" if len(wells) == 1 else f"{len(wells)} wells are"
+        notes.append(f"{gone} excluded and not scored, as no site is left: {some}.")
     return tuple(notes)
 
 

@@ -54,9 +54,9 @@ def correction_notes(screen: Screen, evidence: str) -> tuple[str, ...]:
     """Say which correction embeddings went through, and what it did not touch."""
     if screen.correction is None:
         return ()
-    note = f"embeddings are corrected for batch effects: {screen.correction.described}"
+    note = f"Embeddings are corrected for batch effects: {screen.correction.described}"
     if evidence in ("look-alikes", "both"):
         note += "; look-alikes compare features, which are standardised by plate and sphered in any case"
     elif evidence == "words":
         note += "; texts went through the same transform"
-    return (note,)
+    return (f"{note}.",)

@@ -16,6 +16,8 @@ from tests.cli.cli_terminal import call, succeed
 def test_models_are_listed_with_licence_and_size() -> None:
     text = succeed("models").stdout
     assert "cellclip: CellCLIP as published" in text
+    assert "demo: a small CellCLIP trained on simulated cells" in text  # the name once
+    assert "0 B" not in text
     assert "CC-BY-NC-ND-4.0, not accepted yet; encoder facebook/dinov2-giant; 6.3 GB; to fetch" in text
     rows = {row["name"]: row for row in json.loads(succeed("models", "--json").stdout)}
     assert rows["demo"]["here"]

@@ -31,6 +31,21 @@ def test_ask_shows_what_the_evidence_is(screen: Path) -> None:
     assert {member["name"] for member in members} == {"nocodazole", "vinorelbine"}
 
 
+def test_a_name_that_a_set_does_not_have_is_answered_with_near_ones(screen: Path) -> None:
+    shown = succeed("references", "show", screen, "Colchicine").stdout
+    assert "colchicine" in shown
+    refused = call("references", "show", screen, "colchicin")
+    assert refused.exit_code == 1
+    assert "called 'colchicin'; near it: colchicine, " in refused.stderr
+
+
+def test_a_reference_left_out_of_an_answer_by_words_is_told_to_play_no_part(screen_folder: Path) -> None:
+    words = ("ask", screen_folder, "tubulin inhibitor", "--top", "3")
+    told = "Nothing was left out by --without: this answer rests on words"
+    assert told in succeed(*words, "--without", "colchicine").stdout
+    assert told not in succeed(*words).stdout
+
+
 def test_evidence_that_is_not_to_be_had_is_refused(screen: Path) -> None:
     assert call("ask", screen, "tubulin inhibitor", "--evidence", "words").exit_code == 1
     assert call("ask", screen, "tubulin inhibitor", "--evidence", "tea").exit_code == 2

@@ -73,7 +73,10 @@ def replicate_precision(
     # Controls get a name each: they are nobody's replicates, and pairs among them would only cost memory.
     sample = np.where(negative, [f"control {i}" for i in range(len(x))], names)
     if not pd.Series(sample).duplicated().any():
-        raise CellClipError("no perturbation has two wells: there are no replicates to find")
+        raise CellClipError(
+            "no perturbation has two wells, so there are no replicates to find: give plates with replicates,"
+            " or a plate map that names the treatments"
+        )
     # Names of our own, since copairs writes column names into a query.
     wells = pd.DataFrame({"sample": sample, "plate": plates, "negative": negative.astype(int)})
     found = _copairs().average_precision(
