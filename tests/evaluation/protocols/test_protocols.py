@@ -364,6 +364,19 @@ def test_which_genes_are_drawn() -> None:
     assert draw_genes(known, {f"G{i:02d}" for i in range(12)}, seed=0) == {}  # too few others
 
 
+def test_activities_on_the_limits_of_the_benchmark() -> None:
+    """At most 1,000 nM is active, up to 10,000 nM counts neither way, and others must be 20."""
+    others = [f"N{i:02d}" for i in range(19)]
+    rows = [("c", "A", 1000.0), ("c", "B", 1001.0), ("c", "C", 10_000.0), ("c", "D", 10_001.0)]
+    rows += [("another", gene, 5.0) for gene in others]
+    known = pd.DataFrame(rows, columns=["treatment", "gene_symbol", "nM_value"])
+    genes = set(known["gene_symbol"])
+    names, active = draw_genes(known, genes, seed=0)["c"]
+    assert [name for name, yes in zip(names, active, strict=True) if yes] == ["A"]
+    assert set(names) == {"A", "D", *others}
+    assert "c" not in draw_genes(known, genes - {"N00"}, seed=0)
+
+
 def test_activities_that_cannot_be_used(as_table: Read, tmp_path: Path) -> None:
     frame, known = activity_frame()
     path = tmp_path / "a.csv"

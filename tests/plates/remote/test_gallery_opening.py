@@ -31,3 +31,13 @@ def test_plate_opens_with_stains_and_labels(gallery: MadeGallery, s3: FaultyServ
 def test_address_with_batch_is_the_same_plate(gallery: MadeGallery) -> None:
     plate = open_plate(f"cpg://{PROJECT}/{SOURCE}/{BATCH}/{PLATE}")
     assert len(plate.sites) == 12
+
+
+def test_a_plate_map_that_the_gallery_has_no_longer_is_not_kept(gallery: MadeGallery) -> None:
+    address = f"cpg://{PROJECT}/{SOURCE}/{PLATE}"
+    assert find_platemap(open_plate(address).path) is not None
+    listed = f"{PROJECT}/{SOURCE}/workspace/metadata/platemaps/{BATCH}/barcode_platemap.csv"
+    gallery.put(listed, "Assay_Plate_Barcode,Plate_Map_Name\nBR1,JUMP-Target-1\n")
+    plate = open_plate(address)
+    assert find_platemap(plate.path) is None
+    assert any("no plate map of this plate" in problem.what for problem in plate.problems)

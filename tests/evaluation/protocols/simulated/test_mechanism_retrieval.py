@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,14 @@ def test_weak_wells_of_the_mechanism_are_left_out() -> None:
     relevance = relevance_of(truth_table(), "tubulin polymerisation inhibitor")
     assert list(relevance.relevant[relevance.relevant].index) == ["p/A01", "p/A02"]
     assert list(relevance.left_out[relevance.left_out].index) == ["p/A03"]
+
+
+def test_half_of_the_full_effect_is_enough() -> None:
+    truth = truth_table()
+    truth.loc[["p/A01", "p/A02"], "effect"] = [0.49, 0.5]
+    relevance = relevance_of(truth, "tubulin polymerisation inhibitor")
+    assert list(relevance.relevant[relevance.relevant].index) == ["p/A02"]
+    assert list(relevance.left_out[relevance.left_out].index) == ["p/A01", "p/A03"]
 
 
 def test_for_held_out_compounds_the_known_ones_are_left_out() -> None:
@@ -155,7 +164,11 @@ def exchanged(plate_folder: Path, model: Model, tmp_path_factory: pytest.TempPat
     return encode_blind(folder, model, tmp_path_factory.mktemp("screens") / "exchanged")
 
 
-def test_plates_and_screens_of_an_evaluation_are_kept_and_used_again(tmp_path: Path) -> None:
+def test_plates_and_screens_of_an_evaluation_are_kept_and_used_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = partial(simulate_plate, workers=1)  # no processes for six wells
+    monkeypatch.setattr("napari_cellclip.evaluation.protocols.simulated.blind_plates.simulate_plate", alone)
     model, format_ = tiny_model(), {"wells": 6, "sites": 1, "size": (64, 64)}
     found = list(blind_plates(tmp_path, model, (90_011, 90_012), **format_))
     assert [plate.plate.name for plate in found] == ["blind-90011", "blind-90012"]
