@@ -12,7 +12,7 @@ SPREAD  := -n $(WORKERS) --dist loadfile
 PYTEST  := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-all test-floors test-pyside bench bench-quick screenshots demo-model profiles-model options notebooks lint types contracts manifest wheel clean
+.PHONY: help demo test test-slow test-all test-floors test-pyside bench bench-quick bench-cuda screenshots demo-model profiles-model options notebooks lint types contracts manifest wheel clean
 
 help:  ## show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -50,6 +50,10 @@ bench: $(VENV)/test.installed  ## every timing, to benchmarks/REPORT.md (half an
 bench-quick: $(VENV)/test.installed  ## the same at tiny sizes: whether they run, never how fast
 	@.ci/system.sh window
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed.report --quick --out build/bench
+
+bench-cuda: $(VENV)/test.installed  ## where an NVIDIA GPU is at hand: its tests, and encoding on it, to build/bench-cuda
+	$(BIN)/python -m pytest -m cuda tests/model
+	$(BIN)/python -m benchmarks.speed.report --only encode_demo encode_dinov2 --out build/bench-cuda
 
 screenshots: $(VENV)/all.installed  ## pictures of every tab at several sizes, scales and themes, to build/screenshots
 	@.ci/system.sh window

@@ -89,7 +89,7 @@ def measure(quick: bool) -> list[Figure]:
             ours,
             peak,
             against=f"the same {flops / 1e9:.0f} GFLOP as one matrix product",
-            rounds=1 if quick else 3,
+            rounds=1 if quick else 2,
             limit=f"1: the multiplications alone; {size:.2f} GB of features in half precision are read",
             warm_up=False,
         )

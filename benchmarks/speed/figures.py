@@ -15,13 +15,12 @@ import json
 import os
 import platform
 import resource
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Literal
+from typing import Any, Literal
 
 Work = Callable[[], object]
 
@@ -191,12 +190,16 @@ def script(measure: Callable[[bool], list[Figure]], documentation: str | None) -
     )
     parser.add_argument("--json", type=Path, help="write the figures to this file, too")
     given = parser.parse_args()
+    found = run_figures(measure, given.quick)
+    if given.json:
+        given.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def run_figures(measure: Callable[[bool], list[Figure]], quick: bool) -> dict[str, Any]:
+    """Measure, print, and return what the report keeps: the machine, the peak memory and the figures."""
     where = machine()
-    figures = measure(given.quick)
+    figures = measure(quick)
     show(figures)
     print(f"\n{where['processor']}, {where['cores']} cores, torch {where['torch']}")
-    print(f"peak memory {peak_memory():.1f} GB")
-    if given.json:
-        found = {"machine": where, "peak_memory_gb": peak_memory(), "figures": [asdict(f) for f in figures]}
-        given.json.write_text(json.dumps(found, indent=1) + "\n")
-    sys.stdout.flush()
+    print(f"peak memory {peak_memory():.1f} GB", flush=True)
+    return {"machine": where, "peak_memory_gb": peak_memory(), "figures": [asdict(f) for f in figures]}

@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.speed.encode import dinov2_small
+from benchmarks.speed.encode_dinov2 import dinov2_small
 from benchmarks.speed.figures import Figure, compare, script
 from napari_cellclip.model.encoders.tiling import Tiling
 

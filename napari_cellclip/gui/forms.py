@@ -73,7 +73,7 @@ def encode_form(napari_viewer: "Viewer") -> "FunctionGui":
         call_button="Encode",
         model={"choices": names},
         out={"label": "Output folder (empty: cache)", "mode": "d", "nullable": True},
-        batch_size={"min": 1, "max": 4096},
+        batch_size={"min": 0, "max": 4096},
     )
     def encode(model: str = first, out: Path | None = None, batch_size: int = settings.batch_size) -> None:
         if session.plate is None:
@@ -115,7 +115,7 @@ def settings_form() -> "FunctionGui":
     @magicgui(
         call_button="Save",
         device={"choices": ["auto", "cuda", "mps", "cpu"]},
-        batch_size={"min": 1, "max": 4096},
+        batch_size={"min": 0, "max": 4096},
         cache_dir={"label": "Cache folder (empty: default)"},
     )
     def settings(

@@ -19,13 +19,13 @@ class Settings:
     device : str
         ``"auto"``, ``"cuda"``, ``"mps"`` or ``"cpu"``.
     batch_size : int
-        Crops per pass through the channel encoder.
+        Crops per pass through the channel encoder; 0: as many as are fastest.
     cache_dir : str
         Folder for screens and samples; empty for the user's cache folder.
     """
 
     device: str = "auto"
-    batch_size: int = 32
+    batch_size: int = 0
     cache_dir: str = ""
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from threading import Lock
 from typing import cast
@@ -16,8 +17,10 @@ from torch import nn
 from napari_cellclip.model.card import ModelCard
 from napari_cellclip.model.device import further_devices
 from napari_cellclip.model.encoders.batch_size import useful_batch
+from napari_cellclip.model.encoders.batches_ahead import alone, on_each_core, one_behind
 from napari_cellclip.model.encoders.field_scaler import FieldScaler
 from napari_cellclip.model.encoders.intensity import IntensityStats
+from napari_cellclip.model.encoders.onednn_linear import faster_linear
 from napari_cellclip.model.encoders.precision import (
     Precision,
     PrecisionProbe,
@@ -29,7 +32,9 @@ from napari_cellclip.model.encoders.precision import (
 from napari_cellclip.vocabulary import STAINS
 
 BATCH = 64
-"""Single-stain crops encoded at once where nobody said and nothing was measured."""
+"""Single-stain crops that a GPU encodes at once where nobody said and nothing was measured."""
+CORE_BATCH = 20
+"""Single-stain crops that each core of a processor encodes at once: what fits its caches."""
 
 
 class PixelEncoder:
@@ -46,7 +51,8 @@ class PixelEncoder:
     device : torch.device
         Where it computes.
     batch_size : int or None
-        Single-stain crops encoded at once; ``None``: what `choose_batch` finds, before that `BATCH`.
+        Single-stain crops encoded at once, on a processor by each core; ``None``: what `choose_batch` finds,
+        before that `BATCH` or `CORE_BATCH`.
     """
 
     def __init__(
@@ -58,7 +64,7 @@ class PixelEncoder:
     ) -> None:
         self.card, self.wanted_batch = card, batch_size
         self._encoder = encoder
-        self._reduced: nn.Module | None = None
+        self._computing: dict[Precision, nn.Module] = {}
         self._lock = Lock()
         self.to(device)
 
@@ -72,8 +78,10 @@ class PixelEncoder:
 
     @property
     def batch_size(self) -> int:
-        """Single-stain crops encoded at once."""
-        return BATCH if self.wanted_batch is None else self.wanted_batch
+        """Single-stain crops encoded at once, on a processor by each core."""
+        if self.wanted_batch is not None:
+            return self.wanted_batch
+        return CORE_BATCH if self.device.type == "cpu" else BATCH
 
     @batch_size.setter
     def batch_size(self, crops: int) -> None:
@@ -82,7 +90,7 @@ class PixelEncoder:
     def to(self, device: torch.device) -> None:
         """Move to a device."""
         self.device = device
-        self._reduced = None
+        self._computing = {}
         if isinstance(self._encoder, nn.Module):
             self._encoder.eval().to(device)
 
@@ -135,7 +143,7 @@ class PixelEncoder:
         precision: Precision = "float32",
         between_batches: Callable[[], None] | None = None,
     ) -> Iterator[NDArray[np.float32]]:
-        """Encode crops, so many together that `batch_size` single-stain crops are on the device.
+        """Encode crops, so many together that `batch_size` single-stain crops are a batch.
 
         Parameters
         ----------
@@ -153,16 +161,21 @@ class PixelEncoder:
         array
             float32 [n, C, D] of the next n crops.
         """
-        network = self.network if precision == "float32" else self._reduced_network()
-        waiting = iter(crops)
-        while batch := list(islice(waiting, self._at_once())):
-            if between_batches is not None:
-                between_batches()
-            yield self._encode(network, scaler.on_device(self._to_device(scaler.batch(batch))))
+        network = self._network_in(precision)
+        batches = self._batches(crops, between_batches)
+
+        def launch(batch: list[NDArray[np.generic]]) -> Callable[[], NDArray[np.float32]]:
+            return self._launch(network, scaler.on_device(self._to_device(scaler.batch(batch))))
+
+        if self.device.type == "cpu":
+            yield from on_each_core(batches, lambda batch: launch(batch)())
+        else:
+            for fetch in one_behind(batches, launch):
+                yield fetch()
 
     def scaled_crops(self, crops: NDArray[np.float32]) -> NDArray[np.float32]:
         """Encode crops [n, C, s, s] that are scaled to 0..1 already, in one pass, to [n, C, D]."""
-        return self._encode(self.network, self._to_device(crops))
+        return self._launch(self._network_in("float32"), self._to_device(crops))()
 
     def choose_precision(
         self, fields: Iterable[NDArray[np.generic]], stats: IntensityStats | None = None
@@ -181,17 +194,19 @@ class PixelEncoder:
         scaler = self.scaler(stats)
         drawn = (crop for field in fields for crop in self.card.tiling.windows(scaler.on_host(field)))
         crops = scaler.on_device(self._to_device(scaler.batch(list(islice(drawn, self._at_once())))))
-        return probe_precision(self.network, self._reduced_network(), crops.flatten(0, 1)[:, None])
+        both = (self._network_in("float32"), self._network_in("bfloat16"))
+        probe = partial(probe_precision, *both, crops.flatten(0, 1)[:, None])
+        return alone(probe) if self.device.type == "cpu" else probe()
 
     def choose_batch(self, precision: Precision = "float32") -> None:
         """Find how many crops a GPU encodes at once most quickly, unless somebody decided it.
 
-        On a processor the batch stays `BATCH`: larger ones gain nothing there, and rounding would depend on
-        what else the machine does.
+        On a processor the batch stays `CORE_BATCH`: larger ones leave its caches, and rounding would depend
+        on what else the machine does.
         """
         if self.wanted_batch is not None or self.device.type != "cuda":
             return
-        network = self.network if precision == "float32" else self._reduced_network()
+        network = self._network_in(precision)
         size = self.card.tiling.size
 
         def seconds(crops: int) -> float | None:
@@ -217,12 +232,26 @@ class PixelEncoder:
     def _at_once(self) -> int:
         return max(1, self.batch_size // len(self.card.stain_order))
 
-    def _reduced_network(self) -> nn.Module:
+    def _batches(
+        self, crops: Iterable[NDArray[np.generic]], between_batches: Callable[[], None] | None
+    ) -> Iterator[list[NDArray[np.generic]]]:
+        waiting = iter(crops)
+        while batch := list(islice(waiting, self._at_once())):
+            if between_batches is not None:
+                between_batches()
+            yield batch
+
+    def _network_in(self, precision: Precision) -> nn.Module:
+        """Make, once, what computes features in a number format on this device."""
         network = self.network
         with self._lock:
-            if self._reduced is None:
-                self._reduced = reduced(network)
-            return self._reduced
+            if precision not in self._computing:
+                if precision == "bfloat16":
+                    made = reduced(network)
+                else:
+                    made = faster_linear(network) if self.device.type == "cpu" else network
+                self._computing[precision] = made
+            return self._computing[precision]
 
     def _to_device(self, crops: NDArray[np.generic]) -> torch.Tensor:
         images = torch.from_numpy(crops)
@@ -231,8 +260,17 @@ class PixelEncoder:
             return images.pin_memory().to(self.device, non_blocking=True)
         return images.to(self.device)
 
-    def _encode(self, network: nn.Module, crops: torch.Tensor) -> NDArray[np.float32]:
+    def _launch(self, network: nn.Module, crops: torch.Tensor) -> Callable[[], NDArray[np.float32]]:
+        """Start encoding scaled crops [n, C, s, s]; what is returned waits for the features [n, C, D]."""
         n, stains = crops.shape[:2]
+        on_gpu = self.device.type == "cuda"
         with torch.inference_mode():
-            features = network(crops.flatten(0, 1)[:, None]).float().cpu().numpy()
-        return cast(NDArray[np.float32], features.reshape(n, stains, -1))
+            features = network(crops.flatten(0, 1)[:, None]).float().to("cpu", non_blocking=on_gpu)
+        done = torch.cuda.current_stream(self.device).record_event() if on_gpu else None
+
+        def fetch() -> NDArray[np.float32]:
+            if done is not None:
+                done.synchronize()
+            return cast(NDArray[np.float32], features.reshape(n, stains, -1).numpy())
+
+        return fetch

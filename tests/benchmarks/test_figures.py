@@ -96,5 +96,7 @@ def test_figures_of_scripts_that_are_not_run_stay(tmp_path, monkeypatch) -> None
 
 
 def test_scripts_are_found_by_what_they_do() -> None:
-    assert {"encode", "derive", "maps", "questions", "roofline", "start"} <= set(SCRIPTS)
-    assert not {"report", "figures", "cost_per_bag"} & set(SCRIPTS)
+    assert {"encode_demo", "encode_dinov2", "derive", "maps", "questions", "roofline", "start"} <= set(
+        SCRIPTS
+    )
+    assert not {"report", "figures", "encoding", "cost_per_bag"} & set(SCRIPTS)

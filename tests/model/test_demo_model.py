@@ -166,13 +166,3 @@ def test_devices():
         resolve_device("abacus")
     with pytest.raises(ModelError, match="no device 'cuda:99'"):
         resolve_device("cuda:99")
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_a_gpu_gives_the_same_numbers(model, fields, stats):
-    expected = model.fields_features(fields, stats)
-    wells, texts = model.embed_wells([expected]), model.embed_texts(["nocodazole"])
-    moved = Model(model.card, model.cellclip, model.tokenizer, model.encoder, device="cuda")
-    np.testing.assert_allclose(moved.fields_features(fields, stats), expected, atol=1e-2)
-    np.testing.assert_allclose(moved.embed_wells([expected]), wells, atol=1e-2)
-    np.testing.assert_allclose(moved.embed_texts(["nocodazole"]), texts, atol=1e-2)

@@ -183,7 +183,7 @@ class EncodeRequest(Request):
     out : Path or None
         Screen folder; ``None`` for one in the cache.
     batch_size : int
-        Crops per pass through the channel encoder.
+        Crops per pass through the channel encoder; 0: as many as are fastest.
     device : str
         ``"auto"``, ``"cuda"``, ``"mps"`` or ``"cpu"``.
     accept_licence : bool
@@ -200,7 +200,7 @@ class EncodeRequest(Request):
 
     model: str = "demo"
     out: Path | None = None
-    batch_size: int = 32
+    batch_size: int = 0
     device: str = "auto"
     accept_licence: bool = False
     encoder: Path | None = None

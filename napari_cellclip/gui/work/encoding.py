@@ -95,7 +95,7 @@ def encode_plate(jobs: Jobs, request: EncodeRequest) -> None:
                 encoder=request.encoder,
                 tokenizer=request.tokenizer,
                 accept_licence=request.accept_licence,
-                batch_size=request.batch_size,
+                batch_size=request.batch_size or None,
             )
         except LicenceError:
             raise CellClipError(NOT_ACCEPTED.format(model=request.model)) from None

@@ -48,11 +48,13 @@ class FieldScaler:
         self._scaling, self._count = scaling, len(stains)
         slots = [list(stains).index(stain) for stain in order]
         self._slots = None if slots == list(range(len(stains))) else slots
-        self._low: Tensor | None = None
-        self._span: Tensor | None = None
+        self._ranges: dict[torch.device, tuple[Tensor, Tensor]] = {}
+        self._blank: list[int] = []
         if scaling.kind == "plate":
             low, span = stain_ranges(stats, scaling, order)
-            self._low, self._span = torch.from_numpy(low), torch.from_numpy(span)
+            self._blank = np.flatnonzero(span <= 0).tolist()
+            ranges = (torch.from_numpy(low), torch.from_numpy(np.where(span > 0, span, 1)))
+            self._ranges[torch.device("cpu")] = ranges
 
     def on_host(self, pixels: NDArray[Any]) -> NDArray[Any]:
         """Check a field [C, Y, X] and reduce it to 8 bit where the card scales each image by itself.
@@ -79,10 +81,18 @@ class FieldScaler:
 
     def on_device(self, crops: Tensor) -> Tensor:
         """Scale crops [n, C, s, s] of integers, on whichever device they are, to float32 in 0..1."""
-        values = crops.to(torch.float32)
-        if self._low is None or self._span is None:
-            return values / 255
-        low, span = self._low.to(values.device), self._span.to(values.device)
-        # In place: these are the largest arrays of a run, and `values` is a fresh copy or exactly as large.
-        scaled = (values - low).div_(torch.where(span > 0, span, 1)).clamp_(0, 1)
-        return scaled if bool((span > 0).all()) else scaled.mul_(span > 0)
+        values = crops.to(torch.float32, copy=True)  # changed in place: these are the largest arrays of a run
+        if not self._ranges:
+            return values.div_(255)
+        low, span = self._ranges_on(values.device)
+        values.sub_(low).div_(span).clamp_(0, 1)
+        if self._blank:
+            values[:, self._blank] = 0
+        return values
+
+    def _ranges_on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Copy the ranges to a device, once: a GPU would wait for each copy."""
+        if device not in self._ranges:
+            low, span = self._ranges[torch.device("cpu")]
+            self._ranges[device] = (low.to(device), span.to(device))
+        return self._ranges[device]

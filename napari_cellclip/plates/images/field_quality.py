@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_cellclip.plates.images.block_means import block_means
 from napari_cellclip.vocabulary import STAINS, Stain
 
 PREFIX = "Quality_"
@@ -66,7 +67,7 @@ def measure_field(pixels: NDArray[Any], stains: Sequence[Stain] = STAINS) -> dic
     found: dict[str, float] = {}
     for stain, image in zip(stains, pixels, strict=True):
         tiles = _tiles(image)
-        values = np.percentile(tiles, [1, 50, 99])
+        values = percentiles(tiles, (1, 50, 99))
         measures = (power_slope(tiles), saturated_share(image), structure(image, tiles), *values)
         found |= {column(name, stain): float(v) for name, v in zip(MEASURES, measures, strict=True)}
     if Stain.DNA in stains:
@@ -75,7 +76,20 @@ def measure_field(pixels: NDArray[Any], stains: Sequence[Stain] = STAINS) -> dic
     return found
 
 
-def power_slope(tiles: NDArray[np.float32]) -> float:
+def percentiles(values: NDArray[Any], wanted: Sequence[float]) -> NDArray[np.float64]:
+    """Compute percentiles as `numpy.percentile` does; of 8 and 16 bit counts from their histogram.
+
+    That is a tenth of the time of sorting.
+    """
+    if values.dtype not in (np.uint8, np.uint16):
+        return np.percentile(values, wanted)
+    up_to = np.bincount(values.ravel()).cumsum()
+    places = np.asarray(wanted) / 100 * (values.size - 1)
+    below, above = (np.searchsorted(up_to, rounded(places), side="right") for rounded in (np.floor, np.ceil))
+    return below + (above - below) * (places % 1)
+
+
+def power_slope(tiles: NDArray[Any]) -> float:
     """Slope of log power over log frequency, radially averaged over tiles (n, y, x); 0 for white noise.
 
     Fitted from the coarsest detail down to where the spectrum comes near its flat end, which is noise.
@@ -83,7 +97,8 @@ def power_slope(tiles: NDArray[np.float32]) -> float:
     NaN where there is no power at all.
     """
     windows = [np.hanning(n + 2)[1:-1].astype(np.float32) for n in tiles.shape[1:]]
-    centred = tiles - tiles.mean(axis=(1, 2), keepdims=True)
+    values = tiles.astype(np.float32)
+    centred = values - values.mean(axis=(1, 2), keepdims=True)
     power = (np.abs(np.fft.rfft2(centred * np.outer(*windows))) ** 2).mean(axis=0)
     down, across = np.fft.fftfreq(tiles.shape[1]), np.fft.rfftfreq(tiles.shape[2])
     radius = np.hypot(down[:, None], across[None])
@@ -117,19 +132,17 @@ def saturated_share(image: NDArray[Any]) -> float:
     return float(np.count_nonzero(image == top) / image.size)
 
 
-def structure(image: NDArray[Any], tiles: NDArray[np.float32]) -> float:
+def structure(image: NDArray[Any], tiles: NDArray[Any]) -> float:
     """Measure how much more neighbouring blocks differ than the noise of neighbouring pixels explains.
 
     About 1 for noise of any strength and offset, and on a slope that is small over a block; 0 for an image
     of one value.
     """
-    y, x = image.shape[0] // BLOCK * BLOCK, image.shape[1] // BLOCK * BLOCK
-    if y < 2 * BLOCK or x < 2 * BLOCK or image.min() == image.max():
+    if min(image.shape) < 2 * BLOCK or image.min() == image.max():
         return 0.0
-    blocks = image[:y, :x].reshape(y // BLOCK, BLOCK, x // BLOCK, BLOCK)
-    means = blocks.mean(axis=(1, 3), dtype=np.float32)
-    spread = float(np.std(np.diff(means, axis=1)))
-    noise = 1.4826 * float(np.median(np.abs(np.diff(tiles, axis=2))))
+    spread = float(np.std(np.diff(block_means(image, BLOCK, BLOCK), axis=1)))
+    left, right = tiles[..., :-1], tiles[..., 1:]
+    noise = 1.4826 * float(percentiles(np.maximum(left, right) - np.minimum(left, right), [50])[0])
     # Whole counts cannot show less noise than that of rounding.
     return spread / (max(noise, 2**0.5 * 12**-0.5) / BLOCK)
 
@@ -137,11 +150,9 @@ def structure(image: NDArray[Any], tiles: NDArray[np.float32]) -> float:
 def count_spots(image: NDArray[Any]) -> int:
     """Count bright spots: above Otsu's threshold, large enough, clumps by their area over the median."""
     factor = max(1, -(-max(image.shape) // COUNTED))
-    y, x = image.shape[0] // factor * factor, image.shape[1] // factor * factor
-    blocks = image[:y, :x].reshape(y // factor, factor, x // factor, factor)
     from scipy import ndimage  # half a second of imports that opening a screen does not need
 
-    smooth = ndimage.gaussian_filter(blocks.mean(axis=(1, 3), dtype=np.float32), 1.5)
+    smooth = ndimage.gaussian_filter(block_means(image, factor, factor).astype(np.float32), 1.5)
     labels, number = ndimage.label(smooth > otsu(smooth))
     areas = np.bincount(labels.ravel(), minlength=number + 1)[1:]
     areas = areas[areas >= SMALLEST]
@@ -165,10 +176,9 @@ def otsu(image: NDArray[np.floating]) -> float:
     return float(edges[1:-1][np.argmax(between)])
 
 
-def _tiles(image: NDArray[Any]) -> NDArray[np.float32]:
-    """Tiles of one size spread evenly over a field, float32 (n, y, x)."""
+def _tiles(image: NDArray[Any]) -> NDArray[Any]:
+    """Tiles of one size spread evenly over a field, (n, y, x): counts as they are, else float32."""
     size = min(TILE, *image.shape)
     places = [np.linspace(0, n - size, TILES if n > size else 1).astype(int) for n in image.shape]
-    return np.stack([image[y : y + size, x : x + size] for y in places[0] for x in places[1]]).astype(
-        np.float32
-    )
+    tiles = np.stack([image[y : y + size, x : x + size] for y in places[0] for x in places[1]])
+    return tiles if tiles.dtype in (np.uint8, np.uint16) else tiles.astype(np.float32)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from cachetools import LRUCache, cached
 from numpy.typing import NDArray
 
+from napari_cellclip.plates.images.block_means import block_means
 from napari_cellclip.screen.storage.files import State, folder_name, state_of
 from napari_cellclip.screen.storage.parquet import damage, read_table, write_table
 from napari_cellclip.vocabulary import STAINS, ScreenError, Stain
@@ -42,12 +43,9 @@ def shrink(
     -------
     ndarray of uint8 (5, y, x)
     """
-    stains, height, width = pixels.shape
+    height, width = pixels.shape[1:]
     factor = max(1, -(-max(height, width) // longest))
-    y, x = max(1, height // factor), max(1, width // factor)
-    fy, fx = min(factor, height), min(factor, width)
-    blocks = pixels[:, : y * fy, : x * fx].reshape(stains, y, fy, x, fx)
-    means = blocks.mean(axis=(2, 4), dtype=np.float64)
+    means = block_means(pixels, min(factor, height), min(factor, width))
     low, high = (np.array([contrast[s][i] for s in STAINS])[:, None, None] for i in (0, 1))
     return np.clip((means - low) / (high - low) * 255, 0, 255).astype(np.uint8)
 

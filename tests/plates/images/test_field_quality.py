@@ -15,6 +15,7 @@ from napari_cellclip.plates.images.field_quality import (
     count_spots,
     measure_field,
     otsu,
+    percentiles,
     power_slope,
     saturated_share,
 )
@@ -115,3 +116,26 @@ def test_any_field_is_measured(pixels):
     assert all(0 <= found[column("saturated", stain)] <= 1 for stain in STAINS)
     assert found[CELLS] >= 0
     assert all(np.isfinite(found[column("structure", stain)]) for stain in STAINS)
+
+
+@given(
+    kind=st.sampled_from([np.uint8, np.uint16, np.float32]),
+    size=st.integers(1, 300),
+    top=st.integers(1, 255),
+    wanted=st.lists(st.floats(0, 100), min_size=1, max_size=4),
+    seed=st.integers(0, 99),
+)
+def test_percentiles_equal_those_of_sorting(
+    kind: type[np.generic], size: int, top: int, wanted: list[float], seed: int
+) -> None:
+    values = np.random.default_rng(seed).integers(0, top + 1, (2, size)).astype(kind)
+    np.testing.assert_allclose(percentiles(values, wanted), np.percentile(values, wanted), atol=1e-9)
+
+
+def test_counts_are_measured_as_the_same_numbers_in_floating_point() -> None:
+    pixels = np.random.default_rng(0).poisson(300, (5, 260, 300)).astype(np.uint16)
+    pixels[0, 100:140, 100:140] += 900
+    counts, slow = measure_field(pixels), measure_field(pixels.astype(np.float64))
+    # What is saturated is a matter of whole counts.
+    for name in counts.keys() - {column("saturated", stain) for stain in STAINS}:
+        assert counts[name] == pytest.approx(slow[name], rel=1e-5), name
