@@ -15,6 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from napari_cellclip.model.card import ModelCard
 from napari_cellclip.model.device import resolve_device
+from napari_cellclip.model.encoders.batches_ahead import on_each_core
 from napari_cellclip.model.encoders.intensity import IntensityStats
 from napari_cellclip.model.encoders.precision import Precision
 from napari_cellclip.model.network.cellclip import CellCLIP
@@ -191,17 +192,17 @@ class Model:
                 raise ModelError(f"well {i} has no field: leave it out or encode one of its fields first")
             if not np.isfinite(bag).all():
                 raise ModelError(f"the features of well {i} are not finite: encode its fields again")
-        out = np.zeros((len(bags), self.card.embed_dim), np.float32)
-        for start in range(0, len(bags), at_once):
-            tensors = [
-                torch.from_numpy(np.array(bag, np.float32, order="C"))
-                for bag in bags[start : start + at_once]
-            ]
+
+        def embed(group: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
+            tensors = [torch.from_numpy(np.array(bag, np.float32, order="C")) for bag in group]
             padded = pad_sequence(tensors, batch_first=True).to(self.device)
             with torch.inference_mode():
                 embedded = self.cellclip.embed_bags(padded, without_most_attended=without_most_attended)
-            out[start : start + len(tensors)] = embedded.float().cpu().numpy()
-        return out
+            return embedded.float().cpu().numpy()
+
+        groups = [bags[start : start + at_once] for start in range(0, len(bags), at_once)]
+        found = on_each_core(groups, embed) if self.device.type == "cpu" else map(embed, groups)
+        return np.concatenate([np.zeros((0, self.card.embed_dim), np.float32), *found])
 
     def pooling_weights(self, bag: NDArray[np.floating]) -> NDArray[np.float32]:
         """Share of each field in a well's pooled features, stain by stain.

@@ -195,8 +195,8 @@ class PixelEncoder:
         drawn = (crop for field in fields for crop in self.card.tiling.windows(scaler.on_host(field)))
         crops = scaler.on_device(self._to_device(scaler.batch(list(islice(drawn, self._at_once())))))
         both = (self._network_in("float32"), self._network_in("bfloat16"))
-        probe = partial(probe_precision, *both, crops.flatten(0, 1)[:, None])
-        return alone(probe) if self.device.type == "cpu" else probe()
+        measure = partial(probe_precision, *both, crops.flatten(0, 1)[:, None])
+        return alone(measure) if self.device.type == "cpu" else measure()
 
     def choose_batch(self, precision: Precision = "float32") -> None:
         """Find how many crops a GPU encodes at once most quickly, unless somebody decided it.

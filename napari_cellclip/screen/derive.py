@@ -23,7 +23,8 @@ from napari_cellclip.vocabulary import ScreenError
 if TYPE_CHECKING:
     from napari_cellclip.model import Model
 
-WELLS_AT_ONCE = 64
+WELLS_AT_ONCE = 256
+"""Wells whose features are in memory at once; each core embeds 64 of them in one pass."""
 
 
 def iter_derive(folder: Path, model: Model) -> Generator[Progress, None, ScreenRecord]:

@@ -57,11 +57,8 @@ def reduced(encoder: nn.Module) -> nn.Module:
     numbers, one core of an AMD Zen 5).
     """
     copied = copy.deepcopy(encoder).to(torch.bfloat16)
-    on_processor = all(weight.device.type == "cpu" for weight in copied.parameters())
-    # Older releases of transformers cannot be told.
-    known = isinstance(copied, TransformersEncoder) and hasattr(copied.network, "set_attn_implementation")
-    if on_processor and known:
-        copied.network.set_attn_implementation("eager")
+    if isinstance(copied, TransformersEncoder) and next(copied.parameters()).device.type == "cpu":
+        copied.attend_plainly()
     return _Bfloat16(copied)
 
 

@@ -93,6 +93,12 @@ class TransformersEncoder(nn.Module):
         out = self.network(pixel_values=self.normalise(images), **size)
         return out.pooler_output if self._family.pooled else out.last_hidden_state[:, 0]
 
+    def attend_plainly(self) -> None:
+        """Attend by products of matrices from now on, if this release of transformers lets one choose."""
+        choose: Any = getattr(self.network, "set_attn_implementation", None)
+        if choose is not None:
+            choose("eager")
+
 
 def vision_config(folder: Path) -> dict[str, Any]:
     """Read the part of a repository's ``config.json`` that describes its vision network.

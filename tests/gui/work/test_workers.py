@@ -311,6 +311,25 @@ def test_a_refused_encoding_is_told_and_the_button_comes_back(session, plate, qt
     controller.close()
 
 
+@pytest.mark.parametrize(("asked", "given"), [(0, None), (7, 7)])
+def test_how_many_crops_at_once_is_the_models_choice_unless_set(
+    asked, given, session, plate, qtbot, monkeypatch, tmp_path
+):
+    batches = []
+
+    def load(name, **options):
+        batches.append(options["batch_size"])
+        raise CellClipError("that was all")
+
+    monkeypatch.setattr("napari_cellclip.model.load_model", load)
+    controller = Controller(session)
+    session.set_plate(plate)
+    session.request(EncodeRequest("demo", tmp_path / "out", asked))
+    idle(qtbot, session)
+    assert batches == [given]
+    controller.close()
+
+
 def test_a_plate_opened_during_a_run_stays_open(
     session, plate, platemap, qtbot, tmp_path, slow_encoding, plate_folder
 ):
