@@ -17,6 +17,7 @@ from napari_cellclip.model.card import ModelCard
 from napari_cellclip.model.device import resolve_device
 from napari_cellclip.model.encoders.batches_ahead import on_each_core
 from napari_cellclip.model.encoders.intensity import IntensityStats
+from napari_cellclip.model.encoders.onednn_linear import faster_linear
 from napari_cellclip.model.encoders.precision import Precision
 from napari_cellclip.model.network.cellclip import CellCLIP
 from napari_cellclip.model.network.fingerprint_tokenizer import FingerprintTokenizer
@@ -75,6 +76,7 @@ class Model:
         self._stored = stored
         self._texts: LRUCache[str, NDArray[np.float32]] = LRUCache(TEXTS_REMEMBERED)
         self._lock = Lock()
+        self._computing: CellCLIP | None = None
         self.cellclip.to(self.device)
 
     def __repr__(self) -> str:
@@ -107,6 +109,7 @@ class Model:
     def to(self, device: str) -> Model:
         """Move the model to a device and return it."""
         self.device = resolve_device(device)
+        self._computing = None
         self.cellclip.to(self.device)
         self.pixels.to(self.device)
         return self
@@ -192,17 +195,26 @@ class Model:
                 raise ModelError(f"well {i} has no field: leave it out or encode one of its fields first")
             if not np.isfinite(bag).all():
                 raise ModelError(f"the features of well {i} are not finite: encode its fields again")
+        network = self._network()
 
         def embed(group: Sequence[NDArray[np.floating]]) -> NDArray[np.float32]:
             tensors = [torch.from_numpy(np.array(bag, np.float32, order="C")) for bag in group]
             padded = pad_sequence(tensors, batch_first=True).to(self.device)
             with torch.inference_mode():
-                embedded = self.cellclip.embed_bags(padded, without_most_attended=without_most_attended)
+                embedded = network.embed_bags(padded, without_most_attended=without_most_attended)
             return embedded.float().cpu().numpy()
 
         groups = [bags[start : start + at_once] for start in range(0, len(bags), at_once)]
         found = on_each_core(groups, embed) if self.device.type == "cpu" else map(embed, groups)
         return np.concatenate([np.zeros((0, self.card.embed_dim), np.float32), *found])
+
+    def _network(self) -> CellCLIP:
+        """What embeds wells on this device, with the weights of `cellclip`."""
+        with self._lock:
+            if self._computing is None:
+                on_processor = self.device.type == "cpu"
+                self._computing = faster_linear(self.cellclip) if on_processor else self.cellclip
+            return self._computing
 
     def pooling_weights(self, bag: NDArray[np.floating]) -> NDArray[np.float32]:
         """Share of each field in a well's pooled features, stain by stain.

@@ -10,6 +10,7 @@ import copy
 import time
 from collections.abc import Callable
 from functools import cache, partial
+from typing import TypeGuard, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,10 @@ from torch.nn import functional
 
 from napari_cellclip.model.encoders.batches_ahead import alone
 
+Network = TypeVar("Network", bound=nn.Module)
+
+MIN_WEIGHTS = 1_000_000
+"""Networks with fewer weights in linear layers take too little time to gain any."""
 MIN_GAIN = 1.2
 """How much faster oneDNN must be, to be taken."""
 TOKENS, WIDTH = 1024, 384
@@ -38,30 +43,35 @@ def by_onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return found
 
 
-def faster_linear(network: nn.Module) -> nn.Module:
+def faster_linear(network: Network) -> Network:
     """Return a network for inference on a processor, with the same weights and the faster linear layers.
 
     Parameters
     ----------
     network : nn.Module
-        In float32; left as it is.
+        Left as it is.
 
     Returns
     -------
     nn.Module
-        The network itself where nothing is gained, or less than half of its weights are those of linear
-        layers.
+        The network itself where nothing is gained: it has few linear layers, or none in float32.
     """
-    linear = sum(layer.weight.numel() for layer in network.modules() if type(layer) is nn.Linear)
-    if 2 * linear < sum(weight.numel() for weight in network.parameters()) or not alone(onednn_gains):
+    layers = [module for module in network.modules() if _is_float32_linear(module)]
+    size = sum(layer.weight.numel() for layer in layers)
+    all_of_it = sum(weight.numel() for weight in network.parameters())
+    if size < MIN_WEIGHTS or 2 * size < all_of_it or not alone(onednn_gains):
         return network
     # Only modules are copied: parameters and buffers are the same tensors.
     shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
     copied = copy.deepcopy(network, shared)
     for module in copied.modules():
-        if type(module) is nn.Linear:
+        if _is_float32_linear(module):
             module.__class__ = OneDnnLinear
     return copied
+
+
+def _is_float32_linear(module: nn.Module) -> TypeGuard[nn.Linear]:
+    return type(module) is nn.Linear and module.weight.dtype == torch.float32
 
 
 @cache

@@ -11,6 +11,7 @@ from napari_cellclip.model.encoders import onednn_linear
 from napari_cellclip.model.encoders.onednn_linear import OneDnnLinear, faster_linear, onednn_gains
 from napari_cellclip.model.encoders.precision import reduced
 from napari_cellclip.model.encoders.transformers_encoder import IMAGENET, TransformersEncoder
+from tests.tiny import tiny_model
 
 
 @pytest.fixture
@@ -26,8 +27,9 @@ def encoder() -> TransformersEncoder:
 
 @pytest.fixture
 def gains(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let oneDNN seem faster."""
+    """Let oneDNN seem faster, and small networks worth it."""
     monkeypatch.setattr(onednn_linear, "onednn_gains", lambda: True)
+    monkeypatch.setattr(onednn_linear, "MIN_WEIGHTS", 1)
 
 
 @pytest.mark.usefixtures("gains")
@@ -58,11 +60,31 @@ def test_layers_without_a_bias_and_of_another_kind(encoder: TransformersEncoder)
 
 def test_nothing_is_copied_where_nothing_is_gained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onednn_linear, "onednn_gains", lambda: False)
-    network = nn.Sequential(nn.Linear(2, 2))
-    assert faster_linear(network) is network
+    large = nn.Sequential(nn.Linear(1000, 1001))
+    assert faster_linear(large) is large
     monkeypatch.setattr(onednn_linear, "onednn_gains", lambda: pytest.fail("measured for nothing"))
+    small = nn.Sequential(nn.Linear(2, 2))
+    assert faster_linear(small) is small
+    monkeypatch.setattr(onednn_linear, "MIN_WEIGHTS", 1)
     few = nn.Sequential(nn.Conv2d(1, 9, 3), nn.Flatten(), nn.Linear(9, 2))
     assert faster_linear(few) is few
+    double = nn.Sequential(nn.Linear(2, 2).double())
+    assert faster_linear(double) is double
+
+
+@pytest.mark.usefixtures("gains")
+def test_wells_are_embedded_as_by_the_network_itself() -> None:
+    model = tiny_model()
+    bags = [np.random.default_rng(n).normal(size=(3, 5, 16)).astype(np.float32) for n in range(150)]
+    found = model.embed_wells(bags)
+    assert any(type(module) is OneDnnLinear for module in model._network().modules())
+    with torch.inference_mode():
+        expected = model.cellclip.embed_bags(torch.from_numpy(np.stack(bags)))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    with torch.no_grad():  # weights are shared: training goes on with those that are used
+        for weight in model.cellclip.parameters():
+            weight.mul_(1.5)
+    assert np.abs(model.embed_wells(bags) - found).max() > 1e-3
 
 
 @pytest.mark.parametrize(("times", "expected"), [((2.0, 1.0), True), ((1.1, 1.0), False)])
