@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import nn
 
+from napari_cellclip.model import Model
 from napari_cellclip.model.encoders import onednn_linear
 from napari_cellclip.model.encoders.onednn_linear import OneDnnLinear, faster_linear, onednn_gains
 from napari_cellclip.model.encoders.precision import reduced
 from napari_cellclip.model.encoders.transformers_encoder import IMAGENET, TransformersEncoder
-from tests.tiny import tiny_model
+from tests.tiny import tiny_card, tiny_encoder, tiny_network, tiny_tokenizer
 
 
 @pytest.fixture
@@ -74,7 +75,8 @@ def test_nothing_is_copied_where_nothing_is_gained(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.usefixtures("gains")
 def test_wells_are_embedded_as_by_the_network_itself() -> None:
-    model = tiny_model()
+    words = tiny_tokenizer()
+    model = Model(tiny_card(), tiny_network(words, layers=8), words, tiny_encoder(), device="cpu")
     bags = [np.random.default_rng(n).normal(size=(3, 5, 16)).astype(np.float32) for n in range(150)]
     found = model.embed_wells(bags)
     assert any(type(module) is OneDnnLinear for module in model._network().modules())
