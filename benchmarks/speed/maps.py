@@ -3,7 +3,7 @@
 Here neighbours are exact and the start is the principal plane; umap-learn searches neighbours approximately
 above 4,096 points and starts from eigenvectors. Both have the same settings and seed. Trustworthiness
 (Venna and Kaski 2001) is taken on at most 5,000 wells. Compilation is in neither time: that is a figure of
-``start``.
+``start``. Seconds are processor time of one thread, in which umap-learn with a seed computes.
 ``python -m benchmarks.speed.maps [--quick]``
 """
 
@@ -57,6 +57,7 @@ def mapped(n: int, dim: int, rounds: int) -> Figure:
         rounds=rounds,
         wanted=wanted,
         warm_up=False,
+        clock="cpu",
     )
     some = np.random.default_rng(0).permutation(n)[:5_000]
     kept = {name: trustworthiness(unit[some], plane[some], metric="cosine") for name, plane in found.items()}
