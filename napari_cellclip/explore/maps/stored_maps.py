@@ -43,8 +43,9 @@ def store_places(
             DIGEST: pa.array(_digests(unit), pa.string()),
         }
     )
-    # A screen on a read-only share can be looked at all the same; its map is made anew next time.
-    with suppress(OSError):
+    # A screen on a read-only share, in a store or on a full disk can be looked at all the same; its map is
+    # made anew next time.
+    with suppress(OSError, ScreenError):
         write_table(path, table.replace_schema_metadata({"cellclip": json.dumps(about)}))
 
 

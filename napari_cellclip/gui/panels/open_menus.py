@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtWidgets import QFileDialog, QMenu, QWidget
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QMenu, QWidget
 
 from napari_cellclip.gui.panels.menu_button import literal
 from napari_cellclip.gui.panels.setup.gallery_dialog import GalleryDialog
@@ -13,6 +13,7 @@ from napari_cellclip.gui.recent import read_recent
 from napari_cellclip.gui.state.requests import OpenRequest, OpenSampleRequest, Request
 from napari_cellclip.gui.state.session import Session
 
+ADDRESS = "Where the screen lies, such as s3://bucket/screen, gs://… or az://…"
 TABLES = "Image tables (*load_data*.csv *load_data*.csv.gz *.csv *.gz Index*.xml)"
 
 
@@ -42,7 +43,13 @@ def fill_screens(menu: QMenu, session: Session, parent: QWidget) -> None:
         if path := QFileDialog.getExistingDirectory(parent, "Open a screen folder"):
             session.request(OpenRequest(Path(path)))
 
+    def address() -> None:
+        text, given = QInputDialog.getText(parent, "Open a screen in an object store", ADDRESS)
+        if given and text.strip():
+            session.request(OpenRequest(Path(text.strip())))
+
     menu.addAction("Open screen folder …", folder)
+    menu.addAction("Open screen at an address …", address)
     found = session.setup.screens
     if found:
         menu.addSection("Of this plate")

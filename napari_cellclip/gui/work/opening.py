@@ -23,7 +23,7 @@ from napari_cellclip.gui.state.setup import FoundScreen
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.finding import screens_of
 from napari_cellclip.gui.work.jobs import Jobs
-from napari_cellclip.vocabulary import CellClipError, PlateMapError, Stain, split_id
+from napari_cellclip.vocabulary import CellClipError, PlateMapError, ScreenError, Stain, split_id
 
 if TYPE_CHECKING:
     from napari_cellclip.plates import Plate, PlateMap
@@ -164,9 +164,22 @@ def find_at(request: OpenRequest, plate: Plate | None = None, looked_at: str | N
         If nothing there can be opened.
     """
     path = request.path.expanduser()
-    if (path / "screen.json").is_file():
+    if _is_screen(path):
         return screen_at(path, plate, looked_at)
     return plate_at(replace(request, path=path))
+
+
+def _is_screen(path: Path) -> bool:
+    """Tell whether a screen lies in a folder, or at an address of an object store."""
+    if not is_address(path):
+        return (path / "screen.json").is_file()
+    from napari_cellclip.screen.storage.files import exists, screen_folder
+
+    try:
+        folder = screen_folder(path)
+    except ScreenError:  # of a server of plates, or a store whose client is not here: opening a plate says so
+        return False
+    return exists(folder / "screen.json")
 
 
 def plate_at(request: OpenRequest) -> Opened:

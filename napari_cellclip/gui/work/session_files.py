@@ -49,7 +49,7 @@ def stored(session: Session) -> SessionFile:
     return SessionFile(
         plate=_stored_plate(session),
         platemap=_stored_platemap(setup.platemap),
-        screen=session.screen.path.absolute() if session.screen is not None else None,
+        screen=_stored_screen(session),
         model=setup.model,
         query=_stored_query(session.asked),
         references=tuple(session.references.added.paths) if session.references.added is not None else (),
@@ -61,6 +61,13 @@ def stored(session: Session) -> SessionFile:
         selection=tuple(sorted(session.selection.ids)),
         selections={name: tuple(sorted(ids)) for name, ids in session.named_selections.sets.items()},
     )
+
+
+def _stored_screen(session: Session) -> Path | None:
+    if session.screen is None:
+        return None
+    path = Path(str(session.screen.path))
+    return path if is_address(path) else path.absolute()
 
 
 def _stored_plate(session: Session) -> StoredPlate | None:

@@ -169,6 +169,16 @@ def test_map_is_made_where_it_cannot_be_kept(make_screen, tmp_path, monkeypatch)
     assert umap_map(make_screen(clusters(0)[0], path=in_the_way)).method == "umap"
 
 
+def test_map_is_made_where_the_disk_is_full(make_screen, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(module, "layout", lambda unit, **_: np.zeros((len(unit), 2), np.float32))
+
+    def full(path, table):
+        raise ScreenError(f"{path} cannot be written")
+
+    monkeypatch.setattr("napari_cellclip.explore.maps.stored_maps.write_table", full)
+    assert umap_map(make_screen(clusters(0)[0], path=tmp_path)).method == "umap"
+
+
 def test_new_wells_land_among_their_like(make_screen, umap_places) -> None:
     unit, labels, xy = umap_places
     found = pca_map(make_screen(unit))
