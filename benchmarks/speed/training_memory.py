@@ -54,8 +54,8 @@ def tokenise(texts: Sequence[str]) -> dict[str, torch.Tensor]:
     return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
 
 
-def train(place: str, on_disk: bool) -> None:
-    """Train in this process; print seconds before the epochs, of an epoch, and kilobytes at most."""
+def train(folder: Path, on_disk: bool) -> tuple[float, float, float]:
+    """Train in this process; seconds before the epochs, of an epoch, and MiB at most."""
     torch.manual_seed(0)
     network = CellCLIP(
         CellCLIPConfig(
@@ -73,7 +73,6 @@ def train(place: str, on_disk: bool) -> None:
             text_positions=16,
         )
     )
-    folder = Path(place)
     screen, stored = Screen.open(folder), None
     ticks = [time.perf_counter()]
     if on_disk:
@@ -86,21 +85,25 @@ def train(place: str, on_disk: bool) -> None:
     for _ in iter_fit(network, bags, tokenise, TrainingConfig(epochs=2, batch=64)):
         ticks.append(time.perf_counter())
     start, first, second = np.diff(ticks)
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # on Linux
     # The digest of what is learnt from, and words, are in the first epoch.
-    print(start + first - second, second, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    return start + first - second, second, kilobytes / 1024
 
 
-def run(folder: Path, on_disk: bool) -> tuple[float, float, float]:
-    """Train in a process of its own; seconds before the epochs, of an epoch, and MiB at most."""
-    call = f"from benchmarks.speed.training_memory import train; train({str(folder)!r}, {on_disk})"
+def alone(folder: Path, on_disk: bool) -> tuple[float, float, float]:
+    """Train in a process of its own; as `train`."""
+    call = (
+        "import pathlib, benchmarks.speed.training_memory as benchmark;"
+        f"print(*benchmark.train(pathlib.Path({str(folder)!r}), {on_disk}))"
+    )
     done = subprocess.run([sys.executable, "-c", call], capture_output=True, text=True, check=True)
-    start, epoch, kilobytes = map(float, done.stdout.split()[-3:])
-    return start, epoch, kilobytes / 1024  # kilobytes on Linux
+    start, epoch, most = map(float, done.stdout.split()[-3:])
+    return start, epoch, most
 
 
 def measure(quick: bool) -> list[Figure]:
     """Compare disk with memory, and ten times the wells with the wells."""
-    wells, rounds = (16, 1) if quick else (384, 2)
+    wells, rounds, run = (16, 1, train) if quick else (384, 2, alone)
     card = ModelCard(
         name="random",
         encoder=EncoderCard(kind="profile", name="random", dim=DIM, weights=FileCard(sha256="0" * 64)),

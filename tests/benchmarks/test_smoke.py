@@ -19,7 +19,6 @@ SPEED = {
     "benchmarks.speed.bag_loader": ("--wells", "384", "--steps", "2"),
     "benchmarks.speed.cost_per_bag": ("--bags", "1", "--texts", "2", "--repeats", "1", "--blocks", "1"),
     "benchmarks.speed.quality_cost": ("--wells", "1", "--size", "64", "--repeats", "1"),
-    "benchmarks.speed.encode_memory": ("--sites", "1", "--size", "40", "--large", "0"),
 }
 SIMULATED = {
     "benchmarks.accuracy.explanation": (
