@@ -1,9 +1,9 @@
 """How the time of a UMAP grows with the wells of a screen, to the wells of four million sites.
 
 Of up to 50,000 wells all are laid out; of more a sample of as many, and the others are placed among their
-nearest ones of it. The partner is the map of an eighth of the wells, CPU time of the process: a ratio of 8 is
-growth in proportion, and 8.88 is the exponent 1.05. At last, what the sample costs in quality:
-trustworthiness (Venna and Kaski 2001) of a map by a third of its wells beside that of all.
+nearest ones of it. The partner is the map of an eighth of the wells: a ratio of 8 is growth in proportion,
+and 8.88 is the exponent 1.05. At last, what the sample costs in quality: trustworthiness (Venna and Kaski
+2001) of a map by a third of its wells beside that of all.
 ``python -m benchmarks.speed.map_sample [--quick]``
 """
 
@@ -46,7 +46,6 @@ def growth(small: int, large: int) -> Figure:
         partial(mapped, wells[:small]),
         against=f"{small:,} wells",
         rounds=1,
-        clock="cpu",
         wanted=f"<= {(large / small) ** EXPONENT:.3g}",
         warm_up=False,
     )
@@ -66,7 +65,6 @@ def quality(n: int) -> Figure:
         lambda: found.update(all=mapped(wells)),
         against="all of them laid out",
         rounds=1,
-        clock="cpu",
         warm_up=False,
     )
     kept = {name: trustworthiness(wells, plane, metric="cosine") for name, plane in found.items()}
