@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.answer import Answer, answer_of
-from napari_cellclip.explore.asked_screen import cell_line_of, own_model, require_embeddings
+from napari_cellclip.explore.asked_screen import cell_line_of, own_model
 from napari_cellclip.explore.calibration.findings import find
 from napari_cellclip.explore.calibration.query_scores import QueryPart
 from napari_cellclip.explore.calibration.screen_calibration import calibration_of
@@ -90,7 +90,6 @@ def answer_by_words(
     questions = [question for question in questions if question.on]
     if not questions:
         raise CellClipError(notes[-1] if notes else "there is nothing to ask: write a few words")
-    require_embeddings(screen)
     parts = _parts(model, questions, combine)
     findings = find(
         screen,

@@ -107,9 +107,8 @@ def test_wells_without_embedding_are_left_out_and_counted(make_screen) -> None:
     answer = ask(screen, "what", prompts=TEXT)
     assert list(answer.scores.index) == list(screen.well_ids[:5])
     assert "1 well has no embedding and cannot be scored (see the failed sites)." in answer.notes
-    screen.embeddings[:] = np.nan
     with pytest.raises(ScreenError, match="no well"):
-        ask(screen, "what", prompts=TEXT)
+        ask(make_screen(np.full_like(vectors, np.nan), texts=EAST), "what", prompts=TEXT)
 
 
 @pytest.mark.parametrize(

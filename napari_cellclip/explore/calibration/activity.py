@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cellclip.explore.calibration.replicates import WELLS_AT_ONCE
+from napari_cellclip.explore.calibration.replicates import group_directions
+
+AT_ONCE = 1 << 14
+"""Groups whose vectors are held at once in double precision."""
 
 SHARE = 0.95
 """Share of the background prompts' variance in whose axes wells are compared."""
@@ -58,27 +61,29 @@ def activity(
     dims = min(int(np.searchsorted(shares, SHARE)) + 1, freedom // CONTROLS_AN_AXIS)
     if dims < 1 or not n_groups:
         return np.full(n_groups, np.nan)
-    inside = np.empty((len(unit), dims))
-    for start in range(0, len(unit), WELLS_AT_ONCE):
-        block = slice(start, start + WELLS_AT_ONCE)
-        inside[block] = np.asarray(unit[block], np.float64) @ axes[:dims].T
+    inside = np.asarray(unit[controls], np.float64) @ axes[:dims].T
     means = np.zeros((n_plates, dims))
-    np.add.at(means, plates[controls], inside[controls])
+    np.add.at(means, plates[controls], inside)
     means /= np.where(counts > 0, counts, np.nan)[:, None]
-    for start in range(0, len(unit), WELLS_AT_ONCE):
-        block = slice(start, start + WELLS_AT_ONCE)
-        inside[block] -= means[plates[block]]
-    own = inside[controls]
-    covariance = own.T @ own / freedom
+    inside -= means[plates[controls]]
+    covariance = inside.T @ inside / freedom
     if not np.linalg.cond(covariance) < 1e12:
         return np.full(n_groups, np.nan)
     sizes = np.diff(starts)
-    mean = np.add.reduceat(inside[rows], starts[:-1], axis=0) / sizes[:, None]
-    distance = np.einsum("td,de,te->t", mean, np.linalg.inv(covariance), mean)
-    # A group shares the error of its plates' control means; wells of one plate share it fully.
     group = np.repeat(np.arange(n_groups), sizes)
     pairs, held = np.unique(group * n_plates + plates[rows], return_counts=True)
-    shared = np.bincount(pairs // n_plates, weights=held**2 / counts[pairs % n_plates], minlength=n_groups)
+    group, plate = pairs // n_plates, pairs % n_plates
+    # The means of groups are projected, of which there are fewer than wells; means of plates come off then.
+    points, lengths = group_directions(unit, rows, starts)
+    mean = np.empty((n_groups, dims))
+    for start in range(0, n_groups, AT_ONCE):
+        block = slice(start, start + AT_ONCE)
+        mean[block] = np.asarray(points[block], np.float64) @ axes[:dims].T * lengths[block, None]
+    first = np.searchsorted(group, np.arange(n_groups))
+    mean -= np.add.reduceat(means[plate] * (held / sizes[group])[:, None], first, axis=0)
+    distance = ((mean @ np.linalg.inv(covariance)) * mean).sum(axis=1)
+    # A group shares the error of its plates' control means; wells of one plate share it fully.
+    shared = np.bincount(group, weights=held**2 / counts[plate], minlength=n_groups)
     variance = 1 / sizes + shared / sizes**2
     from scipy.stats import f
 

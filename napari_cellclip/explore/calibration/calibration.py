@@ -20,8 +20,7 @@ If the model card carries an empirical null, the second p is read off it:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -38,6 +37,7 @@ from napari_cellclip.explore.calibration.random_directions import RandomDirectio
 from napari_cellclip.explore.calibration.replicates import ReplicateGroups, group_directions
 from napari_cellclip.explore.calibration.scale import PlateScale, over_prompts
 from napari_cellclip.explore.calibration.tail_table import TailTable
+from napari_cellclip.explore.compiled import in_threads, products
 from napari_cellclip.model.unit_vectors import unit_rows
 
 OWN_FIT = 0.05
@@ -46,9 +46,6 @@ OWN_FIT = 0.05
 PATTERNS = 128
 """Nulls of control sets up to which a question goes through all of each; else some of each are kept, in a
 :class:`~napari_cellclip.explore.calibration.tail_table.TailTable`."""
-
-MANY_WELLS = 1 << 16
-"""Wells from which the two tests of a question are computed at once, in a thread each."""
 
 
 @dataclass(frozen=True)
@@ -135,9 +132,8 @@ class Calibration:
         del cosines
         self.points, self._lengths = group_directions(unit, groups.rows, groups.starts)
         self.upward, self._upward_lengths = group_directions(unit, groups.upward_rows, groups.upward_starts)
-        self._has_higher_doses = np.diff(groups.upward_starts) > np.diff(groups.starts)
         self._own = self.directions.against(self.points)
-        self._above = self.directions.against(self.upward[self._has_higher_doses])
+        self._above = self.directions.against(self.upward)
         self._tails: list[tuple[TailTable, NDArray[np.intp], NDArray[np.intp]]] = []
         self._patterns, self.null_sizes = self._control_sets()
         self.activity = activity(unit, self.plates, controls, bank, groups.rows, groups.starts)
@@ -192,7 +188,12 @@ class Calibration:
         column = self.wells["Metadata_Column"]
         return bool(column[self._controls].nunique() <= 2 and column.nunique() > 6)
 
-    @property
+    @cached_property
+    def n_tested(self) -> int:
+        """Treatments that have a p and are not left out as inactive."""
+        return int((~self.left_out & (self.null_sizes > 0)).sum())
+
+    @cached_property
     def active(self) -> NDArray[np.bool_]:
         """Mask of treatments that differ from controls, bool (T,); all if controls are too few to tell."""
         return np.asarray(~(self.activity > FILTER_P), bool)
@@ -219,29 +220,22 @@ class Calibration:
             Of the texts it is the sum of; random directions are summed alike.
         """
         vector = np.asarray(vector, np.float32)
-        cosine = (self.unit @ vector).astype(np.float64)
+        cosine = products(self.unit, vector)
+        share = self._random_share(self.directions.mixed(weights, self.seed), cosine)
         null = self.empirical_null if weights == (1.0,) else None
-
-        def fit() -> _Fit:
-            share = self._random_share(self.directions.mixed(weights, self.seed), cosine)
-            if null is None:
-                return _Fit(share, share, self._smallest_share)
-            return _Fit(share, null.p_values(share), null.smallest_p)
-
+        fit = _Fit(share, share, self._smallest_share)
+        if null is not None:
+            fit = _Fit(share, null.p_values(share), null.smallest_p)
         return self._scores(cosine, fit)
 
     def score_best(self, vectors: NDArray[np.floating]) -> QueryScores:
         """Compute scores and p-values of the best of several directions (k, E) for every well."""
-        vectors = np.asarray(vectors, np.float32)
-        cosines = (self.unit @ vectors.T).astype(np.float64)
-
-        def fit() -> _Fit:
-            each = [self._random_share(self.directions, own) for own in cosines.T]
-            share = _best_of(len(vectors), np.min(each, axis=0))
-            smallest = float(_best_of(len(vectors), np.array([self._smallest_share]))[0])
-            return _Fit(share, share, smallest)
-
-        return self._scores(cosines.max(axis=1), fit)
+        cosines = np.asarray(vectors, np.float32) @ self.unit.T
+        share = _best_of(
+            len(cosines), np.min([self._random_share(self.directions, own) for own in cosines], axis=0)
+        )
+        smallest = float(_best_of(len(cosines), np.array([self._smallest_share]))[0])
+        return self._scores(cosines.max(axis=0), _Fit(share, share, smallest))
 
     def score_selection(self, rows: NDArray[np.intp], vectors: NDArray[np.floating]) -> SelectionScores:
         """Compute scores and p-values of some wells together, whatever their treatments.
@@ -271,7 +265,7 @@ class Calibration:
         smallest = inactivity_p(np.array([1 / (1 + len(null))]), active, np.ones(1))
         return SelectionScores(cosine, score, np.maximum(inactivity, fit), max(float(smallest[0]), least))
 
-    def z(self, score: NDArray[np.float64], rows: NDArray[np.intp]) -> NDArray[np.float64]:
+    def z(self, score: NDArray[np.floating], rows: NDArray[np.intp]) -> NDArray[np.float64]:
         """Tell how far scores stand out of those that background prompts give the same wells.
 
         Parameters
@@ -299,27 +293,28 @@ class Calibration:
     def _smallest_share(self) -> float:
         return 1 / (len(self.directions.drawn) + 1)
 
-    def _random_share(self, directions: RandomDirections, cosine: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _random_share(self, directions: RandomDirections, cosine: NDArray[np.float32]) -> NDArray[np.float64]:
         """Share of random directions that fit each treatment, with its higher doses, at least as well."""
         groups = self.replicates
         if not len(groups):
             return np.zeros(0)
         own, above = (self._own, self._above) if directions is self.directions else (None, None)
         # The mean cosine of wells is the cosine with their mean, but for its length: no second product.
-        near = groups.averaging @ cosine / self._lengths
+        near = groups.means(cosine) / self._lengths
         share = _share_as_near(directions, self.points, near, own)
-        higher = self._has_higher_doses
-        if higher.any():
-            near = groups.averaging_upward @ cosine / self._upward_lengths
-            together = _share_as_near(directions, self.upward[higher], near[higher], above)
-            alone = share[higher]
-            share[higher] = np.where(alone <= OWN_FIT, together, np.maximum(alone, together))
+        if groups.higher.any():
+            near = groups.means(cosine, upward=True) / self._upward_lengths
+            together = _share_as_near(directions, self.upward, near, above)
+            alone = share[groups.higher]
+            share[groups.higher] = np.where(alone <= OWN_FIT, together, np.maximum(alone, together))
         return share
 
     def _along(self, treatment_score: NDArray[np.float64]) -> NDArray[np.float64]:
         """P of each treatment's score among sets of controls; NaN where there are too few."""
         along = np.full(len(treatment_score), np.nan)
         if self._tails:
+            if len(self._tails) == 1 and len(self._tails[0][1]) == len(along):
+                return self._tails[0][0].share_as_near(treatment_score, self._tails[0][2])
             for table, members, rows in self._tails:
                 along[members] = table.share_as_near(treatment_score[members], rows)
             return along
@@ -327,40 +322,37 @@ class Calibration:
             along[alike] = upper_tail(self.control_null.of(pattern), treatment_score[alike])
         return along
 
-    def _scores(self, cosine: NDArray[np.float64], fit: Callable[[], _Fit]) -> QueryScores:
-        """Standard scores and the p of doing nothing, beside what `fit` says of random directions."""
-        if len(cosine) < MANY_WELLS:
-            return self._put_together(cosine, fit)
-        with ThreadPoolExecutor(1) as other:  # the two need nothing of each other
-            return self._put_together(cosine, other.submit(fit).result)
-
-    def _put_together(self, cosine: NDArray[np.float64], fit: Callable[[], _Fit]) -> QueryScores:
-        groups = self.replicates
+    def _scores(self, cosine: NDArray[np.float32], fit: _Fit) -> QueryScores:
+        """Standard scores and the p of doing nothing, beside what was found of random directions."""
         score = self.scale(cosine)
-        if not len(groups):
+        if not len(self.replicates):
             none = np.zeros(0)
             return QueryScores(cosine, score, none, none, none, none, none)
-        treatment_score = groups.averaging @ score
+        treatment_score = self.replicates.means(score)
         along = self._along(treatment_score)
-        inactivity = inactivity_p(along, self.activity, treatment_score)
-        found = fit()
-        return QueryScores(
-            cosine,
-            score,
-            treatment_score,
-            np.maximum(inactivity, found.p),
-            p_after_filter(inactivity, found.p, filtered=bool(self.left_out.any())),
-            np.maximum(self._smallest_inactivity, found.smallest_p),
-            found.share,
-        )
+        filtered = bool(self.left_out.any())
+        p = np.empty(len(along))
+        p_filtered = np.empty(len(along)) if filtered else p
+
+        def both(first: int, last: int) -> None:
+            here = slice(first, last)
+            inactivity = inactivity_p(along[here], self.activity[here], treatment_score[here])
+            np.maximum(inactivity, fit.p[here], out=p[here])
+            if filtered:
+                p_filtered[here] = p_after_filter(inactivity, fit.p[here], filtered=True)
+
+        in_threads(both, len(along))
+        smallest = np.maximum(self._smallest_inactivity, fit.smallest_p)
+        return QueryScores(cosine, score, treatment_score, p, p_filtered, smallest, fit.share)
 
 
 def inactivity_p(
     along: NDArray[np.float64], activity: NDArray[np.float64], score: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Combine two p-values of doing nothing: the smaller one, doubled, if the score went up; else `along`."""
-    towards = (score > 0) & np.isfinite(along) & np.isfinite(activity)
-    return np.where(towards, np.minimum(2 * np.fmin(along, activity), 1.0), along)
+    smaller = np.minimum(along, activity)  # NaN where either is
+    towards = (score > 0) & (smaller <= 1)
+    return np.where(towards, np.minimum(2 * smaller, 1.0), along)
 
 
 def _best_of(k: int, smallest: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,14 +8,19 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cellclip.explore.calibration.scale import PlateScale
+from napari_cellclip.explore.calibration.robust import MAD_TO_SD
+from napari_cellclip.explore.calibration.scale import PlateScale, column_median, column_spread
 from napari_cellclip.explore.calibration.tail_table import TailTable
+from napari_cellclip.explore.compiled import run_compiled
 
 SETS = 100
 """Sets of control wells drawn for a plate and number of replicates."""
 
 LEFT_CONTROLS = 3
 """Controls that must be left to standardise a set of them by."""
+
+MANY_CONTROLS = 1 << 12
+"""Controls from which sets of them are measured by a compiled loop."""
 
 
 class ControlNull:
@@ -108,11 +113,71 @@ class ControlNull:
             inside = np.asarray(chosen, np.intp)
             others = np.ones((len(inside), len(members)), bool)
             np.put_along_axis(others, inside, False, axis=1)
-            left = np.nonzero(others)[1].reshape(len(inside), -1)
-            median, spread = self._scale.of_controls(plate, cosines[left])
+            median, spread = self._left(cosines, others)
+            spread = self._scale.of_controls(plate, spread, int(others[0].sum()))
             found = ((cosines[inside].mean(axis=1) - median) / spread).astype(np.float32)
             self._sets[plate, count] = found
         return found
+
+    def _left(
+        self, cosines: NDArray[np.float64], others: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Median and robust spread (K, B) of cosines (m, B) of the controls that each set leaves (K, m)."""
+        if len(self._cosines) < MANY_CONTROLS:
+            left = cosines[np.nonzero(others)[1].reshape(len(others), -1)]
+            return column_median(left), column_spread(left)
+        order = np.argsort(cosines, axis=0)
+        rising = np.take_along_axis(cosines, order, axis=0)
+        median, spread = (np.empty((len(others), cosines.shape[1])) for _ in range(2))
+        run_compiled(medians_of_some, len(others), rising.T.copy(), order.T.copy(), others, median, spread)
+        return median, MAD_TO_SD * spread
+
+
+def medians_of_some(
+    first: int,
+    last: int,
+    rising: NDArray[np.float64],
+    order: NDArray[np.intp],
+    chosen: NDArray[np.bool_],
+    median: NDArray[np.float64],
+    apart: NDArray[np.float64],
+) -> None:
+    """Compute the median of some values of each column, and their median distance from it.
+
+    Columns are sorted once for all sets.
+
+    Parameters
+    ----------
+    first, last : int
+        Sets.
+    rising, order : ndarray (B, m)
+        Values of each column, rising, and whose they are.
+    chosen : ndarray of bool (K, m)
+        Whose values belong to each set, at least one.
+    median, apart : ndarray (K, B)
+        Filled.
+    """
+    own = np.empty(rising.shape[1])
+    for k in range(first, last):
+        for b in range(len(rising)):
+            n = 0
+            for i in range(len(own)):
+                own[n] = rising[b, i]
+                n += chosen[k, order[b, i]]
+            middle = (own[(n - 1) // 2] + own[n // 2]) / 2
+            # Distances rise on both sides of the median: the nearest are counted off until half are passed.
+            below, above = (n - 1) // 2, (n - 1) // 2 + 1
+            former = nearest = 0.0
+            for _ in range(n // 2 + 1):
+                former = nearest
+                if above >= n or (below >= 0 and middle - own[below] <= own[above] - middle):
+                    nearest = middle - own[below]
+                    below -= 1
+                else:
+                    nearest = own[above] - middle
+                    above += 1
+            median[k, b] = middle
+            apart[k, b] = nearest if n % 2 else (former + nearest) / 2
 
 
 def upper_tail(null: NDArray[np.floating], values: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -89,7 +89,7 @@ def find(
         own = wells.index.isin(list(examples))
         tested &= ~np.logical_or.reduceat(own[groups.rows], groups.starts[:-1])
     has_p = np.zeros(len(groups), bool) if out_of_vocabulary else tested
-    q = QValues.of(np.where(has_p, found.p_after_filter, np.nan), calibration.left_out)
+    q = QValues.of(_counted(has_p, found.p_after_filter), calibration.left_out)
     verdict = Verdict.NOT_SIGNIFICANT if out_of_vocabulary else Verdict.of(np.array([q.smallest]), fdr)
     notes = limits_of(
         screen, calibration, filters=filters, selected=selected, out_of_vocabulary=out_of_vocabulary
@@ -99,10 +99,15 @@ def find(
     return Findings(
         verdict,
         _wells_table(calibration, found, q, _best_wells(found, selected, top), of_parts, parts),
-        _treatments_table(calibration, found, np.where(has_p, found.p, np.nan), q, tested, fdr, top),
+        _treatments_table(calibration, found, _counted(has_p, found.p), q, tested, fdr, top),
         describe_null(screen, calibration, found.smallest_p, all(part.is_single_text for part in parts)),
         tuple(notes),
     )
+
+
+def _counted(there: NDArray[np.bool_], p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return p where it counts, and NaN elsewhere."""
+    return p if there.all() else np.where(there, p, np.nan)
 
 
 def best_first(
@@ -159,8 +164,8 @@ def _wells_table(
     well_q[group >= 0] = q.at(group[group >= 0])
     return pd.DataFrame(
         {
-            "cosine": found.cosine[order],
-            "score": found.score[order],
+            "cosine": found.cosine[order].astype(np.float64),
+            "score": found.score[order].astype(np.float64),
             "rank": np.arange(1, len(order) + 1),
             "z": combine_z([calibration.z(part.score[order], order) for part in of_parts], parts),
             "q": well_q,
@@ -178,18 +183,19 @@ def _treatments_table(
     fdr: float,
     top: int | None,
 ) -> pd.DataFrame:
-    shown = np.flatnonzero(tested)
-    if top is not None and top < len(shown):
+    shown, significant = tested, q.significant(fdr)
+    if top is not None and top < len(p):
         # No treatment with a larger p than the last of the best, or of those that match, is listed.
-        least = np.partition(p[shown], max(top - 1, 0))[max(top - 1, 0)]  # NaN comes last
+        own = p if tested.all() else p[tested]
+        at = min(max(top, 1), len(own)) - 1
+        least = np.partition(own, at)[at] if len(own) else np.nan  # NaN comes last
         if not np.isnan(least):
-            shown = shown[(p[shown] <= least) | q.significant(fdr)[shown]]
-    order = np.lexsort(
-        (-np.nan_to_num(found.treatment_score[shown], nan=-np.inf), np.nan_to_num(p[shown], nan=2.0))
-    )
-    order = shown[order]
+            shown = tested & ((p <= least) | significant)
+    order = np.flatnonzero(shown)
+    best = (-np.nan_to_num(found.treatment_score[order], nan=-np.inf), np.nan_to_num(p[order], nan=2.0))
+    order = order[np.lexsort(best)]
     if top is not None:
-        order = order[: max(top, int(q.significant(fdr)[order].sum()))]
+        order = order[: max(top, int(significant[order].sum()))]
     table = calibration.replicates.table
     return pd.DataFrame(
         {
@@ -221,7 +227,6 @@ def describe_null(
         Whether the model's empirical null was used: it speaks of single texts.
     """
     measured = calibration.empirical_null if single_text else None
-    least = smallest_p[np.isfinite(smallest_p)]
     of = "the screen's treatments" if calibration.by_example else "background prompts"
     kind = f"sets of control wells, and directions drawn from the spread of {of}"
     return {
@@ -232,9 +237,9 @@ def describe_null(
         "background": len(calibration.bank),
         "empirical_null": measured.data if measured else "",
         "empirical_null_pairs": measured.pairs if measured else 0,
-        "tested": int((~calibration.left_out & (calibration.null_sizes > 0)).sum()),
+        "tested": calibration.n_tested,
         "seed": calibration.seed,
-        "smallest_p": float(least.min()) if len(least) else float("nan"),
+        "smallest_p": float(np.fmin.reduce(smallest_p, initial=np.nan)),
         "model": screen.card.name,
         "model_card": screen.card.card_hash,
     }

@@ -54,7 +54,7 @@ class QSteps:
     Attributes
     ----------
     p : ndarray of float64 (m,)
-        Of all tests, rising.
+        Of the tests with a p below 1, rising; of all others q is 1.
     q : ndarray of float64 (m,)
         Rising, too.
     """
@@ -65,9 +65,9 @@ class QSteps:
     @classmethod
     def of(cls, p: NDArray[np.floating]) -> QSteps:
         """Compute q over all tests; those with NaN are not counted."""
-        rising = np.sort(np.asarray(p, np.float64))  # NaN comes last
-        rising = rising[: np.searchsorted(rising, np.nan)]
-        steps = rising * len(rising)
+        exact = np.asarray(p, np.float64)
+        rising = np.sort(exact[exact < 1])
+        steps = rising * (len(exact) - np.count_nonzero(np.isnan(exact)))
         steps /= np.arange(1, len(rising) + 1)
         # scipy's `false_discovery_control` does the same and takes ten times as long.
         return cls(rising, np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1.0))
@@ -75,11 +75,14 @@ class QSteps:
     def at(self, p: NDArray[np.floating]) -> NDArray[np.float64]:
         """Look up q of tests with these p, which are among all; NaN stays NaN."""
         exact = np.asarray(p, np.float64)
-        last = np.searchsorted(self.p, exact, side="right") - 1
-        return np.where(np.isnan(exact), np.nan, np.append(self.q, np.nan)[np.minimum(last, len(self.q))])
+        q = np.where(np.isnan(exact), np.nan, 1.0)
+        below = exact < 1
+        if len(self.q):
+            q[below] = self.q[np.searchsorted(self.p, exact[below], side="right") - 1]
+        return q
 
     def largest_p(self, fdr: float) -> float:
-        """Find the largest p that is significant; -1 where none is."""
+        """Find the largest p that is significant at a rate below 1; -1 where none is."""
         significant = int(np.searchsorted(self.q, fdr, side="right"))
         return float(self.p[significant - 1]) if significant else -1.0
 

@@ -43,7 +43,7 @@ class QueryScores:
 
     Attributes
     ----------
-    cosine, score : ndarray of float64 (n,)
+    cosine, score : ndarray of float32 (n,)
         Of each embedded well: cosine, and standard score against its plate's controls.
     treatment_score : ndarray of float64 (T,)
         Mean score of each treatment at each dose.
@@ -57,8 +57,8 @@ class QueryScores:
         Share of random directions that fit a treatment as well, before the model's empirical null.
     """
 
-    cosine: NDArray[np.float64]
-    score: NDArray[np.float64]
+    cosine: NDArray[np.float32]
+    score: NDArray[np.float32]
     treatment_score: NDArray[np.float64]
     p: NDArray[np.float64]
     p_after_filter: NDArray[np.float64]

@@ -10,16 +10,13 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
+from napari_cellclip.explore.compiled import MANY, run_compiled
 from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.vocabulary.ids import join_ids
 
 _SAME = ("Metadata_treatment", "Metadata_kind", "Metadata_cell_line")
 """Columns in which replicates agree; with the dose."""
-
-WELLS_AT_ONCE = 1 << 14
-"""Wells whose vectors are held at once as double precision."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +34,10 @@ class ReplicateGroups:
         Wells of all groups, as positions among the wells given, group after group.
     starts : ndarray of int (T + 1,)
         Where each group begins in `rows`.
+    higher : ndarray of bool (T,)
+        Groups whose treatment has higher doses.
     upward_rows, upward_starts : ndarray of int
-        The same for the wells of that treatment at this dose and all higher ones.
+        Of these groups: the wells of the treatment at this dose and all higher ones.
     named : bool
         Whether any group has a treatment's name.
     n : int
@@ -48,6 +47,7 @@ class ReplicateGroups:
     table: pd.DataFrame
     rows: NDArray[np.intp]
     starts: NDArray[np.intp]
+    higher: NDArray[np.bool_]
     upward_rows: NDArray[np.intp]
     upward_starts: NDArray[np.intp]
     named: bool
@@ -88,19 +88,36 @@ class ReplicateGroups:
         out[self.rows] = self.of_row
         return out
 
-    @cached_property
-    def averaging(self) -> csr_array:
-        """Sparse matrix (T, n) whose product with values of wells (n,) is the mean of each group."""
-        sizes = np.diff(self.starts)
-        shares = np.repeat(1 / sizes, sizes)
-        return csr_array((shares, self.rows, self.starts), shape=(len(self), self.n))
+    def means(self, values: NDArray[np.floating], *, upward: bool = False) -> NDArray[np.float64]:
+        """Compute the mean of each group.
+
+        Parameters
+        ----------
+        values : ndarray (n,)
+            Of the wells.
+        upward : bool
+            Take those of the higher doses of a group's treatment too.
+
+        Returns
+        -------
+        ndarray of float64 (T,)
+            With `upward`, only of the groups that have `higher` doses.
+        """
+        rows, starts = self._wells[upward]
+        if len(rows) < MANY:
+            return group_means(values[:, None], rows, starts)[:, 0]
+        out = np.empty(len(starts) - 1, np.float64)
+        run_compiled(average, len(out), values, rows, starts, out)
+        return out
 
     @cached_property
-    def averaging_upward(self) -> csr_array:
-        """The same for the wells of each group and of the higher doses of its treatment."""
-        sizes = np.diff(self.upward_starts)
-        shares = np.repeat(1 / sizes, sizes)
-        return csr_array((shares, self.upward_rows, self.upward_starts), shape=(len(self), self.n))
+    def _wells(self) -> tuple[tuple[NDArray[np.integer], NDArray[np.intp]], ...]:
+        """Wells and starts of the groups, then upward; in few bytes where there are many."""
+        kind = np.int32 if self.n >= MANY else np.intp  # numpy looks up by its own kind only
+        return tuple(
+            (rows.astype(kind, copy=False), starts)
+            for rows, starts in ((self.rows, self.starts), (self.upward_rows, self.upward_starts))
+        )
 
     @classmethod
     def of(cls, wells: pd.DataFrame, plates: NDArray[np.integer]) -> ReplicateGroups:
@@ -153,17 +170,36 @@ class ReplicateGroups:
         # comes first and is compared with nothing.
         last = starts[np.searchsorted(code, code, side="right")] if len(table) else starts[:0]
         ends = np.where(table["dose"].isna().to_numpy(), starts[1:], last)
-        lengths = ends - starts[:-1]
+        higher = ends > starts[1:]
+        lengths = (ends - starts[:-1])[higher]
         upward_starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.intp)
         offset = np.arange(upward_starts[-1]) - np.repeat(upward_starts[:-1], lengths)
-        upward = rows[np.repeat(starts[:-1], lengths) + offset] if len(table) else rows
-        return cls(table, rows, starts, upward, upward_starts, bool((known & tested).any()), n)
+        upward = rows[np.repeat(starts[:-1][higher], lengths) + offset] if len(table) else rows
+        return cls(table, rows, starts, higher, upward, upward_starts, bool((known & tested).any()), n)
+
+
+def average(
+    first: int,
+    last: int,
+    values: NDArray[np.floating],
+    rows: NDArray[np.integer],
+    starts: NDArray[np.intp],
+    out: NDArray[np.float64],
+) -> None:
+    """Compute the mean value of each group's rows."""
+    for group in range(first, last):
+        total = 0.0
+        for i in range(starts[group], starts[group + 1]):
+            total += values[rows[i]]
+        out[group] = total / (starts[group + 1] - starts[group])
 
 
 def group_means(
-    values: NDArray[np.floating], rows: NDArray[np.intp], starts: NDArray[np.intp]
+    values: NDArray[np.floating], rows: NDArray[np.integer], starts: NDArray[np.intp]
 ) -> NDArray[np.float64]:
     """Compute the mean of the vectors (n, E) of each group's wells."""
+    if len(starts) < 2:
+        return np.zeros((0, values.shape[1]))
     sums = np.add.reduceat(np.asarray(values[rows], np.float64), starts[:-1], axis=0)
     return np.asarray(sums / np.diff(starts)[:, None], np.float64)
 
@@ -172,18 +208,40 @@ def group_directions(
     unit: NDArray[np.float32], rows: NDArray[np.intp], starts: NDArray[np.intp]
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Mean vector of each group, brought to length 1, and the length it had (1 where it is zero)."""
-    if len(starts) < 2:
-        return unit[:0], np.zeros(0)
-    points, lengths = [], []
-    # So many groups at once that their wells fill about 64 MB in double precision.
-    blocks = np.searchsorted(starts, np.arange(0, starts[-1], WELLS_AT_ONCE))
-    for first, last in pairwise(np.unique([*blocks.tolist(), len(starts) - 1]).tolist()):
-        own = starts[first : last + 1]
-        means = group_means(unit, rows[own[0] : own[-1]], own - own[0])
-        lengths.append(np.linalg.norm(means, axis=1))
-        points.append(unit_rows(means))
-    length = np.concatenate(lengths)
-    return np.concatenate(points), np.where(length > 0, length, 1.0)
+    if len(rows) < MANY:
+        means = group_means(unit, rows, starts)
+        points, lengths = unit_rows(means), np.linalg.norm(means, axis=1)
+    else:
+        points = np.empty((len(starts) - 1, unit.shape[1]), np.float32)
+        lengths = np.empty(len(points))
+        run_compiled(mean_directions, len(points), unit, rows, starts, points, lengths)
+    return points, np.where(lengths > 0, lengths, 1.0)
+
+
+def mean_directions(
+    first: int,
+    last: int,
+    unit: NDArray[np.float32],
+    rows: NDArray[np.intp],
+    starts: NDArray[np.intp],
+    points: NDArray[np.float32],
+    lengths: NDArray[np.float64],
+) -> None:
+    """Compute the mean vector of each group's rows, brought to length 1, and the length it had."""
+    mean = np.empty(unit.shape[1], np.float64)
+    for group in range(first, last):
+        mean[:] = 0.0
+        for i in range(starts[group], starts[group + 1]):
+            row = rows[i]
+            for k in range(len(mean)):
+                mean[k] += unit[row, k]
+        total = 0.0
+        for k in range(len(mean)):
+            mean[k] /= starts[group + 1] - starts[group]
+            total += mean[k] * mean[k]
+        lengths[group] = np.sqrt(total)
+        for k in range(len(mean)):
+            points[group, k] = mean[k] / lengths[group] if total > 0 else 0.0
 
 
 def _text(wells: pd.DataFrame, name: str) -> NDArray[np.object_]:

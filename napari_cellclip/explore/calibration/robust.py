@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,26 +40,81 @@ class RobustSpread:
         """
         exact = np.asarray(values, np.float64)
         counts = np.bincount(groups, minlength=n_groups)
+        if (even := EvenGroups.of(groups, counts)) is not None:
+            return cls.of_even(exact, even)
         median = grouped_median(exact, groups, counts)
-        spread = MAD_TO_SD * grouped_median(np.abs(exact - median[groups]), groups, counts)
+        return cls._useful(counts, median, grouped_median(np.abs(exact - median[groups]), groups, counts))
+
+    @classmethod
+    def of_even(cls, values: NDArray[np.floating], groups: EvenGroups) -> RobustSpread:
+        """Measure values (m,) by groups of about one size."""
+        rows = groups.rows(values)
+        median = groups.median(rows)
+        with np.errstate(invalid="ignore"):  # what fills a row, and groups without values
+            rows -= median[:, None]
+        np.abs(rows, out=rows)
+        return cls._useful(groups.counts, median, groups.median(rows))
+
+    @classmethod
+    def _useful(
+        cls, counts: NDArray[np.intp], median: NDArray[np.float64], apart: NDArray[np.float64]
+    ) -> RobustSpread:
+        spread = MAD_TO_SD * apart
         useful = (counts >= FEWEST) & (spread > NO_SPREAD)
         return cls(counts, np.where(useful, median, np.nan), np.where(useful, spread, np.nan))
+
+
+@dataclass(frozen=True)
+class EvenGroups:
+    """Groups of about one size: a row each, all sorted at once, which is several times faster.
+
+    Attributes
+    ----------
+    counts : ndarray of int (G,)
+        Values of each group.
+    places : ndarray of int (G, most)
+        Positions of its values; what fills a row is beyond its count.
+    """
+
+    counts: NDArray[np.intp]
+    places: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, groups: NDArray[np.integer], counts: NDArray[np.intp]) -> EvenGroups | None:
+        """Lay out groups that follow each other; ``None`` if they do not, or differ much in size."""
+        most = int(counts.max(initial=0))
+        if not most or most * len(counts) > 4 * len(groups) or (groups[1:] < groups[:-1]).any():
+            return None
+        places = np.zeros((len(counts), most), np.intp)
+        before = np.repeat(np.cumsum(counts) - counts, counts)
+        places[groups, np.arange(len(groups)) - before] = np.arange(len(groups))
+        return cls(counts, places)
+
+    @cached_property
+    def _filling(self) -> NDArray[np.bool_]:
+        return np.arange(self.places.shape[1]) >= self.counts[:, None]
+
+    def rows(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Put values into the rows of their groups, filled with infinity."""
+        rows = np.asarray(values, np.float64)[self.places]
+        rows[self._filling] = np.inf
+        return rows
+
+    def median(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Compute the median of each group, NaN where it is empty; `rows` are sorted in place."""
+        rows.sort(axis=1)
+        every, some = np.arange(len(rows)), np.maximum(self.counts, 1)
+        middle = (rows[every, (some - 1) // 2] + rows[every, some // 2]) / 2
+        return np.asarray(np.where(self.counts > 0, middle, np.nan), np.float64)
 
 
 def grouped_median(
     values: NDArray[np.float64], groups: NDArray[np.integer], counts: NDArray[np.intp]
 ) -> NDArray[np.float64]:
     """Compute the median of each group, NaN where a group is empty."""
+    if (even := EvenGroups.of(groups, counts)) is not None:
+        return even.median(even.rows(values))
     ends = np.cumsum(counts)
-    most = int(counts.max(initial=0))
-    if most * len(counts) <= 4 * len(values) and (groups[1:] >= groups[:-1]).all():
-        # Groups of about one size, one after the other: a row each, sorted, is several times faster.
-        padded = np.full((len(counts), most), np.inf)
-        padded[groups, np.arange(len(values)) - np.repeat(ends - counts, counts)] = values
-        padded.sort(axis=1)
-        every, some = np.arange(len(counts)), np.maximum(counts, 1)
-        middle = (padded[every, (some - 1) // 2] + padded[every, some // 2]) / 2 if most else np.inf
-        return np.asarray(np.where(counts > 0, middle, np.nan), np.float64)
     ordered = values[np.lexsort((values, groups))]
     out = np.full(len(counts), np.nan)
     there = counts > 0

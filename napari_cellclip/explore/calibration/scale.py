@@ -20,9 +20,11 @@ from napari_cellclip.explore.calibration.robust import (
     FEWEST,
     MAD_TO_SD,
     NO_SPREAD,
+    EvenGroups,
     RobustSpread,
     lack_of_controls,
 )
+from napari_cellclip.explore.compiled import MANY, in_threads, run_compiled
 
 LOG_MAD_VARIANCE = 1.36
 """Variance of the logarithm of a MAD of n normal values, times n (asymptotic)."""
@@ -89,10 +91,10 @@ class PlateScale:
         notes = []
         for plate, here in _wells_by_plate(codes):
             own = here[controls[here]]
-            spread = _spread(bank_cosines[own]) if counts[plate] >= FEWEST else np.zeros(1)
+            spread = column_spread(bank_cosines[own]) if counts[plate] >= FEWEST else np.zeros(1)
             if not np.median(spread) > NO_SPREAD:
                 own = here
-                spread = _spread(bank_cosines[own]) if present[plate] >= FEWEST else np.zeros(1)
+                spread = column_spread(bank_cosines[own]) if present[plate] >= FEWEST else np.zeros(1)
                 scored = bool(np.median(spread) > NO_SPREAD)
                 notes.append(lack_of_controls(names[plate], int(counts[plate]), scored=scored))
                 if not scored:
@@ -107,7 +109,7 @@ class PlateScale:
         common, special = _variances(logs[measured] - base[measured][:, None], chance[measured])
         return cls(codes, compared_with, base, chance, common, special, tuple(notes))
 
-    def __call__(self, cosine: NDArray[np.floating]) -> NDArray[np.float64]:
+    def __call__(self, cosine: NDArray[np.floating]) -> NDArray[np.float32]:
         """Standard scores of the wells for a question; NaN on plates that cannot be measured.
 
         Parameters
@@ -116,26 +118,32 @@ class PlateScale:
             Of all wells with the question.
         """
         median, spread = self.of_plates(cosine)
-        scores = np.empty(len(cosine))
-        for start in range(0, len(cosine), WELLS_AT_ONCE):
-            here = slice(start, start + WELLS_AT_ONCE)
-            plates = self.plates[here]
-            np.subtract(cosine[here], median.take(plates), out=scores[here])
-            scores[here] /= spread.take(plates)
+        if len(cosine) < MANY:
+            return np.asarray((cosine - median[self.plates]) / spread[self.plates], np.float32)
+        scores = np.empty(len(cosine), np.float32)
+        run_compiled(standardise, len(scores), cosine, self._plates, median, spread, scores)
         return scores
+
+    @cached_property
+    def _plates(self) -> NDArray[np.int32]:
+        return self.plates.astype(np.int32)
 
     def of_plates(self, cosine: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Median and moderated spread of each plate (P,) for a question; parameters as of calling it."""
-        rows, plates = self._compared
-        found = RobustSpread.of(cosine[rows], plates, len(self.base))
+        rows, plates, even = self._compared
+        if even is not None:
+            found = RobustSpread.of_even(cosine[rows], even)
+        else:
+            found = RobustSpread.of(cosine[rows], plates, len(self.base))
         return found.median, np.exp(self._moderated(np.log(found.spread)))
 
     @cached_property
-    def _compared(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Wells that others are compared with, plate after plate, and the plate of each."""
+    def _compared(self) -> tuple[NDArray[np.intp], NDArray[np.intp], EvenGroups | None]:
+        """Wells that others are compared with, plate after plate, the plate of each, and these as groups."""
         rows = np.flatnonzero(self.compared_with)
         rows = rows[np.argsort(self.plates[rows], kind="stable")]
-        return rows, self.plates[rows]
+        plates = self.plates[rows]
+        return rows, plates, EvenGroups.of(plates, np.bincount(plates, minlength=len(self.base)))
 
     def of_plates_many(
         self, cosines: NDArray[np.floating]
@@ -148,21 +156,18 @@ class PlateScale:
             if not np.isfinite(self.base[plate]):
                 continue
             own = cosines[here[self.compared_with[here]]]
-            median[plate] = _median(own)
-            spread = _spread(own)
+            median[plate] = column_median(own)
+            spread = column_spread(own)
             logs[plate] = np.log(np.where(spread > NO_SPREAD, spread, np.nan))
             median[plate][~(spread > NO_SPREAD)] = np.nan
         return median, np.exp(self._moderated(logs))
 
-    def of_controls(
-        self, plate: int, cosines: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Median and moderated spread (..., B) of some controls (..., m, B) of a plate."""
-        median = _median(cosines)
-        own = np.log(np.maximum(_spread(cosines), NO_SPREAD)) - self.base[plate]
-        chance = LOG_MAD_VARIANCE / cosines.shape[-2]
+    def of_controls(self, plate: int, spread: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+        """Moderate the spreads of sets of `n` controls of a plate, which are no spreads of one question."""
+        own = np.log(np.maximum(spread, NO_SPREAD)) - self.base[plate]
+        chance = LOG_MAD_VARIANCE / n
         retained = (self.common + self.special) / max(self.common + self.special + chance, 1e-12)
-        return median, np.exp(self.base[plate] + retained * own)
+        return np.asarray(np.exp(self.base[plate] + retained * own), np.float64)
 
     def _moderated(self, logs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log spreads (P,) or (P, B) of questions after moderation; expected ones where there are none."""
@@ -179,18 +184,36 @@ class PlateScale:
         return np.asarray(base + shared + left, np.float64)
 
 
+def standardise(
+    first: int,
+    last: int,
+    values: NDArray[np.floating],
+    plates: NDArray[np.int32],
+    median: NDArray[np.float64],
+    spread: NDArray[np.float64],
+    out: NDArray[np.float32],
+) -> None:
+    """Compute the distance of values from the median of their plate, in its spread."""
+    for i in range(first, last):
+        out[i] = (values[i] - median[plates[i]]) / spread[plates[i]]
+
+
 def over_prompts(
     cosines: NDArray[np.float32], scale: PlateScale
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Median and robust spread over the prompts of each well's standard scores, in blocks of wells."""
     median, spread = scale.of_plates_many(cosines)
     middle, apart = (np.empty(len(cosines), np.float32) for _ in range(2))
-    for start in range(0, len(cosines), WELLS_AT_ONCE):
-        here = slice(start, start + WELLS_AT_ONCE)
-        plates = scale.plates[here]
-        scores = ((cosines[here] - median[plates]) / spread[plates]).astype(np.float32)
-        middle[here] = np.median(scores, axis=1)
-        apart[here] = MAD_TO_SD * np.median(np.abs(scores - middle[here][:, None]), axis=1)
+
+    def measure(first: int, last: int) -> None:
+        for start in range(first, last, WELLS_AT_ONCE):
+            here = slice(start, min(start + WELLS_AT_ONCE, last))
+            plates = scale.plates[here]
+            scores = ((cosines[here] - median[plates]) / spread[plates]).astype(np.float32)
+            middle[here] = np.median(scores, axis=1)
+            apart[here] = MAD_TO_SD * np.median(np.abs(scores - middle[here][:, None]), axis=1)
+
+    in_threads(measure, len(cosines))
     return middle, apart
 
 
@@ -203,17 +226,19 @@ def _wells_by_plate(plates: NDArray[np.intp]) -> Iterator[tuple[int, NDArray[np.
             yield int(plates[order[start]]), here
 
 
-def _median(values: NDArray[np.floating]) -> NDArray[np.float64]:
+def column_median(values: NDArray[np.floating]) -> NDArray[np.float64]:
     """Median of each column (..., m, B); as `numpy.median`, which is slow for many short columns."""
     m = values.shape[-2]
     rows = np.sort(np.ascontiguousarray(np.swapaxes(values, -1, -2), np.float64), axis=-1)
     return np.asarray((rows[..., (m - 1) // 2] + rows[..., m // 2]) / 2, np.float64)
 
 
-def _spread(values: NDArray[np.floating]) -> NDArray[np.float64]:
+def column_spread(values: NDArray[np.floating]) -> NDArray[np.float64]:
     """1.4826 MAD of each column (..., m, B)."""
     exact = np.asarray(values, np.float64)
-    return np.asarray(MAD_TO_SD * _median(np.abs(exact - _median(exact)[..., None, :])), np.float64)
+    return np.asarray(
+        MAD_TO_SD * column_median(np.abs(exact - column_median(exact)[..., None, :])), np.float64
+    )
 
 
 def _variances(residuals: NDArray[np.float64], chance: NDArray[np.float64]) -> tuple[float, float]:

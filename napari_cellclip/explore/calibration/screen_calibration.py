@@ -12,7 +12,7 @@ import pandas as pd
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from napari_cellclip.explore.asked_screen import embedded
+from napari_cellclip.explore.asked_screen import require_embeddings
 from napari_cellclip.explore.calibration.background import background_vectors
 from napari_cellclip.explore.calibration.calibration import Calibration
 from napari_cellclip.explore.calibration.empirical_null import CARD_KEY, EmpiricalNull
@@ -50,6 +50,11 @@ def calibration_of(screen: Screen, model: Model | None, *, cell_line: str, seed:
         (:func:`napari_cellclip.explore.asked_screen.cell_line_of`).
     seed : int
         Of random directions and control sets.
+
+    Raises
+    ------
+    ScreenError
+        If no well has an embedding.
     """
     labels = screen.wells
     key = ("", "", "", seed)
@@ -70,9 +75,10 @@ def calibration_of(screen: Screen, model: Model | None, *, cell_line: str, seed:
 def _calibrate(
     screen: Screen, labels: pd.DataFrame, model: Model | None, cell_line: str, seed: int
 ) -> Calibration:
-    there = embedded(screen)
+    there = require_embeddings(screen)
     codes, names = screen.plate_codes
-    unit = unit_rows(screen.embeddings[there])
+    every = bool(there.all())
+    unit = unit_rows(screen.embeddings if every else screen.embeddings[there])
     controls = screen.negative_controls[there]
     if model is None:
         bank = _examples(unit[~controls] if (~controls).any() else unit, seed)
@@ -80,7 +86,7 @@ def _calibrate(
         bank = background_vectors(model, screen.card.prompts, cell_line)
     return Calibration(
         unit,
-        labels if there.all() else labels[there],
+        labels if every else labels[there],
         codes[there],
         names,
         controls,

@@ -8,18 +8,18 @@ never too small and at most that much too large, less than the error of the draw
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_cellclip.explore.compiled import run_compiled
+
 LEVELS = 127
-"""Order statistics kept of each distribution; one less than a power of two, for bisection."""
+"""Order statistics kept of each distribution, which fit a byte."""
 
-EVERY = 8
-"""Of so many order statistics one is looked at first, where many distributions are looked up in order."""
-
-AT_ONCE = 1 << 14
-"""Values looked up together: what is computed on the way stays in the cache of a processor core."""
+MULTIPLE = 16
+"""Order statistics lie in rows of a multiple of this length, which processors compare at once."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,8 @@ class TailTable:
     ----------
     ranks : ndarray of int (K,)
         Which of the order statistics, 1 being the largest value; rising.
-    values : ndarray of float32 (L, R)
-        Those of R distributions; falling along the first axis. L is the next power of two less one; what is
-        more than K is NaN.
+    values : ndarray of float32 (R, L)
+        Those of R distributions; falling along the second axis. What is more than K is NaN.
     n : int
         Values of each distribution.
     """
@@ -45,13 +44,13 @@ class TailTable:
     def empty(cls, n: int, rows: int) -> TailTable:
         """Make a table to be filled by :meth:`fill`."""
         ranks = kept_ranks(n)
-        levels = (1 << len(ranks).bit_length()) - 1
-        return cls(ranks, np.full((levels, rows), np.nan, np.float32), n)
+        levels = -(-len(ranks) // MULTIPLE) * MULTIPLE
+        return cls(ranks, np.full((rows, levels), np.nan, np.float32), n)
 
     def fill(self, start: int, values: NDArray[np.float32]) -> None:
         """Enter distributions (m, n) from row `start` on; `values` are sorted in place."""
         values.sort(axis=1)
-        self.values[: len(self.ranks), start : start + len(values)] = values[:, self.n - self.ranks].T
+        self.values[start : start + len(values), : len(self.ranks)] = values[:, self.n - self.ranks]
 
     def share_as_near(
         self, values: NDArray[np.floating], rows: NDArray[np.intp] | None = None
@@ -71,38 +70,36 @@ class TailTable:
             Between ``1 / (n + 1)`` and 1.
         """
         asked = np.asarray(values, np.float32)
-        own = np.arange(self.values.shape[1]) if rows is None else rows
-        ceiling = np.append(self.ranks, self.n + 1) / (self.n + 1)
+        own = np.arange(len(self.values), dtype=np.int32) if rows is None else np.asarray(rows, np.int32)
         out = np.empty(len(asked), np.float64)
-        for start in range(0, len(asked), AT_ONCE):
-            here = slice(start, start + AT_ONCE)
-            first = start if rows is None else None
-            out[here] = ceiling[self._at_least_as_large(asked[here], own[here], first)]
+        run_compiled(look_up, len(asked), self.values, self.shares, own, asked, out)
         return out
 
-    def _at_least_as_large(
-        self, asked: NDArray[np.float32], own: NDArray[np.intp], first: int | None
-    ) -> NDArray[np.intp]:
-        """Count the order statistics at least as large as each value, by bisection of all rows at once.
+    @cached_property
+    def shares(self) -> NDArray[np.float64]:
+        """Share that is told of a value with so many order statistics at least as large, float64 (K + 1,)."""
+        return np.append(self.ranks, self.n + 1) / (self.n + 1)
 
-        Values for distributions that follow each other, from the one at `first` on, begin with every eighth
-        order statistic: these are read in the order in which they lie, which is faster than four bisections.
-        """
-        levels, width = self.values.shape
-        flat = self.values.reshape(-1)
-        # Where the last one lies that is as large; one row above the table if there is none.
-        before = own - width
-        step = (levels + 1) // 2 * width
-        if first is not None and levels > EVERY:
-            eighths = np.zeros(len(asked), np.uint8)
-            for row in self.values[EVERY - 1 :: EVERY, first : first + len(asked)]:
-                eighths += row >= asked
-            before += eighths.astype(np.intp) * (EVERY * width)
-            step = EVERY // 2 * width
-        while step >= width:
-            before += step * (flat[before + step] >= asked)
-            step = step // (2 * width) * width
-        return (before - own) // width + 1
+
+def look_up(
+    first: int,
+    last: int,
+    table: NDArray[np.float32],
+    results: NDArray[np.float64],
+    rows: NDArray[np.int32],
+    asked: NDArray[np.float32],
+    out: NDArray[np.float64],
+) -> None:
+    """Count the entries of each value's row that are at least as large, and tell the result of that count.
+
+    Whole rows are read: a bisection waits for memory at every step, which takes several times as long.
+    """
+    for i in range(first, last):
+        row, value = rows[i], asked[i]
+        count = np.int32(0)  # of no more bytes than the entries, so that as many are compared at once
+        for k in range(table.shape[1]):
+            count += np.int32(1) if table[row, k] >= value else np.int32(0)
+        out[i] = results[count]
 
 
 def kept_ranks(n: int) -> NDArray[np.intp]:

@@ -6,6 +6,8 @@ import warnings
 from functools import cache
 from types import ModuleType
 
+from napari_cellclip.explore.compiled import keep_compiled
+
 
 @cache
 def compiled_umap() -> ModuleType:
@@ -25,15 +27,3 @@ def compiled_umap() -> ModuleType:
         for function in vars(module).values():
             keep_compiled(function)
     return umap
-
-
-def keep_compiled(function: object) -> None:
-    """Let numba store what it compiles of a function; anything else is left as it is."""
-    from numba.core.dispatcher import Dispatcher
-
-    if not isinstance(function, Dispatcher):
-        return
-    try:
-        function.enable_caching()
-    except RuntimeError:  # no folder can be written: it is compiled in each process, as before
-        return

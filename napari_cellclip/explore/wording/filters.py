@@ -106,8 +106,10 @@ class Filters:
         if self.dose is not None:
             keep &= self.dose.holds(wells["Metadata_dose"])
         if self.cell_line:
-            lines = wells["Metadata_cell_line"].fillna("").astype(str).map(_plain)
-            keep &= ((lines == "") | (lines == _plain(self.cell_line))).to_numpy()
+            codes, lines = pd.factorize(wells["Metadata_cell_line"].fillna(""))  # few lines of many wells
+            keep &= np.array([_plain(str(line)) in ("", _plain(self.cell_line)) for line in lines], bool)[
+                codes
+            ]
         return keep
 
 

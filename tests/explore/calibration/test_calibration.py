@@ -137,7 +137,8 @@ def test_a_dose_leans_on_the_higher_ones(make_screen) -> None:
         sorted(blocks.upward_rows[a:b])
         for a, b in zip(blocks.upward_starts[:-1], blocks.upward_starts[1:], strict=True)
     ]
-    assert upward == [[0, 1, 2], [0, 2], [2], [4], [3], [6]]
+    assert blocks.higher.tolist() == [True, True, False, False, False, False]
+    assert upward == [[0, 1, 2], [0, 2]]
     assert blocks.rows.tolist() == [1, 0, 2, 4, 3, 6]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -11,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
-from napari_cellclip.explore import ask
+from napari_cellclip.explore import ask, compiled
 from napari_cellclip.explore.calibration import activity as activity_module
-from napari_cellclip.explore.calibration import calibration, findings, replicates, scale, tail_table
+from napari_cellclip.explore.calibration import findings, replicates, scale
 from napari_cellclip.explore.calibration.activity import activity
 from napari_cellclip.explore.calibration.findings import best_first
 from napari_cellclip.explore.calibration.q_values import QValues, benjamini_hochberg
@@ -41,18 +42,48 @@ def screen(make_screen):
 
 @pytest.mark.parametrize("combine", ["mean", "max"])
 @pytest.mark.parametrize("prompts", [["what"], ["what", "else"]])
-def test_two_threads_say_what_one_says(screen, monkeypatch, combine, prompts) -> None:
-    one = ask(screen, "it", prompts=prompts, combine=combine)
-    monkeypatch.setattr(calibration, "MANY_WELLS", 1)
-    two = ask(screen, "it", prompts=prompts, combine=combine)
-    pd.testing.assert_frame_equal(two.scores, one.scores)
-    pd.testing.assert_frame_equal(two.treatments_table, one.treatments_table)
+def test_compiled_loops_in_threads_say_what_numpy_says(screen, monkeypatch, combine, prompts) -> None:
+    plain = ask(screen, "it", prompts=prompts, combine=combine)
+    for module in (compiled, replicates, scale):
+        monkeypatch.setattr(module, "MANY", 1)
+    for name, value in {"AT_LEAST": 7, "MOST_THREADS": 3}.items():
+        monkeypatch.setattr(compiled, name, value)
+    screen.wells = screen.wells.copy()  # calibrated anew
+    found = ask(screen, "it", prompts=prompts, combine=combine)
+    # Sums of cosines are taken in another order, in single precision.
+    pd.testing.assert_frame_equal(found.scores, plain.scores, rtol=1e-5, atol=1e-5)
+    pd.testing.assert_frame_equal(found.treatments_table, plain.treatments_table, rtol=1e-5, atol=1e-5)
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=30), st.integers(1, 9), st.integers(0, 2**32 - 1))
+def test_means_of_groups_are_those_of_each(sizes: list[int], at_least: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    rows = rng.permutation(starts[-1] + 3)[: starts[-1]]
+    values = rng.standard_normal(starts[-1] + 3).astype(np.float32)
+    groups = ReplicateGroups(
+        pd.DataFrame(index=range(len(sizes))),
+        rows,
+        starts,
+        np.ones(len(sizes), bool),
+        rows[::-1],
+        starts,
+        True,
+        len(values),
+    )
+    for upward, own in ((False, rows), (True, rows[::-1])):
+        exact = [values[own[a:b]].astype(float).mean() for a, b in pairwise(starts)]
+        np.testing.assert_allclose(groups.means(values, upward=upward), exact, rtol=1e-12)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(replicates, "MANY", 1)
+            patch.setattr(compiled, "AT_LEAST", at_least)
+            np.testing.assert_allclose(groups.means(values, upward=upward), exact, rtol=1e-12)
 
 
 def test_blocks_say_what_the_whole_says(screen, monkeypatch) -> None:
     whole = ask(screen, "it", prompts=["what"], seed=1)
-    for module in (replicates, scale, activity_module):
-        monkeypatch.setattr(module, "WELLS_AT_ONCE", 7)
+    monkeypatch.setattr(scale, "WELLS_AT_ONCE", 7)
+    monkeypatch.setattr(activity_module, "AT_ONCE", 7)
     blocks = ask(screen, "it", prompts=["what"], seed=1)  # scored in blocks, the calibration is known
     pd.testing.assert_frame_equal(blocks.scores, whole.scores)
     screen.wells = screen.wells.copy()  # calibrated anew, in blocks too
@@ -67,7 +98,7 @@ def test_activity_in_blocks_is_that_of_all_wells(monkeypatch) -> None:
     plates, controls = np.arange(60) % 3, np.arange(60) < 30
     rows, starts = np.arange(30, 60), np.array([0, 4, 5, 30])
     whole = activity(unit, plates, controls, bank, rows, starts)
-    monkeypatch.setattr(activity_module, "WELLS_AT_ONCE", 7)
+    monkeypatch.setattr(activity_module, "AT_ONCE", 2)
     np.testing.assert_allclose(activity(unit, plates, controls, bank, rows, starts), whole, rtol=1e-10)
 
 
@@ -128,7 +159,7 @@ def test_the_best_of_many_are_those_of_a_sort(top: int, block: int, seed: int) -
 
 
 @given(st.integers(1, 300), st.integers(1, 20), st.integers(0, 2**32 - 1))
-def test_bisection_counts_what_a_search_counts(n: int, rows: int, seed: int) -> None:
+def test_a_look_up_counts_what_a_search_counts(n: int, rows: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     values = rng.integers(-9, 9, (rows, n)).astype(np.float32)
     table = TailTable.empty(n, rows)
@@ -140,7 +171,7 @@ def test_bisection_counts_what_a_search_counts(n: int, rows: int, seed: int) -> 
     ceiling = np.append(table.ranks, n + 1) / (n + 1)
     np.testing.assert_array_equal(table.share_as_near(asked, own), ceiling[counts])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tail_table, "AT_ONCE", 3)
+        patch.setattr(compiled, "AT_LEAST", 3)
         one_each = table.share_as_near(asked[:rows])
     counts = [(kept[row] >= value).sum() for row, value in enumerate(asked[:rows])]
     np.testing.assert_array_equal(one_each, ceiling[counts])
@@ -158,3 +189,18 @@ def test_what_is_forgotten_is_computed_again(screen) -> None:
     before = null.of(((0, 2), (1, 1)))
     null.forget()
     np.testing.assert_array_equal(null.of(((0, 2), (1, 1))), before)
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=20), st.integers(0, 2**32 - 1))
+def test_compiled_directions_are_those_of_numpy(sizes: list[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    rows = rng.permutation(starts[-1])
+    unit = unit_rows(rng.integers(-2, 3, (starts[-1], 4)))
+    points, lengths = replicates.group_directions(unit, rows, starts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(replicates, "MANY", 1)
+        patch.setattr(compiled, "AT_LEAST", 3)
+        fast, fast_lengths = replicates.group_directions(unit, rows, starts)
+    np.testing.assert_allclose(fast, points, atol=1e-6)
+    np.testing.assert_allclose(fast_lengths, lengths, rtol=1e-7)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import kstest
 
+from napari_cellclip.explore.calibration import control_null
 from napari_cellclip.explore.calibration.activity import activity
-from napari_cellclip.explore.calibration.control_null import ControlNull, upper_tail
+from napari_cellclip.explore.calibration.control_null import ControlNull, medians_of_some, upper_tail
 from napari_cellclip.explore.calibration.random_directions import RandomDirections
 from napari_cellclip.explore.calibration.scale import PlateScale
 from napari_cellclip.model.unit_vectors import unit_rows
@@ -129,3 +132,28 @@ def test_activity_is_uniform_for_controls_and_small_for_others() -> None:
     few = np.zeros_like(controls)
     few[:2] = True
     assert np.isnan(activity(unit, plates, few, bank(60), rows, np.array([0, 4]))).all()
+
+
+@given(st.integers(1, 9), st.integers(1, 5), st.integers(0, 2**32 - 1))
+def test_medians_of_some_are_those_of_numpy(m: int, sets: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.integers(-3, 4, (m, 6)).astype(float)
+    chosen = rng.random((sets, m)) < 0.5
+    chosen[:, rng.integers(m)] = True
+    order = np.argsort(values, axis=0)
+    rising = np.take_along_axis(values, order, axis=0)
+    median, apart = np.empty((sets, 6)), np.empty((sets, 6))
+    medians_of_some(0, sets, rising.T.copy(), order.T.copy(), chosen, median, apart)
+    for k, own in enumerate(chosen):
+        np.testing.assert_allclose(median[k], np.median(values[own], axis=0))
+        np.testing.assert_allclose(
+            apart[k], np.median(np.abs(values[own] - np.median(values[own], axis=0)), axis=0)
+        )
+
+
+def test_sets_of_many_controls_are_those_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, cosines, plates, controls, scale = controls_of()
+    few = ControlNull(cosines[controls], plates[controls], scale).of(((0, 2), (1, 1)))
+    monkeypatch.setattr(control_null, "MANY_CONTROLS", 1)
+    many = ControlNull(cosines[controls], plates[controls], scale).of(((0, 2), (1, 1)))
+    np.testing.assert_allclose(many, few, rtol=1e-6)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from napari_cellclip.explore.calibration.robust import robust_z
+from napari_cellclip.explore.calibration.robust import RobustSpread, robust_z
 from napari_cellclip.explore.calibration.scale import PlateScale
 
 
@@ -23,7 +25,7 @@ def test_prompts_of_one_spread_are_all_given_that_spread() -> None:
     plain = np.array([np.ptp(robust_z(v, v)) / np.ptp(v) for v in values.T[:50]])
     assert np.log(mads).std() < 0.5 * np.log(plain).std()
     assert np.median(1 / mads) == pytest.approx(2.0, rel=0.15)
-    np.testing.assert_allclose(z / z[0], own / own[0], rtol=1e-9)
+    np.testing.assert_allclose(z / z[0], own / own[0], rtol=1e-6)  # scores are in single precision
 
 
 def test_prompts_that_truly_differ_keep_their_spreads_where_controls_are_many() -> None:
@@ -69,3 +71,23 @@ def test_a_plate_without_controls_is_measured_by_its_wells_and_said() -> None:
     assert len(scale.notes) == 1
     assert "Plate Q has no negative controls" in scale.notes[0]
     assert scale.compared_with.sum() == 8 + 15
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=12), st.integers(0, 2**32 - 1))
+def test_plates_measured_at_once_are_those_measured_one_by_one(sizes: list[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    values = rng.integers(0, 5, len(groups)).astype(float)
+    found = RobustSpread.of(values, groups, len(sizes))
+    mixed = rng.permutation(len(groups))  # no group after the other: one by one
+    apart = RobustSpread.of(values[mixed], groups[mixed], len(sizes))
+    for i, size in enumerate(sizes):
+        own = values[groups == i]
+        mad = 1.4826 * np.median(np.abs(own - np.median(own))) if size >= 3 else 0
+        for spread in (found, apart):
+            assert spread.counts[i] == size
+            if mad > 0:
+                assert spread.median[i] == np.median(own)
+                assert spread.spread[i] == pytest.approx(mad, rel=1e-4)
+            else:
+                assert np.isnan([spread.median[i], spread.spread[i]]).all()

@@ -1,0 +1,110 @@
+"""Loops compiled by numba, kept on disk between processes and run in several threads.
+
+For what numpy does in many passes, or by waiting for memory. numba is imported with the first of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_THREADS = 8
+"""Threads that a loop is spread over; these loops wait for memory, which few threads keep busy."""
+
+MANY = 1 << 16
+"""Wells from which loops are compiled where numpy does the same: numba takes half a second to load."""
+
+AT_LEAST = 1 << 14
+"""Turns of a loop below which a further thread costs more than it takes over."""
+
+
+def keep_compiled(function: object) -> None:
+    """Let numba store what it compiles of a function; anything else is left as it is."""
+    from numba.core.dispatcher import Dispatcher
+
+    if not isinstance(function, Dispatcher):
+        return
+    try:
+        function.enable_caching()
+    except RuntimeError:  # no folder can be written: it is compiled in each process, as before
+        return
+
+
+@cache
+def _compiled(loop: Callable[..., None]) -> Callable[..., None]:
+    from numba import njit
+
+    # Sums may be taken in any order, so that several terms are added at once; NaN and infinity stay.
+    made: Callable[..., None] = njit(nogil=True, fastmath={"reassoc", "contract"})(loop)
+    keep_compiled(made)
+    return made
+
+
+def run_compiled(loop: Callable[..., None], turns: int, *arrays: Any) -> None:
+    """Run a loop compiled, in as many threads as its turns are worth.
+
+    Parameters
+    ----------
+    loop : callable
+        Takes the first turn, one past the last, and the arrays; turns must not need each other.
+    turns : int
+        How many there are.
+    *arrays : ndarray
+        What it reads, and what it fills.
+    """
+    run = _compiled(loop)
+    in_threads(lambda first, last: run(first, last, *arrays), turns)
+
+
+def in_threads(work: Callable[[int, int], object], turns: int) -> None:
+    """Do work that lets go of Python's lock on ranges of its turns at once, in as many threads as pays.
+
+    Parameters
+    ----------
+    work : callable
+        Takes the first turn and one past the last; ranges must not need each other.
+    turns : int
+        How many there are.
+    """
+    threads = max(1, min(os.cpu_count() or 1, MOST_THREADS, turns // AT_LEAST))
+    ends = [turns * i // threads for i in range(threads + 1)]
+    others = [_pool().submit(work, *ends[i : i + 2]) for i in range(1, threads)]
+    try:
+        work(*ends[:2])
+    finally:
+        for other in others:
+            other.result()
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="cellclip-loop")
+
+
+def products(vectors: NDArray[np.float32], vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Compute the product of each of many vectors (n, E) with one (E,).
+
+    As fast as BLAS; but its threads wait in a loop for the next product, for as long as all the rest of a
+    question takes, and so take a core from what is done then.
+    """
+    if len(vectors) < MANY:
+        return vectors @ vector
+    out = np.empty(len(vectors), np.float32)
+    run_compiled(_products, len(out), vectors, vector, out)
+    return out
+
+
+def _products(
+    first: int, last: int, vectors: NDArray[np.float32], vector: NDArray[np.float32], out: NDArray[np.float32]
+) -> None:
+    for i in range(first, last):
+        total = np.float32(0.0)
+        for k in range(len(vector)):
+            total += vectors[i, k] * vector[k]
+        out[i] = total
