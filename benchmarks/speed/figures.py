@@ -87,6 +87,7 @@ def compare(
     limit: str = "",
     clock: Literal["wall", "cpu"] = "wall",
     warm_up: bool = True,
+    rest: float = 0.0,
 ) -> Figure:
     """Time two calls in turns; parameters as the attributes of `Figure`.
 
@@ -98,6 +99,9 @@ def compare(
         Which seconds count; CPU time of this process where both sides compute in one thread.
     warm_up : bool
         Call both once before: compilation and caches are then in neither.
+    rest : float
+        Seconds to wait before each: threads of BLAS spin for some 30 ms after a product, on a core that the
+        other side would be timed without.
     """
     now = time.perf_counter if clock == "wall" else time.process_time
     if warm_up:
@@ -107,6 +111,7 @@ def compare(
     for turn in range(rounds):
         for side in (0, 1) if turn % 2 == 0 else (1, 0):
             gc.collect()
+            time.sleep(rest)
             start = now()
             (ours, partner)[side]()
             times[side].append(now() - start)

@@ -25,6 +25,8 @@ from napari_cellclip.screen.storage.screen_json import CardRecord, ScreenRecord
 
 TOP = 100
 BLOCK = 1 << 16
+REST = 0.2
+"""Seconds before each: nobody asks within 30 ms of a product of somebody else."""
 
 
 def vectors(n: int, dim: int, clusters: int = 40) -> np.ndarray:
@@ -137,6 +139,7 @@ def asking(n: int, dim: int, rounds: int) -> list[Figure]:
             product,
             against=against,
             rounds=rounds,
+            rest=REST,
             wanted="< 10 ms" if n <= 384 else "<= 1.3",
             limit="1: memory bandwidth, every embedding is read once",
         ),
@@ -146,6 +149,7 @@ def asking(n: int, dim: int, rounds: int) -> list[Figure]:
             product,
             against=against,
             rounds=min(rounds, 3),
+            rest=REST,
         ),
     ]
 

@@ -93,6 +93,14 @@ def ask(
             "through which texts go too. 'correct' shows what it does to replicates and plates."
         ),
     ] = "none",
+    index: Annotated[
+        bool,
+        typer.Option(
+            "--index",
+            help="For screens that do not fit into memory: find the wells with the largest cosines by an "
+            "index, which is made once and kept in the screen's folder. Ranks wells and tests nothing.",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the random draws behind p-values.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -117,25 +125,37 @@ def ask(
     from napari_cellclip.explore import ask as ask_screen
     from napari_cellclip.explore.references.public.installed_sets import named_references
     from napari_cellclip.explore.references.reference_set import joined
+    from napari_cellclip.explore.well_index import ask_index
     from napari_cellclip.screen import Screen
 
     opened = Screen.open(screen)
-    answer = ask_screen(
-        opened if correction == "none" else opened.correct(correction),  # type: ignore[arg-type]
-        text,
-        fdr=fdr,
-        combine="max" if best else "mean",
-        use_platemap=platemap,
-        evidence=evidence,  # type: ignore[arg-type]  # checked above
-        references=joined([named_references(name) for name in references]) if references else None,
-        structures=structures,
-        ticked_off=without or (),
-        top=None if as_json else top or ROWS,  # tables of a million wells take longer than their scores
-        seed=seed,
-    )
-    if without and answer.references is None:
-        note = "Nothing was left out by --without: this answer rests on words, not on reference treatments."
-        answer = replace(answer, notes=(*answer.notes, note))
+    if index:
+        if best or correction != "none" or references or without or evidence not in ("auto", "words"):
+            raise typer.BadParameter(
+                "an index ranks wells by what the text tower says: leave out --best, --correction,"
+                " --references, --without and other evidence",
+                param_hint="--index",
+            )
+        answer = ask_index(opened, text, top=top or ROWS, use_platemap=platemap)
+    else:
+        answer = ask_screen(
+            opened if correction == "none" else opened.correct(correction),  # type: ignore[arg-type]
+            text,
+            fdr=fdr,
+            combine="max" if best else "mean",
+            use_platemap=platemap,
+            evidence=evidence,  # type: ignore[arg-type]  # checked above
+            references=joined([named_references(name) for name in references]) if references else None,
+            structures=structures,
+            ticked_off=without or (),
+            top=None if as_json else top or ROWS,  # tables of a million wells take longer than their scores
+            seed=seed,
+        )
+        if without and answer.references is None:
+            note = (
+                "Nothing was left out by --without: this answer rests on words, not on reference treatments."
+            )
+            answer = replace(answer, notes=(*answer.notes, note))
     if as_json:
         document = answer.to_json()
         document["wells"] = document["wells"][:top]
@@ -170,6 +190,7 @@ def as_text(answer: Answer, top: int) -> str:
     for name, row in best.iterrows():
         q = "" if row["q"] != row["q"] else f"{row['q']:.2g}"
         treatment = answer.treatments.get(name, "")
-        numbers = f"{row['score']:>7.2f}  {row['cosine']:>7.3f}  {q:>7}"
+        score = "" if row["score"] != row["score"] else f"{row['score']:.2f}"
+        numbers = f"{score:>7}  {row['cosine']:>7.3f}  {q:>7}"
         lines.append(f"{int(row['rank']):>4}  {name!s:<{width}}  {numbers}  {treatment}")
     return "\n".join(lines)

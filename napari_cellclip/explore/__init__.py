@@ -23,6 +23,7 @@ from napari_cellclip.explore.query import ask, like
 from napari_cellclip.explore.references.building import build_references, recognisable_mechanisms
 from napari_cellclip.explore.references.files import read_references, write_references
 from napari_cellclip.explore.references.reference_set import ReferenceSet, ReferenceSource
+from napari_cellclip.explore.well_index import WellIndex, ask_index
 
 __all__ = [
     "Answer",
@@ -37,8 +38,10 @@ __all__ = [
     "StainContributions",
     "TileScores",
     "Verdict",
+    "WellIndex",
     "annotate_all",
     "ask",
+    "ask_index",
     "build_references",
     "describe",
     "field_attention",

@@ -55,42 +55,9 @@ def answer_by_words(
     top: int | None = None,
 ) -> Answer:
     """Answer a text by the prompts it is worded in, as :func:`napari_cellclip.explore.query.ask` says."""
-    if screen.card.text_tower == "fingerprint":
-        raise CellClipError(
-            f"the model {screen.card.name!r} reads structures and no words, as a baseline: ask a"
-            " screen of a model that reads words"
-        )
-    model = texts_beside(screen, own_model(screen, model))
-    vocabulary = ModelVocabulary.of_card(model.card)
-    terms, filters = parse(text) if prompts is None else ([], Filters())
-    cell_line = cell_line_of(screen, filters.cell_line)
-    if prompts is not None:
-        sent = [p if isinstance(p, Prompt) else Prompt(p) for p in prompts]
-        given = Wording(text, "free", tuple(p for p in sent if p.text.strip()))
-        known = vocabulary is None or prompts_in_vocabulary(
-            given.prompts, vocabulary, screen.card.prompts, cell_line
-        )
-        questions = [_Question(1.0, "sum", replace(given, in_vocabulary=known))]
-    else:
-        questions = [
-            _Question(
-                term.weight,
-                term.role,
-                read_text(
-                    term.text,
-                    templates=screen.card.prompts,
-                    cell_line=cell_line,
-                    platemap=screen.wells if use_platemap else None,
-                    vocabulary=vocabulary,
-                ),
-            )
-            for term in terms
-        ]
-    notes = tuple(note for question in questions for note in question.wording.notes)
-    questions = [question for question in questions if question.on]
-    if not questions:
-        raise CellClipError(notes[-1] if notes else "there is nothing to ask: write a few words")
-    parts = _parts(model, questions, combine)
+    model = model_of_words(screen, model)
+    questions, filters, cell_line, notes = read_questions(screen, text, prompts, use_platemap, model)
+    parts = parts_of(model, questions, combine)
     findings = find(
         screen,
         calibration_of(screen, model, cell_line=cell_line, seed=seed),
@@ -116,14 +83,75 @@ def answer_by_words(
     )
 
 
+def model_of_words(screen: Screen, model: Model | None) -> Model:
+    """Return the model that embeds the texts of a question, which go through a screen's correction.
+
+    Raises
+    ------
+    CellClipError
+        If the screen's model reads no words, or another one is given.
+    """
+    if screen.card.text_tower == "fingerprint":
+        raise CellClipError(
+            f"the model {screen.card.name!r} reads structures and no words, as a baseline: ask a"
+            " screen of a model that reads words"
+        )
+    return texts_beside(screen, own_model(screen, model))
+
+
+def read_questions(
+    screen: Screen, text: str, prompts: Sequence[str | Prompt] | None, use_platemap: bool, model: Model
+) -> tuple[list[Question], Filters, str, tuple[str, ...]]:
+    """Word a text, or take prompts as they are: the terms asked, filters, cell line and notes.
+
+    Raises
+    ------
+    CellClipError
+        If there is nothing to ask.
+    """
+    vocabulary = ModelVocabulary.of_card(model.card)
+    terms, filters = parse(text) if prompts is None else ([], Filters())
+    cell_line = cell_line_of(screen, filters.cell_line)
+    if prompts is not None:
+        sent = [p if isinstance(p, Prompt) else Prompt(p) for p in prompts]
+        given = Wording(text, "free", tuple(p for p in sent if p.text.strip()))
+        known = vocabulary is None or prompts_in_vocabulary(
+            given.prompts, vocabulary, screen.card.prompts, cell_line
+        )
+        questions = [Question(1.0, "sum", replace(given, in_vocabulary=known))]
+    else:
+        questions = [
+            Question(
+                term.weight,
+                term.role,
+                read_text(
+                    term.text,
+                    templates=screen.card.prompts,
+                    cell_line=cell_line,
+                    platemap=screen.wells if use_platemap else None,
+                    vocabulary=vocabulary,
+                ),
+            )
+            for term in terms
+        ]
+    notes = tuple(note for question in questions for note in question.wording.notes)
+    questions = [question for question in questions if question.on]
+    if not questions:
+        raise CellClipError(notes[-1] if notes else "there is nothing to ask: write a few words")
+    return questions, filters, cell_line, notes
+
+
 @dataclass(frozen=True)
-class _Question:
+class Question:
+    """A term of a question: its weight, its role, and how it is worded."""
+
     weight: float
     role: Literal["sum", "and", "not"]
     wording: Wording
 
     @property
     def on(self) -> tuple[Prompt, ...]:
+        """Prompts that are sent."""
         return tuple(prompt for prompt in self.wording.prompts if prompt.on and prompt.weight)
 
     @property
@@ -132,7 +160,7 @@ class _Question:
         return tuple(replace(p, weight=p.weight * self.weight) for p in self.wording.prompts)
 
 
-def _parts(model: Model, questions: Sequence[_Question], combine: Combine) -> list[QueryPart]:
+def parts_of(model: Model, questions: Sequence[Question], combine: Combine) -> list[QueryPart]:
     """Put a question into directions: its sum, then what wells must answer also, and what they must not."""
     parts: list[QueryPart] = []
     sums: list[tuple[float, NDArray[np.float32]]] = []

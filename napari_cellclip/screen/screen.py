@@ -43,14 +43,12 @@ class Screen:
     Attributes
     ----------
     path : Path
-        The folder.
     name : str
-        Its name.
+        Of the folder.
 
     Examples
     --------
     >>> screen = Screen.open("my-screen")                       # doctest: +SKIP
-    >>> screen.wells[["Metadata_treatment"]].head()              # doctest: +SKIP
     >>> screen.embeddings.shape                                  # doctest: +SKIP
     (384, 512)
     """
@@ -79,10 +77,8 @@ class Screen:
         return cls(folder, ScreenRecord.read(folder), read_labels(folder))
 
     def __repr__(self) -> str:
-        name = self._record.current.card.get("name")
-        return (
-            f"Screen({self.name!r}, {len(self.well_ids)} wells of {', '.join(self.plates)}, model {name!r})"
-        )
+        name, of = self._record.current.card.get("name"), ", ".join(self.plates)
+        return f"Screen({self.name!r}, {len(self.well_ids)} wells of {of}, model {name!r})"
 
     @property
     def plates(self) -> dict[str, PlateRecord]:
@@ -157,6 +153,11 @@ class Screen:
         if self._correction is not None:
             return self._correction.vectors.astype(np.float32)
         return self._tables.embeddings
+
+    @property
+    def tables(self) -> ScreenTables:
+        """Tables as stored, without labels or correction; embeddings also plate by plate."""
+        return self._tables
 
     @read_once
     def norms(self) -> NDArray[np.float32]:
@@ -394,6 +395,6 @@ class Screen:
 
     def _known(self, well: str) -> str:
         if well not in self.wells.index:
-            some = ", ".join(self.well_ids[:3])
-            raise ScreenError(f"screen {self.name} has no well {well!r}; an id reads {some} …")
+            of = f"an id reads {', '.join(self.well_ids[:3])} …"
+            raise ScreenError(f"screen {self.name} has no well {well!r}; {of}")
         return well

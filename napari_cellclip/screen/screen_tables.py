@@ -6,6 +6,8 @@ its embeddings one more; the shards of a plate are looked into when something is
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from threading import RLock
 
@@ -17,6 +19,7 @@ from napari_cellclip.screen.quality import site_quality, well_quality
 from napari_cellclip.screen.storage.encoded_fields import EncodedFields
 from napari_cellclip.screen.storage.exclusions import read_exclusions
 from napari_cellclip.screen.storage.failures import FAILURE, WELL
+from napari_cellclip.screen.storage.files import state_of
 from napari_cellclip.screen.storage.plan import PLACE, Plans, read_places
 from napari_cellclip.screen.storage.previews import Previews
 from napari_cellclip.screen.storage.reading import read_of_each, read_once
@@ -71,17 +74,32 @@ class ScreenTables:
             for (name, table), stop in zip(places.items(), stops, strict=True)
         }
 
-        def read(plate: str) -> None:
-            ids, vectors = read_vectors(self._wells_path(plate), dim)
-            at = places[plate].index.get_indexer(pd.Index(ids, dtype=object))
-            if len(ids) == len(at) == len(rows[plate]) and (at == np.arange(len(at))).all():
-                rows[plate][:] = vectors
-            else:
-                rows[plate][:] = np.nan
-                rows[plate][at[at >= 0]] = vectors[at >= 0]
-
-        read_of_each(read, rows)
+        read_of_each(lambda plate: self._read_embeddings(plate, rows[plate]), rows)
         return out
+
+    def embeddings_by_plate(self) -> Iterator[NDArray[np.float32]]:
+        """Yield the embeddings of one plate after the other, rows as `places`; none is kept."""
+        dim = int(self.record.current.card["embed_dim"])
+        for plate, table in self._places.items():
+            out = np.empty((len(table), dim), np.float32)
+            self._read_embeddings(plate, out)
+            yield out
+
+    def embeddings_state(self) -> str:
+        """Digest of where embeddings are stored, their sizes and times, and of the order of the wells."""
+        digest = hashlib.sha256(self.record.card_hash.encode())
+        for plate, table in self._places.items():
+            digest.update(repr((plate, len(table), state_of(self._wells_path(plate)))).encode())
+        return digest.hexdigest()
+
+    def _read_embeddings(self, plate: str, out: NDArray[np.float32]) -> None:
+        ids, vectors = read_vectors(self._wells_path(plate), out.shape[1])
+        at = self._places[plate].index.get_indexer(pd.Index(ids, dtype=object))
+        if len(ids) == len(at) == len(out) and (at == np.arange(len(at))).all():
+            out[:] = vectors
+        else:
+            out[:] = np.nan
+            out[at[at >= 0]] = vectors[at >= 0]
 
     def _wells_path(self, plate: str) -> Path:
         return wells_path(self.folder, self.record.card_hash, plate)

@@ -132,6 +132,22 @@ def test_ask_lists_the_best(screen_folder: Path) -> None:
     assert len(succeed("ask", screen_folder, "DNA damage").stdout.splitlines()) == len(table) + 7
 
 
+def test_ask_ranks_by_an_index_and_tests_nothing(screen_folder: Path) -> None:
+    everything = json.loads(
+        succeed("ask", screen_folder, "DNA damage", "--evidence", "words", "--json").stdout
+    )["wells"]
+    best = json.loads(succeed("ask", screen_folder, "DNA damage", "--index", "--json", "--top", 3).stdout)
+    cosines = sorted((well["cosine"] for well in everything), reverse=True)[:3]
+    np.testing.assert_allclose([well["cosine"] for well in best["wells"]], cosines, atol=1e-4)
+    assert best["match"] is None
+    table = succeed("ask", screen_folder, "DNA damage", "--index", "--top", 3).stdout
+    assert "nothing is tested" in table
+    assert "nan" not in table
+    refused = call("ask", screen_folder, "DNA damage", "--index", "--best")
+    assert refused.exit_code == 2
+    assert "--best" in refused.stderr
+
+
 @pytest.mark.slow
 def test_train_makes_a_model_that_encodes(
     plate_folder: Path, screen_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

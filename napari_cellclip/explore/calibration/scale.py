@@ -121,7 +121,7 @@ class PlateScale:
         if len(cosine) < MANY:
             return np.asarray((cosine - median[self.plates]) / spread[self.plates], np.float32)
         scores = np.empty(len(cosine), np.float32)
-        run_compiled(standardise, len(scores), cosine, self._plates, median, spread, scores)
+        run_compiled(standardise, len(scores), cosine, self._plates, median, 1 / spread, scores)
         return scores
 
     @cached_property
@@ -190,12 +190,12 @@ def standardise(
     values: NDArray[np.floating],
     plates: NDArray[np.int32],
     median: NDArray[np.float64],
-    spread: NDArray[np.float64],
+    share: NDArray[np.float64],
     out: NDArray[np.float32],
 ) -> None:
-    """Compute the distance of values from the median of their plate, in its spread."""
+    """Compute the distance of values from the median of their plate, times one over its spread."""
     for i in range(first, last):
-        out[i] = (values[i] - median[plates[i]]) / spread[plates[i]]
+        out[i] = (values[i] - median[plates[i]]) * share[plates[i]]
 
 
 def over_prompts(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ from napari_cellclip.vocabulary import ScreenError
 if TYPE_CHECKING:
     from napari_cellclip.screen import Screen
 
+Engine = Literal["umap-learn", "torchdr"]
+
 FEWEST_WELLS = 8
 """Below this a neighbourhood graph has nothing to say that two principal components do not."""
 
@@ -40,6 +42,7 @@ def umap_map(
     min_dist: float = 0.1,
     *,
     extend: bool = True,
+    engine: Engine = "umap-learn",
 ) -> Projection:
     """Map wells by UMAP of their unit embeddings (McInnes et al. 2018, arXiv 1802.03426).
 
@@ -64,6 +67,9 @@ def umap_map(
         Whether plates that were added to the screen are placed into the map there was, which stays as it is
         (by :meth:`Projection.place`; ``parameters["placed"]`` counts their wells), as long as they are no
         more wells than it has. Otherwise a map of all wells is computed.
+    engine : {"umap-learn", "torchdr"}
+        What lays wells out. TorchDR does so on a GPU where there is one (``pip install
+        'napari-cellclip[gpu-maps]'``), in other places of the same quality; on a CPU it is the slower one.
 
     Returns
     -------
@@ -72,8 +78,10 @@ def umap_map(
     Raises
     ------
     ScreenError
-        If no well has an embedding, or a parameter makes no sense.
+        If no well has an embedding, a parameter makes no sense, or TorchDR is not installed.
     """
+    if engine not in get_args(Engine):
+        raise ScreenError(f"{engine!r} lays out no map: give one of {', '.join(get_args(Engine))}")
     if n_neighbors < 2 or not 0 <= min_dist <= 1:
         raise ScreenError("a map needs n_neighbors of at least 2 and min_dist between 0 and 1")
     ids, unit = mapped_wells(screen)
@@ -90,6 +98,8 @@ def umap_map(
         "neighbours": "exact",
         "recipe": RECIPE,
     }
+    if engine != "umap-learn":
+        parameters["engine"] = engine
     if len(ids) > MOST_LAID_OUT:
         parameters["sample"] = MOST_LAID_OUT
     state = state_of(ids, unit, parameters)
@@ -100,7 +110,7 @@ def umap_map(
         if earlier is not None:
             return with_plates_added(earlier, ids, unit)
     if stored is None:
-        stored = sampled_layout(unit, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist)
+        stored = sampled_layout(unit, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist, engine=engine)
         store_places(
             path, ids, unit, stored, {"method": "umap", "parameters": parameters, "embeddings": state}
         )
@@ -108,18 +118,24 @@ def umap_map(
 
 
 def sampled_layout(
-    unit: NDArray[np.float32], *, seed: int, n_neighbors: int, min_dist: float
+    unit: NDArray[np.float32],
+    *,
+    seed: int,
+    n_neighbors: int,
+    min_dist: float,
+    engine: Engine = "umap-learn",
 ) -> NDArray[np.float32]:
     """Compute the layout of at most `MOST_LAID_OUT` unit vectors, and place the others among them.
 
-    Parameters and result as of :func:`layout`.
+    Parameters and result as of :func:`layout` and :func:`umap_map`.
     """
+    laid_out = layout if engine == "umap-learn" else torch_layout
     if len(unit) <= MOST_LAID_OUT:
-        return layout(unit, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist)
+        return laid_out(unit, seed=seed, n_neighbors=n_neighbors, min_dist=min_dist)
     chosen = np.zeros(len(unit), bool)
     chosen[np.random.default_rng(seed).permutation(len(unit))[:MOST_LAID_OUT]] = True
     xy = np.empty((len(unit), 2), np.float32)
-    xy[chosen] = layout(unit[chosen], seed=seed, n_neighbors=n_neighbors, min_dist=min_dist)
+    xy[chosen] = laid_out(unit[chosen], seed=seed, n_neighbors=n_neighbors, min_dist=min_dist)
     xy[~chosen] = among_nearest(unit[~chosen], unit[chosen], xy[chosen])
     return xy
 
@@ -139,11 +155,6 @@ def layout(unit: NDArray[np.float32], *, seed: int, n_neighbors: int, min_dist: 
     ndarray of float32 (n, 2)
     """
     indices, distances = nearest(unit, unit, n_neighbors, same=True)
-    start, _ = principal_plane(unit)
-    spread = float(start.std(axis=0).max())
-    start = start / spread * 10 if spread > 0 else start
-    # Wells with equal embeddings would otherwise start, and stay, on one spot.
-    jitter = np.random.default_rng(seed).normal(scale=1e-4, size=start.shape)
     with warnings.catch_warnings():
         # Expected: an exact search has no index to hand over, and we place new wells ourselves.
         warnings.filterwarnings("ignore", message=r"precomputed_knn\[2\]", category=UserWarning)
@@ -151,10 +162,55 @@ def layout(unit: NDArray[np.float32], *, seed: int, n_neighbors: int, min_dist: 
             n_neighbors=n_neighbors,
             min_dist=min_dist,
             metric="euclidean",
-            init=(start + jitter).astype(np.float32),
+            init=_start(unit, seed),
             random_state=seed,
             n_jobs=1,
             precomputed_knn=(indices, distances),
             force_approximation_algorithm=True,
         )
         return np.asarray(mapper.fit_transform(unit), np.float32)
+
+
+def _start(unit: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+    """Places (n, 2) that a layout starts from: principal components, ten units wide."""
+    start, _ = principal_plane(unit)
+    spread = float(start.std(axis=0).max())
+    start = start / spread * 10 if spread > 0 else start
+    # Wells with equal embeddings would otherwise start, and stay, on one spot.
+    jitter = np.random.default_rng(seed).normal(scale=1e-4, size=start.shape)
+    return np.asarray(start + jitter, np.float32)
+
+
+def torch_layout(
+    unit: NDArray[np.float32], *, seed: int, n_neighbors: int, min_dist: float
+) -> NDArray[np.float32]:
+    """Compute the layout of unit vectors by TorchDR, on a GPU where there is one.
+
+    Parameters and result as of :func:`layout`.
+
+    Raises
+    ------
+    ScreenError
+        If TorchDR is not installed.
+    """
+    try:
+        with warnings.catch_warnings():
+            # It looks for faiss, which it needs where neighbours are not exact.
+            warnings.filterwarnings("ignore", category=ImportWarning)
+            import torch
+            from torchdr import UMAP
+    except ImportError as error:
+        raise ScreenError(
+            f"TorchDR is not here ({error}): pip install 'napari-cellclip[gpu-maps]', or take umap-learn"
+        ) from error
+    mapper = UMAP(
+        n_neighbors=min(n_neighbors, len(unit) - 1),  # the point itself is not counted
+        min_dist=min_dist,
+        init=torch.from_numpy(_start(unit, seed)),
+        backend=None,
+        device="auto",
+        random_state=seed,
+        distributed=False,
+        process_duplicates=False,  # it forgets that places to start from were given for all wells
+    )
+    return np.asarray(mapper.fit_transform(unit), np.float32)

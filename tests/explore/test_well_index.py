@@ -1,0 +1,126 @@
+"""An index of wells: it finds what a search through all finds, is kept, and is made anew when it must be."""
+
+from __future__ import annotations
+
+import errno
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_cellclip.explore import ask, compiled, well_index
+from napari_cellclip.explore.well_index import FINE, RANKS_ONLY, WellIndex, ask_index, coded
+from napari_cellclip.model import load_model
+from napari_cellclip.model.unit_vectors import unit_rows
+from napari_cellclip.vocabulary import CellClipError
+from tests.tiny import encode_tiny_screen, write_tiny_model, write_tiny_plate
+
+
+def clustered(n: int, dim: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(20, dim))
+    return (centres[rng.integers(0, 20, n)] + 0.4 * rng.normal(size=(n, dim))).astype(np.float32)
+
+
+@given(st.integers(1, 60), st.integers(1, 70), st.sampled_from([2, 8]), st.integers(0, 2**32 - 1))
+def test_wells_found_are_those_of_a_search_through_all(n: int, k: int, dim: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = rng.integers(-3, 4, (n, dim)).astype(np.float32)  # with ties, and without length
+    vectors[rng.random(n) < 0.2] = np.nan
+    index = WellIndex(*coded(vectors))
+    direction = unit_rows(rng.normal(size=(1, dim)))[0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(well_index, "AT_ONCE", 7)
+        patch.setattr(compiled, "AT_LEAST", 9)
+        rows, cosines = index.nearest(direction, k)
+    unit = np.where(np.isfinite(vectors), vectors, 0).astype(float)
+    lengths = np.linalg.norm(unit, axis=1)
+    exact = np.where(lengths > 0, unit @ direction / np.where(lengths > 0, lengths, 1), -np.inf)
+    assert len(rows) == len(set(rows)) == min(k, int((lengths > 0).sum()))
+    np.testing.assert_allclose(cosines, exact[rows], atol=dim / FINE)
+    np.testing.assert_allclose(cosines, -np.sort(-exact)[: len(rows)], atol=dim / FINE)
+
+
+@pytest.mark.parametrize("like_a_well", [False, True])
+def test_recall_of_clustered_wells(like_a_well) -> None:
+    vectors = clustered(20_000, 64, 0)
+    unit, index = unit_rows(vectors), WellIndex(*coded(vectors))
+    found = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        direction = unit[rng.integers(len(unit))] if like_a_well else unit_rows(rng.normal(size=(1, 64)))[0]
+        true = np.argsort(-(unit.astype(float) @ direction))[:100]
+        found.append(len(set(true) & set(index.nearest(direction, 100)[0])) / 100)
+    assert np.mean(found) >= 0.995
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("index")
+    model = load_model(write_tiny_model(folder / "model"), device="cpu")
+    return encode_tiny_screen(write_tiny_plate(folder / "plate"), model, folder / "screen"), model
+
+
+def test_a_text_finds_the_wells_that_ask_ranks_by_cosine(made) -> None:
+    screen, model = made
+    answer = ask_index(screen, "tubulin inhibitor", top=5, model=model)
+    every = ask(screen, "tubulin inhibitor", evidence="words", model=model)
+    best = every.scores["cosine"].sort_values(ascending=False).head(5)
+    np.testing.assert_allclose(answer.scores["cosine"], best, atol=1e-4)
+    assert answer.prompts == every.prompts
+    assert (answer.match, answer.notes[-1]) == (None, RANKS_ONLY)
+    assert answer.to_json()["wells"][0]["q"] is None
+    well = screen.well_ids[3]
+    assert ask_index(screen, wells=(well,), top=1).scores.index.tolist() == [well]
+
+
+def test_an_index_is_kept_and_made_anew_when_embeddings_change_or_it_is_damaged(made, monkeypatch) -> None:
+    screen, _ = made
+    WellIndex.of(screen)
+    folder = screen.path / "index" / screen.card_hash
+    before = (folder / "fine.npy").stat().st_mtime_ns
+    WellIndex.of(screen)
+    assert (folder / "fine.npy").stat().st_mtime_ns == before
+    (folder / "fine.npy").write_bytes((folder / "fine.npy").read_bytes()[:-10])
+    found = WellIndex.of(screen)
+    assert found.fine.shape == (len(screen.wells), screen.card.embed_dim)
+    again = (folder / "fine.npy").stat().st_mtime_ns
+    assert again > before
+    monkeypatch.setattr(type(screen.tables), "embeddings_state", lambda self: "other")
+    WellIndex.of(screen)
+    assert (folder / "fine.npy").stat().st_mtime_ns > again
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_the_state_is_that_of_the_files(made) -> None:
+    screen, _ = made
+    state = screen.tables.embeddings_state()
+    assert screen.tables.embeddings_state() == state
+    file = next((screen.path / "wells").rglob("*.parquet"))
+    content = file.read_bytes()
+    file.write_bytes(content)
+    assert screen.tables.embeddings_state() != state
+    np.testing.assert_array_equal(
+        np.concatenate(list(screen.tables.embeddings_by_plate())), screen.embeddings
+    )
+
+
+def test_what_needs_all_scores_is_refused(made, monkeypatch) -> None:
+    screen, model = made
+    for text in ("nocodazole AND taxol", "nocodazole AND NOT taxol", "nocodazole at 3 uM"):
+        with pytest.raises(CellClipError, match="without it"):
+            ask_index(screen, text, model=model)
+    with pytest.raises(CellClipError, match="one of the two"):
+        ask_index(screen)
+    with pytest.raises(CellClipError, match="no well 'P/Z99'"):
+        ask_index(screen, wells=("P/Z99",))
+
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(well_index, "coded", full)
+    monkeypatch.setattr(type(screen.tables), "embeddings_state", lambda self: "yet another")
+    with pytest.raises(CellClipError, match=r"No space left on device.*free some space"):
+        ask_index(screen, "nocodazole", model=model)
+    assert not list((screen.path / "index").glob(".*.tmp"))
