@@ -14,10 +14,11 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.screenshots.for_docs import write_pages
+from benchmarks.screenshots.for_docs import PAGES, write_pages
 from napari_cellclip.cli.virtual_display import virtual_display
 from napari_cellclip.vocabulary.user_folders import cache_folder
 
@@ -41,21 +42,21 @@ class Look:
 LOOKS = (Look((1280, 800)), Look((1600, 1000)), Look((1920, 1080)), Look((1280, 800), 2))
 
 
-def take(look: Look, out: Path, parts: list[str]) -> None:
+def take(look: Look, out: Path, parts: list[str], wanted: Collection[str] | None) -> None:
     """Take all pictures of one look, in this process."""
     from qtpy.QtWidgets import QApplication
 
     from benchmarks.screenshots import states
 
     if "first" in parts:
-        states.take_first_run(look.name, look.size, out)
+        states.take_first_run(look.name, look.size, out, wanted)
     rest = [part for part in parts if part != "first"]
     if rest:
-        states.take_parts(look.name, look.size, out, rest)
+        states.take_parts(look.name, look.size, out, wanted, rest)
     QApplication.processEvents()
 
 
-def run_apart(look: Look, out: Path, parts: list[str]) -> None:
+def run_apart(look: Look, out: Path, further: list[str]) -> None:
     """Take all pictures of one look in a process of its own, on a display of its own."""
     width, height = (side * look.scale for side in look.size)
     command = [sys.executable, "-m", "benchmarks.screenshots", "--here", "--only", look.name]
@@ -65,9 +66,7 @@ def run_apart(look: Look, out: Path, parts: list[str]) -> None:
             "NAPARI_CONFIG": str(Path(settings) / "settings.yaml"),
             "XDG_STATE_HOME": settings,
         }
-        subprocess.run(
-            [*command, "--out", str(out), "--parts", *parts], env={**os.environ, **own}, check=True
-        )
+        subprocess.run([*command, "--out", str(out), *further], env={**os.environ, **own}, check=True)
 
 
 def main() -> None:
@@ -76,19 +75,20 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[look.name for look in LOOKS])
     parser.add_argument("--parts", nargs="*", default=PARTS, choices=PARTS)
     parser.add_argument("--docs", type=Path, help="folder for the pictures of the pages, such as docs/images")
+    parser.add_argument("--pages", action="store_true", help="take only those that the pages show")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     chosen = [look for look in LOOKS if look.name in given.only]
     if given.here:
-        take(chosen[0], given.out, given.parts)
+        take(chosen[0], given.out, given.parts, PAGES if given.pages else None)
         return
     if {"plates"} & set(given.parts):
         from benchmarks.screenshots.made_screens import make_screens
 
         make_screens(cache_folder() / "screenshots")
     for look in chosen:
-        run_apart(look, given.out, given.parts)
+        run_apart(look, given.out, ["--parts", *given.parts, *(["--pages"] if given.pages else [])])
     if given.docs is not None:
         write_pages(given.out, given.docs)
 

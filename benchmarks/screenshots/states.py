@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,23 +35,25 @@ SETUP_STEPS = ("plate", "stains", "plate-map", "encode")
 LASSO = [(0.3, 0.25), (0.75, 0.2), (0.9, 0.5), (0.8, 0.85), (0.45, 0.8), (0.3, 0.5)]
 
 
-def take_first_run(look: str, size: tuple[int, int], out: Path) -> None:
+def take_first_run(look: str, size: tuple[int, int], out: Path, wanted: Collection[str] | None) -> None:
     """Take every tab as it is before anything was opened."""
     viewer = napari.Viewer(title="napari-cellclip")
     viewer.window.add_plugin_dock_widget("napari-cellclip", "Explorer")
     viewer.window.resize(*size)
-    pictures = Pictures(viewer, look, out)
+    pictures = Pictures(viewer, look, out, wanted)
     for title in TABS:
         pictures.tab(title)
         pictures.take(f"first-{title.lower()}", ("dark",) if title != "Set-up" else ("dark", "light"))
     viewer.close()
 
 
-def take_parts(look: str, size: tuple[int, int], out: Path, parts: Sequence[str]) -> None:
+def take_parts(
+    look: str, size: tuple[int, int], out: Path, wanted: Collection[str] | None, parts: Sequence[str]
+) -> None:
     """Take the chosen parts in one window."""
     plate, screen = demo_screen()
     viewer = open_window(plate, screen, size=size)
-    pictures = Pictures(viewer, look, out)
+    pictures = Pictures(viewer, look, out, wanted)
     session = pictures.session
     pictures.ready(lambda: session.answer is not None and "umap" in session.maps.by_method)
     takers: dict[str, Callable[[], None]] = {
@@ -143,7 +145,7 @@ def _take_map(pictures: Pictures) -> None:
     projection = session.map
     assert projection is not None
     at = projection.xy[[list(map(str, projection.ids)).index(well) for well in sorted(before)]]
-    (left, bottom), (right, top) = at.min(axis=0), at.max(axis=0)
+    (left, bottom), (right, top) = at.min(axis=0).tolist(), at.max(axis=0).tolist()
     session.look(map_thumbnails=True)
     view.box.setRange(xRange=(left, right), yRange=(bottom, top), padding=0.3)
     pictures.take("map-zoomed", ("dark",))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -34,10 +34,12 @@ class Pictures:
         Begins the names of the pictures.
     out : Path
         Folder for them.
+    wanted : collection of str, optional
+        Names of the pictures to take, all unless given.
     """
 
-    def __init__(self, viewer: Any, look: str, out: Path) -> None:
-        self.viewer, self.look, self.out = viewer, look, out
+    def __init__(self, viewer: Any, look: str, out: Path, wanted: Collection[str] | None = None) -> None:
+        self.viewer, self.look, self.out, self.wanted = viewer, look, out, wanted
         self.session = controller_of(viewer).session
         self.explorer: Any = next(
             widget for name, widget in viewer.window.dock_widgets.items() if "Explorer" in name
@@ -63,9 +65,12 @@ class Pictures:
     def take(self, what: str, themes: tuple[str, ...] = THEMES) -> None:
         """Write the screen as it is now, on each theme."""
         for theme in themes:
+            name = f"{self.look}-{theme}-{what}"
+            if self.wanted is not None and name not in self.wanted:
+                continue
             self.dress(theme)
             self.settle()
-            path = self.out / f"{self.look}-{theme}-{what}.png"
+            path = self.out / f"{name}.png"
             self._grab().save(str(path))
             print(path, flush=True)
         self.dress("dark")
