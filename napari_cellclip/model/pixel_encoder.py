@@ -35,6 +35,8 @@ BATCH = 64
 """Single-stain crops that a GPU encodes at once where nobody said and nothing was measured."""
 CORE_BATCH = 20
 """Single-stain crops that each core of a processor encodes at once: what fits its caches."""
+LARGE = 200_000_000
+"""Weights of an encoder of which a core takes one crop of each stain: more might fill memory."""
 
 
 class PixelEncoder:
@@ -230,13 +232,16 @@ class PixelEncoder:
         return [self, *copies]
 
     def _at_once(self) -> int:
+        unasked = self.wanted_batch is None and self.device.type == "cpu"
+        if unasked and sum(weight.numel() for weight in self.network.parameters()) > LARGE:
+            return 1
         return max(1, self.batch_size // len(self.card.stain_order))
 
     def _batches(
         self, crops: Iterable[NDArray[np.generic]], between_batches: Callable[[], None] | None
     ) -> Iterator[list[NDArray[np.generic]]]:
-        waiting = iter(crops)
-        while batch := list(islice(waiting, self._at_once())):
+        waiting, at_once = iter(crops), self._at_once()
+        while batch := list(islice(waiting, at_once)):
             if between_batches is not None:
                 between_batches()
             yield batch

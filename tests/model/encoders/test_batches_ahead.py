@@ -151,3 +151,20 @@ def test_features_do_not_depend_on_the_number_of_cores() -> None:
     torch.set_num_threads(before)
     assert np.array_equal(found[0], found[1])
     assert np.array_equal(found[0], found[2])
+
+
+def test_large_encoders_take_one_crop_a_core(monkeypatch) -> None:
+    card = tiny_card(encoder=EncoderCard(kind="small", name="s", dim=8))
+    network = SmallEncoder(8, (4,), (1,)).eval()
+    encoder = PixelEncoder(card, network, torch.device("cpu"))
+    crops = np.zeros((8, 5, 32, 32), np.uint16)
+    scaler = encoder.scaler(IntensityStats.measure(crops + np.arange(32, dtype=np.uint16), card.intensity))
+
+    def sizes() -> list[int]:
+        return [len(features) for features in encoder.iter_crops(crops, scaler)]
+
+    assert sizes() == [4, 4]
+    monkeypatch.setattr("napari_cellclip.model.pixel_encoder.LARGE", 100)
+    assert sizes() == [1] * 8
+    encoder.batch_size = 40
+    assert sizes() == [8]
