@@ -128,7 +128,7 @@ class ReferenceSet:
             known &= (table["mechanism"] != "") | (table["genes"] != "")
         if not known.any():
             raise CellClipError(
-                f"the plate map of {source.name} names no treatment with a mechanism or target: add the"
+                f"{source.name} names no treatment with a mechanism or target: add the"
                 " columns treatment and mechanism (or genes), or an annotation table"
             )
         controls = centred[wells.controls]

@@ -20,7 +20,7 @@ from napari_cellclip.gui.panels.wells.map_view import (
     dot_size,
 )
 from napari_cellclip.gui.state.requests import MapRequest
-from tests.gui.toy_screens import projection_for
+from tests.gui.toy_screens import FakeScreen, projection_for
 
 LEFT = Qt.MouseButton.LeftButton
 NONE = Qt.KeyboardModifier.NoModifier
@@ -239,6 +239,18 @@ def test_pictures_take_the_place_of_points_where_they_have_room(panel, qtbot):
     choose(panel, "Thumbnails when zoomed in")
     assert not view.pictures.items
     assert not panel.session.view.map_thumbnails
+
+
+def test_another_screen_while_the_map_is_out_of_sight_leaves_no_picture_of_the_last(panel, qtbot):
+    """Pictures of rows that were no more: an error in the midst of opening the screen."""
+    view, session = panel.view, panel.session
+    view.box.setRange(xRange=(view.xy[0, 0] - 0.2, view.xy[0, 0] + 0.2), padding=0)
+    qtbot.waitUntil(lambda: bool(view.pictures.items))
+    panel.hide()
+    session.set_screen(FakeScreen.of(session.plate))
+    assert view.ids == []
+    assert not view.pictures.items
+    panel.show()
 
 
 def test_names_leave_the_points_free_and_are_joined_by_lines(qtbot):

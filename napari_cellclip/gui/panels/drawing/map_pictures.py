@@ -43,9 +43,13 @@ class MapPictures:
         self._box, self._picture = box, picture
         self._rows = np.zeros(0, np.intp)
 
+    def forget(self) -> None:
+        """Choose none: the points are others now, and what had room among them is found when they are seen."""
+        self.side, self._rows = 0, np.zeros(0, np.intp)
+
     def choose(self, xy: np.ndarray, view: QRectF, area: float) -> None:
         """Decide whether pictures have room; `area` is that of the view in pixels."""
-        self.side, self._rows = 0, np.zeros(0, np.intp)
+        self.forget()
         if not self.enabled or not len(xy):
             return
         seen = (

@@ -151,6 +151,7 @@ class MapView(GraphicsLayoutWidget):
         self._rgb, self._bright = np.full((len(ids), 3), 128, np.uint8), np.zeros(len(ids), bool)
         self._outlined, self._selected = self._bright, np.zeros(0, np.intp)
         self._marked = {}
+        self.pictures.forget()
         self.fit()
 
     def fit(self) -> None:
