@@ -44,7 +44,7 @@ class MapPictures:
         self._rows = np.zeros(0, np.intp)
 
     def forget(self) -> None:
-        """Choose none: the points are others now, and what had room among them is found when they are seen."""
+        """Choose none: the points are others now."""
         self.side, self._rows = 0, np.zeros(0, np.intp)
 
     def choose(self, xy: np.ndarray, view: QRectF, area: float) -> None:
