@@ -17,6 +17,7 @@ from napari_cellclip.explore.wording.model_vocabulary import ModelVocabulary
 from napari_cellclip.explore.wording.reader import prompts_in_vocabulary, read_text
 from napari_cellclip.explore.wording.wording import Prompt
 from napari_cellclip.model.prompts import PromptTemplates
+from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.vocabulary import CellClipError
 from tests.explore.cards import memory_card, with_fields
 
@@ -121,6 +122,28 @@ def test_no_labels_no_replicates_and_no_controls_are_said(planted) -> None:
     assert any("at least 4 negative controls" in note for note in few.notes)
     assert any("only 6 negative controls in all" in note for note in few.notes)
     assert few.treatments_table["q"].isna().all()
+    enough = ask(planted(controls=4), "there", prompts=["there"])
+    assert enough.treatments_table["q"].notna().any()
+
+
+def test_a_dose_leans_on_higher_ones_only_if_it_fits_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nearer than 95 % of the directions; else what fits at a higher dose lends it nothing."""
+    treatments, rng = ["a", "a", "b", "b"] + ["DMSO"] * 6, np.random.default_rng(0)
+    wells = pd.DataFrame(
+        {
+            "Metadata_treatment": treatments,
+            "Metadata_dose": [0.3, 3.0, 0.3, 3.0] + [np.nan] * 6,
+            "Metadata_control_type": [""] * 4 + ["negcon"] * 6,
+        },
+        index=[f"P/{n}" for n in range(10)],
+    )
+    unit = unit_rows(rng.normal(size=(10, 5)), np.float32)
+    bank = unit_rows(rng.normal(size=(20, 5)), np.float32)
+    made = calibration.Calibration(unit, wells, np.zeros(10, int), ("P",), np.arange(10) >= 4, bank)
+    alone, together = np.array([0.049, 0.9, 0.051, 0.9]), np.array([0.01, 0.01])
+    shares = iter([alone, together])
+    monkeypatch.setattr(calibration, "_share_as_near", lambda *given: next(shares))
+    np.testing.assert_array_equal(made.score(unit[0]).random_share, [0.01, 0.9, 0.051, 0.9])
 
 
 def test_a_dose_leans_on_the_higher_ones(make_screen) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest
+from scipy.stats import t as student
 
 from napari_cellclip.explore.calibration import control_null
 from napari_cellclip.explore.calibration.activity import activity
@@ -157,3 +158,16 @@ def test_sets_of_many_controls_are_those_of_few(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(control_null, "MANY_CONTROLS", 1)
     many = ControlNull(cosines[controls], plates[controls], scale).of(((0, 2), (1, 1)))
     np.testing.assert_allclose(many, few, rtol=1e-6)
+
+
+def test_four_controls_allow_one_axis_on_which_a_well_is_told_by_a_t_test() -> None:
+    """Three degrees of freedom an axis; of three controls there are two, and nothing can be told."""
+    rng = np.random.default_rng(3)
+    bank, unit, plates = rng.normal(size=(30, 5)), rng.normal(size=(6, 5)), np.zeros(6, int)
+    rows, starts = np.array([4, 5]), np.array([0, 1, 2])
+    axis = np.linalg.svd(bank - bank.mean(axis=0))[2][0]
+    along, controls = unit @ axis, np.arange(6) < 4
+    distance = (along[4:] - along[:4].mean()) / (along[:4].std(ddof=1) * np.sqrt(1 + 1 / 4))
+    found = activity(unit, plates, controls, bank, rows, starts)
+    np.testing.assert_allclose(found, 2 * student.sf(np.abs(distance), 3))
+    assert np.isnan(activity(unit, plates, np.arange(6) < 3, bank, rows, starts)).all()

@@ -261,3 +261,10 @@ def test_standardise_moves_with_offset_and_unit() -> None:
     plain = standardise(values, controls, ["a", "b", "c"], "P").values
     moved = standardise(values * [2.0, 1e3, 1e-3] + [5.0, -7e3, 0.1], controls, ["a", "b", "c"], "P").values
     np.testing.assert_allclose(moved, plain, rtol=1e-4, atol=1e-5)
+
+
+def test_three_controls_are_needed_to_standardise_a_plate() -> None:
+    values, names = np.random.default_rng(0).normal(size=(6, 3)), ["a", "b", "c"]
+    with pytest.raises(ScreenError, match="plate P has 2 negative controls with numbers, 3 are needed"):
+        standardise(values, np.arange(6) < 2, names, "P")
+    assert np.isfinite(standardise(values, np.arange(6) < 3, names, "P").values).all()

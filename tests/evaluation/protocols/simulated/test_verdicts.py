@@ -111,6 +111,7 @@ def test_arithmetic_of_questions() -> None:
     assert figures["match, absent mechanisms, at 5 %"]["value"] == 0.5
     assert figures["match, absent with a look-alike present, at 5 %"] is None
     assert figures["power at 3 µM, at 5 %"]["value"] == 0.5
+    assert figures["power at the two highest doses, at 5 %"]["value"] == 0.5  # 3 µM is one of them
     assert figures["wrong of all called a match, at 5 %"] == {"value": 2 / 3, "n": 3}
     assert calibration_curve(answers)["nominal"].is_monotonic_increasing
 
