@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pyqtgraph import getConfigOption, setConfigOptions
-from qtpy.QtCore import QPoint, QPointF, Qt
-from qtpy.QtGui import QColor, QPalette
+from qtpy.QtCore import QPoint, QPointF, QRectF, Qt
+from qtpy.QtGui import QColor, QPalette, QPixmap
 
 from napari_cellclip.gui.panels.drawing.picking import inside
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
@@ -269,6 +269,25 @@ def test_names_leave_the_points_free_and_are_joined_by_lines(qtbot):
         assert not any(inside_box)
     x, _ = view.names.leaders.getData()
     assert len(x) == 4, "a line from each name to its cluster"
+
+
+def test_names_do_not_cover_pictures(qtbot):
+    """A name lay over three of them where the map was zoomed in."""
+    view = MapView(str, picture=lambda _id, side: QPixmap(side, side))
+    qtbot.addWidget(view)
+    view.resize(400, 300)
+    view.set_points(list("abcd"), np.array([(0.0, 0.0), (1.0, 0.0), (0.0, 0.7), (1.0, 0.7)]))
+    view.show()
+    qtbot.waitExposed(view)
+    view.set_names([(0.1, 0.1, "HDAC")])
+    assert view.pictures.side > 20
+    wide, high = view.box.viewPixelSize()
+    label = view.names.labels[0]
+    box = label.mapRectToParent(label.boundingRect())
+    half = 0.45 * view.pictures.side
+    for x, y in view.shown_at:
+        picture = QRectF(x - half * wide, y - half * high, 2 * half * wide, 2 * half * high)
+        assert not label.isVisible() or not box.intersects(picture)
 
 
 def test_the_map_that_is_drawn_is_named(session, full_session, qtbot):

@@ -301,7 +301,11 @@ class MapView(GraphicsLayoutWidget):
                 middle = places[np.argmin(((places - places.mean(axis=0)) ** 2).sum(axis=1))]
                 names.append((float(middle[0]), float(middle[1]) + MARK_ABOVE * height, name))
         self.names.write(names, tones(self))
-        self.names.place(self.shown_at[:: max(1, len(self.xy) // AVOIDED)])
+        taken = self.shown_at[:: max(1, len(self.xy) // AVOIDED)]
+        if self.pictures.side:  # a picture covers more than its middle: corners and edges count, too
+            steps = np.stack(np.meshgrid(*[np.linspace(-0.5, 0.5, 5)] * 2), axis=-1).reshape(-1, 1, 2)
+            taken = (taken + steps * self.pictures.side * np.array(self.box.viewPixelSize())).reshape(-1, 2)
+        self.names.place(taken)
 
     # ------------------------------------------------------------------ what is picked
 
