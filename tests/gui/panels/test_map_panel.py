@@ -7,6 +7,7 @@ import pytest
 from pyqtgraph import getConfigOption, setConfigOptions
 from qtpy.QtCore import QPoint, QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QPalette, QPixmap
+from sklearn.manifold import trustworthiness
 
 from napari_cellclip.gui.panels.drawing.picking import inside
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
@@ -193,6 +194,23 @@ def test_a_clump_is_drawn_without_overlap_and_picked_as_it_is_drawn(qtbot):
     view.settle()
     still = np.abs(view.shown_at - view.xy).max(axis=1) / view.box.viewPixelSize()[0]
     assert np.median(still[:30]) < 3, "zoomed in, places are the true ones"
+
+
+def test_many_wells_in_a_small_map_keep_its_shape(qtbot):
+    """Moved apart by whole dots, 1,536 wells fill a view of this size as one packed disc."""
+    view = MapView(str)
+    qtbot.addWidget(view)
+    view.resize(300, 140)
+    rng = np.random.default_rng(0)
+    clusters = rng.uniform(0, 10, (12, 2))[rng.integers(0, 12, 1536)] + 0.3 * rng.normal(size=(1536, 2))
+    view.set_points([str(i) for i in range(1536)], clusters)
+    view.show()
+    qtbot.waitExposed(view)
+    view.settle()
+    true, drawn = (places / view.box.viewPixelSize() for places in (view.xy, view.shown_at))
+    assert trustworthiness(true, drawn, n_neighbors=15) > 0.98
+    extent = np.ptp(drawn, axis=0) / np.ptp(true, axis=0)
+    assert (extent < 1.1).all()
 
 
 def test_dots_shrink_as_there_are_more():

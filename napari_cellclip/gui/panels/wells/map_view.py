@@ -31,8 +31,10 @@ SPREAD_AT_MOST = 3_000
 """Points that are moved apart on the screen."""
 AVOIDED = 2_000
 """Points that names keep away from, taken evenly from all."""
-SMALLEST, LARGEST = 4.0, 11.0
+SMALLEST, LARGEST = 3.0, 11.0
 """Diameters of a dot in pixels; between them, by how many there are."""
+ROOM, SHARE = 0.5, 0.1
+"""Share of a map, and of the view, that dots may take when moved apart; with more, a map is a packed disc."""
 MARK_ABOVE = 17
 """How far above its diamond the name of a reference stands, in pixels."""
 REACH = 14
@@ -41,7 +43,13 @@ REACH = 14
 
 def dot_size(n: int, area: float) -> float:
     """Diameter of dots such that all of them fill about a tenth of the view, in pixels."""
-    return float(np.clip(np.sqrt(0.1 * area / max(n, 1)), SMALLEST, LARGEST))
+    return float(np.clip(np.sqrt(SHARE * area / max(n, 1)), SMALLEST, LARGEST))
+
+
+def distance_apart(spots: np.ndarray, area: float, size: float) -> float:
+    """Distance to which dots at these places are moved apart, in pixels; less where all have no room."""
+    extent = float(np.prod(np.ptp(spots, axis=0))) if len(spots) else 0.0
+    return float(min(size + 1, np.sqrt(max(ROOM * extent, SHARE * area) / max(len(spots), 1))))
 
 
 class _Dots(ScatterPlotItem):
@@ -70,7 +78,8 @@ class MapView(GraphicsLayoutWidget):
     xy : ndarray (n, 2)
         Their places on the map.
     shown_at : ndarray (n, 2)
-        Where they are drawn: moved apart where they would cover each other at this zoom.
+        Where they are drawn: moved apart where they would cover each other at this zoom, as far as there is
+        room for it.
     """
 
     picked = Signal(object, str)
@@ -223,10 +232,11 @@ class MapView(GraphicsLayoutWidget):
         area = (view.width() / pixel[0]) * (view.height() / pixel[1])
         size = dot_size(len(self.ids), area)
         self.pictures.choose(self.xy, view, area)
-        apart = self.pictures.side * 1.15 if self.pictures.side else size + 1
+        spots = self.xy / pixel
+        apart = self.pictures.side * 1.15 if self.pictures.side else distance_apart(spots, area, size)
         moved = len(self.xy) <= SPREAD_AT_MOST and self._spread_for != (*pixel, apart)
         if moved:
-            self.shown_at, self._spread_for = remove_overlaps(self.xy / pixel, apart) * pixel, (*pixel, apart)
+            self.shown_at, self._spread_for = remove_overlaps(spots, apart) * pixel, (*pixel, apart)
             self._tree = None
         if moved or self.dense or (size, self.pictures.side) != self._look:
             self._size, self._look = size, (size, self.pictures.side)
