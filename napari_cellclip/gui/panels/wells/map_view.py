@@ -33,7 +33,7 @@ AVOIDED = 2_000
 """Points that names keep away from, taken evenly from all."""
 SMALLEST, LARGEST = 3.0, 11.0
 """Diameters of a dot in pixels; between them, by how many there are."""
-ROOM, SHARE = 0.5, 0.1
+FILLED, SHARE = 0.5, 0.1
 """Share of a map, and of the view, that dots may take when moved apart; with more, a map is a packed disc."""
 MARK_ABOVE = 17
 """How far above its diamond the name of a reference stands, in pixels."""
@@ -47,9 +47,9 @@ def dot_size(n: int, area: float) -> float:
 
 
 def distance_apart(spots: np.ndarray, area: float, size: float) -> float:
-    """Distance to which dots at these places are moved apart, in pixels; less where all have no room."""
+    """Distance to which dots at these places are moved apart, in pixels; less where all have no space."""
     extent = float(np.prod(np.ptp(spots, axis=0))) if len(spots) else 0.0
-    return float(min(size + 1, np.sqrt(max(ROOM * extent, SHARE * area) / max(len(spots), 1))))
+    return float(min(size + 1, np.sqrt(max(FILLED * extent, SHARE * area) / max(len(spots), 1))))
 
 
 class _Dots(ScatterPlotItem):
