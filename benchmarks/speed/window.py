@@ -164,17 +164,27 @@ def fresh() -> None:
         session.set_plate(plate)
         painted()
 
-        def show() -> None:
-            session.show(f"{PLATE}/A01")
-            until(lambda: any(layer.name == "DNA" for layer in viewer.layers))
-
-        picture = timed(show)
+        picture = first_picture(viewer, session)
         session.set_screen(made_screen(384, Path(folder)))
         question = timed(lambda: ask_and_wait(session, "first"))
         settle(session)
     print(f"fresh {napari} {opened} {picture} {question}", flush=True)
     viewer.close()
     painted()
+
+
+def first_picture(viewer: Any, session: Any) -> float:
+    """Seconds until the canvas has painted a field for the first time; its hidden layers follow later."""
+    from qtpy.QtOpenGLWidgets import QOpenGLWidget
+    from qtpy.QtWidgets import QApplication
+
+    frames: list[float] = []
+    canvas = next(w for w in QApplication.allWidgets() if isinstance(w, QOpenGLWidget) and w.isVisible())
+    canvas.frameSwapped.connect(lambda: frames.append(time.perf_counter()) if len(viewer.layers) else None)
+    start = time.perf_counter()
+    session.show(f"{PLATE}/A01")
+    until(lambda: bool(frames))
+    return frames[0] - start
 
 
 def measure_fresh(rounds: int) -> list[Figure]:

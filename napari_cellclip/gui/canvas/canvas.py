@@ -8,6 +8,8 @@ from weakref import ref
 
 import numpy as np
 from psygnal import Signal
+from qtpy.compat import isalive
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_cellclip.gui.canvas.canvas_bar import CanvasBar
@@ -33,6 +35,10 @@ if TYPE_CHECKING:
     from napari_cellclip.vocabulary import Stain
 
 NO_CONTROL = "Plate {plate} has no imaged negative control to stand beside {well}: load its plate map first."
+
+
+A_FRAME = 50
+"""Milliseconds in which something is painted before what comes next."""
 
 
 class Canvas:
@@ -62,6 +68,8 @@ class Canvas:
         self._keys = CanvasKeys(self.session, self.view)
         self._grid: dict[str, Any] | None = None
         self._barred = False
+        self._rest: QTimer | None = None
+        self._unseen: QTimer | None = None
         self.map = MapPicture(jobs, viewer)
         self.heat = HeatLayer(jobs.session, viewer)
         self.handlers: dict[type[Request], Callable[[Jobs, Any], None]] = {
@@ -194,8 +202,7 @@ class Canvas:
         ]
         if not versus:
             self._grid_off()
-        before = self.fields.of()
-        shapes = {layer.data.shape for layer in before.values()}
+        shapes = {layer.data.shape for layer in self.fields.there().values()}
         fresh = self.fields.draw(drawn, self._keys.bind)
         self.write_labels()
         if versus:
@@ -203,10 +210,14 @@ class Canvas:
         elif self.heat.layer is not None:
             self.heat.layer.visible = self.view.state.arranged == "field"
         if fresh or hidden_by_map or shapes != {field.pixels.shape[1:] for field in drawn}:
-            fit_to_layers(viewer, list(self.fields.of().values()))
+            fit_to_layers(viewer, list(self.fields.there().values()))
         self._keys.bind(viewer)
         self._dock_bar()
         self.drawn.emit()
+        if self._rest is not None and isalive(self._rest):
+            self._rest.start(A_FRAME)
+        else:  # no window, or its bar is closed
+            self.fields.complete()
 
     def _draw_channels(self, plate: Plate, read: ReadChannels) -> None:
         """Draw the channels of a plate without stains beside each other."""
@@ -231,6 +242,11 @@ class Canvas:
             dock = window.add_dock_widget(bar, name="Canvas", area="top", add_vertical_stretch=False)
             dock.setTitleBarWidget(QWidget(dock))  # napari's is taller than the bar; see the Window menu
             dock.setFixedHeight(bar.sizeHint().height() + 6)
+            self._rest, self._unseen = QTimer(dock), QTimer(dock)  # they end with the window
+            for timer, slot in ((self._rest, self.fields.complete), (self._unseen, self._end_unseen)):
+                timer.setSingleShot(True)
+                timer.timeout.connect(slot)
+            self._draw_label_unseen(self._unseen)
 
     def _grid_on(self, stride: int, shape: tuple[int, int]) -> None:
         """Draw so many layers at a time in a view each, rows by columns; napari links their cameras."""
@@ -278,6 +294,20 @@ class Canvas:
 
     # ------------------------------------------------------------------ labels
 
+    def _draw_label_unseen(self, end: QTimer) -> None:
+        """Have the letters of the first label made while its field is being read: each takes napari 5 ms."""
+        plate, label = self.session.plate, self.viewer.canvas.overlays.text
+        if plate is not None and plate.wells and not label.visible:
+            label.text, label.opacity = f"{plate.wells[0].name} · site 1\n{plate.name}", 0
+            label.visible = True
+            end.start(A_FRAME)
+
+    def _end_unseen(self) -> None:
+        """Leave the label as it was before its letters were made."""
+        label = self.viewer.canvas.overlays.text if self.viewer is not None else None
+        if label is not None and label.opacity == 0:
+            label.visible, label.opacity = False, 1
+
     def write_labels(self) -> None:
         """Write plate, well, site, treatment and score of what is drawn now."""
         viewer = self.viewer
@@ -285,6 +315,7 @@ class Canvas:
             return
         if self.map.seen:
             return
+        self._end_unseen()
         text, bar = viewer.canvas.overlays.text, viewer.canvas.overlays.scale_bar
         captions: list[str] = []
         if self._unreadable is not None:

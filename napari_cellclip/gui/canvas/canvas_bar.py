@@ -137,7 +137,7 @@ class CanvasBar(Dressed):
     def refresh(self) -> None:
         """Show the state of the canvas."""
         state, fields = self._view.state, self._fields()
-        there = tuple(fields.of()) if fields is not None else ()
+        there = fields.stains if fields is not None else ()
         drawn = self._view.drawn(there)
         for stain, button in self.stains.items():
             button.setEnabled(stain in there)

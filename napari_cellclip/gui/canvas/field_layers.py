@@ -133,9 +133,22 @@ class FieldLayers:
         self._echo = False
         self._bound: WeakSet[Any] = WeakSet()
         self._away: dict[int, bool] | None = None
+        self._waiting: list[tuple[DrawnField, Stain, NDArray[Any]]] = []
+        self._bind: Callable[[Any], None] = lambda _layer: None
 
     def of(self, panel: int = 0) -> dict[Stain, Image]:
-        """Layers of a panel by stain, whatever the user calls them now."""
+        """Layers of a panel by stain, whatever the user calls them now; adds those that wait."""
+        self.complete()
+        return self.there(panel)
+
+    @property
+    def stains(self) -> tuple[Stain, ...]:
+        """Stains of the well that is shown, with those whose layers wait."""
+        known = {*self.there(), *(stain for _, stain, _ in self._waiting)}
+        return tuple(stain for stain in STAINS if stain in known)
+
+    def there(self, panel: int = 0) -> dict[Stain, Image]:
+        """Layers of a panel by stain that are there already."""
         found = {}
         for layer in self._ours():
             record = layer.metadata[MARK]
@@ -149,11 +162,14 @@ class FieldLayers:
         return [layer for layer in layers if "panel" in layer.metadata.get(MARK, {})]
 
     def draw(self, fields: Sequence[DrawnField], bind: Callable[[Any], None]) -> bool:
-        """Draw fields, one a panel; returns whether layers are new. `bind` is called with each new one."""
+        """Draw fields, one a panel; returns whether new ones are seen. `bind` is called with each new layer.
+
+        A layer costs napari some 60 ms: new ones of one field that are hidden wait until :meth:`complete`.
+        """
         viewer = self._viewer()
         if viewer is None:
             return False
-        fresh = False
+        fresh, self._bind, self._waiting = False, bind, []
         for layer in self._ours():
             record = layer.metadata[MARK]
             panel, stain = record["panel"], record.get("stain")
@@ -161,7 +177,7 @@ class FieldLayers:
             if panel >= len(fields) or gone or "channel" in record:
                 viewer.layers.remove(layer)
         for panel, field in enumerate(fields):
-            known = self.of(panel)
+            known = self.there(panel)
             drawn = self._view.drawn(field.stains)
             alone = self._view.state.solo in field.stains
             for stain, image in zip(field.stains, field.pixels, strict=True):
@@ -170,20 +186,48 @@ class FieldLayers:
                     viewer.layers.remove(layer)
                     layer = None
                 if layer is None:
+                    if stain not in drawn and len(fields) == 1:
+                        self._waiting.append((field, stain, image))
+                        continue
                     arguments = layer_arguments(field, stain, panel=panel, alone=alone)
                     layer = viewer.add_image(image, visible=stain in drawn, **arguments)
                     fresh = True
                 else:
                     self._take(layer, field, stain, image, panel)
-                if layer not in self._bound:  # also layers that napari made, of what the reader returned
-                    self._bound.add(layer)
-                    layer.events.contrast_limits.connect(self._equalise)
-                    bind(layer)
+                self._adopt(layer)  # also layers that napari made, of what the reader returned
         if self._away is not None:
             for layer in self._ours():
                 layer.visible = self._away.get(id(layer), layer.visible)
             self._away = None
         return fresh
+
+    def complete(self) -> None:
+        """Add the layers that wait, hidden and each at its place; what is selected stays so."""
+        viewer, waiting, self._waiting = self._viewer(), self._waiting, []
+        if viewer is None or not waiting:
+            return
+        chosen = set(viewer.layers.selection)
+        for field, stain, image in waiting:
+            later = [
+                layer for other, layer in self.there().items() if STAINS.index(other) > STAINS.index(stain)
+            ]
+            place = min((viewer.layers.index(layer) for layer in later), default=self._above())
+            alone = self._view.state.solo in field.stains
+            layer = Image(image, visible=False, **layer_arguments(field, stain, alone=alone))
+            viewer.layers.insert(place, layer)
+            self._adopt(layer)
+        viewer.layers.selection = chosen
+
+    def _above(self) -> int:
+        """Place in the list of layers above our uppermost one."""
+        viewer = self._viewer()
+        return 1 + max((viewer.layers.index(layer) for layer in self._ours()), default=-1)
+
+    def _adopt(self, layer: Image) -> None:
+        if layer not in self._bound:
+            self._bound.add(layer)
+            layer.events.contrast_limits.connect(self._equalise)
+            self._bind(layer)
 
     def _take(self, layer: Image, field: DrawnField, stain: Stain, image: NDArray[Any], panel: int) -> None:
         limits_stay = layer.metadata[MARK]["key"] == field.key
@@ -194,6 +238,7 @@ class FieldLayers:
 
     def follow_view(self) -> None:
         """Show the stains that the view says, in grey where one stands alone."""
+        self.complete()
         for layer in self._ours():
             panel, name = layer.metadata[MARK]["panel"], layer.metadata[MARK].get("stain")
             if name is None:
@@ -204,6 +249,7 @@ class FieldLayers:
 
     def blacken(self) -> None:
         """Take the pixels away but not the layers: a field that cannot be read leaves no picture behind."""
+        self.complete()
         for layer in self._ours():
             if "caption" not in layer.metadata[MARK]:
                 layer.data = np.zeros_like(layer.data)
@@ -211,6 +257,7 @@ class FieldLayers:
 
     def put_away(self) -> None:
         """Hide the layers, and remember which were shown."""
+        self.complete()
         if self._away is None:
             self._away = {id(layer): layer.visible for layer in self._ours()}
         for layer in self._ours():
@@ -218,7 +265,7 @@ class FieldLayers:
 
     def remove(self) -> None:
         """Remove all layers of fields."""
-        viewer = self._viewer()
+        viewer, self._waiting = self._viewer(), []
         for layer in self._ours():
             viewer.layers.remove(layer)
         self._away = None

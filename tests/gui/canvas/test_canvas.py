@@ -14,7 +14,7 @@ from napari_cellclip.gui.state.requests import OpenRequest, VersusRequest
 from napari_cellclip.gui.work.controller import controller_of
 from napari_cellclip.plates import PlateMap, Site, open_plate
 from napari_cellclip.vocabulary import STAINS, Kind, Perturbation, PlateError, Stain
-from tests.gui.canvas.test_viewer import idle, level
+from tests.gui.canvas.test_viewer import five, idle, level
 from tests.gui.toy_screens import (
     FakeScreen,
     answer_for,
@@ -123,6 +123,7 @@ def test_channels_of_unknown_stains_are_shown_at_once_each_in_grey_with_its_name
     mapping = {stain: f"ch{number}" for number, stain in enumerate(STAINS, 1)}
     session.request(OpenRequest(folder, mapping))
     idle(qtbot, session)
+    five(qtbot, viewer)
     assert [layer.name for layer in viewer.layers] == [s.value for s in STAINS]
     assert not viewer.canvas.grid.enabled
     assert "Set-up" not in label(viewer)
@@ -158,11 +159,82 @@ def test_a_screen_of_another_plate_clears_the_canvas(shown, qtbot):
     assert not viewer.canvas.overlays.text.visible
 
 
-def test_keys_1_to_5_draw_one_stain_alone_in_grey_and_0_the_composite(shown, qtbot):
-    viewer, canvas, _ = shown
-    widget = next(
+@pytest.fixture
+def first_picture(make_napari_viewer_proxy, plate, qtbot, monkeypatch):
+    """A shown viewer with the first picture of a plate, in the moment before its hidden layers follow."""
+    monkeypatch.setattr("napari_cellclip.gui.canvas.canvas.A_FRAME", 10**8)
+    viewer = make_napari_viewer_proxy(show=True)
+    canvas, session = controller_of(viewer).canvas, controller_of(viewer).session
+    session.set_plate(plate)
+    session.show("toy/C06")
+    idle(qtbot, session)
+    assert [layer.name for layer in viewer.layers] == ["DNA", "ER", "AGP"]
+    return viewer, canvas, session
+
+
+def test_hidden_stains_follow_the_first_picture_each_at_its_place(first_picture, qtbot, monkeypatch):
+    viewer, canvas, session = first_picture
+    bar = bar_of(qtbot)
+    assert all(button.isEnabled() for button in bar.stains.values())
+    other = viewer.add_points([[0, 0]], scale=viewer.layers["DNA"].scale, units=viewer.layers["DNA"].units)
+    camera = viewer.scene.camera.center, viewer.scene.camera.zoom
+    viewer.layers.selection = {viewer.layers["ER"]}
+    monkeypatch.undo()
+    session.show("toy/D04")
+    qtbot.waitUntil(lambda: len(viewer.layers) == 6, timeout=20_000)
+    assert [layer.name for layer in viewer.layers] == [*(s.value for s in STAINS), other.name]
+    assert [layer.name for layer in viewer.layers if layer.visible] == ["DNA", "ER", "AGP", other.name]
+    assert [layer.name for layer in viewer.layers.selection] == ["ER"]
+    assert (viewer.scene.camera.center, viewer.scene.camera.zoom) == camera
+    for channel, stain in enumerate(STAINS):
+        assert abs(level(canvas.layer(stain)) - level_of(3, 3, 1, channel)) < 9, (
+            "they are of the well shown now"
+        )
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+def test_keys_1_to_5_work_right_after_the_first_picture(first_picture, qtbot, number):
+    viewer, canvas, _ = first_picture
+    qtbot.keyClick(canvas_widget(), str(number))
+    stain = STAINS[number - 1]
+    assert [layer.name for layer in viewer.layers] == [s.value for s in STAINS]
+    assert [layer.name for layer in viewer.layers if layer.visible] == [stain.value]
+    assert canvas.layer(stain).colormap.name == "gray"
+    qtbot.keyClick(canvas_widget(), "0")
+    assert [layer.name for layer in viewer.layers if layer.visible] == ["DNA", "ER", "AGP"]
+    assert canvas.layer(Stain.MITO).colormap.name == "cellclip-Mito"
+
+
+def test_what_waits_goes_with_its_plate(first_picture, qtbot, tmp_path):
+    viewer, canvas, session = first_picture
+    session.set_plate(open_plate(write_plate(tmp_path / "other")), None)
+    canvas.fields.complete()
+    assert len(viewer.layers) == 0
+    assert canvas.fields.stains == ()
+
+
+def test_the_letters_of_the_label_are_made_unseen(make_napari_viewer_proxy, plate, qtbot):
+    viewer = make_napari_viewer_proxy(show=True)
+    text, session = viewer.canvas.overlays.text, controller_of(viewer).session
+    session.set_plate(plate)
+    assert (text.visible, text.opacity) == (True, 0)
+    assert text.text == f"{plate.wells[0].name} · site 1\ntoy"
+    qtbot.waitUntil(lambda: not text.visible, timeout=20_000)
+    assert text.opacity == 1
+    session.show("toy/C06")
+    idle(qtbot, session)
+    assert (text.visible, text.opacity) == (True, 1)
+
+
+def canvas_widget():
+    return next(
         w for w in QApplication.allWidgets() if type(w).__name__ == "CanvasBackendDesktop" and w.isVisible()
     )
+
+
+def test_keys_1_to_5_draw_one_stain_alone_in_grey_and_0_the_composite(shown, qtbot):
+    viewer, canvas, _ = shown
+    widget = canvas_widget()
 
     def visible():
         return [layer.name for layer in viewer.layers if layer.visible]
@@ -245,6 +317,7 @@ def test_versus_draws_the_nearest_control_at_equal_contrast_with_one_camera(show
     assert abs(level(canvas.layer(Stain.DNA)) - level_of(3, 5, 1, 0)) < 9
     qtbot.mouseClick(bar_of(qtbot).versus, Qt.MouseButton.LeftButton)
     idle(qtbot, session)
+    five(qtbot, viewer)
     assert not grid.enabled
     assert [x.name for x in viewer.layers] == [s.value for s in STAINS]
     assert "D06" in label(viewer)

@@ -33,6 +33,11 @@ def idle(qtbot, session):
     qtbot.waitUntil(lambda: all(session.work(task) is None for task in Task), timeout=30_000)
 
 
+def five(qtbot, viewer):
+    """Wait for the stains that are hidden at first: they follow the picture."""
+    qtbot.waitUntil(lambda: len(viewer.layers) == 5, timeout=30_000)
+
+
 def level(layer):
     return int(np.median(layer.data))
 
@@ -58,6 +63,7 @@ def test_explorer_and_text_query_show_wells_on_the_canvas(
     # a double-clicked well: five additive layers named by stain, one contrast for the whole plate
     session.show("toy/C06")
     idle(qtbot, session)
+    five(qtbot, viewer)
     assert [layer.name for layer in viewer.layers] == [s.value for s in STAINS]
     assert {layer.blending for layer in viewer.layers} == {"additive"}
     for channel, layer in enumerate(viewer.layers):
@@ -179,6 +185,7 @@ def test_reader_draws_a_site_and_hands_the_plate_over(make_napari_viewer_proxy, 
     idle(qtbot, session)
     session.show(session.plate.wells[0].id)
     idle(qtbot, session)
+    five(qtbot, viewer)
     assert [level(layer) for layer in viewer.layers] == [100, 200, 300, 400, 500]
 
 
