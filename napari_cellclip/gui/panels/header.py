@@ -80,10 +80,10 @@ class Header(QWidget):
             self.model.set_name(" · ".join(t for t in (card.name, card.licence) if t))
             described = f"{card.title}\n{card.description}\nTrained on: {card.trained_on}"
             self.model.setToolTip(plain(f"{described}\nLimits: {card.limits}\n{MODEL_TIP}"))
-        plate = self.session.plate
-        simulated = [("plate", plate is not None and is_simulated(plate.path))]
-        simulated.append(("model", card is not None and card.simulated))
-        self._show_badge([what for what, is_so in simulated if is_so])
+        sentence = simulation_sentence(self.session)
+        own = "To use your own plates, drop their folder here and choose another model under Set-up."
+        self.badge.setToolTip(plain(f"{sentence} {own}"))
+        self.badge.setVisible(bool(sentence))
 
     def _name_plate(self) -> None:
         session, table = self.session, self.session.wells
@@ -99,12 +99,6 @@ class Header(QWidget):
             parts.append("no images")
         self.plate.set_name(name, " · ".join(parts))
         self.plate.setToolTip(plain(f"{self.plate.name()}\n{PLATE_TIP}"))
-
-    def _show_badge(self, what: list[str]) -> None:
-        these = " and the ".join(what) + (" are simulations." if len(what) > 1 else " is a simulation.")
-        own = "To use your own plates, drop their folder here and choose another model under Set-up."
-        self.badge.setToolTip(plain(f"This shows the program, not biology: the {these} {own}"))
-        self.badge.setVisible(bool(what))
 
     def _fill_plates(self, menu: QMenu) -> None:
         fill_plates(menu, self.session, self)
@@ -122,3 +116,17 @@ class Header(QWidget):
 def is_simulated(path: Path) -> bool:
     """Tell whether a plate folder is marked as simulated."""
     return any((folder / "simulated.json").is_file() for folder in (path, path.parent))
+
+
+def simulation_sentence(session: Session) -> str:
+    """Say which of plate and model are simulations; empty where neither is."""
+    plate, screen = session.plate, session.screen
+    simulated = {
+        "plate": plate is not None and is_simulated(plate.path),
+        "model": screen is not None and screen.card.simulated,
+    }
+    what = [name for name, is_so in simulated.items() if is_so]
+    if not what:
+        return ""
+    these = " and the ".join(what) + (" are simulations." if len(what) > 1 else " is a simulation.")
+    return f"This shows the program, not biology: the {these}"

@@ -167,16 +167,21 @@ def _grid(drawings: list[PlateDrawing], size: QSizeF, every: int) -> tuple[list[
     return placed, scale(columns)
 
 
-class Drawn(Protocol):
-    """Plates to draw, and what is picked of them."""
+class Plates(Protocol):
+    """Plates to draw."""
 
     placed: list[Placed]
     tone: Tones
     pictures: Callable[[str, int], QPixmap | None] | None
+    area: QRectF
+
+
+class Drawn(Plates, Protocol):
+    """Plates to draw, and what is picked of them."""
+
     selected: frozenset[str]
     shown: str | None
     current: str | None
-    area: QRectF
 
     def box_of(self, identifier: str | None) -> QRectF | None: ...
 

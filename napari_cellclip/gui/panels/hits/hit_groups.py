@@ -103,6 +103,23 @@ def grouped(table: pd.DataFrame, by_treatment: bool = True) -> HitGroups:
     return HitGroups(wells, lines.reset_index(drop=True))
 
 
+def meeting(groups: HitGroups, wells: Collection[str]) -> HitGroups:
+    """Keep the lines of which at least one well is among these."""
+    lines = [i for i, group in enumerate(groups.wells) if not frozenset(group).isdisjoint(wells)]
+    return HitGroups(tuple(groups.wells[i] for i in lines), groups.table.iloc[lines].reset_index(drop=True))
+
+
+def best_first(table: pd.DataFrame, by_treatment: bool = True) -> tuple[str, bool]:
+    """Return the column of an answer by which the best come first, and whether it falls."""
+    if table["probability"].notna().any():
+        return "probability", True  # of the treatment: what one replicate scores alone comes second
+    if not table["score"].notna().any():
+        return "cosine", True
+    if by_treatment and table["q"].notna().any():
+        return "q", False
+    return "score", True
+
+
 def examples_of(table: pd.DataFrame, wells: Collection[str]) -> frozenset[str]:
     """Find the wells of treatments of example wells: they are not tested, they would match themselves."""
     there = table.index.isin(list(wells))

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_cellclip.gui.palette import WellColours, well_colours
 from napari_cellclip.gui.panels.hits.hit_columns import COLUMNS, KEYS, cell_text
-from napari_cellclip.gui.panels.hits.hit_groups import HitGroups, examples_of, grouped
+from napari_cellclip.gui.panels.hits.hit_groups import HitGroups, examples_of, grouped, meeting
 from napari_cellclip.gui.panels.stain_bars import BARS_ROLE
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
@@ -63,11 +63,7 @@ class HitsModel(QAbstractItemModel):
         groups = grouped(table, self.by_treatment)
         passing = session.filter.passing(session.view.filter, table)
         if passing is not None:
-            kept = set(table.index[passing].astype(str))
-            lines = [i for i, wells in enumerate(groups.wells) if not kept.isdisjoint(wells)]
-            groups = HitGroups(
-                tuple(groups.wells[i] for i in lines), groups.table.iloc[lines].reset_index(drop=True)
-            )
+            groups = meeting(groups, frozenset(table.index[passing].astype(str)))
         self.groups = groups
         self._reference_wells = reference_wells(session.screen, session.answer)
         self.curves = groups.dose_curves() if session.answer is not None else {}

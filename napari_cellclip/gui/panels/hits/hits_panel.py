@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_cellclip.gui.panels.hits.gallery import GalleryModel, GalleryView
 from napari_cellclip.gui.panels.hits.hit_columns import COLUMNS, FIXED, KEYS, filled, shown_columns
+from napari_cellclip.gui.panels.hits.hit_groups import best_first
 from napari_cellclip.gui.panels.hits.hits_model import ID_ROLE, WELLS_ROLE, HitsModel
 from napari_cellclip.gui.panels.hits.hits_table import HitsTable, runs
 from napari_cellclip.gui.panels.listen import listen
@@ -143,16 +144,10 @@ class HitsPanel(QWidget):
 
     def _best_first(self) -> tuple[int, Qt.SortOrder]:
         """Column and direction in which the best come first; -1 for the order of the plate."""
-        table = self.session.wells
         if self.session.answer is None:
             return -1, Qt.SortOrder.AscendingOrder
-        key, order = "score", Qt.SortOrder.DescendingOrder
-        if table["probability"].notna().any():
-            key = "probability"  # of the treatment: what one replicate scores alone comes second
-        elif not table["score"].notna().any():
-            key = "cosine"
-        elif self.model.by_treatment and table["q"].notna().any():
-            key, order = "q", Qt.SortOrder.AscendingOrder
+        key, falling = best_first(self.session.wells, self.model.by_treatment)
+        order = Qt.SortOrder.DescendingOrder if falling else Qt.SortOrder.AscendingOrder
         return KEYS.index(key), order
 
     def _show_columns(self) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from qtpy.QtCore import QRectF, QSize, Qt
+from qtpy.QtCore import QRectF, QSize, QSizeF, Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_cellclip.gui.palette import Category, ColourScale, WellColours
-from napari_cellclip.gui.panels.theme import SMALLER, smaller, tones
+from napari_cellclip.gui.panels.theme import SMALLER, Tones, smaller, tones
 from napari_cellclip.gui.plain_text import plain
 
 
@@ -20,7 +20,6 @@ class Legend(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._colours: WellColours | None = None
-        self._grey = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Legend")
         self.setToolTip("What the colours mean")
@@ -38,7 +37,6 @@ class Legend(QWidget):
     def set_colours(self, colours: WellColours | None) -> None:
         """Explain these colours, or nothing."""
         self._colours = colours if colours is not None and colours.known.any() else None
-        self._grey = self._colours is not None and bool((self._colours.known & ~self._colours.bright).any())
         self.setAccessibleDescription(self.text())
         self.setToolTip(plain(self.text()))
         self.update()
@@ -49,7 +47,7 @@ class Legend(QWidget):
         if colours is None:
             return "No well has a value"
         if colours.scale is not None:
-            grey = "; grey: the others" if self._grey else ""
+            grey = "; grey: the others" if _some_grey(colours) else ""
             return f"{colours.title}: {_number(colours.scale.low)} to {_number(colours.scale.high)}{grey}"
         names = [f"{category.name}: {category.count}" for category in colours.categories]
         return "\n".join([f"{colours.title} (wells)", *names])
@@ -60,59 +58,84 @@ class Legend(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(smaller(self.font()))
-        painter.setPen(tones(self).text)
-        if self._colours.scale is not None:
-            self._paint_ramp(painter, self._colours.scale)
-        else:
-            self._paint_categories(painter, self._colours.categories)
+        paint_legend(painter, QSizeF(self.size()), self._colours, tones(self))
 
-    def _paint_ramp(self, painter: QPainter, scale: ColourScale) -> None:
-        """Write what is shown above the ramp, and its ends beside it."""
-        assert self._colours is not None
-        metrics, tone, half = painter.fontMetrics(), tones(self), self.height() / 2
-        above, below = QRectF(0, 0, self.width(), half), QRectF(0, half, self.width(), half)
-        left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
-        middle = Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(above, middle | left, self._colours.title)
-        if self._grey:
-            painter.setPen(tone.quiet())
-            painter.drawText(above, middle | right, "grey: the others")
+
+def paint_legend(painter: QPainter, size: QSizeF, colours: WellColours, tone: Tones) -> None:
+    """Paint a legend in two lines, with the painter's font, from its origin on.
+
+    Parameters
+    ----------
+    painter : QPainter
+        Of a widget, or of a page.
+    size : QSizeF
+        Room there is.
+    colours : WellColours
+        What is explained.
+    tone : Tones
+        Text and background.
+    """
+    painter.setPen(tone.text)
+    if colours.scale is not None:
+        _paint_ramp(painter, size, colours, colours.scale, tone)
+    else:
+        _paint_categories(painter, size, colours.categories, tone)
+
+
+def _paint_ramp(
+    painter: QPainter, size: QSizeF, colours: WellColours, scale: ColourScale, tone: Tones
+) -> None:
+    """Write what is shown above the ramp, and its ends beside it."""
+    metrics, half = painter.fontMetrics(), size.height() / 2
+    above, below = QRectF(0, 0, size.width(), half), QRectF(0, half, size.width(), half)
+    left, right = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
+    middle = Qt.AlignmentFlag.AlignVCenter
+    painter.drawText(above, middle | left, colours.title)
+    if _some_grey(colours):
+        painter.setPen(tone.quiet())
+        painter.drawText(above, middle | right, "grey: the others")
+        painter.setPen(tone.text)
+    low, high = _number(scale.low), _number(scale.high)
+    painter.drawText(below, middle | left, low)
+    painter.drawText(below, middle | right, high)
+    start, stop = (metrics.horizontalAdvance(text) + 6 for text in (low, high))
+    bar = below.adjusted(start, 0.2 * half, -stop, -0.2 * half)
+    if bar.width() <= 0:
+        return
+    rgb = np.ascontiguousarray(scale.colours(np.linspace(scale.low, scale.high, 256)))
+    image = QImage(rgb.data, 256, 1, 768, QImage.Format.Format_RGB888)
+    painter.drawImage(bar, image)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(tone.between(0.5), 1))  # where the ramp is as dark as the background
+    painter.drawRect(bar)
+
+
+def _paint_categories(painter: QPainter, size: QSizeF, categories: tuple[Category, ...], tone: Tones) -> None:
+    """Write the names in columns of two, each column as wide as it needs where it fits."""
+    metrics = painter.fontMetrics()
+    half = size.height() / 2
+    dot = 0.62 * half
+    around = dot + 4 + 12
+    columns = [categories[i : i + 2] for i in range(0, len(categories), 2)]
+    wanted = [max(metrics.horizontalAdvance(c.name) for c in column) + around for column in columns]
+    x = 1.0
+    for column, width in zip(columns, shared(wanted, size.width()), strict=True):
+        for line, category in enumerate(column):
+            top = line * half
+            painter.setBrush(QColor(*category.rgb))
+            painter.setPen(QPen(tone.between(0.6), 1))
+            painter.drawEllipse(QRectF(x, top + (half - dot) / 2, dot, dot))
             painter.setPen(tone.text)
-        low, high = _number(scale.low), _number(scale.high)
-        painter.drawText(below, middle | left, low)
-        painter.drawText(below, middle | right, high)
-        start, stop = (metrics.horizontalAdvance(text) + 6 for text in (low, high))
-        bar = below.adjusted(start, 0.2 * half, -stop, -0.2 * half)
-        if bar.width() <= 0:
-            return
-        rgb = np.ascontiguousarray(scale.colours(np.linspace(scale.low, scale.high, 256)))
-        image = QImage(rgb.data, 256, 1, 768, QImage.Format.Format_RGB888)
-        painter.drawImage(bar, image)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(tone.between(0.5), 1))  # where the ramp is as dark as the background
-        painter.drawRect(bar)
+            space = width - around
+            name = metrics.elidedText(category.name, Qt.TextElideMode.ElideRight, int(space) + 1)
+            place = QRectF(x + dot + 4, top, space + 4, half)
+            painter.drawText(place, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, name)
+        x += width
 
-    def _paint_categories(self, painter: QPainter, categories: tuple[Category, ...]) -> None:
-        """Write the names in columns of two, each column as wide as it needs where it fits."""
-        metrics, tone = painter.fontMetrics(), tones(self)
-        half = self.height() / 2
-        dot = 0.62 * half
-        around = dot + 4 + 12
-        columns = [categories[i : i + 2] for i in range(0, len(categories), 2)]
-        wanted = [max(metrics.horizontalAdvance(c.name) for c in column) + around for column in columns]
-        x = 1.0
-        for column, width in zip(columns, shared(wanted, self.width()), strict=True):
-            for line, category in enumerate(column):
-                top = line * half
-                painter.setBrush(QColor(*category.rgb))
-                painter.setPen(QPen(tone.between(0.6), 1))
-                painter.drawEllipse(QRectF(x, top + (half - dot) / 2, dot, dot))
-                painter.setPen(tone.text)
-                space = width - around
-                name = metrics.elidedText(category.name, Qt.TextElideMode.ElideRight, int(space) + 1)
-                place = QRectF(x + dot + 4, top, space + 4, half)
-                painter.drawText(place, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, name)
-            x += width
+
+def _some_grey(colours: WellColours) -> bool:
+    """Tell whether some of the wells that have a value are grey."""
+    return bool((colours.known & ~colours.bright).any())
 
 
 def shared(wanted: Sequence[float], width: float) -> list[float]:

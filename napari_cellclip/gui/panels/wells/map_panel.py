@@ -257,20 +257,24 @@ class MapPanel(QWidget):
         if drawn is None:
             text = f"{work.message} …" if work is not None else NO_MAP
         else:
-            title = METHODS.get(drawn.method.lower(), drawn.method)
-            text = f"{title} of {counted(len(drawn.ids), 'well')}"
-            if sample := drawn.parameters.get("sample"):
-                text += f" by a sample of {sample:,}"
-            if placed := drawn.parameters.get("placed"):
-                text += f", {placed} of plates added later"
-            if note := drawn.parameters.get("note"):
-                text = str(note)
-            elif work is not None and title != wanted:
-                text = f"{title} while {wanted} is computed …"
-            elif work is not None:
-                text += f" · {work.message} …"
+            title, text = METHODS.get(drawn.method.lower(), drawn.method), name_of_map(drawn)
+            if work is not None and not drawn.parameters.get("note"):
+                computed = f"{title} while {wanted} is computed …"
+                text = computed if title != wanted else f"{text} · {work.message} …"
         self.legend.setVisible(drawn is not None and not self.legend_beside)
         self.stack.setCurrentWidget(self.empty if drawn is None else self.view)
         self.empty.setText(text)
         self.state.setText(text if drawn is not None else "")
         self.state.setToolTip(plain(text))
+
+
+def name_of_map(drawn: Projection) -> str:
+    """Say by which method a map was made, and of how many wells."""
+    if note := drawn.parameters.get("note"):
+        return str(note)
+    text = f"{METHODS.get(drawn.method.lower(), drawn.method)} of {counted(len(drawn.ids), 'well')}"
+    if sample := drawn.parameters.get("sample"):
+        text += f" by a sample of {sample:,}"
+    if placed := drawn.parameters.get("placed"):
+        text += f", {placed} of plates added later"
+    return text

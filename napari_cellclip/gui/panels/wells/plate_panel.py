@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import pandas as pd
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QTabBar, QToolButton, QVBoxLayout, QWidget
 
-from napari_cellclip.gui.palette import WellColours, well_colours
-from napari_cellclip.gui.panels.drawing.plate_drawing import RGB, PlateDrawing, WellMark
+from napari_cellclip.gui.panels.drawing.drawn_plates import drawn_plates, plate_names
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.menu_button import literal
 from napari_cellclip.gui.panels.theme import tones
@@ -21,7 +18,7 @@ from napari_cellclip.gui.plain_text import PlainElidingLabel, plain
 from napari_cellclip.gui.state.requests import MapPictureRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.view import View
-from napari_cellclip.gui.state.wells import counted, edge_medians, failed_wells, grid_of, shape_of
+from napari_cellclip.gui.state.wells import counted
 
 MARKS = "− + controls  ▨ no image  ✕ failed"
 HELP = (
@@ -32,8 +29,6 @@ HELP = (
     "Drag selects (Shift adds, Alt takes away, Ctrl intersects); double-click opens a well.\n"
     "The wheel zooms, the middle button moves the plate, Home shows all of it."
 )
-MOST_SIDE_BY_SIDE = 24
-"""Plates drawn at once: more would be too small to read."""
 
 
 class PlatePanel(QWidget):
@@ -104,55 +99,12 @@ class PlatePanel(QWidget):
 
     def refresh(self) -> None:
         """Draw the wells as the session knows them now."""
-        session, view = self.session, self.session.view
-        table = session.wells
-        names = list(dict.fromkeys(table["plate"])) if len(table) else []
-        shown = view.plate if view.plate in names else (names[0] if names else "")
-        drawn = names[:MOST_SIDE_BY_SIDE] if view.side_by_side and names else [shown]
-        here = table[table["plate"].isin(drawn)] if len(names) > 1 else table
-        colours = well_colours(session, here.index, tones(self).rgb)
-        self._offer_plates(names)
-        self.view.pictures = self._thumbnails.pixmap if view.thumbnails else None
-        failed, plates = failed_wells(session.screen), here["plate"].to_numpy(object)
-        self.view.set_plates(
-            [self._drawing(name, here, np.flatnonzero(plates == name), colours, failed) for name in drawn]
-        )
+        drawings, colours = drawn_plates(self.session, tones(self).rgb)
+        self._offer_plates(plate_names(self.session))
+        self.view.pictures = self._thumbnails.pixmap if self.session.view.thumbnails else None
+        self.view.set_plates(drawings)
         self.colours.legend.set_colours(colours)
         self._rings()
-
-    def _drawing(
-        self, name: str, table: pd.DataFrame, rows: np.ndarray, colours: WellColours, failed: frozenset[str]
-    ) -> PlateDrawing:
-        """Make the drawing of one plate, whose wells are these rows of the table and of the colours."""
-        plate, wells = self.session.plate, table.iloc[rows]
-        shape = shape_of(wells, plate if plate is not None and plate.name == name else None)
-        fills, known = colours.rgb[rows].tolist(), colours.known[rows].tolist()
-        rgb = [(r, g, b) if there else None for (r, g, b), there in zip(fills, known, strict=True)]
-        marks = tuple(
-            WellMark(identifier, row, column, colour, control, outlined, identifier in failed, faded)
-            for identifier, row, column, colour, control, outlined, faded in zip(
-                map(str, wells.index),
-                *(wells[name].tolist() for name in ("row", "column")),
-                rgb,
-                wells["control"].tolist(),
-                colours.outlined[rows].tolist(),
-                colours.faded[rows].tolist(),
-                strict=True,
-            )
-            if 0 <= row < shape[0] and 0 <= column < shape[1]
-        )
-        if colours.scale is None or colours.numbers is None or not colours.known[rows].any():
-            return PlateDrawing(name, shape, marks)
-        grid = grid_of(wells.assign(shown=colours.numbers[rows]), shape, "shown")
-        # On the scale of the legend, so that what is read off is true; missing medians are left out.
-        edges = [
-            tuple(
-                _rgb(rgb) if there else None
-                for rgb, there in zip(colours.scale.in_colour(medians), np.isfinite(medians), strict=True)
-            )
-            for medians in edge_medians(grid)
-        ]
-        return PlateDrawing(name, shape, marks, *edges)
 
     def changeEvent(self, event: Any) -> None:
         super().changeEvent(event)
@@ -218,8 +170,3 @@ def _toggle(text: str, tip: str) -> QToolButton:
     button.setToolTip(plain(tip))
     button.setCheckable(True)
     return button
-
-
-def _rgb(colour: np.ndarray) -> RGB:
-    red, green, blue = (int(v) for v in colour)
-    return red, green, blue
