@@ -156,7 +156,7 @@ def test_open_encode_ask_select_explain_export(
         monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(path), ""))
         return path
 
-    export_all, export_selected = explorer.footer.export_button.menu().actions()
+    export_all, export_selected, *_ = explorer.footer.export_button.menu().actions()
     hits = choose("hits.csv")
     export_selected.trigger()
     qtbot.waitUntil(hits.exists, timeout=PATIENT)

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_cellclip.gui.panels.figure.figure_files import figure_filter, write_figure
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.session_menus import SelectionMenu, SessionMenu
 from napari_cellclip.gui.plain_text import PlainElidingLabel, plain
@@ -47,12 +48,16 @@ class Footer(QWidget):
         menu = QMenu(self.export_button)
         menu.addAction("Export all wells or the screen …", self._export_all)
         menu.addAction("Export selected wells …", self._export_selected)
+        menu.addSeparator()
+        menu.addAction("Export figure (PDF, PNG, SVG) …", self._export_figure)
         self.export_button.setMenu(menu)
         self.selection = SelectionMenu(session)
         self.session_menu = SessionMenu(session)
         self.copy = QPushButton("</>")
         self.copy.setAccessibleName("Copy as Python")
-        self.export_button.setToolTip("Write the wells, or the screen with its embeddings, to a file")
+        self.export_button.setToolTip(
+            "Write the wells, the screen with its embeddings, or a figure to a file"
+        )
         self.copy.setToolTip("Copy as Python: a script that gives this answer without the window")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -103,6 +108,15 @@ class Footer(QWidget):
         """Have a file written, in a worker; a message says where, or why not."""
         self.session.request(ExportRequest(path, selected_only))
 
+    def save_figure(self, path: Path) -> None:
+        """Write question, verdict, plates, map and first hits on a page; a message says where, or why not."""
+        try:
+            write_figure(path, self.session)
+        except (CellClipError, OSError) as error:
+            self.session.message.emit(Task.EXPORT, sentence(error))
+            return
+        self.session.message.emit(Task.EXPORT, f"Written: the figure to {path}")
+
     def _refresh_later(self, _: object) -> None:
         self.refresh()
 
@@ -114,6 +128,11 @@ class Footer(QWidget):
 
     def _export_selected(self) -> None:
         self._choose(True)
+
+    def _export_figure(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Export figure", "figure.pdf", figure_filter())
+        if name:
+            self.save_figure(Path(name))
 
     def _choose(self, selected_only: bool) -> None:
         from napari_cellclip.screen.export import file_filter

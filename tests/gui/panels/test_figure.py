@@ -1,0 +1,203 @@
+"""The figure of a session: the same page as picture, PDF and drawing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.QtCore import QRectF, QSize
+from qtpy.QtGui import QColor, QImage, QPainter
+from qtpy.QtSvg import QSvgRenderer
+from qtpy.QtWidgets import QFileDialog
+
+from napari_cellclip.explore.maps.cluster_names import NamedCluster
+from napari_cellclip.gui.palette import WellColours, well_colours
+from napari_cellclip.gui.panels.figure.figure_files import DOTS_PER_INCH, write_figure
+from napari_cellclip.gui.panels.figure.map_drawing import MapPoints, paint_map
+from napari_cellclip.gui.panels.figure.page import (
+    FIRST_HITS,
+    PAGE,
+    PER_INCH,
+    Painted,
+    first_hits,
+    paint_page,
+    paper,
+    table_columns,
+)
+from napari_cellclip.gui.panels.footer import Footer
+from napari_cellclip.gui.panels.hits.hits_panel import HitsPanel
+from napari_cellclip.gui.panels.thumbnails import Thumbnails
+from napari_cellclip.vocabulary import ScreenError
+from tests.gui.toy_screens import answer_for
+
+HIT, OTHER = "toy/D04", "toy/E05"
+SCALE = DOTS_PER_INCH / PER_INCH
+
+
+def sheet(size: QSize) -> QImage:
+    image = QImage(size, QImage.Format.Format_RGB32)
+    image.fill(0xFFFFFFFF)
+    return image
+
+
+def places(session) -> Painted:
+    """Where the wells of a session are on its page."""
+    image = sheet(PAGE.toSize())
+    painter = QPainter(image)
+    painted = paint_page(painter, session)
+    painter.end()
+    return painted
+
+
+def pixel(image: QImage, at: tuple[float, float], scale: float) -> tuple[int, ...]:
+    return QColor(image.pixel(*(int(part * scale) for part in at))).getRgb()[:3]
+
+
+def colour_of(session, well: str) -> tuple[int, ...]:
+    return tuple(well_colours(session, pd.Index([well]), (255, 255, 255)).rgb[0].tolist())
+
+
+def pdf_of(path):
+    pdf = pytest.importorskip("qtpy.QtPdf", exc_type=ImportError)
+    document = pdf.QPdfDocument(None)
+    assert document.load(str(path)) == pdf.QPdfDocument.Error.None_
+    return document
+
+
+def text_of(session, path) -> str:
+    write_figure(path, session)
+    return pdf_of(path).getAllText(0).text()
+
+
+def test_a_picture_has_300_dots_an_inch_and_the_colours_of_the_wells(full_session, qapp, tmp_path):
+    path, at = tmp_path / "figure.png", places(full_session)
+    write_figure(path, full_session)
+    image = QImage(str(path))
+    assert (image.width(), image.height()) == (3508, 2479)
+    assert image.dotsPerMeterX() == round(DOTS_PER_INCH / 0.0254)
+    assert pixel(image, (3, 3), SCALE) == (255, 255, 255)
+    for well in (HIT, OTHER):
+        wanted = colour_of(full_session, well)
+        assert pixel(image, at.on_plate[well], SCALE) == wanted
+        shown_on_map = pixel(image, at.on_map[well], SCALE)
+        np.testing.assert_allclose(shown_on_map, wanted, atol=1)
+    red, green, blue = colour_of(full_session, HIT)
+    assert len({red, green, blue}) == 3, "a hit is in colour"
+    assert len(set(colour_of(full_session, OTHER))) == 1, "the others are grey"
+
+
+def test_a_pdf_is_one_page_of_text_and_the_same_picture(full_session, qapp, tmp_path):
+    path = tmp_path / "figure.pdf"
+    text = text_of(full_session, path)
+    assert path.read_bytes().startswith(b"%PDF")
+    document = pdf_of(path)
+    assert document.pageCount() == 1
+    assert (document.pagePointSize(0).width(), document.pagePointSize(0).height()) == (842, 595)
+    for said in ("tubulin inhibitor", full_session.answer.verdict, "UMAP of 11 wells", "Plate toy"):
+        assert said in " ".join(text.split())
+    for treatment in ("nocodazole 1 µM", "compound-4 3 µM"):
+        assert treatment in text
+    assert "Screen toy · model demo · evidence: words · FDR 5 % · napari-cellclip" in text
+    assert "Simulated. This shows the program, not biology: the model is a simulation." in text
+    drawn = document.render(0, PAGE.toSize())
+    at = places(full_session).on_plate[HIT]
+    np.testing.assert_allclose(pixel(drawn, at, 1), colour_of(full_session, HIT), atol=2)
+
+
+def test_an_svg_is_the_same_picture(full_session, qapp, tmp_path):
+    path = tmp_path / "figure.svg"
+    write_figure(path, full_session)
+    renderer = QSvgRenderer(str(path))
+    assert renderer.isValid()
+    image = sheet(PAGE.toSize())
+    painter = QPainter(image)
+    renderer.render(painter)
+    painter.end()
+    at = places(full_session).on_plate[HIT]
+    np.testing.assert_allclose(pixel(image, at, 1), colour_of(full_session, HIT), atol=2)
+
+
+def test_the_first_hits_are_those_of_the_hits_tab_in_its_order(full_session, qtbot):
+    full_session.show_answer(
+        answer_for(
+            full_session.screen, {f"toy/{w}": n for n, w in enumerate(("E04", "D06", "C07"), 4)}, match=True
+        )
+    )
+    panel = HitsPanel(full_session, Thumbnails(full_session))
+    qtbot.addWidget(panel)
+    listed = panel.model.groups.table.iloc[panel.model.order]
+    lines = first_hits(full_session)
+    assert list(lines["treatment"]) == list(listed["treatment"])[:FIRST_HITS]
+    assert lines.attrs["of"] == len(listed)
+    assert [c.title for c in table_columns(lines)] == ["Treatment", "Well", "n", "Score", "q", "Mechanism"]
+    full_session.look(filter="treatment: compound-9")
+    assert list(first_hits(full_session)["treatment"]) == ["compound-9 3 µM"]
+
+
+def test_what_is_coloured_by_categories_has_their_names_as_legend(full_session, qapp, tmp_path):
+    full_session.look(colour_by="kind")
+    text = text_of(full_session, tmp_path / "kinds.pdf")
+    assert {"compound", "control"} <= set(text.split())
+    assert "Plate toy · Kind" in text
+
+
+def test_names_of_clusters_stand_on_the_map(full_session, qapp, tmp_path):
+    named = NamedCluster(("toy/C04",), (0.0, 0.0), "kinesin inhibitor", 0.01)
+    full_session.clusters = (named,)
+    assert "kinesin" in text_of(full_session, tmp_path / "named.pdf")
+
+
+def test_a_plate_without_question_and_map_is_a_figure_too(session, plate, platemap, qapp, tmp_path):
+    session.set_plate(plate, platemap)
+    text = text_of(session, tmp_path / "plate.pdf")
+    assert "Plate toy" in text
+    assert "Treatments, best first" not in text
+    assert "Simulated" not in text
+
+
+def test_the_map_of_many_wells_is_their_density_with_hits_in_colour(qapp):
+    rng = np.random.default_rng(0)
+    xy = rng.normal(size=(30_000, 2))
+    bright = np.zeros(len(xy), bool)
+    bright[7] = True
+    rgb = np.where(bright[:, None], (200, 20, 20), (150, 150, 150)).astype(np.uint8)
+    there, nowhere = np.ones(len(xy), bool), np.zeros(len(xy), bool)
+    colours = WellColours(rgb, there, bright, nowhere, None, (), "", None, nowhere)
+    image = sheet(QSize(600, 500))
+    painter = QPainter(image)
+    at = paint_map(painter, QRectF(0, 0, 600, 500), MapPoints(xy, colours), paper())
+    painter.end()
+    assert pixel(image, at[7], 1) == (200, 20, 20)
+    x, y = np.median(at, axis=0).astype(int).tolist()
+
+    def inked(left: int, top: int) -> float:
+        block = [image.pixelColor(left + i, top + k).red() for i in range(20) for k in range(20)]
+        return float(np.mean(np.array(block) < 255))
+
+    assert inked(x - 10, y - 10) > 0.5, "the middle is dense"
+    assert inked(30, 30) < 0.05
+
+
+def test_what_cannot_be_written_is_named(full_session, qtbot, tmp_path):
+    footer, told = Footer(full_session), []
+    qtbot.addWidget(footer)
+    full_session.message.connect(lambda _task, text: told.append(text))
+    (tmp_path / "file").touch()
+    footer.save_figure(tmp_path / "file" / "figure.png")
+    assert str(tmp_path / "file") in told[-1]
+    footer.save_figure(tmp_path / "figure.jpg")
+    assert told[-1] == "figure.jpg: choose a name ending in .pdf, .png or .svg."
+    with pytest.raises(ScreenError, match="choose a name"):
+        write_figure(tmp_path / "figure", full_session)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file"]
+
+
+def test_the_menu_writes_the_figure_and_says_where(full_session, qtbot, tmp_path, monkeypatch):
+    footer, told, path = Footer(full_session), [], tmp_path / "figure.pdf"
+    qtbot.addWidget(footer)
+    full_session.message.connect(lambda _task, text: told.append(text))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(path), ""))
+    (action,) = [a for a in footer.export_button.menu().actions() if "figure" in a.text()]
+    action.trigger()
+    assert told == [f"Written: the figure to {path}"]
+    assert path.read_bytes().startswith(b"%PDF")
