@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
+import multiprocessing
 import os
 import shutil
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
-from joblib.externals.loky import ProcessPoolExecutor
 
 from napari_cellclip.simulation import ome_zarr, phenix
 from napari_cellclip.simulation.design import Design, default_design
@@ -219,12 +222,26 @@ def _results(workers: int | None, jobs: list[TreatedWell]) -> Iterator[Iterator[
     if count <= 1:
         yield map(simulate_well, jobs)
         return
-    # Not forked: forking a process with Qt or torch threads can hang. Nor spawned by the standard library,
-    # whose processes import the user's script again: one that opens a window would open another in each.
-    pool = ProcessPoolExecutor(count)
-    done = False
+    # Spawned, not forked: forking a process with Qt or torch threads can hang.
+    pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
     try:
-        yield pool.map(simulate_well, jobs, chunksize=2)
-        done = True
+        with _without_script():  # all processes are started as the jobs are handed over
+            results = pool.map(simulate_well, jobs, chunksize=2)
+        yield results
     finally:
-        pool.shutdown(wait=True, kill_workers=not done)
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _without_script() -> Iterator[None]:
+    """Keep processes that are started meanwhile from importing the user's script.
+
+    They do so to find functions that were defined in it. One that opens a window would open another in each,
+    and one without ``if __name__ == "__main__"`` would simulate again.
+    """
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script

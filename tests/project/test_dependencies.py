@@ -21,7 +21,6 @@ from tests.project.test_contracts import BLOCK_QT
 OFF_THE_PATH = {
     "imagecodecs": "plates of PNG, JPEG and JPEG 2000 files; tifffile decodes LZW and deflate with it",
     "huggingface-hub": "the published weights are fetched from the window, too",
-    "joblib": "processes of the simulation; scikit-learn brings it in any case",
     "numba": "compiles the loops of questions to many wells, and keeps what umap-learn compiles, which brings it",
     "openpyxl": "plate maps come as Excel, dropped on a window",
     "pyqtgraph": "the window's map; 2 MB of pure Python that napari does not bring",
