@@ -86,6 +86,8 @@ def test_an_answer_after_the_dock_was_closed_reaches_no_panel(
 ):
     other = TextQuery(viewer)  # somebody still waits for the answer
     viewer.window.add_dock_widget(other, name="other")
+    other.session.set_plate(plate, platemap)  # the bar of the canvas comes with it, and stays
+    qtbot.waitUntil(lambda: all(other.session.work(task) is None for task in Task), timeout=20_000)
     before = listeners(other.session)
     widget, session = docked(kind, viewer, qtbot, plate, platemap)
     dock_of(widget).setFloating(floating)

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_cellclip.explore.maps.cluster_names import NamedCluster
 from napari_cellclip.gui.palette import WellColours, well_colours
 from napari_cellclip.gui.panels.figure.figure_files import DOTS_PER_INCH, write_figure
-from napari_cellclip.gui.panels.figure.map_drawing import MapPoints, paint_map
+from napari_cellclip.gui.panels.figure.map_drawing import DIAMOND, MapPoints, paint_map
 from napari_cellclip.gui.panels.figure.page import (
     FIRST_HITS,
     PAGE,
@@ -145,6 +145,20 @@ def test_names_of_clusters_stand_on_the_map(full_session, qapp, tmp_path):
     named = NamedCluster(("toy/C04",), (0.0, 0.0), "kinesin inhibitor", 0.01)
     full_session.clusters = (named,)
     assert "kinesin" in text_of(full_session, tmp_path / "named.pdf")
+
+
+def test_references_stand_on_the_map_as_diamonds_with_their_names(full_session, qapp, tmp_path, monkeypatch):
+    path = tmp_path / "references.png"
+    named = {"nocodazole": ("toy/C06", "elsewhere/A01")}
+    monkeypatch.setattr("napari_cellclip.gui.panels.figure.page.reference_wells", lambda *_: named)
+    text = text_of(full_session, tmp_path / "references.pdf")
+    assert "◇ references" in text
+    assert "nocodazole" in text.split("UMAP of 11 wells")[1].splitlines()
+    write_figure(path, full_session)
+    x, y = places(full_session).on_map["toy/C06"]
+    side = DIAMOND / 2  # the middle of an edge of the diamond
+    edge = pixel(QImage(str(path)), (x - side, y - side), SCALE)
+    assert max(edge) < 60
 
 
 def test_a_plate_without_question_and_map_is_a_figure_too(session, plate, platemap, qapp, tmp_path):
