@@ -82,9 +82,8 @@ def iter_repair(
     for path in sorted({f.path for f in findings} - {f.path for f in left}):
         yield Progress(1, 1, f"made again: {path}", notice=True)
     if left:
-        raise ScreenError(
-            f"{len(left)} files are left as they were: {'; '.join(why.get(f.path, f.what) for f in left)}"
-        )
+        files = f"{len(left)} files are left as they were" if len(left) > 1 else "One file is left as it was"
+        raise ScreenError(f"{files}: {'; '.join(why.get(f.path, f.what) for f in left)}")
 
 
 def _embed_again(

@@ -83,7 +83,10 @@ def test_lost_features_name_the_table_and_the_rest_is_made_again(
 def test_a_model_that_is_gone_is_said_so(screen: Screen, tmp_path: Path) -> None:
     path = cut(wells_path(screen.path, screen.card_hash, "P1"))
     (tmp_path / "model").rename(tmp_path / "elsewhere")
-    with pytest.raises(ScreenError, match=f"{re.escape(str(path))} is not made again: no model"):
+    with pytest.raises(
+        ScreenError,
+        match=f"One file is left as it was: {re.escape(str(path))} is not made again: there is no folder",
+    ):
         list(iter_repair(screen.path))
 
 

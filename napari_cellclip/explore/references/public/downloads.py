@@ -53,6 +53,7 @@ def fetch(wanted: PublicFile, folder: Path, *, progress: Callable[[int, int], No
         try:
             _receive(wanted, part, there, progress)
         except HTTPError as error:
+            error.close()  # it holds the answer, and its connection
             raise CellClipError(
                 f"{wanted.address} answers {error.code} ({error.reason}): fetch {wanted.name} by other means"
                 " and give its folder with --from"
