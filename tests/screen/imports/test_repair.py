@@ -73,7 +73,7 @@ def test_lost_features_name_the_table_and_the_rest_is_made_again(
     wanted = f"import {screen.plates['P2'].path} again into a new folder"
     with pytest.raises(ScreenError, match=re.escape(wanted)) as error:
         list(iter_repair(screen.path))
-    assert "1 files are left" in str(error.value)
+    assert "One file is left as it was" in str(error.value)
     assert str(lost) in str(error.value)
     assert "encode again" not in str(error.value)
     assert whole.read_bytes() == before
