@@ -13,22 +13,20 @@ from qtpy.QtWidgets import QFileDialog
 from napari_cellclip.explore.maps.cluster_names import NamedCluster
 from napari_cellclip.gui.palette import WellColours, well_colours
 from napari_cellclip.gui.panels.figure.figure_files import DOTS_PER_INCH, write_figure
+from napari_cellclip.gui.panels.figure.first_hits import FIRST_HITS, first_hits, table_columns
 from napari_cellclip.gui.panels.figure.map_drawing import DIAMOND, MapPoints, paint_map
 from napari_cellclip.gui.panels.figure.page import (
-    FIRST_HITS,
     PAGE,
     PER_INCH,
     Painted,
-    first_hits,
     paint_page,
     paper,
-    table_columns,
 )
 from napari_cellclip.gui.panels.footer import Footer
 from napari_cellclip.gui.panels.hits.hits_panel import HitsPanel
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
-from napari_cellclip.vocabulary import ScreenError
-from tests.gui.toy_screens import answer_for
+from napari_cellclip.vocabulary import Kind, Perturbation, ScreenError
+from tests.gui.toy_screens import FakeScreen, answer_for
 
 HIT, OTHER = "toy/D04", "toy/E05"
 SCALE = DOTS_PER_INCH / PER_INCH
@@ -104,6 +102,12 @@ def test_a_pdf_is_one_page_of_text_and_the_same_picture(full_session, qapp, tmp_
     np.testing.assert_allclose(pixel(drawn, at, 1), colour_of(full_session, HIT), atol=2)
 
 
+def test_a_long_question_is_on_the_page_to_its_last_word(full_session, qapp, tmp_path):
+    question = " or ".join(f"inhibitor of kinesin {n}" for n in range(9))
+    full_session.show_answer(answer_for(full_session.screen, {HIT: 5.0}, question))
+    assert question in " ".join(text_of(full_session, tmp_path / "long.pdf").split())
+
+
 def test_an_svg_is_the_same_picture(full_session, qapp, tmp_path):
     path = tmp_path / "figure.svg"
     write_figure(path, full_session)
@@ -132,6 +136,19 @@ def test_the_first_hits_are_those_of_the_hits_tab_in_its_order(full_session, qtb
     assert [c.title for c in table_columns(lines)] == ["Treatment", "Well", "n", "Score", "q", "Mechanism"]
     full_session.look(filter="treatment: compound-9")
     assert list(first_hits(full_session)["treatment"]) == ["compound-9 3 µM"]
+
+
+def test_plates_side_by_side_are_named_and_those_left_out_are_counted(session, qapp, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_cellclip.gui.panels.drawing.drawn_plates.MOST_SIDE_BY_SIDE", 2)
+    ids = [f"{plate}/A{column:02d}" for plate in ("one", "two", "three") for column in (1, 2)]
+    plates, wells = zip(*(identifier.split("/") for identifier in ids), strict=True)
+    known = {"Metadata_Plate": plates, "Metadata_Well": wells, "Metadata_treatment": "x", "Metadata_sites": 1}
+    table = pd.DataFrame(known, index=pd.Index(ids, name="well_id"))
+    session.set_screen(FakeScreen(table, dict.fromkeys(ids, Perturbation(Kind.COMPOUND, "x", dose=1.0))))
+    session.look(side_by_side=True)
+    text = text_of(session, tmp_path / "plates.pdf")
+    drawn = sorted({"one", "two", "three"} & set(text.split("2 of 3 plates")[1].split()))
+    assert drawn == sorted(session.wells["plate"].unique()[:2])
 
 
 def test_what_is_coloured_by_categories_has_their_names_as_legend(full_session, qapp, tmp_path):

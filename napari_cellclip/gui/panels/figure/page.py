@@ -14,10 +14,10 @@ from napari_cellclip import __version__
 from napari_cellclip.gui.palette import WellColours, well_colours
 from napari_cellclip.gui.panels.drawing.drawn_plates import drawn_plates, plate_names
 from napari_cellclip.gui.panels.drawing.plate_drawing import Placed, WellsItem, arrange
+from napari_cellclip.gui.panels.figure.first_hits import WIDTHS, first_hits, table_columns
 from napari_cellclip.gui.panels.figure.map_drawing import MapPoints, paint_map
 from napari_cellclip.gui.panels.header import simulation_sentence
-from napari_cellclip.gui.panels.hits.hit_columns import COLUMNS, HitColumn, cell_text
-from napari_cellclip.gui.panels.hits.hit_groups import best_first, grouped, meeting
+from napari_cellclip.gui.panels.hits.hit_columns import cell_text
 from napari_cellclip.gui.panels.theme import Tones
 from napari_cellclip.gui.panels.wells.legend import paint_legend
 from napari_cellclip.gui.panels.wells.map_panel import name_of_map
@@ -36,14 +36,8 @@ EDGE, GAP = 56.0, 18.0
 TITLE, BODY, SMALL = 34, 21, 18
 """Heights of letters: 17, 10.5 and 9 points."""
 
-FIRST_HITS = 8
-"""Lines of the table."""
-
 MAP_SHARE = 0.4
 """Share of the width that the map has."""
-
-WIDTHS = {"treatment": 0.3, "well": 0.22, "replicates": 0.06, "score": 0.08, "cosine": 0.08, "q": 0.1}
-"""Widths of the columns of the table, as shares of the page's; the mechanism takes the rest."""
 
 LEFT, RIGHT = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
 MIDDLE = Qt.AlignmentFlag.AlignVCenter
@@ -117,24 +111,27 @@ def _paint_title(painter: QPainter, page: QRectF, session: Session, tone: Tones)
     """Write question and verdict, or the names of the plates; returns where they end."""
     answer = session.answer
     title = answer.query if answer is not None else ", ".join(plate_names(session))
-    _write(
-        painter,
-        QRectF(page.left(), page.top(), page.width(), 1.3 * TITLE),
-        title,
-        TITLE,
-        tone.text,
-        bold=True,
-    )
-    top = page.top() + 1.4 * TITLE
+    _sized(painter, TITLE, bold=True)
+    if QFontMetricsF(painter.font()).horizontalAdvance(title) > page.width():
+        _sized(painter, BODY, bold=True)
+    painter.setPen(tone.text)
+    top = page.top() + _wrapped(painter, page, title) + 0.3 * BODY
     if answer is None:
         return top
     _sized(painter, BODY)
-    painter.setPen(tone.text)
-    lines = QRectF(page.left(), top, page.width(), 3.9 * BODY)
-    wrapped = Qt.TextFlag.TextWordWrap.value | LEFT.value
-    used = painter.boundingRect(lines, wrapped, answer.verdict)
-    painter.drawText(lines, wrapped, answer.verdict)
-    return top + min(used.height(), lines.height())
+    return top + _wrapped(painter, page.adjusted(0, top - page.top(), 0, 0), answer.verdict)
+
+
+def _wrapped(painter: QPainter, area: QRectF, text: str) -> float:
+    """Write words into up to three lines at the top of an area; returns their height."""
+    box = QRectF(area.left(), area.top(), area.width(), 3.2 * painter.fontMetrics().lineSpacing())
+    flags = Qt.TextFlag.TextWordWrap.value | LEFT.value
+    used = painter.boundingRect(box, flags, text)
+    painter.save()
+    painter.setClipRect(box)
+    painter.drawText(box, flags, text)
+    painter.restore()
+    return min(used.height(), box.height())
 
 
 def _paint_origin(painter: QPainter, page: QRectF, session: Session, tone: Tones) -> float:
@@ -188,47 +185,12 @@ def _paint_hits(painter: QPainter, area: QRectF, session: Session, tone: Tones) 
     return top
 
 
-def first_hits(session: Session) -> pd.DataFrame | None:
-    """Take the first lines of the hits, as the Hits tab orders them; ``None`` where nothing was asked.
-
-    Returns
-    -------
-    DataFrame or None
-        One row a treatment, with the columns of the well table and ``highlighted``; ``attrs["of"]`` says how
-        many lines there are.
-    """
-    if session.answer is None:
-        return None
-    table = session.wells
-    groups = grouped(table)
-    passing = session.filter.passing(session.view.filter, table)
-    if passing is not None:
-        groups = meeting(groups, frozenset(table.index[passing].astype(str)))
-    order = groups.order(*best_first(table))[:FIRST_HITS]
-    bright = frozenset(session.highlighted_wells)
-    lines = groups.table.iloc[order].assign(
-        highlighted=[not bright.isdisjoint(groups.wells[line]) for line in order.tolist()]
-    )
-    lines.attrs["of"] = len(groups)
-    return lines
-
-
-def table_columns(lines: pd.DataFrame) -> list[HitColumn]:
-    """Choose the columns that have something to say, the mechanism last."""
-    score = "score" if lines["score"].notna().any() else "cosine"
-    there = {"treatment", "replicates", score}
-    there |= {"q"} if lines["q"].notna().any() else set()
-    there |= {"well"} if lines["plate"].nunique() == 1 else set()
-    there |= {"mechanism"} if (lines["mechanism"] != "").any() else set()
-    keys = [key for key in (*WIDTHS, "mechanism") if key in there]
-    by_key = {column.key: column for column in COLUMNS}
-    return [by_key[key] for key in keys]
-
-
 def _paint_plates(painter: QPainter, area: QRectF, session: Session, tone: Tones, painted: Painted) -> None:
     """Draw the plates looked at, with their legend below."""
     drawings, colours = drawn_plates(session, tone.rgb)
     caption = f"Plate {drawings[0].name}" if len(drawings) == 1 else counted(len(drawings), "plate")
+    if len(drawings) > 1 and len(drawings) < (there := len(plate_names(session))):
+        caption = f"{len(drawings)} of {there} plates"
     if colours.categories:  # a ramp has its title in the legend
         caption += f" · {colours.title}"
     area = _captioned(painter, area, caption, MARKS, tone)
