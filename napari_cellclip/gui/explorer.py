@@ -24,6 +24,7 @@ from napari_cellclip.gui.panels.setup.setup_panel import SetupPanel
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.panels.wells.map_panel import MapPanel
 from napari_cellclip.gui.panels.wells.plate_panel import PlatePanel
+from napari_cellclip.gui.plain_text import confirms
 from napari_cellclip.gui.state.requests import OpenRequest, OpenSessionRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task, Work
@@ -235,8 +236,8 @@ class Explorer(Docked):
     def _columns_asked(self, _path: Path, _why: str) -> None:
         self.tabs.setCurrentWidget(self.setup)
 
-    def _ask_for_moved(self, request: OpenSessionRequest, what: str, path: Path) -> None:
-        """Ask where data of a session have moved, and open it again with the answer."""
+    def _ask_for_moved(self, request: OpenSessionRequest, what: str, path: Path, others: bool) -> None:
+        """Ask where data of a session have moved, or whether to go without, and open it again so."""
         title = f"Where is the {what} {path} now?"
         if what in ("plate map", "compound table") or path.suffix:
             found, _ = QFileDialog.getOpenFileName(self, title)
@@ -244,6 +245,12 @@ class Explorer(Docked):
             found = QFileDialog.getExistingDirectory(self, title)
         if found:
             self.session.request(replace(request, moved=(*request.moved, (path, Path(found)))))
+        elif others and self._goes_without(request, what):
+            self.session.request(replace(request, moved=(*request.moved, (path, None))))
+
+    def _goes_without(self, request: OpenSessionRequest, what: str) -> bool:
+        text = f"Open {request.path.name} without the {what}? All else that it holds comes back."
+        return confirms(self, "Open session", text)
 
     def dragEnterEvent(self, event: Any) -> None:
         if any(url.isLocalFile() for url in event.mimeData().urls()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel
+from qtpy.QtWidgets import QLabel, QMessageBox, QWidget
 from superqt import QElidingLabel
 
 _JOINER = "\u2060"  # no width and no line break: what it stands behind is no tag any more
@@ -33,6 +33,21 @@ class RichLabel(QLabel):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.setTextFormat(Qt.TextFormat.RichText)
+
+
+def confirms(parent: QWidget, title: str, text: str) -> bool:
+    """Ask a question in a dialog that draws it as it stands; returns whether the answer is Yes."""
+    yes = QMessageBox.StandardButton.Yes
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle(title)
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setText(text)
+    box.setStandardButtons(yes | QMessageBox.StandardButton.No)
+    box.exec()
+    answer = box.standardButton(box.clickedButton())
+    box.deleteLater()
+    return bool(answer == yes)
 
 
 def plain(text: str) -> str:

@@ -11,10 +11,10 @@ from napari_cellclip.gui.plain_text import plain
 from napari_cellclip.gui.recent import read_recent
 from napari_cellclip.gui.state.requests import OpenSessionRequest, SaveSessionRequest
 from napari_cellclip.gui.state.session import Session
-from napari_cellclip.gui.state.session_file import SUFFIX
+from napari_cellclip.gui.state.session_file import ENDINGS, SUFFIX, is_session_name
 from napari_cellclip.gui.state.wells import counted
 
-FILTER = f"Sessions (*{SUFFIX})"
+FILTER = f"Sessions ({' '.join(f'*{ending}' for ending in ENDINGS)})"
 
 
 class SelectionMenu(QPushButton):
@@ -118,7 +118,7 @@ class SessionMenu(QPushButton):
 
     def save(self, path: Path) -> None:
         """Have the session written."""
-        whole = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
+        whole = path if is_session_name(path) else path.with_name(path.name + SUFFIX)
         self.session.request(SaveSessionRequest(whole))
 
     def open(self, path: Path) -> None:

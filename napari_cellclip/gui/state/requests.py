@@ -114,12 +114,12 @@ class OpenSessionRequest(Request):
     ----------
     path : Path
         The file.
-    moved : tuple of (Path, Path)
-        Where data are that are no longer where the file says: old and new path.
+    moved : tuple of (Path, Path or None)
+        Where data are that are not where the file says: old and new path, ``None`` for those left out.
     """
 
     path: Path
-    moved: tuple[tuple[Path, Path], ...] = ()
+    moved: tuple[tuple[Path, Path | None], ...] = ()
 
 
 @dataclass(frozen=True)

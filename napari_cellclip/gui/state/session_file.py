@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,8 @@ from napari_cellclip.vocabulary.errors import reason_of
 from napari_cellclip.vocabulary.significance import FDR
 
 SUFFIX = ".cellclip"
+ENDINGS = (SUFFIX, f"{SUFFIX}.json")
+"""How names of session files end: ours, and that of who wants editors to see what is in it."""
 FORMAT = 1
 LARGEST = 100_000_000
 """Bytes of a session file that are believed: selections of a few million wells."""
@@ -164,6 +166,22 @@ class SessionFile(_Frozen):
         """Return the same with data at other places."""
         return self.with_paths(lambda path: places.get(path, path))
 
+    def without(self, left_out: Iterable[Path]) -> SessionFile:
+        """Return the same without the data at some paths, and without what is read by means of them."""
+        gone = set(left_out)
+
+        def kept(model: Any, *names: str) -> Any:
+            return None if gone & {getattr(model, name, None) for name in names} else model
+
+        return self.model_copy(
+            update={
+                "plate": kept(self.plate, "path", "image_root"),
+                "platemap": kept(self.platemap, "path", "metadata"),
+                "screen": None if self.screen in gone else self.screen,
+                "references": tuple(path for path in self.references if path not in gone),
+            }
+        )
+
     def with_paths(self, change: Callable[[Path], Path]) -> SessionFile:
         """Return the same with every path changed."""
 
@@ -189,6 +207,11 @@ class SessionFile(_Frozen):
 def is_address(path: Path) -> bool:
     """Tell whether it is no path on this computer but an address, as ``s3://bucket/plate``."""
     return re.match(r"[a-zA-Z][a-zA-Z0-9+]+:[/\\]", str(path)) is not None
+
+
+def is_session_name(path: Path) -> bool:
+    """Tell whether a file is named as session files are."""
+    return path.name.endswith(ENDINGS)
 
 
 def write_session_file(path: Path, content: SessionFile) -> None:

@@ -54,8 +54,8 @@ class SetUp:
     model_chosen = Signal(str)
     unread_table = Signal(Path, str)
     """A table with wells that could not be found in it: its columns have to be chosen."""
-    moved = Signal(OpenSessionRequest, str, Path)
-    """A session whose data, named by a word, are not at this path any more."""
+    moved = Signal(OpenSessionRequest, str, Path, bool)
+    """A session whose data, named by a word, are not at this path any more, and whether others are left."""
 
     def __init__(self) -> None:
         self._model = "demo"

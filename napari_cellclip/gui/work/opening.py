@@ -18,7 +18,7 @@ from napari_cellclip.gui.state.requests import (
     ShowRequest,
 )
 from napari_cellclip.gui.state.session import Session
-from napari_cellclip.gui.state.session_file import SUFFIX, is_address
+from napari_cellclip.gui.state.session_file import is_address, is_session_name
 from napari_cellclip.gui.state.setup import FoundScreen
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.finding import screens_of
@@ -63,7 +63,7 @@ class Opened:
 def open_path(jobs: Jobs, request: OpenRequest) -> None:
     """Open a plate folder, a load_data.csv, a screen folder, a plate map or a session file."""
     session, plate = jobs.session, jobs.session.plate
-    if request.path.suffix == SUFFIX:
+    if is_session_name(request.path):
         session.request(OpenSessionRequest(request.path))
         return
     if is_plate_map(request.path):

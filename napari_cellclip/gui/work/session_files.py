@@ -36,7 +36,7 @@ from napari_cellclip.gui.state.view import View
 from napari_cellclip.gui.work.jobs import Jobs
 from napari_cellclip.gui.work.opening import Opened, plate_at, platemap_at, screen_at, take
 from napari_cellclip.gui.work.references import joined_parts, read_part
-from napari_cellclip.vocabulary import CellClipError
+from napari_cellclip.vocabulary import CellClipError, split_id
 
 if TYPE_CHECKING:
     from napari_cellclip.explore.wording.wording import Prompt
@@ -77,7 +77,9 @@ def _stored_plate(session: Session) -> StoredPlate | None:
     options = opened.options if opened is not None else PlateOptions()
     remote = is_address(Path(plate.address))
     path = Path(plate.address) if remote else plate.path.absolute()
-    return StoredPlate(path=path, channels=dict(plate.stains.channels), **asdict(options))
+    # By its name it is the plate of its screen, whatever its folder is called later.
+    read = {**asdict(options), "name": plate.name}
+    return StoredPlate(path=path, channels=dict(plate.stains.channels), **read)
 
 
 def _stored_platemap(request: PlateMapRequest | None) -> StoredPlateMap | None:
@@ -140,10 +142,24 @@ def save_session(jobs: Jobs, request: SaveSessionRequest) -> None:
 
 @dataclass(frozen=True)
 class Missing:
-    """Data of a session that are not where its file says."""
+    """Data of a session that are not where its file says, or not where they have moved as the user says.
+
+    Attributes
+    ----------
+    what : str
+        A word for them.
+    path : Path
+        Where the file says.
+    others : bool
+        Whether the session has a plate or a screen without them.
+    why : str
+        What is wrong with the place the user chose; empty if there was none.
+    """
 
     what: str
     path: Path
+    others: bool
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -157,29 +173,55 @@ class Found:
 
 def open_session(jobs: Jobs, request: OpenSessionRequest) -> None:
     """Open what a session file names; of data that have moved the user is asked where they are now."""
-    session, moved = jobs.session, dict(request.moved)
+    session = jobs.session
+    moved = {old: new for old, new in request.moved if new is not None}
+    left_out = [old for old, new in request.moved if new is None]
 
     def work() -> Found | Missing:
-        file = read_session_file(request.path)
-        for what, path in file.needed():
-            place = moved.get(path, path)
-            if not is_address(place) and not place.exists():
-                near = moved_along(path, moved)
-                if near is None:
-                    return Missing(what, path)
-                moved[path] = near
-        file = file.moved(moved)
+        whole = read_session_file(request.path).without(left_out)
+
+        def missing(what: str, path: Path, why: str = "") -> Missing:
+            rest = whole.without([path])
+            return Missing(what, path, rest.plate is not None or rest.screen is not None, why)
+
+        def first_missing(part: SessionFile) -> Missing | None:
+            for what, path in part.needed():
+                place = moved.get(path, path)
+                if not is_address(place) and not place.exists():
+                    near = moved_along(path, moved)
+                    if near is None:
+                        return missing(what, path)
+                    moved[path] = near
+            return None
+
+        plate = None
+        if whole.plate is not None:  # before all else: where the wrong one was chosen, nothing lies beside it
+            if gone := first_missing(SessionFile(plate=whole.plate)):
+                return gone
+            try:
+                plate = _plate(whole.moved(moved))
+                if whole.plate.path in moved and whole.shown is not None:
+                    _check_site(plate, whole.shown)
+            except CellClipError as error:
+                if whole.plate.path not in moved:
+                    raise
+                return missing("plate", whole.plate.path, str(error))
+        if gone := first_missing(whole):
+            return gone
+        file = whole.moved(moved)
         remember("sessions", request.path)
         parts = tuple(AddedPart(path, read_part(path)) for path in file.references)
-        return Found(file, _opened(file), joined_parts(parts) if parts else None)
+        return Found(file, _opened(file, plate), joined_parts(parts) if parts else None)
 
     def done(found: Found | Missing) -> None:
         if isinstance(found, Missing):
-            text = (
-                f"{request.path.name}: the {found.what} is not at {found.path} any more: choose where it is."
-            )
+            name, asked = request.path.name, request
+            text = f"{name}: the {found.what} is not at {found.path} any more: choose where it is."
+            if found.why:
+                text = f"{name}: that is not the {found.what} that was at {found.path}: {found.why}"
+                asked = replace(request, moved=tuple(m for m in request.moved if m[0] != found.path))
             session.message.emit(Task.OPEN, text)
-            session.setup.moved.emit(request, found.what, found.path)
+            session.setup.moved.emit(asked, found.what, found.path, found.others)
         else:
             restore(session, found)
 
@@ -195,14 +237,23 @@ def moved_along(path: Path, moved: Mapping[Path, Path]) -> Path | None:
     return None
 
 
-def _opened(file: SessionFile) -> Opened:
-    """Open the data of a session file."""
-    found, plate = Opened(), None
-    if file.plate is not None:
-        p = file.plate
-        options = PlateOptions(p.pattern, p.image_root, p.name, p.time, p.projection)
-        found = plate_at(OpenRequest(p.path, p.channels or None, options))
-        plate = found.plate
+def _plate(file: SessionFile) -> Opened:
+    p = file.plate
+    assert p is not None
+    options = PlateOptions(p.pattern, p.image_root, p.name, p.time, p.projection)
+    return plate_at(OpenRequest(p.path, p.channels or None, options))
+
+
+def _check_site(opened: Opened, shown: str) -> None:
+    """Refuse a plate that lacks the site which was shown of it."""
+    if opened.plate is not None and split_id(shown)[0] == opened.plate.name:
+        opened.plate.site(shown)
+
+
+def _opened(file: SessionFile, found: Opened | None) -> Opened:
+    """Open the data of a session file whose plate, if it has one, is open."""
+    found = found if found is not None else Opened()
+    plate = found.plate
     if plate is not None and file.platemap is not None:
         found = _with_platemap(found, file.platemap, plate)
     if file.screen is not None:
