@@ -74,3 +74,29 @@ def test_where_its_images_have_moved_it_says_so(live, qtbot, two_plates, tmp_pat
         away.rename(moved)
     assert "images of P2 are not at" in messages[-1]
     assert live.plate.name == "P1"
+
+
+def test_a_screen_whose_plate_has_moved_opens_says_so_and_takes_the_plate_from_its_new_place(
+    live, qtbot, two_plates, tmp_path
+):
+    import shutil
+
+    plate = open_plate(shutil.copytree(two_plates / "P1", tmp_path / "data" / "P1"))
+    encode(plate, None, tiny_model(), tmp_path / "screen")
+    messages = []
+    live.message.connect(lambda _task, text: messages.append(text))
+    (tmp_path / "data").rename(tmp_path / "archive")
+    live.request(OpenRequest(tmp_path / "screen"))
+    idle(qtbot, live)
+    screen = live.screen
+    assert live.plate is None
+    assert messages == [
+        f"The images of P1 are not at {plate.path} any more: choose their folder in the plate menu."
+    ]
+    live.selection.replace(["P1/A01"])
+    live.request(OpenRequest(tmp_path / "archive" / "P1"))
+    idle(qtbot, live)
+    assert live.plate.path == tmp_path / "archive" / "P1"
+    assert live.screen is screen
+    assert live.selection.ids == {"P1/A01"}
+    assert live.shown is not None
