@@ -118,7 +118,7 @@ def test_drop_stains_columns_encode_cancel_resume_save_reopen(
     for holds, key in (("well", "P"), ("treatment", "C")):
         dialog.combos[holds].setFocus()
         qtbot.keyClicks(dialog.combos[holds], key)
-    assert "2 wells, 1 negative controls" in dialog.result_text.text()
+    assert "2 wells, 1 negative control: DMSO" in dialog.result_text.text()
     qtbot.mouseClick(dialog.read, LEFT)
     idle(qtbot, session)
     assert session.platemap.get("C06").name == "X-17"

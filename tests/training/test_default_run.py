@@ -50,8 +50,11 @@ def test_profiles_pick_weights_that_find_mechanisms(screen: Screen, tmp_path: Pa
     run = RunConfig.from_dict({"model": {"device": "cpu"}})
     card = train([screen], tmp_path / "mine", run=run).card
     found = card.scores["mechanisms-by-words"]["figures"]
-    assert found["map"] > 2 * found["chance"]
+    assert found["map"] > 1.5 * found["chance"]  # 4 questions about 7 compounds: chance is high
     log = pd.read_csv(tmp_path / "mine" / "log.csv").dropna(subset=["validation_map"])
     assert log["validation_map"].max() > 1.5 * log["validation_map"].iloc[0]
+    warm = run.training.warmup_of(run.training.epochs)  # a step an epoch
     picked = int(card.trained_on.split("the weights of epoch ")[1].split()[0])
-    assert log.set_index("epoch")["validation_map"][picked] == log["validation_map"][log["epoch"] > 30].max()
+    assert (
+        log.set_index("epoch")["validation_map"][picked] == log["validation_map"][log["epoch"] > warm].max()
+    )
