@@ -1,4 +1,4 @@
-"""UMAP of a screen: seeded, from exact neighbours, stored in the screen's folder."""
+"""UMAP of a screen: seeded, from exact neighbours where there are not too many, stored in its folder."""
 
 from __future__ import annotations
 
@@ -28,8 +28,11 @@ Engine = Literal["umap-learn", "torchdr"]
 FEWEST_WELLS = 8
 """Below this a neighbourhood graph has nothing to say that two principal components do not."""
 
+MOST_EXACT = 20_000
+"""Of more wells umap-learn searches neighbours approximately: exact ones take time with the square."""
+
 MOST_LAID_OUT = 50_000
-"""Of more wells a sample is laid out: exact neighbours of all take time with the square of their number."""
+"""Of more wells a sample is laid out, and the others are placed among it."""
 
 RECIPE = 2
 """Raised when the same parameters would give other places, so that old maps are not taken for new ones."""
@@ -46,8 +49,9 @@ def umap_map(
 ) -> Projection:
     """Map wells by UMAP of their unit embeddings (McInnes et al. 2018, arXiv 1802.03426).
 
-    Neighbours are exact, the layout starts from the two principal components (Kobak and Linderman 2021,
-    doi:10.1038/s41587-020-00809-z) and is seeded, so the same screen gives the same map. It is stored under
+    Neighbours are exact (of more than 20,000 wells, found by nearest-neighbour descent), the layout starts
+    from the two principal components (Kobak and Linderman 2021, doi:10.1038/s41587-020-00809-z) and is
+    seeded, so the same screen gives the same map. It is stored under
     ``maps/`` of the screen and read back while embeddings and parameters are the same. With fewer than 8
     wells the principal components themselves are returned, and `method` says so. Of more than 50,000 wells a
     seeded sample of as many is laid out and the others are placed among their nearest ones of it
@@ -95,7 +99,7 @@ def umap_map(
         "n_neighbors": n_neighbors,
         "min_dist": min_dist,
         "init": "pca",
-        "neighbours": "exact",
+        "neighbours": "exact" if len(ids) <= MOST_EXACT else "approximate",
         "recipe": RECIPE,
     }
     if engine != "umap-learn":
@@ -154,7 +158,8 @@ def layout(unit: NDArray[np.float32], *, seed: int, n_neighbors: int, min_dist: 
     -------
     ndarray of float32 (n, 2)
     """
-    indices, distances = nearest(unit, unit, n_neighbors, same=True)
+    few = len(unit) <= MOST_EXACT
+    known = nearest(unit, unit, n_neighbors, same=True) if few else (None, None, None)
     with warnings.catch_warnings():
         # Expected: an exact search has no index to hand over, and we place new wells ourselves.
         warnings.filterwarnings("ignore", message=r"precomputed_knn\[2\]", category=UserWarning)
@@ -165,7 +170,7 @@ def layout(unit: NDArray[np.float32], *, seed: int, n_neighbors: int, min_dist: 
             init=_start(unit, seed),
             random_state=seed,
             n_jobs=1,
-            precomputed_knn=(indices, distances),
+            precomputed_knn=known,
             force_approximation_algorithm=True,
         )
         return np.asarray(mapper.fit_transform(unit), np.float32)

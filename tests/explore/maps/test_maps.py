@@ -124,6 +124,20 @@ def test_umap_keeps_clusters_together(umap_places) -> None:
     assert (labels[distances.argmin(axis=1)] == labels).all()
 
 
+def test_neighbours_of_many_wells_are_searched_approximately(
+    umap_places, make_screen, tmp_path, monkeypatch
+) -> None:
+    unit, labels, exact = umap_places
+    monkeypatch.setattr(module, "MOST_EXACT", 20)
+    xy = module.layout(unit, seed=0, n_neighbors=10, min_dist=0.1)
+    distances = np.linalg.norm(xy[:, None] - xy[None], axis=2)
+    np.fill_diagonal(distances, np.inf)
+    assert (labels[distances.argmin(axis=1)] == labels).all()
+    assert not np.array_equal(xy, exact)
+    np.testing.assert_array_equal(module.layout(unit, seed=0, n_neighbors=10, min_dist=0.1), xy)
+    assert umap_map(make_screen(unit, path=tmp_path)).parameters["neighbours"] == "approximate"
+
+
 def test_umap_repeats_with_its_seed_and_only_with_it(umap_places) -> None:
     unit, _, xy = umap_places
     np.testing.assert_array_equal(module.layout(unit, seed=0, n_neighbors=10, min_dist=0.1), xy)

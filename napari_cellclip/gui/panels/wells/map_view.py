@@ -232,12 +232,14 @@ class MapView(GraphicsLayoutWidget):
         area = (view.width() / pixel[0]) * (view.height() / pixel[1])
         size = dot_size(len(self.ids), area)
         self.pictures.choose(self.xy, view, area)
-        spots = self.xy / pixel
-        apart = self.pictures.side * 1.15 if self.pictures.side else distance_apart(spots, area, size)
-        moved = len(self.xy) <= SPREAD_AT_MOST and self._spread_for != (*pixel, apart)
-        if moved:
-            self.shown_at, self._spread_for = remove_overlaps(spots, apart) * pixel, (*pixel, apart)
-            self._tree = None
+        moved = False
+        if len(self.xy) <= SPREAD_AT_MOST:  # of a million places even the division takes a frame
+            spots = self.xy / pixel
+            side = self.pictures.side
+            apart = side * 1.15 if side else distance_apart(spots, area, size)
+            if moved := self._spread_for != (*pixel, apart):
+                self.shown_at = remove_overlaps(spots, apart) * pixel
+                self._spread_for, self._tree = (*pixel, apart), None
         if moved or self.dense or (size, self.pictures.side) != self._look:
             self._size, self._look = size, (size, self.pictures.side)
             self._draw_points()
