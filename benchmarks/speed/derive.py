@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.speed.encoding import SMALL_TEXT_TOWER, small_words
 from benchmarks.speed.figures import Figure, compare, script
-from napari_cellclip.model import CellCLIP, CellCLIPConfig, EncoderCard, Model, ModelCard, WordPieceTokenizer
+from napari_cellclip.model import CellCLIP, CellCLIPConfig, EncoderCard, Model, ModelCard
 from napari_cellclip.screen import Screen
 from napari_cellclip.screen.imports.features import MeasuredPlate, write_features
 from napari_cellclip.vocabulary import PLATE_SHAPES, well_name
@@ -26,17 +27,10 @@ FIELDS, WIDTH = 9, 384
 def head(seed: int) -> Model:
     """A random head of the published depth for features of DINOv2-small's width."""
     torch.manual_seed(seed)
-    words = WordPieceTokenizer.build(
-        ["U2OS cells treated with tubulin inhibitor"] * 3, size=200, max_length=32
+    words = small_words()
+    config = CellCLIPConfig(
+        width=WIDTH, embed_dim=512, layers=12, text_vocabulary=len(words), **SMALL_TEXT_TOWER
     )
-    sizes = {
-        "text_width": 64,
-        "text_layers": 1,
-        "text_heads": 2,
-        "text_intermediate": 64,
-        "text_positions": 32,
-    }
-    config = CellCLIPConfig(width=WIDTH, embed_dim=512, layers=12, text_vocabulary=len(words), **sizes)
     card = ModelCard(
         name=f"head {seed}",
         encoder=EncoderCard(kind="profile", name="random", dim=WIDTH),

@@ -63,19 +63,28 @@ def linked_plate(folder: Path, size: int, sites: int) -> Plate:
     return open_plate(made)
 
 
-def model_of(encoder: SmallEncoder | TransformersEncoder, intensity: IntensityScaling, crop: int) -> Model:
-    """A model with a small random head."""
-    words = WordPieceTokenizer.build(
+SMALL_TEXT_TOWER = {
+    "text_width": 64,
+    "text_layers": 1,
+    "text_heads": 2,
+    "text_intermediate": 64,
+    "text_positions": 32,
+}
+
+
+def small_words() -> WordPieceTokenizer:
+    """Words for a small text tower."""
+    return WordPieceTokenizer.build(
         ["U2OS cells treated with tubulin inhibitor"] * 3, size=200, max_length=32
     )
-    sizes = {
-        "text_width": 64,
-        "text_layers": 1,
-        "text_heads": 2,
-        "text_intermediate": 64,
-        "text_positions": 32,
-    }
-    config = CellCLIPConfig(width=encoder.dim, embed_dim=128, layers=2, text_vocabulary=len(words), **sizes)
+
+
+def model_of(encoder: SmallEncoder | TransformersEncoder, intensity: IntensityScaling, crop: int) -> Model:
+    """A model with a small random head."""
+    words = small_words()
+    config = CellCLIPConfig(
+        width=encoder.dim, embed_dim=128, layers=2, text_vocabulary=len(words), **SMALL_TEXT_TOWER
+    )
     kind = "small" if isinstance(encoder, SmallEncoder) else "dinov2"
     card = ModelCard(
         name="random",
