@@ -58,6 +58,16 @@ def test_parts_in_any_order_make_the_screen_of_one_run(
     assert files(out) == files(whole)
 
 
+def test_plates_in_any_order_make_the_same_screen(tmp_path, make_plate, make_model) -> None:
+    """Of plates that are encoded at once, no one knows which takes the lock first."""
+    names = ("P1", "P2", "P10")
+    for out, order in (("a", names), ("b", names[::-1])):
+        for name in order:
+            take(iter_encode(make_plate(name, broken=[f"{name}/A02/1"]), None, make_model(), tmp_path / out))
+    assert files(tmp_path / "b") == files(tmp_path / "a")
+    assert tuple(Screen.open(tmp_path / "b").plates) == names
+
+
 def test_a_part_reads_its_own_sites_alone(tmp_path, make_plate, make_model) -> None:
     take(iter_encode(make_plate(), None, make_model(), tmp_path, shard_sites=2, part=(1, 3)))
     second = make_plate()

@@ -78,5 +78,7 @@ def update_failures(folder: Path, plate: str, status: Mapping[str, str]) -> bool
 
 
 def _write(folder: Path, failures: pd.DataFrame) -> None:
+    # Plates by name, whichever was finished first; the sites of each as they are planned.
+    failures = failures.sort_values(SITE, key=lambda ids: ids.str.rsplit("/", n=2).str[0], kind="stable")
     columns = {name: pa.array(failures[name].tolist(), pa.string()) for name in failures}
     write_table(folder / FILE, pa.table(columns))

@@ -141,8 +141,9 @@ def _again(folder: Path) -> str:
 
 
 def write_labels(folder: Path, labels: pd.DataFrame) -> None:
-    """Replace the labels of a screen."""
-    write_table(folder / FILE, pa.Table.from_pandas(labels.reset_index(), preserve_index=False))
+    """Replace the labels of a screen; in the order of the wells' ids, whichever plate came first."""
+    labels = labels.sort_index(kind="stable").reset_index()
+    write_table(folder / FILE, pa.Table.from_pandas(labels, preserve_index=False))
 
 
 def merged(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -218,12 +219,18 @@ class ScreenRecord(_Frozen):
         return record
 
     def write(self, folder: Path) -> None:
-        """Write the record and its copy, each whole."""
+        """Write the record and its copy, each whole; plates by name, whichever was begun first."""
         content = self.model_dump(mode="json")
+        content["plates"] = {name: content["plates"][name] for name in sorted(self.plates, key=_in_order)}
         content["checksum"] = _checksum(content)
         text = (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
         write_whole(folder / FILE, text)
         write_whole(folder / COPY, text)
+
+
+def _in_order(plate: str) -> tuple[str, str]:
+    """Sort P2 before P10."""
+    return re.sub(r"\d+", lambda digits: digits[0].zfill(20), plate), plate
 
 
 def _checksum(content: dict[str, Any]) -> str:
