@@ -204,7 +204,7 @@ class Session:
         self.wells_changed.emit()
 
     def grow_screen(self, screen: Screen, finished: bool = False) -> None:
-        """Take in what a run has encoded so far, or all of it; an answer there is, is asked for again."""
+        """Take in what a run has encoded so far, or all of it; the question there is, is asked again."""
         asked, mine = self.asked, self._screen is not None and self._screen.path == screen.path
         self.growing = not finished
         if not mine:
@@ -213,7 +213,7 @@ class Session:
             self._screen = screen
             self.screen_grew.emit()
             self.wells_changed.emit()
-        if mine and asked is not None:
+        if mine and asked is not None and self.work(Task.ASK) is None:  # else after its answer
             self.request(asked)
 
     def _relabel(self, platemap: PlateMap | None) -> AskRequest | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from qtpy.QtCore import QThreadPool
+
 from napari_cellclip.gui.state.tasks import Task, Work
 from napari_cellclip.gui.work.workers import Latest, Run
 
@@ -40,6 +42,10 @@ class Jobs:
     def __init__(self, session: Session) -> None:
         self.session = session
         self._lines = {task: Latest() for task in Task}
+        # Qt starts as many threads as there are cores: with two of them, a question would wait behind an
+        # encoding run and a map until one of these ends.
+        if (pool := QThreadPool.globalInstance()) is not None and pool.maxThreadCount() < len(Task):
+            pool.setMaxThreadCount(len(Task))
 
     def running(self, task: Task) -> bool:
         """Tell whether a task is at work."""

@@ -50,6 +50,8 @@ def ask_screen(jobs: Jobs, request: AskRequest) -> None:
     def done(found: Answer) -> None:
         if session.screen_number == number:
             session.show_answer(found, request)
+            if session.screen is not screen:  # more has been encoded meanwhile
+                session.request(request)
 
     jobs.run(Task.ASK, answer, done, "Asking")
 

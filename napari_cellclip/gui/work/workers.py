@@ -153,6 +153,8 @@ class Latest:
 
         def run() -> T | _Failure:
             try:
+                if generation != self.generation:  # before it had a thread
+                    raise _OvertakenError
                 return work()
             except Exception as error:
                 return _Failure(error)

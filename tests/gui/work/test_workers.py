@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 
 import pytest
+from qtpy.QtCore import QThreadPool
 
+from napari_cellclip.gui.panels.query.query_panel import QueryPanel
 from napari_cellclip.gui.state.requests import AskRequest, EncodeRequest, OpenRequest
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.controller import Controller
@@ -348,3 +350,76 @@ def test_a_plate_opened_during_a_run_stays_open(
     assert session.screen is None
     assert "toy has been encoded" in messages[-1]
     controller.close()
+
+
+@pytest.fixture
+def one_core():
+    """As many threads as Qt starts where there is one core."""
+    pool = QThreadPool.globalInstance()
+    before = pool.maxThreadCount()
+    pool.setMaxThreadCount(1)
+    yield
+    pool.setMaxThreadCount(before)
+
+
+def test_a_question_is_answered_while_other_work_goes_on(qtbot, one_core, full_session, monkeypatch):
+    """It waited for a thread until the encoding run was through."""
+    monkeypatch.setattr("napari_cellclip.explore.ask", lambda screen, text, **_: answer_for(screen, {}, text))
+    controller, gate = Controller(full_session), threading.Event()
+    try:
+        for task in (Task.ENCODE, Task.MAP):
+            controller.jobs.run(task, lambda: gate.wait(20), print, "long work")
+        full_session.request(AskRequest("asked meanwhile"))
+        qtbot.waitUntil(lambda: full_session.answer.query == "asked meanwhile")
+        assert controller.jobs.running(Task.ENCODE)
+        assert controller.jobs.running(Task.MAP)
+    finally:
+        gate.set()
+    idle(qtbot, full_session)
+    controller.close()
+
+
+def test_what_was_overtaken_before_it_had_a_thread_is_not_begun(qtbot, one_core):
+    line, gate, begun = Latest(), threading.Event(), []
+    Latest().start(lambda: gate.wait(20), print)
+    line.start(lambda: begun.append("old"), print)
+    line.start(lambda: begun.append("new"), lambda _: begun.append("told"))
+    gate.set()
+    qtbot.waitUntil(lambda: begun[-1:] == ["told"])
+    assert begun == ["new", "told"]
+
+
+def test_more_of_a_screen_disturbs_no_question(qtbot, controller, monkeypatch):
+    """The question before took the place of the one that was being answered."""
+    session, gate, begun = controller.session, threading.Event(), []
+
+    def ask(screen, text, **_):
+        begun.append((text, screen))
+        gate.wait(20)
+        return answer_for(screen, {}, text)
+
+    monkeypatch.setattr("napari_cellclip.explore.ask", ask)
+    part = session.screen
+    session.show_answer(answer_for(part, {}, "the one before"), AskRequest("the one before"))
+    session.request(AskRequest("the newest"))
+    qtbot.waitUntil(lambda: len(begun) == 1)
+    whole = FakeScreen(part.wells, part.labels)
+    session.grow_screen(whole, finished=True)
+    gate.set()
+    qtbot.waitUntil(lambda: len(begun) == 2)
+    idle(qtbot, session)
+    assert session.answer.query == "the newest"
+    assert begun[1] == ("the newest", whole), "asked again of all there is"
+
+
+def test_an_answer_that_is_renewed_leaves_what_is_typed(qtbot, full_session):
+    panel = QueryPanel(full_session)
+    qtbot.addWidget(panel)
+    full_session.request(first := AskRequest("tubulin inhibitor"))
+    assert panel.line.text() == "tubulin inhibitor"
+    full_session.show_answer(answer_for(full_session.screen, {}), first)
+    panel.line.clear()
+    qtbot.keyClicks(panel.line, "BRD4 kno")
+    screen = full_session.screen
+    full_session.grow_screen(FakeScreen(screen.wells, screen.labels))
+    assert panel.line.text() == "BRD4 kno"

@@ -131,7 +131,10 @@ class QueryPanel(QWidget):
         self.valueChanged.emit(self.value())
 
     def _requested(self, request: Request) -> None:
-        if isinstance(request, AskRequest) and request.text.strip() != self.line.text().strip():
+        if not isinstance(request, AskRequest) or request.text.strip() == self.line.text().strip():
+            return
+        asked = self.session.asked
+        if asked is None or asked.text != request.text:  # one asked again leaves what is being typed
             self.setValue(request)
 
     def _open_editor(self) -> None:
