@@ -4,7 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QWidget
+from qtpy.QtCore import QModelIndex, Qt
+from qtpy.QtGui import QPalette
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableWidget,
+    QWidget,
+)
+
+from napari_cellclip.gui.panels.theme import tones
+
+QUIET = Qt.ItemDataRole.UserRole + 20
+"""Role of an item whose text matters less: whether it does."""
+
+
+class QuietItems(QStyledItemDelegate):
+    """Draws the items that are :data:`QUIET` in grey: chosen as they are drawn, so that it follows the theme."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        super().initStyleOption(option, index)
+        if index.data(QUIET):
+            behind = option.palette.color(QPalette.ColorRole.Base)
+            option.palette.setColor(QPalette.ColorRole.Text, tones(option.widget).quiet(behind))
 
 
 class ListTable(QTableWidget):
@@ -19,6 +43,7 @@ class ListTable(QTableWidget):
     def __init__(self, columns: Mapping[str, int], parent: QWidget | None = None) -> None:
         super().__init__(0, len(columns), parent)
         self.setHorizontalHeaderLabels(list(columns))
+        self.setItemDelegate(QuietItems(self))
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
         self.setShowGrid(False)

@@ -31,6 +31,9 @@ TEXT_CONTRAST = 4.5
 BUTTON, UNDER_POINTER = 0.18, 0.3
 """Surface of a button, and that of one under the pointer, as shares of the way from background to text."""
 
+FIELD = 0.22
+"""Surface of a field to type in, as such a share; napari's own is a little nearer to the background."""
+
 LINE = 0.6
 """Frame of menus and popups, as such a share: their surface is that of the window they lie over."""
 
@@ -53,6 +56,7 @@ QToolButton::menu-button { width: 14px; border: 0px; }
 QToolButton:focus { border-color: $focus; }
 QPushButton:focus { border: 2px solid $focus; padding: 2px; }
 QComboBox:focus { border: 2px solid $focus; padding: 1px 8px 1px 6px; }
+QLineEdit { placeholder-text-color: $hint; }
 QLineEdit:focus { border: 1px solid $focus; padding: 1px; }
 QAbstractSpinBox:focus { border: 1px solid $focus; padding: 0px 9px; }
 QCheckBox:focus { border: 1px solid $focus; padding: 0px; }
@@ -60,6 +64,7 @@ QAbstractItemView, QGraphicsView { border: 1px solid transparent; }
 QAbstractItemView:focus, QGraphicsView:focus { border: 1px solid $focus; }
 QMenu, Popup { border: 1px solid $line; }
 QTabBar { background: transparent; border: 0px; }
+QTabBar::tab:disabled { background: $button; color: $quiet; }
 QTabBar::tab:selected:focus { border: 2px solid $focus; padding: 2px 5px; }
 """)
 
@@ -140,6 +145,7 @@ def style_sheet(tone: Tones) -> str:
         "pointed": pointed.name(),
         "on": tone.on.name(),
         "quiet": tone.quiet(button).name(),
+        "hint": tone.quiet(tone.between(FIELD)).name(),
         "focus": tone.focus.name(),
         "edge": button.name(),
         "line": tone.between(LINE).name(),

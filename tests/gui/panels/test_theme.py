@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from napari.utils.theme import get_theme
+from qtpy.QtCore import QRect
 from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import QAbstractButton, QApplication, QComboBox, QLabel, QLineEdit, QTabBar, QWidget
 
+from napari_cellclip.explore import Description, Verdict
 from napari_cellclip.gui.explorer import Explorer
 from napari_cellclip.gui.palette import MARK_CONTRAST, contrast
+from napari_cellclip.gui.panels.explain.describe_panel import DescribePanel
 from napari_cellclip.gui.panels.header import BADGE
+from napari_cellclip.gui.panels.list_table import QUIET
 from napari_cellclip.gui.panels.theme import BUTTON, TEXT_CONTRAST, UNDER_POINTER, Tones, style_sheet
 
 THEMES = ("dark", "light")
@@ -27,6 +32,14 @@ def of(theme: str, name: str) -> QColor:
 
 def tone_of(theme: str) -> Tones:
     return Tones(of(theme, "background"), of(theme, "text"))
+
+
+def drawn_contrast(widget: QWidget, box: QRect | None = None) -> float:
+    """Contrast of the letters of a widget, as drawn, with the colour that most of it has."""
+    picture = widget.grab(box if box is not None else widget.rect()).toImage()
+    pixels = [rgb(picture.pixelColor(x, y)) for x in range(picture.width()) for y in range(picture.height())]
+    colours, counts = np.unique(pixels, axis=0, return_counts=True)
+    return float(contrast(colours, colours[counts.argmax()]).max())
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -113,3 +126,27 @@ def test_the_window_follows_the_theme(theme, make_napari_viewer, qtbot) -> None:
         viewer.theme = chosen
         QApplication.processEvents()
         assert explorer.styleSheet() == style_sheet(tone_of(chosen))
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_quiet_rows_and_hints_can_be_read_after_the_theme_changed(
+    theme, full_session, make_napari_viewer, qtbot
+) -> None:
+    """Rows of Describe kept the grey of the theme they were filled on, 1.9 on the other; hints had 2.8, 3.3."""
+    viewer = make_napari_viewer(show=True)
+    viewer.theme = next(other for other in THEMES if other != theme)
+    explorer = Explorer(viewer)
+    viewer.window.add_dock_widget(explorer, name="Explorer")
+    panel = DescribePanel(full_session)
+    viewer.window.add_dock_widget(panel, name="Describe")
+    table = pd.DataFrame({"term": ["MMMM"] * 2, "score": [2.0] * 2, "q": [0.01, 0.5]})
+    panel.setValue(Description(table, Verdict.SIGNIFICANT, 0.05, {}, ()))
+    viewer.theme = theme
+    QApplication.processEvents()
+    for row in range(2):
+        item = panel.table.item(row, 0)
+        box = panel.table.visualItemRect(item).adjusted(2, 2, -2, -2)
+        assert drawn_contrast(panel.table.viewport(), box) >= TEXT_CONTRAST, (row, item.data(QUIET))
+    line = explorer.hits.filter
+    assert line.text() == ""
+    assert drawn_contrast(line, line.rect().adjusted(4, 4, -4, -4)) >= TEXT_CONTRAST

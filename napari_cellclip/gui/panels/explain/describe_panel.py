@@ -23,8 +23,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cellclip.gui.panels.explain.terms_file import read_terms
+from napari_cellclip.gui.panels.list_table import QUIET, QuietItems
 from napari_cellclip.gui.panels.listen import listen
-from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.plain_text import RichLabel, plain
 from napari_cellclip.gui.state.requests import (
     AnnotateRequest,
@@ -95,6 +95,7 @@ class DescribePanel(QWidget):
         self.state = RichLabel()
         self.state.setWordWrap(True)
         self.table = QTableWidget()
+        self.table.setItemDelegate(QuietItems(self.table))
         self.table.setAccessibleName("Terms")
         self.table.setToolTip("Terms that fit the selected wells, the best first")
         self.table.verticalHeader().hide()
@@ -174,7 +175,6 @@ class DescribePanel(QWidget):
         self.table.setRowCount(len(table))
         self.table.setColumnCount(len(table.columns))
         self.table.setHorizontalHeaderLabels([HEADINGS.get(str(name), str(name)) for name in table.columns])
-        grey = tones(self.table).quiet()
         for row, (index, values) in enumerate(zip(table.index, table.to_numpy(object), strict=True)):
             for column, value in enumerate(values):
                 number = isinstance(value, (float, int, np.number))
@@ -184,8 +184,7 @@ class DescribePanel(QWidget):
                 item.setData(Qt.ItemDataRole.UserRole, index)
                 if number:
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                if not bright[row]:
-                    item.setForeground(grey)
+                item.setData(QUIET, not bright[row])
                 self.table.setItem(row, column, item)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QTableWidgetItem, QWidget
 
-from napari_cellclip.gui.panels.list_table import ListTable
-from napari_cellclip.gui.panels.theme import tones
+from napari_cellclip.gui.panels.list_table import QUIET, ListTable
 from napari_cellclip.gui.plain_text import plain
 
 if TYPE_CHECKING:
@@ -78,8 +77,7 @@ class MechanismTable(ListTable):
             )
             for column, item in enumerate(items):
                 item.setToolTip(plain(f"{name}: {found['names']}"))
-                if not is_open:
-                    item.setForeground(tones(self).quiet())
+                item.setData(QUIET, not is_open)
                 self.setItem(row, column, item)
         self.setSortingEnabled(True)
         self.sortByColumn(list(COLUMNS).index("p"), Qt.SortOrder.AscendingOrder)

@@ -19,8 +19,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_cellclip.gui.panels.list_table import QUIET, QuietItems
 from napari_cellclip.gui.panels.manners import mind_manners
-from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.plain_text import PlainLabel, plain
 from napari_cellclip.gui.state.requests import PlateMapRequest
 from napari_cellclip.gui.state.wells import counted
@@ -64,6 +64,7 @@ class ColumnsDialog(QDialog):
         self.heading.setToolTip("Line with the names of the columns")
         self.preview = QTableWidget()
         self.preview.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        self.preview.setItemDelegate(QuietItems(self.preview))
         self.preview.setTabKeyNavigation(False)
         self.preview.setAccessibleName("First lines of the table")
         self.preview.setToolTip("First lines of the table; the heading is in bold")
@@ -171,8 +172,7 @@ class ColumnsDialog(QDialog):
                     font = item.font()
                     font.setBold(True)
                     item.setFont(font)
-                elif first + i < place:
-                    item.setForeground(tones(self.preview).quiet())
+                item.setData(QUIET, first + i < place)
                 self.preview.setItem(i, j, item)
 
     def _fill_columns(self) -> None:
