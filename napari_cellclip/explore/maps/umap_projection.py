@@ -91,7 +91,7 @@ def umap_map(
     ids, unit = mapped_wells(screen)
     if len(ids) < FEWEST_WELLS:
         xy, explained = principal_plane(unit)
-        note = f"{len(ids)} wells are too few for UMAP: these are principal components"
+        note = f"PCA: {len(ids)} wells are too few for UMAP"
         return Projection(ids, xy, "pca", {"explained": explained, "note": note}, unit)
     n_neighbors = min(n_neighbors, len(ids))
     parameters: dict[str, Any] = {

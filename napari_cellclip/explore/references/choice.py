@@ -90,8 +90,7 @@ def decide(
     if known := sorted(set(screen.plates) & set(screen.card.training.get(FITTED_PLATES) or ())):
         return (
             "look-alikes",
-            f"The model {screen.card.name!r} was fitted to plate {known[0]}: in words it would answer from"
-            " memory.",
+            f"Words would come from memory: {screen.card.name!r} was fitted to {known[0]}.",
             beside,
         )
     if (proof := proven_by(screen)) is None:

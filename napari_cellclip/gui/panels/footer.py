@@ -46,7 +46,7 @@ class Footer(QWidget):
         self.select.setToolTip("Select the highlighted wells in every view")
         self.export_button = QPushButton("Export")
         menu = QMenu(self.export_button)
-        menu.addAction("Export all wells or the screen …", self._export_all)
+        menu.addAction("Export all wells, or the screen with embeddings …", self._export_all)
         menu.addAction("Export selected wells …", self._export_selected)
         menu.addSeparator()
         menu.addAction("Export figure (PDF, PNG, SVG) …", self._export_figure)

@@ -22,7 +22,7 @@ QUIET = Qt.ItemDataRole.UserRole + 20
 
 
 class QuietItems(QStyledItemDelegate):
-    """Draws the items that are :data:`QUIET` in grey: chosen as they are drawn, so that it follows the theme."""
+    """Draws the items that are :data:`QUIET` in a grey chosen as they are drawn: it follows the theme."""
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex) -> None:
         super().initStyleOption(option, index)
@@ -55,5 +55,6 @@ class ListTable(QTableWidget):
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setHighlightSections(False)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         for column, letters in enumerate(columns.values()):
             self.setColumnWidth(column, letters * self.fontMetrics().averageCharWidth() + 12)

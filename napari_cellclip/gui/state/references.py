@@ -122,7 +122,7 @@ def gate_sentence(found: Recognisable) -> str:
     from napari_cellclip.explore.references.reference_notes import NOT_RECOGNISABLE, ONLY_TWO, PAIR
 
     if found.references < 2:
-        return "Only one reference treatment carries this: wells are ranked, no match can be significant."
+        return "Only one reference treatment: wells are ranked, none can be called significant."
     if found.references == PAIR:
         return ONLY_TWO
     figures = (

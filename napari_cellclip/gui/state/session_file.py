@@ -259,9 +259,10 @@ def read_session_file(path: Path) -> SessionFile:
         ) from None
     except ValidationError as error:
         first = error.errors()[0]
-        part = ".".join(str(name) for name in first["loc"]) or "its content"
+        part = ".".join(str(name) for name in first["loc"])
+        why = f"{part}: {first['msg']}" if part else "it is cut off, or another kind of file"
         raise SessionFileError(
-            f"{path} is no session file ({part}: {first['msg']}): open its plate or screen and save anew"
+            f"{path} is no session file ({why}): open its plate or screen and save anew"
         ) from None
     if found.format > FORMAT:
         raise SessionFileError(f"{path} was written by a newer program: install its version to open it")

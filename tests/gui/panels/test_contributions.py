@@ -60,7 +60,7 @@ def test_a_new_answer_drops_the_old_explanation(panel):
     panel.session.answer = answer_for(panel.session.screen, {"toy/D04": 4.0})
     assert panel.session.explanations.contributions is None
     assert panel.table.rowCount() == 0
-    assert "Select wells" in panel.state.text()
+    assert panel.state.text() == "Press Explain for the best well, or select others first."
 
 
 def test_double_click_shows_the_well(panel):
@@ -86,6 +86,7 @@ def test_button_explains_the_selected_wells_best_first(panel, qtbot, monkeypatch
     explain_with(monkeypatch, steps)
     controller = Controller(panel.session)
     panel.session.selection.replace(["toy/E07", "toy/C06"])
+    assert panel.state.text() == "Press Explain for the selected 2 wells."
     qtbot.mouseClick(panel.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel.session.explanations.contributions is not None)
     qtbot.waitUntil(lambda: panel.session.work(Task.EXPLAIN) is None)

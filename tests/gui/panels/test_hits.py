@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import QItemSelectionModel, QPoint, QRect, QRectF, Qt
 from qtpy.QtGui import QFontMetrics, QIcon
+from qtpy.QtWidgets import QStyleOptionViewItem
 
 from napari_cellclip.gui.palette import well_colours
 from napari_cellclip.gui.panels.hits.chips import CHIP, chip_boxes, curve_points
-from napari_cellclip.gui.panels.hits.gallery import in_lines
-from napari_cellclip.gui.panels.hits.hit_columns import KEYS
+from napari_cellclip.gui.panels.hits.gallery import caption_lines, in_lines
+from napari_cellclip.gui.panels.hits.hit_columns import COLUMNS, KEYS
 from napari_cellclip.gui.panels.hits.hits_model import EXAMPLE, EXAMPLE_TIP, ID_ROLE, SWATCH, WELLS_ROLE
 from napari_cellclip.gui.panels.hits.hits_panel import HitsPanel
 from napari_cellclip.gui.panels.stain_bars import BARS_ROLE
@@ -375,6 +376,27 @@ def test_the_mechanism_is_in_sight_and_widths_of_the_user_stay(hits, qtbot):
     table.header().resizeSection(KEYS.index("treatment"), 90)
     hits.refresh()
     assert table.columnWidth(KEYS.index("treatment")) == 90
+
+
+def test_the_dose_is_read_where_a_treatment_is_shortened(hits):
+    """Names were cut at their end, so that the doses of a treatment could not be told apart."""
+    index = hits.model.index(0, KEYS.index("treatment"))
+    option = QStyleOptionViewItem()
+    hits.table.itemDelegateForColumn(index.column()).initStyleOption(option, index)
+    assert option.textElideMode == Qt.TextElideMode.ElideMiddle
+    texts = ["E10 · 5.8", "ZM-447439 hydrochloride 30 µM", "Aurora kinase inhibitor"]
+    lines = caption_lines(texts, 90, hits.fontMetrics())
+    assert lines[0] == texts[0]
+    assert lines[1].endswith("30 µM")
+    assert "…" in lines[1]
+    assert " ".join(lines[2:]) == texts[2]
+
+
+def test_numbers_stand_below_the_end_of_their_title(hits):
+    right = Qt.AlignmentFlag.AlignRight
+    for column, described in enumerate(COLUMNS):
+        title = hits.model.headerData(column, Qt.Orientation.Horizontal, Qt.ItemDataRole.TextAlignmentRole)
+        assert bool(title & right) == bool(described.number), described.key
 
 
 def test_captions_are_broken_between_words(qapp):

@@ -23,6 +23,7 @@ from napari_cellclip.gui.explorer import Explorer
 from napari_cellclip.gui.panels.hits.chips import CHIP
 from napari_cellclip.gui.panels.hits.gallery import MARGIN, REFERENCE_ROLE, SIDE
 from napari_cellclip.gui.panels.hits.hit_columns import KEYS
+from napari_cellclip.gui.panels.hits.hits_model import REFERENCE, REFERENCE_TIP
 from napari_cellclip.gui.panels.hits.hits_panel import HitsPanel
 from napari_cellclip.gui.panels.query.evidence_button import EvidenceOptions
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
@@ -209,6 +210,31 @@ def test_hits_tell_likeness_probability_and_nearest_references(explorer, qtbot) 
     assert "nearest" not in hit_list(session)
 
 
+def test_a_reference_of_the_question_says_that_it_is_not_tested(full_session, qtbot) -> None:
+    """Its q and score were blank, without a word, at the foot of the list."""
+    screen = full_session.screen
+    screen.wells.loc[["toy/C06"], "Metadata_treatment"] = "nocodazole"
+    answer = answer_for(screen, {"toy/D04": 5.0}, match=True)
+    blank = answer.scores.index == "toy/C06"
+    scores = answer.scores.assign(**{name: answer.scores[name].mask(blank) for name in ("score", "q")})
+    members = pd.DataFrame(
+        {"name": ["nocodazole"], "mechanism": "m", "dose": 1.0, "why": "name", "source": "s"}
+    )
+    references = ReferenceEvidence(members, Recognisable(1, np.nan, np.nan, np.nan), (), 9, 5, 5, True)
+    full_session.show_answer(
+        dataclasses.replace(answer, scores=scores, references=references, evidence="look-alikes")
+    )
+    panel = HitsPanel(full_session, Thumbnails(full_session))
+    qtbot.addWidget(panel)
+    row = next(i for i in range(panel.model.rowCount()) if "toy/C06" in panel.model.wells_at(i))
+    for key in ("q", "score"):
+        index = panel.model.index(row, KEYS.index(key))
+        assert index.data() == REFERENCE, key
+        assert index.data(Qt.ItemDataRole.ToolTipRole) == REFERENCE_TIP
+    other = next(i for i in range(panel.model.rowCount()) if "toy/D04" in panel.model.wells_at(i))
+    assert panel.model.index(other, KEYS.index("score")).data() == "5.00"
+
+
 def test_references_are_diamonds_on_the_map(explorer, qtbot) -> None:
     ask(qtbot, explorer, "tubulin inhibitor")
     view = explorer.map.view
@@ -358,6 +384,9 @@ def test_the_nearest_reference_is_shown_beside_the_hit(full_session, qtbot) -> N
     assert panel.model.index(0, KEYS.index("probability")).data() == "41 % (26-58 %, n 34)"
     assert not panel.table.isColumnHidden(KEYS.index("reference"))
     assert panel.table.isColumnHidden(KEYS.index("built_like"))
+    share = KEYS.index("probability")
+    written = panel.table.fontMetrics().horizontalAdvance("41 % (26-58 %, n 34)")
+    assert panel.table.columnWidth(share) > written + 8, "the number of pairs was cut off"
     assert panel.model.reference_of("toy/D04")[0] == "toy/C05"
     picture = panel.model._thumbnails.pixmap("toy/C05", CHIP)
     shade = picture.toImage().pixelColor(5, 5).red()

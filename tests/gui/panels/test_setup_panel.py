@@ -11,7 +11,7 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_cellclip.gui.panels.manners import mind_manners
-from napari_cellclip.gui.panels.setup.columns_dialog import ColumnsDialog
+from napari_cellclip.gui.panels.setup.columns_dialog import NO_WELLS, ColumnsDialog
 from napari_cellclip.gui.panels.setup.encode_box import EncodeBox
 from napari_cellclip.gui.panels.setup.plate_step import PlateStep
 from napari_cellclip.gui.panels.setup.problem_list import ProblemList
@@ -318,6 +318,9 @@ def test_the_heading_of_a_table_with_titles_above_it_is_the_fullest_line(qtbot, 
     assert dialog.heading.value() == 3
     assert [dialog.combos["well"].itemText(i) for i in range(1, 5)] == ["Place", "Given", "Strength", "Class"]
     assert not dialog.read.isEnabled()
+    assert dialog.result_text.text() == NO_WELLS, "what to do here, not how to rename columns in the file"
+    assert dialog.sheet.isHidden(), "a text table has no sheets"
+    assert dialog.sheet_label.isHidden()
     dialog.combos["well"].setCurrentText("Place")
     assert dialog.read.isEnabled()
     assert dialog.result_text.text().startswith("1 well, ")

@@ -165,9 +165,18 @@ class ContributionsPanel(QWidget):
         elif session.answer.direction is None:
             self.state.setText(NO_DIRECTION)
         elif found is None and not working:
-            self.state.setText("Select wells, then press Explain.")
+            self.state.setText(self._what_explain_does())
         elif found is not None:
             self.state.setText(" ".join([counted(len(found.cosine), "well"), *found.notes]))
+
+    def _what_explain_does(self) -> str:
+        count = len(self.wells_to_explain())
+        wells = "well" if count == 1 else f"{count} wells"
+        if self.session.selection.ids:
+            return f"Press Explain for the selected {wells}."
+        if self.session.highlighted_wells:
+            return f"Press Explain for the best {wells}, or select others first."
+        return "Select wells, then press Explain."
 
     def _selected(self, _ids: object) -> None:
         self._show_state()

@@ -141,11 +141,7 @@ class GalleryDelegate(QStyledItemDelegate):
         painter.setFont(smaller(option.font))
         metrics = painter.fontMetrics()
         wide, high = SIDE + MARGIN, metrics.lineSpacing()
-        texts = caption.split("\n")
-        of_last = MECHANISM_LINES if len(texts) == 3 else 1
-        lines = [*(in_lines(text, wide, metrics, 1)[0] for text in texts[:-1])]
-        lines += in_lines(texts[-1], wide, metrics, of_last)
-        for line, text in enumerate(lines):
+        for line, text in enumerate(caption_lines(caption.split("\n"), wide, metrics)):
             painter.setPen(tone.text if line == 0 else tone.quiet())
             place = QRect(left, box.bottom() + 2 + line * high, wide, high)
             painter.drawText(place, Qt.AlignmentFlag.AlignLeft, text)
@@ -155,6 +151,16 @@ class GalleryDelegate(QStyledItemDelegate):
         pictures, lines = (2, 2 + MECHANISM_LINES) if model.has_references else (1, 2)
         height = SIDE + 3 * MARGIN + lines * QFontMetrics(smaller(option.font)).lineSpacing()
         return QSize(pictures * (SIDE + 2 * MARGIN) + 2 * MARGIN, height)
+
+
+def caption_lines(texts: list[str], width: int, metrics: QFontMetrics) -> list[str]:
+    """Fit a caption to a width: well and treatment on a line each, the mechanism, if any, on several.
+
+    A treatment is shortened in the middle: at its end stands the dose.
+    """
+    middle = Qt.TextElideMode.ElideMiddle
+    lines = [metrics.elidedText(text, middle, width) for text in texts[:2]]
+    return lines + [line for text in texts[2:] for line in in_lines(text, width, metrics, MECHANISM_LINES)]
 
 
 def in_lines(text: str, width: int, metrics: QFontMetrics, most: int) -> list[str]:

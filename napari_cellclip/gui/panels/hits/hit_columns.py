@@ -31,7 +31,7 @@ COLUMNS = (
     HitColumn(
         "probability",
         "Probability",
-        20,
+        12,
         "How often labelled treatments that looked so alike shared the mechanism (95 % interval)",
     ),
     HitColumn(

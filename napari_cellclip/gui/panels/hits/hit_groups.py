@@ -99,8 +99,20 @@ def grouped(table: pd.DataFrame, by_treatment: bool = True) -> HitGroups:
     plates = np.split(table["plate"].to_numpy(object)[order], starts[1:])
     lines["plate"] = [", ".join(dict.fromkeys(str(p) for p in part)) for part in plates]
     names = np.split(table["well"].to_numpy(object)[order], starts[1:])
-    lines["well"] = [", ".join(str(n) for n in part) for part in names]
+    lines["well"] = [_listed([str(n) for n in part]) for part in names]
     return HitGroups(wells, lines.reset_index(drop=True))
+
+
+def _listed(names: list[str]) -> str:
+    """List names of wells; one that stands for several, on as many plates, is given once.
+
+    Examples
+    --------
+    >>> _listed(["L20", "L20", "B03"])
+    'L20 ×2, B03'
+    """
+    counts = {name: names.count(name) for name in names}
+    return ", ".join(name if count == 1 else f"{name} ×{count}" for name, count in counts.items())
 
 
 def meeting(groups: HitGroups, wells: Collection[str]) -> HitGroups:

@@ -27,8 +27,12 @@ CURVE_ROLE = Qt.ItemDataRole.UserRole + 3
 """Doses and scores of a treatment, and the dose of the line."""
 
 TEXTS = frozenset({"treatment", "mechanism", "plate", "well", "control"})
+TEXT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+NUMBERS = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 EXAMPLE = "example"
 EXAMPLE_TIP = "An example of the question, or its replicate: not tested, since it would match itself."
+REFERENCE = "reference"
+REFERENCE_TIP = "A reference of the question: not tested, since it would match itself."
 SWATCH = 10
 """Side of the square in the colour of a well, in pixels."""
 TRIED = 3
@@ -48,6 +52,7 @@ class HitsModel(QAbstractItemModel):
         self._texts: dict[tuple[int, int], str] = {}
         self._grey: frozenset[str] = frozenset()
         self._examples: frozenset[str] = frozenset()
+        self._references: frozenset[str] = frozenset()
         self.order = np.zeros(0, np.intp)
         self.place_of: dict[str, tuple[int, int]] = {}
         self.curves: dict[int, list[tuple[float, float]]] = {}
@@ -66,6 +71,7 @@ class HitsModel(QAbstractItemModel):
             groups = meeting(groups, frozenset(table.index[passing].astype(str)))
         self.groups = groups
         self._reference_wells = reference_wells(session.screen, session.answer)
+        self._references = frozenset(well for wells in self._reference_wells.values() for well in wells)
         self.curves = groups.dose_curves() if session.answer is not None else {}
         asked = session.asked
         self._examples = frozenset()
@@ -169,6 +175,8 @@ class HitsModel(QAbstractItemModel):
     ) -> Any:
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
             return COLUMNS[section].title
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.TextAlignmentRole:
+            return NUMBERS if COLUMNS[section].number else TEXT
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
             return plain(COLUMNS[section].tip)
         return None
@@ -188,7 +196,7 @@ class HitsModel(QAbstractItemModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             return self._tip(index, column.key, identifier)
         if role == Qt.ItemDataRole.TextAlignmentRole and column.number:
-            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+            return NUMBERS
         if role == Qt.ItemDataRole.ForegroundRole and self._grey.issuperset((identifier,) if line else wells):
             return tones(self._widget).quiet()
         if role == Qt.ItemDataRole.DecorationRole and column.key == "treatment":
@@ -204,10 +212,16 @@ class HitsModel(QAbstractItemModel):
         if key in ("stains", "reference", "dose"):
             return None
         line = index.internalId()
-        wells = self.wells_at(line - 1 if line else index.row())
-        if key == "q" and self._examples.issuperset((identifier,) if line else wells):
+        wells = (identifier,) if line else self.wells_at(index.row())
+        if key == "q" and self._examples.issuperset(wells):
             return EXAMPLE
-        if line:
+        text = self._value_text(index, key, identifier)
+        if key in ("q", "score") and not text and self._references.issuperset(wells):
+            return REFERENCE
+        return text
+
+    def _value_text(self, index: QModelIndex, key: str, identifier: str) -> str:
+        if index.internalId():
             row = self._session.wells.loc[identifier]
             if key in ("treatment", "id"):
                 return str(row["well"])
@@ -226,6 +240,8 @@ class HitsModel(QAbstractItemModel):
             return plain(str(self._text(index, key, identifier)))
         if key == "q" and identifier in self._examples:
             return EXAMPLE_TIP
+        if key in ("q", "score") and self._text(index, key, identifier) == REFERENCE:
+            return REFERENCE_TIP
         if key == "reference":
             found = self.reference_of(identifier)
             return (

@@ -6,7 +6,14 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QSize, Qt
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeView, QWidget
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTreeView,
+    QWidget,
+)
 
 from napari_cellclip.gui.panels.hits.chips import (
     CHIP,
@@ -32,6 +39,14 @@ MEASURED = 60
 """Lines at the top by which widths are chosen."""
 USUAL = 80
 """Percentile of the lengths of names, and of the numbers of replicates, for which there is room."""
+
+
+class TreatmentDelegate(QStyledItemDelegate):
+    """Shortens a treatment in the middle: at its end stands the dose."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        super().initStyleOption(option, index)
+        option.textElideMode = Qt.TextElideMode.ElideMiddle
 
 
 class HitsTable(QTreeView):
@@ -66,6 +81,7 @@ class HitsTable(QTreeView):
         lazy = LazyPictures(thumbnails, self.viewport())
         self.chips = ChipDelegate(session, lazy, self)
         for key, delegate in (
+            ("treatment", TreatmentDelegate(self)),
             ("id", self.chips),
             ("reference", ReferenceDelegate(model, lazy, self)),
             ("dose", DoseCurveDelegate(self)),
@@ -105,6 +121,9 @@ class HitsTable(QTreeView):
             widths["id"] = usual * (CHIP + GAP) + GAP + 4
         else:
             widths["id"] = COLUMNS[KEYS.index("id")].letters * letter
+        share = KEYS.index("probability")
+        longest = (metrics.horizontalAdvance(str(model.index(row, share).data() or "")) for row in rows)
+        widths["probability"] = max(COLUMNS[share].letters * letter, *longest) + 12
         self._fitting = True
         try:
             for key, width in widths.items():

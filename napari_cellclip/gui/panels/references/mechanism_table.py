@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QTableWidgetItem, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidgetItem, QWidget
 
 from napari_cellclip.gui.panels.list_table import QUIET, ListTable
 from napari_cellclip.gui.plain_text import plain
@@ -23,6 +23,7 @@ TIPS = {
     "q": "False-discovery rate over all mechanisms that were tested",
 }
 NUMBER = Qt.ItemDataRole.UserRole
+NUMBERS = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class _Number(QTableWidgetItem):
@@ -42,6 +43,9 @@ class MechanismTable(ListTable):
         super().__init__(COLUMNS, parent)
         for column, title in enumerate(COLUMNS):
             self.horizontalHeaderItem(column).setToolTip(plain(TIPS.get(title, "")))
+            if column >= list(COLUMNS).index("References"):
+                self.horizontalHeaderItem(column).setTextAlignment(NUMBERS)
+        self.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.setAccessibleName("Recognisable mechanisms")
         self.setToolTip("Click a mechanism to ask for it")
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -95,5 +99,5 @@ class MechanismTable(ListTable):
 def _number(value: float, form: str) -> QTableWidgetItem:
     item = _Number(form.format(value))
     item.setData(NUMBER, float(value))
-    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    item.setTextAlignment(NUMBERS)
     return item

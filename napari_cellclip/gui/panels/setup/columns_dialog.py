@@ -32,6 +32,7 @@ from napari_cellclip.vocabulary import CellClipError
 
 LINES = 12
 NONE = "(none)"
+NO_WELLS = "Choose the column that holds the wells, or the two that hold row and column; then the treatment."
 
 
 class ColumnsDialog(QDialog):
@@ -59,6 +60,7 @@ class ColumnsDialog(QDialog):
         self._filling = True
         self.sheet = QComboBox()
         self.sheet.setToolTip("Sheet of the workbook")
+        self.sheet_label = PlainLabel("Sheet")
         self.heading = QSpinBox()
         self.heading.setRange(1, 10_000)
         self.heading.setToolTip("Line with the names of the columns")
@@ -104,8 +106,8 @@ class ColumnsDialog(QDialog):
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(3, 1)
         first = QHBoxLayout()
-        for label, widget in (("Sheet", self.sheet), ("Heading in line", self.heading)):
-            first.addWidget(PlainLabel(label))
+        for label, widget in ((self.sheet_label, self.sheet), (PlainLabel("Heading in line"), self.heading)):
+            first.addWidget(label)
             first.addWidget(widget)
         first.addStretch(1)
         layout = QVBoxLayout(self)
@@ -134,7 +136,8 @@ class ColumnsDialog(QDialog):
         except CellClipError:
             sheets = ()
         self.sheet.addItems(list(sheets))
-        self.sheet.setEnabled(len(sheets) > 1)
+        for widget in (self.sheet_label, self.sheet):
+            widget.setVisible(len(sheets) > 1)
         if sheets:
             with_wells = (s for s in sheets if any(has_heading(cells) for cells in read_lines(path, s)))
             self.sheet.setCurrentText(self._request.sheet or next(with_wells, sheets[0]))
@@ -209,6 +212,11 @@ class ColumnsDialog(QDialog):
             return
         request = self.value()
         self.valueChanged.emit(request)
+        columns = {holds: combo.currentData() for holds, combo in self.combos.items()}
+        if not columns["well"] and not (columns["row"] and columns["column"]):
+            self.result_text.setText(NO_WELLS)
+            self.read.setEnabled(False)
+            return
         try:
             platemap = PlateMap.read(
                 request.path,

@@ -25,6 +25,7 @@ def side_by_side(first: QWidget, *others: QWidget) -> QHBoxLayout:
     """Lay out widgets in a row, the first one as wide as possible."""
     layout = QHBoxLayout()
     layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(6)  # that of a combo box is none on some styles
     layout.addWidget(first, 1)
     for widget in others:
         layout.addWidget(widget)

@@ -15,7 +15,7 @@ from napari_cellclip.gui.state.requests import PlateMapRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.wells import counted
 
-DECIMALS = {"Found out": None, "1.5 (point)": ".", "1,5 (comma)": ","}
+DECIMALS = {"Detect": None, "1.5 (point)": ".", "1,5 (comma)": ","}
 COMPOUNDS_TIP = "Table joined to the plate map, on broad_sample (JUMP) or another column that both have"
 NO_MAP = "No plate map: wells are shown without treatments, and nothing is compared with controls."
 
@@ -53,7 +53,7 @@ class PlateMapStep(QWidget):
         self.summary.setWordWrap(True)
         form = plain_form()
         form.addRow("Compounds", self.compounds)
-        form.addRow("Doses", side_by_side(self.decimal, self.read_again))
+        form.addRow("Decimal sign", side_by_side(self.decimal, self.read_again))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(side_by_side(self.path, self.browse, self.columns))

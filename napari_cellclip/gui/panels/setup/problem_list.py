@@ -10,7 +10,7 @@ from napari_cellclip.gui.plain_text import plain
 from napari_cellclip.gui.state.session import Session
 
 LISTED = 200
-NONE = "No problem so far."
+NONE = "All images could be used."
 
 
 class ProblemList(QTreeWidget):
