@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_cellclip.cli.progress import progress_bar
+from napari_cellclip.vocabulary.user_folders import from_home
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,7 +118,7 @@ def _groups(given: Iterable[str]) -> dict[str, list[Path]]:
         name, equals, listed = text.partition("=")
         if not equals or Path(text.split(",")[0]).is_dir():
             name, listed = "", text
-        paths = [Path(part.strip()).expanduser() for part in listed.split(",") if part.strip()]
+        paths = [from_home(part.strip()) for part in listed.split(",") if part.strip()]
         if not paths:
             raise typer.BadParameter(f"{text!r} names no screen: give NAME=SCREEN,SCREEN")
         if absent := [path for path in paths if not path.is_dir()]:

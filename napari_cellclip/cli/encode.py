@@ -26,6 +26,7 @@ from napari_cellclip.cli.options import (
 )
 from napari_cellclip.cli.progress import follow, with_notices
 from napari_cellclip.cli.quality import exclusion_line
+from napari_cellclip.vocabulary.user_folders import from_home
 
 if TYPE_CHECKING:
     from napari_cellclip.plates import Plate, PlateMap
@@ -143,7 +144,7 @@ def encode(
 
     here = remote_address(plate) is None
     opened = open_plate(
-        Path(plate).expanduser().absolute() if engine == "ray" and here else plate,
+        from_home(plate).absolute() if engine == "ray" and here else plate,
         channels=channel_mapping(channel),
         pattern=pattern,
         image_root=image_root,

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from napari_cellclip.vocabulary.user_folders import from_home
+
 
 def plate_place(text: str) -> str:
     """Check that a plate's folder or file exists; addresses of remote plates go through.
@@ -18,7 +20,7 @@ def plate_place(text: str) -> str:
     """
     from napari_cellclip.plates import remote_address
 
-    if remote_address(text) is None and not Path(text).expanduser().exists():
+    if remote_address(text) is None and not from_home(text).exists():
         raise typer.BadParameter(f"Path {text!r} does not exist.")
     return text
 

@@ -11,6 +11,7 @@ import typer
 
 from napari_cellclip.cli.options import JsonOption
 from napari_cellclip.vocabulary import CellClipError
+from napari_cellclip.vocabulary.user_folders import from_home
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -211,7 +212,7 @@ def install(
     for name in which:
         public = PUBLIC_SETS.get(name)
         if public is None:
-            if not Path(name).expanduser().is_file():
+            if not from_home(name).is_file():
                 known = ", ".join(PUBLIC_SETS)
                 raise CellClipError(f"there is no reference file {name}; public sets are {known}")
             file = install_file(name)

@@ -24,6 +24,7 @@ from napari_cellclip.model.weights.model_folders import save_model
 from napari_cellclip.model.weights.published_files import PublishedFiles, published_files
 from napari_cellclip.model.weights.weight_files import NAMES
 from napari_cellclip.vocabulary import STAINS, ModelError, Stain
+from napari_cellclip.vocabulary.user_folders import from_home
 
 SMALL_TEXT = {
     "text_width": 256,
@@ -92,7 +93,7 @@ def new_model(
     >>> encode(open_plate("BR00117006"), None, "my-model", "my-screen")      # doctest: +SKIP
     >>> train([Screen.open("my-screen")], "my-trained-model")                # doctest: +SKIP
     """
-    folder = Path(out).expanduser()
+    folder = from_home(out)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ModelError(f"{folder} is in use: name a new folder for the model")
     source = encoder if isinstance(encoder, PublishedFiles) else published_files(encoder)

@@ -15,6 +15,7 @@ from napari_cellclip.plates.reading import find_layout, read_plate
 from napari_cellclip.plates.remote.opening import open_remote
 from napari_cellclip.plates.remote.stores.addresses import remote_address
 from napari_cellclip.vocabulary import PlateError, Stain
+from napari_cellclip.vocabulary.user_folders import from_home
 
 
 def open_plate(
@@ -72,7 +73,7 @@ def open_plate(
     >>> open_plate("BR00117006", channels={"DNA": "ch5"})   # doctest: +SKIP
     Plate('BR00117006', phenix, 1 wells, 1 sites, stains DNA)
     """
-    root = Path(image_root).expanduser() if image_root is not None else None
+    root = from_home(image_root) if image_root is not None else None
     if root is not None and not root.is_dir():
         raise PlateError(f"the image root {root} is not a folder: check the path")
     if layout is not None and layout not in LAYOUTS:
@@ -81,7 +82,7 @@ def open_plate(
     if (address := remote_address(path)) is not None:
         opened = replace(open_remote(address, layout, options), time=time or 1)
         return Plate(opened, channels, Processing(projection))
-    place = Path(path).expanduser()
+    place = from_home(path)
     if not place.exists():
         raise PlateError(f"{place} does not exist: check the path")
     try:
@@ -117,7 +118,7 @@ def detect_layout(path: str | Path) -> str | None:
     'phenix'
     """
     try:
-        found = find_layout(Path(path).expanduser(), LAYOUTS.values(), Options())
+        found = find_layout(from_home(path), LAYOUTS.values(), Options())
     except (OSError, ValueError, RuntimeError):  # no such disk, a NUL in the path, no such user
         return None
     return found[0].name if found is not None and found[1].strength > Strength.IMAGES else None

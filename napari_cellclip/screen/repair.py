@@ -20,6 +20,7 @@ from napari_cellclip.screen.storage.processing import as_encoded
 from napari_cellclip.screen.storage.screen_json import FILE, CardRecord, PlateRecord, ScreenRecord
 from napari_cellclip.screen.wells import wells_path
 from napari_cellclip.vocabulary import CellClipError, ScreenError
+from napari_cellclip.vocabulary.user_folders import from_home
 
 
 def iter_repair(
@@ -67,7 +68,7 @@ def iter_repair(
         if not damaged <= wells.keys():
             if not known.stains:
                 continue  # features of an import: only its table has them
-            opened = _plate(screen, plate, known, Path(images) if images is not None else None)
+            opened = _plate(screen, plate, known, from_home(images) if images is not None else None)
             yield from iter_encode(opened, None, _origin(screen, record.current), screen, device=device)
             damaged.discard(wells_path(screen, record.card_hash, plate))  # it has embedded them too
         for path in sorted(damaged & wells.keys()):

@@ -26,6 +26,7 @@ from napari_cellclip.training.data.splits import Split
 from napari_cellclip.training.loop.validation import Retrieval, retrieval
 from napari_cellclip.training.runs import iter_train
 from napari_cellclip.vocabulary import CellClipError
+from napari_cellclip.vocabulary.user_folders import from_home
 
 TABLE, SUMMARY, MODELS = "ablation.csv", "ablation.json", "models"
 WAYS = ("text_to_image", "image_to_text")
@@ -99,7 +100,7 @@ def iter_ablate(
         for seed in seeds
     ]
     split = _common_split(screens, run)
-    folder = Path(out).resolve()
+    folder = from_home(out).resolve()
     default = next(iter(screens))
     jobs: dict[Path, tuple[Sequence[Screen], RunConfig]] = {}
     places: list[Path] = []

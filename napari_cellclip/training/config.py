@@ -22,6 +22,7 @@ from napari_cellclip.training.config_sections import (
 )
 from napari_cellclip.vocabulary import CellClipError
 from napari_cellclip.vocabulary.regular_files import read_regular
+from napari_cellclip.vocabulary.user_folders import from_home
 
 MAX_BYTES = 2**24
 RUN_FILE = "run.toml"
@@ -76,7 +77,7 @@ class RunConfig(Section):
         CellClipError
             If the file cannot be read, or a key in it is wrong.
         """
-        path = Path(path)
+        path = from_home(path)
         try:
             text = read_regular(path, MAX_BYTES).decode("utf-8")
             content = yaml.safe_load(text) if path.suffix in (".yaml", ".yml") else tomllib.loads(text)
@@ -90,10 +91,10 @@ class RunConfig(Section):
         here = path.resolve().parent
 
         def place(name: str) -> str:
-            return str(here / Path(name).expanduser()) if name else ""
+            return str(here / from_home(name)) if name else ""
 
         def model(name: str) -> str:
-            return place(name) if name and (here / Path(name).expanduser()).exists() else name
+            return place(name) if name and (here / from_home(name)).exists() else name
 
         places = {
             "out": place(run.model.out),

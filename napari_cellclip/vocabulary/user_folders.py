@@ -10,6 +10,15 @@ import platformdirs
 APP = "napari-cellclip"
 
 
+def from_home(path: str | os.PathLike[str]) -> Path:
+    """Read a path as a shell does: ``~`` and ``~user`` are home folders.
+
+    Unlike :meth:`pathlib.Path.expanduser` it never fails: a name such as ``~$plate.xlsx``, where there is no
+    such user, stays as it is, and a missing file is told as one.
+    """
+    return Path(os.path.expanduser(path))
+
+
 def cache_folder() -> Path:
     r"""Find the folder for what can be made or fetched again: models, samples, accepted licences.
 
@@ -21,7 +30,7 @@ def cache_folder() -> Path:
         ``%LOCALAPPDATA%\napari-cellclip\Cache`` on Windows. It may not exist yet.
     """
     if named := os.environ.get("NAPARI_CELLCLIP_CACHE"):
-        return Path(named).expanduser()
+        return from_home(named)
     return platformdirs.user_cache_path(APP, appauthor=False)
 
 
@@ -35,5 +44,5 @@ def state_folder() -> Path:
         ``~/.local/state/napari-cellclip`` on Linux. It may not exist yet.
     """
     if named := os.environ.get("NAPARI_CELLCLIP_CACHE"):
-        return Path(named).expanduser()
+        return from_home(named)
     return platformdirs.user_state_path(APP, appauthor=False)

@@ -10,7 +10,7 @@ from platformdirs.macos import MacOS
 from platformdirs.unix import Unix
 
 from napari_cellclip.gui.settings import Settings
-from napari_cellclip.vocabulary.user_folders import cache_folder
+from napari_cellclip.vocabulary.user_folders import cache_folder, from_home
 
 
 @pytest.fixture
@@ -57,3 +57,11 @@ def test_the_variable_wins(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cache_folder() == home / "elsewhere"
     assert Settings().cache == home / "elsewhere"
     assert Settings(cache_dir="~/mine").cache == home / "mine"
+
+
+def test_paths_are_read_as_a_shell_does(home: Path) -> None:
+    assert from_home("~/plates") == home / "plates"
+    assert from_home(Path("~")) == home
+    # What Excel leaves beside a table that is open: nobody is called so.
+    assert from_home("~$platemap.xlsx") == Path("~$platemap.xlsx")
+    assert from_home("plates/~") == Path("plates/~")

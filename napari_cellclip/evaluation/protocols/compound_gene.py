@@ -18,6 +18,7 @@ from napari_cellclip.evaluation.protocols.embeddings import EmbeddingTable
 from napari_cellclip.evaluation.protocols.plots import bars, new_figure
 from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.vocabulary import CellClipError
+from napari_cellclip.vocabulary.user_folders import from_home
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,7 +44,7 @@ def read_activities(path: str | Path) -> pd.DataFrame:
     CellClipError
         If the file cannot be read, lacks a column, or holds an activity that is no positive number.
     """
-    file = Path(path)
+    file = from_home(path)
     try:
         table = pd.read_csv(file, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
@@ -77,7 +78,7 @@ def draw_genes(
     genes : set of str
         Those in the map.
     seed : int
-        The same seed draws the same genes for a compound, whichever others are there.
+        The same seed draws the same genes from one table and map, whichever compounds the map has.
 
     Returns
     -------

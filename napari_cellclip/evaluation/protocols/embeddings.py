@@ -24,6 +24,7 @@ from napari_cellclip.plates.platemaps.columns import is_blank
 from napari_cellclip.screen import Screen
 from napari_cellclip.screen.storage.labels import perturbation
 from napari_cellclip.vocabulary import CellClipError, Control, Kind, Perturbation
+from napari_cellclip.vocabulary.user_folders import from_home
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +149,7 @@ def read_embeddings(
     if screens and not files and metadata is None:
         table = _of_screens(screens)
     elif len(files) == 1 and not screens:
-        described = read_file(files[0], None if metadata is None else Path(metadata))
+        described = read_file(files[0], None if metadata is None else from_home(metadata))
         table = EmbeddingTable(files[0].name, *described)
     else:
         raise CellClipError(
@@ -163,7 +164,7 @@ def read_embeddings(
 def _opened(source: str | Path | Screen) -> Path | Screen:
     if isinstance(source, Screen):
         return source
-    path = Path(source)
+    path = from_home(source)
     if not path.exists():
         raise CellClipError(f"{path} does not exist: name a screen folder or a file of embeddings")
     return Screen.open(path) if path.is_dir() else path

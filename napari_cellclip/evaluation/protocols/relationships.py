@@ -16,6 +16,7 @@ from napari_cellclip.evaluation.protocols.embeddings import EmbeddingTable
 from napari_cellclip.evaluation.protocols.plots import COLOURS, new_figure
 from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.vocabulary import CellClipError
+from napari_cellclip.vocabulary.user_folders import from_home
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,7 +63,7 @@ def read_relationships(path: str | Path) -> pd.DataFrame:
     CellClipError
         If the file cannot be read or lacks the columns.
     """
-    file = Path(path)
+    file = from_home(path)
     try:
         table = pd.read_csv(file, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:

@@ -18,6 +18,7 @@ import pandas as pd
 from napari_cellclip.model.card import CARD_FILE, read_card
 from napari_cellclip.screen.storage.files import write_whole
 from napari_cellclip.vocabulary import ModelError
+from napari_cellclip.vocabulary.user_folders import from_home
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,7 +84,7 @@ def write_report(
     figure.savefig(picture, format="png", dpi=DPI)
     if update_card is not None:
         update_scores(update_card, name, plain)
-    report = Report(*(Path(out) / f"{name}.{suffix}" for suffix in ("json", "csv", "png")))
+    report = Report(*(from_home(out) / f"{name}.{suffix}" for suffix in ("json", "csv", "png")))
     write_whole(report.figures, (json.dumps(plain, indent=1, allow_nan=False) + "\n").encode())
     write_whole(report.table, table.to_csv(index=table.index.name is not None).encode())
     write_whole(report.picture, picture.getvalue())
@@ -109,7 +110,7 @@ def update_scores(folder: str | Path, name: str, summary: Mapping[str, Any]) -> 
     ModelError
         If the folder has no usable card, or the embeddings were made by another model.
     """
-    folder = Path(folder)
+    folder = from_home(folder)
     card = read_card(folder)
     made_by = (summary.get("model") or {}).get("card")
     if made_by is not None and made_by != card.card_hash:

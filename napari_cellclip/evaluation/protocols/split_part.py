@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal, cast
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_cellclip.evaluation.protocols.embeddings import EmbeddingTable
 from napari_cellclip.vocabulary import CellClipError
+from napari_cellclip.vocabulary.user_folders import from_home
 
 FRACTIONS = (0.7, 0.1, 0.2)
 
@@ -80,7 +80,7 @@ def part_of_split(
             )
         name = f"{part} part of a split by {split}, seed {seed}"
     else:
-        path = Path(split)
+        path = from_home(split)
         if not path.is_file():
             raise CellClipError(
                 f"{split!r} is no split: use compound, scaffold, plate, card or a file of well ids"

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from napari_cellclip.explore.references.reference_set import COLUMNS, ReferenceSet, ReferenceSource
 from napari_cellclip.vocabulary import CellClipError
+from napari_cellclip.vocabulary.user_folders import from_home
 
 VERSION = 1
 """Of the layout of the file."""
@@ -39,7 +40,7 @@ def write_references(references: ReferenceSet, path: str | Path) -> Path:
     Path
         Of the file; the ending ``.references.parquet`` is added where there is none.
     """
-    file = Path(path).expanduser()
+    file = from_home(path)
     if not file.name.endswith(".parquet"):
         file = file.with_name(file.name + SUFFIX)
     table = references.treatments.reindex(columns=list(COLUMNS))
@@ -84,7 +85,7 @@ def read_references(path: str | Path) -> ReferenceSet:
     CellClipError
         If the file is missing, no reference set, damaged, of a newer version, or too large.
     """
-    file = Path(path).expanduser()
+    file = from_home(path)
     try:
         if not file.is_file():
             raise CellClipError(f"{file} is no file: build one with napari-cellclip references build")

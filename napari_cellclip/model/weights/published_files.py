@@ -11,6 +11,7 @@ from napari_cellclip.model.weights.hub import hub_file, verify
 from napari_cellclip.model.weights.hub_client import AbsentError, stated_licence
 from napari_cellclip.model.weights.hub_notes import pin
 from napari_cellclip.vocabulary import ModelError
+from napari_cellclip.vocabulary.user_folders import from_home
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def published_files(name: str | Path, *, revision: str = "main") -> PublishedFil
     ModelError
         If it is neither.
     """
-    folder = Path(name).expanduser()
+    folder = from_home(name)
     if folder.is_dir():
         return PublishedFiles(str(name), folder=folder)
     text = str(name)

@@ -21,6 +21,7 @@ from napari_cellclip.vocabulary import (
     parse_well,
     well_name,
 )
+from napari_cellclip.vocabulary.user_folders import from_home
 
 if TYPE_CHECKING:
     from napari_cellclip.plates.plate import Plate
@@ -108,12 +109,12 @@ class PlateMap:
             If a file cannot be read, has no well column, lists several plates and none is chosen, shares
             no column with ``metadata``, or has no such sheet, line or column.
         """
-        file, given = Path(path).expanduser(), columns or {}
+        file, given = from_home(path), columns or {}
         table = read_table(file, sheet, heading, has_heading)
         if table.empty:
             raise PlateMapError(f"{file.name} has a heading but no rows: export the plate map again")
         if metadata is not None:
-            table = _joined(table, read_table(Path(metadata).expanduser()), file.name, Path(metadata).name)
+            table = _joined(table, read_table(from_home(metadata)), file.name, Path(metadata).name)
         found = Columns.find(list(table.columns)).chosen(given, set(table.columns), file.name)
         if not found.has_wells:
             listed = ", ".join(str(c) for c in list(table.columns)[:8])

@@ -25,6 +25,7 @@ from napari_cellclip.vocabulary import (
     normalise_well,
 )
 from napari_cellclip.vocabulary.mechanism_lists import listed_mechanisms
+from napari_cellclip.vocabulary.user_folders import from_home
 
 JOINED_ON = ("broad_sample", "InChIKey", "broad_id", "InChIKey14", "pert_iname", "JCP2022", "pubchem_cid")
 """Columns, with or without ``Metadata_``, that a table of annotations is joined on; the first they share."""
@@ -49,7 +50,7 @@ def annotated(table: pd.DataFrame, path: str | Path) -> pd.DataFrame:
     PlateMapError
         If the second cannot be read.
     """
-    more = _annotation_table(Path(path).expanduser())
+    more = _annotation_table(from_home(path))
     more.columns = pd.Index([f"Metadata_{str(c).removeprefix('Metadata_')}" for c in more.columns])
     pairs = (
         [

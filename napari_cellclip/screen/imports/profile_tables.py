@@ -23,6 +23,7 @@ from napari_cellclip.vocabulary import (
     ScreenError,
     normalise_well,
 )
+from napari_cellclip.vocabulary.user_folders import from_home
 
 _METADATA = re.compile(r"^(Image_)?Metadata_", re.IGNORECASE)
 
@@ -42,7 +43,7 @@ def read_profiles(path: str | Path) -> pd.DataFrame:
     ScreenError
         If it cannot be read, is empty, or holds neither CellProfiler features nor an embedding.
     """
-    file = Path(path).expanduser()
+    file = from_home(path)
     if file.is_dir():
         return read_site_embeddings(file)
     try:

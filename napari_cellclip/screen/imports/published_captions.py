@@ -10,6 +10,7 @@ import pandas as pd
 
 from napari_cellclip.plates.layouts.published.published_names import parse_published_name
 from napari_cellclip.vocabulary import Control, Kind, Perturbation, PlateMapError, ScreenError
+from napari_cellclip.vocabulary.user_folders import from_home
 
 _NO_NAME = ("nan", "none", "")
 _CELLS = re.compile(r"(?P<cell>.*?)\s*cells treated with (?P<what>.*)", re.DOTALL)
@@ -34,7 +35,7 @@ def read_captions(path: str | Path) -> pd.Series:
     ScreenError
         If the file cannot be read or lacks a column.
     """
-    file = Path(path)
+    file = from_home(path)
     try:
         table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors

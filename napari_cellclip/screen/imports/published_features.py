@@ -25,6 +25,7 @@ from napari_cellclip.screen.screen import Screen
 from napari_cellclip.screen.storage.files import write_whole
 from napari_cellclip.screen.storage.labels import table_of
 from napari_cellclip.vocabulary import STAINS, Perturbation, PlateMapError, ScreenError, Stain
+from napari_cellclip.vocabulary.user_folders import from_home
 
 if TYPE_CHECKING:
     import h5py
@@ -95,7 +96,7 @@ def import_published_features(
     >>> import_published_features("bray_dinov2.h5", "screen", captions="captions.csv")   # doctest: +SKIP
     Screen('screen', 384 wells of 24277, model 'features-1f2e3d4c')
     """
-    file = Path(path)
+    file = from_home(path)
     if sorted(stain_order) != sorted(STAINS):
         raise ScreenError(f"stain_order must name each of {', '.join(STAINS)} once")
     with _opened(file) as data:

@@ -25,6 +25,7 @@ from napari_cellclip.plates.remote.stores.retries import again
 from napari_cellclip.plates.remote.stores.store import CONNECT_SECONDS, READ_SECONDS
 from napari_cellclip.vocabulary import PlateError, ScreenError
 from napari_cellclip.vocabulary.regular_files import require_regular
+from napari_cellclip.vocabulary.user_folders import from_home
 
 T = TypeVar("T")
 State = tuple[object, ...] | None
@@ -55,7 +56,7 @@ def screen_folder(place: str | Path) -> Path:
     except PlateError as error:
         raise ScreenError(str(error)) from error
     if address is None:
-        return Path(place)
+        return from_home(place)
     if address.protocol not in ("s3", "gs", "gcs", "az", "abfs"):
         raise ScreenError(
             f"{address} is no place for a screen: give a folder, or a place in an object store (s3://…)"

@@ -19,7 +19,7 @@ from napari_cellclip.screen import Screen, import_profiles
 from napari_cellclip.screen.imports.profile_tables import read_profiles
 from napari_cellclip.screen.progress import Progress, finished
 from napari_cellclip.vocabulary import CellClipError
-from napari_cellclip.vocabulary.user_folders import cache_folder
+from napari_cellclip.vocabulary.user_folders import cache_folder, from_home
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
 
@@ -48,7 +48,7 @@ def named_references(name: str | Path) -> ReferenceSet:
     CellClipError
         If there is no such file and no set of that name, or it cannot be read.
     """
-    if Path(name).expanduser().is_file():
+    if from_home(name).is_file():
         return read_references(name)
     if (file := installed_file(str(name))) is not None:
         return read_references(file)

@@ -19,7 +19,7 @@ from napari_cellclip.plates.remote.stores.addresses import remote_address
 from napari_cellclip.plates.remote.stores.remote_file import RemoteFile
 from napari_cellclip.plates.remote.stores.store import RemoteStore
 from napari_cellclip.vocabulary import CellClipError, Control, Kind, Perturbation, PlateError
-from napari_cellclip.vocabulary.user_folders import cache_folder
+from napari_cellclip.vocabulary.user_folders import cache_folder, from_home
 
 PUBLISHED = "https://raw.githubusercontent.com/jump-cellpainting/datasets/main/metadata"
 """Where the consortium publishes its tables."""
@@ -130,7 +130,7 @@ class JumpTables:
         ending = ".csv" if name == "perturbation_control" else ".csv.gz"
         address = remote_address(self.place)
         if address is None:
-            return Path(self.place).expanduser() / f"{name}{ending}"
+            return from_home(self.place) / f"{name}{ending}"
         folder = cache_folder() / "jump-metadata"
         folder.mkdir(parents=True, exist_ok=True)
         path, part = folder / f"{name}{ending}", folder / f".{name}{ending}.{os.getpid()}.part"
