@@ -26,6 +26,7 @@ from napari_cellclip.screen.storage.reading import read_once
 from napari_cellclip.screen.storage.screen_json import PlateRecord, ScreenRecord
 from napari_cellclip.screen.wells import wells_table
 from napari_cellclip.vocabulary import Control, Perturbation, ScreenError, Stain, split_id
+from napari_cellclip.vocabulary.user_folders import from_home
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -290,10 +291,10 @@ class Screen:
         if plate is not None:
             self.contrast(plate)
         ids = [well for well in self.well_ids if plate is None or split_id(well)[0] == plate]
-        labels = merged(self._labels, label_table(ids, platemap))
-        if save:
-            write_labels(self.path, labels)
-        return self._with(labels)._corrected_as(self)
+        given = label_table(ids, platemap)
+        if save:  # beside those of plates that a run has added since this screen was opened
+            write_labels(self.path, merged(read_labels(self.path), given))
+        return self._with(merged(self._labels, given))._corrected_as(self)
 
     @property
     def correction(self) -> CorrectedEmbeddings | None:
@@ -368,10 +369,8 @@ class Screen:
         return as_anndata(self.wells, self.embeddings, self.exported().about)
 
     def to_parquet(self, path: str | Path) -> Path:
-        """Write a row per embedded well with ``Metadata_*`` and ``CellCLIP_*`` columns, as pycytominer has
-        them, whole or not at all, and return the path.
-        """
-        return write_profiles(Path(path), self.wells, self.embeddings)
+        """Write ``Metadata_*`` and ``CellCLIP_*`` columns of embedded wells, as pycytominer has them."""
+        return write_profiles(from_home(path), self.wells, self.embeddings)
 
     def export(self, path: str | Path) -> Path:
         """Write the screen in the format that a file's suffix names, and return its path.
@@ -383,8 +382,9 @@ class Screen:
         ScreenError
             If no format has that suffix, or a library it needs is not installed.
         """
-        export_format(Path(path)).write(Path(path), self.exported())
-        return Path(path)
+        file = from_home(path)
+        export_format(file).write(file, self.exported())
+        return file
 
     def exported(self, wells: Iterable[str] | None = None) -> ExportedWells:
         """Gather what an export holds: all wells, or those of these ids that the screen has."""

@@ -354,6 +354,27 @@ def test_labels_are_replaced_without_encoding(tmp_path, make_plate, make_model) 
     assert Screen.open(tmp_path).perturbation("P1/A01").dose == 1.0
 
 
+def test_labels_saved_by_a_screen_that_was_open_leave_those_of_plates_added_since(
+    tmp_path, make_plate, make_model
+) -> None:
+    screen = encode(make_plate(), None, make_model(), tmp_path)
+    encode(make_plate("Q"), PLATEMAP, make_model(), tmp_path)  # as another program does meanwhile
+    screen.with_platemap(PlateMap.from_perturbations({"B01": Perturbation(name="x")}), save=True)
+    labels = Screen.open(tmp_path).wells["Metadata_treatment"]
+    assert labels["P1/B01"] == "x"
+    assert labels[["Q/A01", "Q/A02"]].tolist() == ["nocodazole", "DMSO"]
+
+
+def test_a_screen_may_lie_in_the_home_folder(tmp_path, monkeypatch, make_plate, make_model) -> None:
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    screen = encode(make_plate(), None, make_model(), "~/screens/one")
+    assert screen.path == tmp_path / "home" / "screens" / "one"
+    assert Screen.open("~/screens/one").export("~/wells.csv") == tmp_path / "home" / "wells.csv"
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
 def test_cancelled_run_can_show_what_it_has(tmp_path, make_plate, make_model) -> None:
     run = iter_encode(make_plate(), None, make_model(), tmp_path, shard_sites=3)
     for step in run:
