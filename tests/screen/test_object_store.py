@@ -12,6 +12,7 @@ import pytest
 
 from napari_cellclip.plates import PlateMap
 from napari_cellclip.screen import Screen, check_screen, encode, iter_encode
+from napari_cellclip.screen.storage import lock
 from napari_cellclip.screen.storage.failures import SiteResult
 from napari_cellclip.screen.storage.files import exists, names_in, screen_folder, write_whole
 from napari_cellclip.screen.storage.lock import LOCK, WriteLock
@@ -137,11 +138,21 @@ def test_one_run_holds_the_lock_and_a_killed_one_leaves_it(place, request, make_
     assert not exists(folder / LOCK)
 
 
+def test_a_killed_run_of_the_same_number_is_another_run(memory, monkeypatch) -> None:
+    """In a container that is started again, host and process number are those of the run that was killed."""
+    with monkeypatch.context() as before:
+        before.setattr(lock, "_RUN", "0123abcd")
+        assert WriteLock(memory)._taken()
+    waiting = WriteLock(memory).wait()
+    assert f"if that run has ended, delete {memory / LOCK}" in next(waiting).message
+    waiting.close()
+
+
 @pytest.mark.parametrize("place", ["memory", "bucket"])
 def test_of_many_who_want_the_lock_one_gets_it(place, request) -> None:
     folder = screen_folder(request.getfixturevalue(place))
     locks, got = [WriteLock(folder) for _ in range(8)], []
-    threads = [Thread(target=lambda lock=lock: got.append(lock._taken())) for lock in locks]
+    threads = [Thread(target=lambda mine=mine: got.append(mine._taken())) for mine in locks]
     for thread in threads:
         thread.start()
     for thread in threads:

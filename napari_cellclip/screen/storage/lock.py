@@ -31,6 +31,8 @@ LOCK, WRITER = ".lock", ".writer.json"
 """The lock of a screen folder, and who holds it."""
 PARTS = ("fields", "plates", "previews", "wells")
 """Folders of which what killed runs have left is removed; labels and maps are stored without the lock."""
+_RUN = secrets.token_hex(4)
+"""Tells this run of the program from one that was killed: in containers both have one host and number."""
 PAUSE = 0.5
 """Seconds between two attempts of a run that waits."""
 
@@ -174,4 +176,4 @@ def _owner() -> str:
 
 
 def _process() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"
+    return f"{socket.gethostname()}:{os.getpid()}:{_RUN}"
