@@ -11,7 +11,7 @@ from napari_cellclip.model.encoders.tiling import Tiling
 from napari_cellclip.model.packaged import PACKAGED, packaged_models
 from napari_cellclip.model.weights.weight_files import find_weight_file
 from napari_cellclip.vocabulary import ModelError, Stain
-from napari_cellclip.vocabulary.user_folders import cache_folder
+from napari_cellclip.vocabulary.user_folders import cache_folder, from_home
 
 PUBLISHED = "cellclip"
 ALIASES = {"cell_clip": PUBLISHED, "mil_cell_clip": PUBLISHED}
@@ -79,9 +79,7 @@ def model_folders() -> list[Path]:
     Those in ``NAPARI_CELLCLIP_MODELS`` (separated as in ``PATH``), then ``models`` in the user's cache
     folder.
     """
-    named = [
-        Path(p).expanduser() for p in os.environ.get("NAPARI_CELLCLIP_MODELS", "").split(os.pathsep) if p
-    ]
+    named = [from_home(p) for p in os.environ.get("NAPARI_CELLCLIP_MODELS", "").split(os.pathsep) if p]
     return [*named, cache_folder() / "models"]
 
 
@@ -101,7 +99,8 @@ def known_models() -> dict[str, tuple[ModelCard, Path | None]]:
     candidates = [demo_folder(), profiles_folder()]
     for root in model_folders():
         if root.is_dir():
-            candidates += sorted(path.parent for path in root.glob(f"*/{CARD_FILE}"))
+            found_cards = sorted(root.glob(f"*/{CARD_FILE}"))  # hidden folders are not whole yet
+            candidates += [card.parent for card in found_cards if not card.parent.name.startswith(".")]
     for folder in candidates:
         if (folder / CARD_FILE).is_file():
             try:
@@ -139,7 +138,7 @@ def find_model(name_or_path: str | Path) -> tuple[ModelCard, Path | None]:
     found = known.get(ALIASES.get(name, name))
     if found is not None:
         return found
-    path = Path(name_or_path).expanduser()
+    path = from_home(name_or_path)
     if (path / CARD_FILE).exists():  # a pipe or a folder too: reading says what is wrong with it
         return read_card(path), path
     if path.exists():

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
 from pathlib import Path
 from typing import Any, cast
 
 from safetensors.torch import save_file
 from torch import nn
 
-from napari_cellclip.model.card import CARD_FILE, FEATURES_FILE, FileCard, ModelCard, SentenceCard
+from napari_cellclip.model.card import (
+    CARD_FILE,
+    FEATURES_FILE,
+    FileCard,
+    ModelCard,
+    SentenceCard,
+    read_card,
+)
 from napari_cellclip.model.encoders.channel_encoders import ChannelEncoder, load_encoder
 from napari_cellclip.model.encoders.profile_encoder import ProfileEncoder
 from napari_cellclip.model.encoders.timm_encoder import TimmEncoder
@@ -30,7 +39,7 @@ from napari_cellclip.model.weights.sentence_encoders import FOLDER as SENTENCE_F
 from napari_cellclip.model.weights.sentence_encoders import SentenceEncoder
 from napari_cellclip.model.weights.weight_files import read_weights, sha256
 from napari_cellclip.vocabulary import ModelError
-from napari_cellclip.vocabulary.user_folders import cache_folder
+from napari_cellclip.vocabulary.user_folders import cache_folder, from_home
 
 
 def load_model(
@@ -82,7 +91,7 @@ def load_model(
         wanted = None
     card, folder = find_model(name_or_path)
     if folder is not None and card.name in PACKAGED and not (folder / CARD_FILE).is_file():
-        card = save_model(folder, card, *packaged_parts(card))
+        card = _at_first_use(folder, card)
     if revision is not None:
         choose_revision(card.weights, revision)
     source = CardFiles(card, folder, accept_licence=accept_licence)
@@ -97,7 +106,7 @@ def load_model(
     cellclip = CellCLIP.from_state_dict(read_weights(weights_path), pooling=card.pooling, **overrides)
 
     if encoder is not None:
-        encoder_path = Path(encoder).expanduser()
+        encoder_path = from_home(encoder)
         card = card.model_copy(update={"encoder": local_encoder(card, encoder_path, bare=source.bare)})
     else:
         encoder_path, checked = source.encoder()
@@ -114,7 +123,7 @@ def load_model(
             f"({wanted.card_hash}): install that version, or encode again with this one"
         )
 
-    vocabulary = Path(tokenizer).expanduser() if tokenizer is not None else source.tokenizer()
+    vocabulary = from_home(tokenizer) if tokenizer is not None else source.tokenizer()
     words = _words(vocabulary, cellclip)
     if isinstance(cellclip.text, SentenceTower):
         cellclip.text.attach(_sentence_encoder(card, folder))
@@ -125,7 +134,7 @@ def load_model(
         return load_encoder(card.encoder, encoder_path, size=card.tiling.size)
 
     # Absolute: a screen keeps it, and may be asked from another working directory.
-    place = Path(name_or_path).expanduser() if source.bare else folder
+    place = from_home(name_or_path) if source.bare else folder
     origin = card.name if place is None else str(place.absolute())
     # All that an embedding depends on besides token ids; `CardFiles` has compared these bytes.
     frozen = "" if card.sentence_encoder is None else card.sentence_encoder.sha256
@@ -179,7 +188,7 @@ def save_model(
     if width != card.encoder.dim:
         raise ModelError(f"the encoder gives {width} numbers a stain, the card says {card.encoder.dim}")
     _require_same_sizes(card, cellclip)
-    folder = Path(folder)
+    folder = from_home(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CARD_FILE).unlink(missing_ok=True)
     _save_state(cellclip, folder / "cellclip.safetensors")
@@ -203,6 +212,22 @@ def save_model(
     part.write_text(written.to_json(), encoding="utf-8")
     os.replace(part, folder / CARD_FILE)
     return written
+
+
+def _at_first_use(folder: Path, card: ModelCard) -> ModelCard:
+    """Write the folder of a packaged model; where several programs do so at once, the first one's stays."""
+    aside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+    try:
+        save_model(aside, card, *packaged_parts(card))
+        try:
+            aside.replace(folder)
+        except OSError:  # it is there: another program's, or what a stopped one left of it
+            if not (folder / CARD_FILE).is_file():
+                shutil.rmtree(folder, ignore_errors=True)
+                aside.replace(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return read_card(folder)
 
 
 def _sentence_encoder(card: ModelCard, folder: Path | None) -> SentenceEncoder:

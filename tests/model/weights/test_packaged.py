@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from napari_cellclip.model import known_cards, load_model
+from napari_cellclip.model import ModelCard, known_cards, load_model
 from napari_cellclip.model import packaged as packages
 from napari_cellclip.model.encoders.intensity import IntensityStats
 from napari_cellclip.model.packaged import PACKAGED, packaged_card
+from napari_cellclip.model.registry import known_models
+from napari_cellclip.model.weights import model_folders
 from napari_cellclip.model.weights.packaged_encoders import read_packaged
 from napari_cellclip.vocabulary import ModelError
 
@@ -84,3 +87,36 @@ def test_without_the_package_the_message_says_how_to_get_it(
 def test_another_file_is_refused() -> None:
     with pytest.raises(ModelError, match="not the file that efficientnet-lite0 was checked with"):
         read_packaged(replace(PACKAGED[NAME], sha256="0" * 64), packaged_card(NAME))
+
+
+@needs_package
+def test_programs_that_use_it_first_at_once_keep_one_folder(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As sixteen tasks of a cluster do: nobody writes over files that another one reads."""
+    folder = cache / "models" / NAME
+    made, inodes = model_folders.packaged_parts, []
+
+    def while_another_one_writes(card: ModelCard) -> tuple:
+        parts = made(card)
+        if not inodes:
+            inodes.append(0)
+            load_model(NAME, device="cpu")
+            inodes.append((folder / "encoder.safetensors").stat().st_ino)
+        return parts
+
+    monkeypatch.setattr(model_folders, "packaged_parts", while_another_one_writes)
+    load_model(NAME, device="cpu")
+    assert (folder / "encoder.safetensors").stat().st_ino == inodes[1]
+    assert [path.name for path in (cache / "models").iterdir()] == [NAME]
+
+
+@needs_package
+def test_what_a_stopped_program_left_of_it_is_written_anew(cache: Path) -> None:
+    folder = cache / "models" / NAME
+    folder.mkdir(parents=True)
+    (folder / "encoder.safetensors").write_bytes(b"half")
+    assert load_model(NAME, device="cpu").encoder is not None
+    (cache / "models" / ".other.partial").mkdir()
+    shutil.copy(folder / "card.json", cache / "models" / ".other.partial")
+    assert known_models()[NAME][1] == folder  # and not the hidden one, which is not whole yet
