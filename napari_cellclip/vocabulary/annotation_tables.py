@@ -14,8 +14,8 @@ import hashlib
 import io
 import json
 import re
+import secrets
 import shutil
-import tempfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -257,7 +257,8 @@ def install_annotations(
     )
     target.parent.mkdir(parents=True, exist_ok=True)
     # Written beside and moved, so that a table is there whole or not at all.
-    made = Path(tempfile.mkdtemp(prefix=".new-", dir=target.parent))
+    made = target.parent / f".new-{secrets.token_hex(4)}"  # tempfile's are for this user's eyes alone
+    made.mkdir()
     try:
         rows.to_parquet(made / _TABLE, index=False)
         about = {key: value for key, value in asdict(table).items() if key != "folder"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -184,3 +186,13 @@ def test_the_real_jump_target_tables(real_data: Path) -> None:
     assert (read_annotations(folder / "JUMP-MOA_compound_metadata.tsv")["mechanisms"] != "").mean() > 0.9
     with pytest.raises(CellClipError, match="needs a column pert_iname"):
         read_annotations(folder / "JUMP-Target-1_crispr_metadata.tsv")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such modes")
+def test_a_table_is_for_all_who_share_the_cache(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        table = install_annotations([write(tmp_path, "drugs.txt", DRUGS)], tmp_path / "tables", name="hub")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(table.folder.stat().st_mode) == 0o755
