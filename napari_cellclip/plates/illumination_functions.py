@@ -15,6 +15,7 @@ from napari_cellclip.plates.layouts.files import files_under
 from napari_cellclip.plates.plate import Plate
 from napari_cellclip.plates.platemaps.tables import read_columns, read_table
 from napari_cellclip.vocabulary import CellClipError, PlateError, Stain
+from napari_cellclip.vocabulary.user_folders import from_home
 
 ESTIMATE, LOAD_DATA = "estimate", "load_data"
 
@@ -51,7 +52,7 @@ def illumination_of(plate: Plate, source: str | Path, image_root: Path | None = 
         return estimate_illumination(plate)
     if source == LOAD_DATA:
         return _named_by_load_data(plate, image_root)
-    return find_functions(plate, Path(source))
+    return find_functions(plate, from_home(source))
 
 
 def find_functions(plate: Plate, folder: Path) -> Illumination:
@@ -68,7 +69,8 @@ def find_functions(plate: Plate, folder: Path) -> Illumination:
     if not folder.is_dir():
         raise PlateError(f"{folder} is no folder of illumination functions: give a folder of .npy files")
     files = [file for file in files_under(folder)[0] if file.suffix.lower() == ".npy"]
-    own = [file for file in files if file.name.lower().startswith(plate.name.lower())] or files
+    begins = re.compile(rf"{re.escape(plate.name)}(?![A-Za-z0-9])", re.IGNORECASE)  # P1 is not P10
+    own = [file for file in files if begins.match(file.name)] or files
     functions = {}
     for stain, channel in plate.stains.channels.items():
         names = {stain.value.lower(), _plain(channel)}

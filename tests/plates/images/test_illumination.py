@@ -193,3 +193,11 @@ def test_functions_in_columns_first_order_are_read(tmp_path):
 def test_a_coarse_grid_is_interpolated_between_the_middles_of_its_blocks():
     grid = np.array([[1.0, 3.0]], np.float32)
     np.testing.assert_allclose(stretched(grid, (2, 4)), [[1.0, 1.5, 2.5, 3.0]] * 2)
+
+
+def test_functions_of_a_plate_are_not_those_of_one_whose_name_goes_on(shaded, tmp_path):
+    for plate, level in (("P1", 2), ("P10", 3)):
+        for stain in STAINS:
+            np.save(tmp_path / f"{plate}_Illum{stain}.npy", np.full(SIZE, level, np.float32))
+    found = illumination_of(shaded, tmp_path)
+    assert {float(function.max()) for function in found.functions.values()} == {2.0}
