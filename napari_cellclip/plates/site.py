@@ -19,7 +19,7 @@ from napari_cellclip.plates.images.plane import Plane, check_stack
 from napari_cellclip.plates.images.processing import Processing
 from napari_cellclip.plates.images.projection import project, sharpest
 from napari_cellclip.plates.images.stacks import focal_planes
-from napari_cellclip.plates.stain_mapping import StainMapping
+from napari_cellclip.plates.stain_mapping import StainMapping, named_stain
 from napari_cellclip.vocabulary import STAINS, PlateError, Stain, split_id
 
 
@@ -131,7 +131,7 @@ class Site:
         Raises
         ------
         StainError
-            If the plate was imaged without one of the stains.
+            If the plate was imaged without one of the stains, or there is no such stain.
         PlateError
             If a file is missing, duplicated, empty, truncated, RGB, or unlike the rest of the plate;
             the message names the file.
@@ -171,7 +171,7 @@ class Site:
         return {plane.file: plane for c in channels for plane in self._field.planes[c]}
 
     def _wanted(self, stains: Sequence[Stain | str]) -> list[Stain]:
-        wanted = [Stain(s) for s in stains]
+        wanted = [named_stain(s) for s in stains]
         if not wanted:
             raise PlateError("no stain was asked for")
         self._stains.require(split_id(self.id)[0], wanted)

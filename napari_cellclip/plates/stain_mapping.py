@@ -190,7 +190,7 @@ def chosen_channels(
     """
     given: dict[Stain, Channel] = {}
     for key, value in chosen.items():
-        stain = _stain(key)
+        stain = named_stain(key)
         channel = find_channel(channels, value)
         if channel in given.values():
             raise StainError(f"channel {channel.name!r} was given for two stains: each stain needs its own")
@@ -198,7 +198,14 @@ def chosen_channels(
     return given
 
 
-def _stain(key: Stain | str) -> Stain:
+def named_stain(key: Stain | str) -> Stain:
+    """Find the stain that a user names, in any case, or by its dye.
+
+    Raises
+    ------
+    StainError
+        If it is none; lists the five.
+    """
     for stain in STAINS:
         if str(key).strip().lower() == stain.value.lower():
             return stain

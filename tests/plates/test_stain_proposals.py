@@ -79,6 +79,15 @@ def test_info_writes_the_option_to_copy(tmp_path):
     assert confirmed.stains.proposals == ()
 
 
+def test_a_stain_is_read_by_any_of_its_names_and_another_is_refused_with_the_five(tmp_path):
+    """Another raised the ValueError of an enumeration."""
+    tifffile.imwrite(tmp_path / "A01_s1_DNA.tif", image(1))
+    site = open_plate(tmp_path).sites[0]
+    assert (site.read(["dna"]) == site.read([Stain.DNA])).all()
+    with pytest.raises(StainError, match=r"GFP.*DNA, ER, RNA, AGP and Mito"):
+        site.read(["GFP"])
+
+
 @given(
     st.lists(
         st.sampled_from(["GFP", "TRITC", "RFP", "red", "DAPI", "488", "w1", "Cy5", "x - y"]), unique=True

@@ -23,8 +23,9 @@ from napari_cellclip.plates.remote.opening import open_mirror
 from napari_cellclip.plates.remote.stores.addresses import OMERO, Address, remote_address
 from napari_cellclip.plates.remote.stores.remote_file import RemoteFile
 from napari_cellclip.plates.remote.tables import image_table, zarr_subset
-from napari_cellclip.plates.stain_mapping import map_stains
+from napari_cellclip.plates.stain_mapping import map_stains, named_stain
 from napari_cellclip.vocabulary import STAINS, CellClipError, PlateError, Stain, normalise_well
+from napari_cellclip.vocabulary.user_folders import from_home
 
 THREADS = 8
 """Images that are fetched at once."""
@@ -67,7 +68,7 @@ def fetch_plate(address: str, out: str | Path, **options: object) -> Path:
     """
     for _ in iter_fetch_plate(address, out, **options):  # type: ignore[arg-type]
         pass
-    return Path(out)
+    return from_home(out)
 
 
 def iter_fetch_plate(
@@ -122,7 +123,7 @@ def iter_fetch_plate(
         )
     acquisition, mirror = open_mirror(place, layout, Options(name))
     chosen = _chosen(acquisition, wells, sites, stains)
-    folder = Path(out)
+    folder = from_home(out)
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK, timeout=0)
     try:
@@ -160,7 +161,9 @@ def _chosen(
         raise PlateError(f"plate {acquisition.name} has no images of {', '.join(sorted(absent)[:10])}")
     mapping, _ = map_stains(acquisition.channels)
     wanted = (
-        [Stain(s) for s in stains] if stains is not None else [s for s in STAINS if s in mapping.channels]
+        [named_stain(s) for s in stains]
+        if stains is not None
+        else [s for s in STAINS if s in mapping.channels]
     )
     if stains is not None:
         mapping.require(acquisition.name, wanted)

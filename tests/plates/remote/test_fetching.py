@@ -8,7 +8,7 @@ import pytest
 
 from napari_cellclip import PlateMap, fetch_plate, open_plate
 from napari_cellclip.plates import find_platemap, iter_fetch_plate
-from napari_cellclip.vocabulary import PlateError
+from napari_cellclip.vocabulary import PlateError, StainError
 from tests.plates.remote.faulty_server import FaultyServer
 from tests.plates.remote.made_gallery import PLATE, PROJECT, SOURCE, MadeGallery
 
@@ -42,6 +42,15 @@ def test_chosen_part_opens_like_any_other_plate(
     assert len(list((folder / "illum").glob("*.npy"))) == 5
     record = json.loads((folder / "fetched.json").read_text())
     assert (record["address"], record["licence"][:3]) == (ADDRESS, "CC0")
+
+
+def test_a_stain_that_does_not_exist_is_refused_before_anything_is_made(
+    gallery: MadeGallery, tmp_path: Path
+) -> None:
+    """It raised the ValueError of an enumeration."""
+    with pytest.raises(StainError, match="GFP"):
+        fetch_plate(ADDRESS, tmp_path / "part", stains=["GFP"])
+    assert not (tmp_path / "part").exists()
 
 
 def test_whole_plate_is_the_same_as_the_original(gallery: MadeGallery, tmp_path: Path) -> None:
