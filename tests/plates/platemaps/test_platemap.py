@@ -372,3 +372,17 @@ def test_the_map_beside_the_images_is_found(tmp_path, name, start):
     assert find_platemap(tmp_path / "BR1") is None
     path = write(tmp_path / "BR1", PLAIN, name)
     assert find_platemap(tmp_path / start) == path
+
+
+def test_a_folder_that_may_not_be_listed_holds_no_plate_map(tmp_path, monkeypatch):
+    """Of the one above a plate's folder that is often so."""
+    (tmp_path / "BR1").mkdir()
+    listed = Path.iterdir
+
+    def iterdir(folder):
+        if folder == tmp_path:
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    assert find_platemap(tmp_path / "BR1") is None
