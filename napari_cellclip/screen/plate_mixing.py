@@ -50,9 +50,8 @@ def plate_mixing(
     if len(names) < 2:
         raise ScreenError("plates mix only where there are two or more: this screen has one")
     unit = x[there] / length[there, None]
-    count = max(2, min(neighbours, len(unit) // 3))
-    near = NearestNeighbors(n_neighbors=min(count + 1, len(unit))).fit(unit).kneighbors(return_distance=False)
-    near = near[:, :count]
+    count = min(max(2, min(neighbours, len(unit) // 3)), len(unit) - 1)
+    near = NearestNeighbors(n_neighbors=count).fit(unit).kneighbors(return_distance=False)  # none is its own
     rng = np.random.default_rng(seed)
     found = _inverse_simpson(codes, near, len(names))
     random = float(

@@ -105,3 +105,8 @@ def test_mixing_tells_plates_apart():
     assert plate_mixing(np.r_[mixed, np.full((1, 6), np.nan)], [*plates, "a"]) == plate_mixing(mixed, plates)
     with pytest.raises(ScreenError, match="this screen has one"):
         plate_mixing(mixed, ["a"] * 120)
+
+
+@pytest.mark.parametrize("wells", [2, 3, 4])
+def test_mixing_of_a_handful_of_wells(wells):
+    assert np.isfinite(plate_mixing(np.eye(4)[:wells], ["a", "b", "a", "b"][:wells]))
