@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -188,7 +190,13 @@ def _names(embeddings: NDArray[np.float32]) -> list[str]:
 
 
 def _write_anndata(path: Path, exported: ExportedWells) -> None:
-    as_anndata(exported.wells, exported.embeddings, exported.about, exported.maps).write_h5ad(path)
+    made = as_anndata(exported.wells, exported.embeddings, exported.about, exported.maps)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        made.write_h5ad(part)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _write_parquet(path: Path, exported: ExportedWells) -> None:

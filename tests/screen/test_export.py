@@ -74,3 +74,22 @@ def test_more_wells_than_excel_holds_are_refused_with_what_to_choose(
     with pytest.raises(ScreenError, match=r"Excel holds 1 wells and these are 2: .*\.csv or \.parquet"):
         export.EXPORTS[".xlsx"].write(tmp_path / "a.xlsx", export.ExportedWells(pd.DataFrame({"a": [1, 2]})))
     assert not list(tmp_path.iterdir())
+
+
+def test_an_anndata_that_cannot_be_written_leaves_the_former_one(
+    screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anndata = pytest.importorskip("anndata")
+    path = tmp_path / "wells.h5ad"
+    screen.export(path)
+    former = path.read_bytes()
+
+    def full(self: object, file: Path) -> None:
+        file.write_bytes(b"half")
+        raise OSError("no space left")
+
+    monkeypatch.setattr(anndata.AnnData, "write_h5ad", full)
+    with pytest.raises(OSError, match="no space"):
+        screen.export(path)
+    assert path.read_bytes() == former
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
