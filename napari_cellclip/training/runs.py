@@ -29,6 +29,7 @@ from napari_cellclip.training.loop.starting_weights import base_of, card_to_star
 from napari_cellclip.training.loop.trained_card import card_of
 from napari_cellclip.training.loop.validation import score_bags
 from napari_cellclip.vocabulary import CellClipError
+from napari_cellclip.vocabulary.user_folders import from_home
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -81,14 +82,21 @@ def iter_train(
     run = run.merged(data={"screens": [str(screen.path) for screen in screens]})
     if not (out or run.model.out):
         raise CellClipError("say where the model shall be written: model.out in the settings, or --out")
-    folder = Path(out or run.model.out).resolve()
+    folder = from_home(out or run.model.out).resolve()
     team = processes(run.model.device)
     if team.main:
         _take_back(folder)
     team.wait()
     _require_free(folder)
     if run.model.image_tower == "prototypes":
-        yield from iter_fit_closed_form(screens, run, folder)
+        team.wait()  # each has seen that the folder is free
+        failed: Exception | None = None
+        if team.main:  # it takes seconds: the others have nothing to share
+            try:
+                yield from iter_fit_closed_form(screens, run, folder)
+            except CellClipError as error:
+                failed = error
+        _end_together(team, failed)
         return
     base = base_of(screens, run.model)
     templates = card_to_start_from(screens[0], base).prompts
@@ -122,7 +130,7 @@ def iter_train(
         tensorboard=run.log.tensorboard,
         processes=team,
     )
-    failed: Exception | None = None
+    failed = None
     if team.main:
         try:
             held = {part: found for part, found in bags.items() if part != "train" and found}
@@ -141,7 +149,12 @@ def iter_train(
             _put(partial, folder)
         except Exception as error:
             failed = error
-    failure = team.agree(f"{type(failed).__name__}: {failed}" if failed else "")  # nobody is left waiting
+    _end_together(team, failed)
+
+
+def _end_together(team: Processes, failed: Exception | None) -> None:
+    """Let every process know whether the first one's model is written, so that nobody is left waiting."""
+    failure = team.agree(f"{type(failed).__name__}: {failed}" if failed else "")
     if failed:
         raise failed
     if failure:
@@ -155,7 +168,8 @@ def train(screens: Sequence[Screen], out: Path | str | None = None, **options: A
     for _ in iter_train(screens, out, **options):
         pass
     run = options.get("run")
-    return load_model(Path(out or (run.model.out if run is not None else "")))
+    folder = from_home(out or (run.model.out if run is not None else ""))
+    return load_model(folder.resolve())  # a folder, also where it is called as a known model
 
 
 def _settled(

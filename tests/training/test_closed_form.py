@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from napari_cellclip import ask
 from napari_cellclip.model import load_model
 from napari_cellclip.screen import Screen, import_profiles
-from napari_cellclip.training import RunConfig, train
+from napari_cellclip.training import RunConfig, runs, train
 from napari_cellclip.training.data.labelled_profiles import profile_set
+from napari_cellclip.training.loop.distributed import Processes
 from napari_cellclip.vocabulary import STAINS, CellClipError, ScreenError
 
 KINDS = (
@@ -152,3 +154,18 @@ def test_a_text_tower_of_other_heads_is_refused(work: Path, screens: list[Screen
     run = RunConfig.from_dict({**RUN, "model": {"image_tower": "prototypes", "text_from": "demo"}})
     with pytest.raises(CellClipError, match="was made for other heads"):
         train(screens, work / "no", run=run)
+
+
+def test_of_several_processes_the_first_one_fits(
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is shared in seconds of work; two that write one folder would spoil it."""
+    screen = import_profiles(made(tmp_path, "P1", ALL, 1), tmp_path / "screen", model="")
+    second = Processes(torch.device("cpu"))
+    second.rank = 1
+    monkeypatch.setattr(runs, "processes", lambda device: second)
+    assert list(runs.iter_train([screen], tmp_path / "model", run=RunConfig.from_dict(RUN))) == []
+    assert not (tmp_path / "model").exists()
+    monkeypatch.setattr(second, "agree", lambda value: "CellClipError: no mechanism")
+    with pytest.raises(CellClipError, match=r"the first process could not .*no mechanism"):
+        list(runs.iter_train([screen], tmp_path / "model", run=RunConfig.from_dict(RUN)))

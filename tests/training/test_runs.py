@@ -48,6 +48,13 @@ def test_a_run_leaves_a_model_folder(tiny_screen: Screen, tiny_model: Model, tmp
     assert np.isfinite(wells).all()
 
 
+def test_a_folder_called_as_a_known_model_is_what_was_trained(
+    tiny_screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Path(train([tiny_screen], "demo", config=CONFIG, device="cpu").origin) == tmp_path / "demo"
+
+
 def test_an_interrupted_run_goes_on(tiny_screen: Screen, tmp_path: Path) -> None:
     whole = train([tiny_screen], tmp_path / "whole", config=CONFIG, device="cpu")
     first = iter_train([tiny_screen], tmp_path / "parts", config=CONFIG, device="cpu")
