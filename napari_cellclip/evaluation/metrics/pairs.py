@@ -70,8 +70,8 @@ def replicate_precision(
             "replicates are told from the negative controls of their plate, and these have none:"
             f" {', '.join(bare)}"
         )
-    # Controls get a name each: they are nobody's replicates, and pairs among them would only cost memory.
-    sample = np.where(negative, [f"control {i}" for i in range(len(x))], names)
+    # Controls get a number each: they are nobody's replicates, and pairs among them would only cost memory.
+    sample = np.where(negative, -1 - np.arange(len(x)), pd.factorize(names)[0])
     if not pd.Series(sample).duplicated().any():
         raise CellClipError(
             "no perturbation has two wells, so there are no replicates to find: give plates with replicates,"
@@ -89,8 +89,8 @@ def replicate_precision(
         distance=similarity,
         progress_bar=False,
     )
-    kept = found.loc[~negative & (found["n_pos_pairs"].to_numpy() > 0)]
-    return _tidy(kept.rename(columns={"sample": "perturbation"}), ["perturbation", "plate"])
+    kept = found.assign(perturbation=names).loc[~negative & (found["n_pos_pairs"].to_numpy() > 0)]
+    return _tidy(kept, ["perturbation", "plate"])
 
 
 def label_precision(

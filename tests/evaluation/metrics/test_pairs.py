@@ -67,6 +67,21 @@ def test_replicate_precision_by_its_definition(plates: pd.DataFrame, vectors: np
         assert got.loc[i, "n_total_pairs"] == len(positive) == 6
 
 
+def test_a_treatment_may_be_called_as_controls_were_numbered(
+    plates: pd.DataFrame, vectors: np.ndarray
+) -> None:
+    """A control named ``control 7`` within counted as a replicate of a treatment that the plate map calls so."""
+    first = int(np.flatnonzero(plates["control"])[0])
+    names = plates["name"].replace("c0", f"control {first}")
+    of = [
+        replicate_precision(vectors, each, plates["plate"], plates["control"])
+        for each in (plates["name"], names)
+    ]
+    assert (of[1]["perturbation"] == of[0]["perturbation"].replace("c0", f"control {first}")).all()
+    numbers = ["average_precision", "n_pos_pairs", "n_total_pairs"]
+    pd.testing.assert_frame_equal(of[0][numbers], of[1][numbers])
+
+
 @pytest.mark.parametrize("across", [False, True])
 @pytest.mark.parametrize("similarity", ["abs_cosine", "cosine"])
 def test_label_precision_by_its_definition(across: bool, similarity: str) -> None:
