@@ -23,6 +23,7 @@ from napari_cellclip.simulation.design import Design, default_design
 from napari_cellclip.simulation.nuisance import Nuisance, Staining
 from napari_cellclip.simulation.treated_well import TreatedWell, simulate_well
 from napari_cellclip.vocabulary import STAINS, CellClipError, parse_well
+from napari_cellclip.vocabulary.user_folders import from_home
 
 Layout = Literal["phenix", "ome-zarr"]
 
@@ -99,7 +100,7 @@ def iter_simulate(
     name : str, optional
         Plate name; the folder's by default.
     workers : int, optional
-        Processes; as many as there are cores by default.
+        Processes; as many as there are cores to be used by default.
 
     Yields
     ------
@@ -112,7 +113,7 @@ def iter_simulate(
     CellClipError
         If the folder is not empty or the format does not exist.
     """
-    out = Path(out)
+    out = from_home(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise CellClipError(f"{out} is not empty: name a new folder, or empty it first")
     if sites < 1 or min(size) < 32 or pixel_size <= 0:
@@ -177,7 +178,7 @@ def simulate_plate(out: str | os.PathLike[str], **options: Any) -> Path:
     """
     for _ in iter_simulate(out, **options):
         pass
-    return Path(out)
+    return from_home(out)
 
 
 def write_platemap(path: Path, design: Design) -> None:
@@ -218,7 +219,7 @@ def _write_record(out: Path, name: str, seed: int, pixel_size: float) -> None:
 @contextmanager
 def _results(workers: int | None, jobs: list[TreatedWell]) -> Iterator[Iterator[str]]:
     """Simulate wells, in as many processes as there is use for; leaving ends those that are at work."""
-    count = min(workers or os.cpu_count() or 1, len(jobs))
+    count = min(workers or _cores(), len(jobs))
     if count <= 1:
         yield map(simulate_well, jobs)
         return
@@ -230,6 +231,11 @@ def _results(workers: int | None, jobs: list[TreatedWell]) -> Iterator[Iterator[
         yield results
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _cores() -> int:
+    """Cores that this process may use: a job of a cluster is given some of those of its machine."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 @contextmanager

@@ -184,6 +184,17 @@ def test_staining_varies_between_wells_and_stains_but_not_cells_places(tmp_path:
     assert by_plate.std(0).max() < 0.15
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process may use all cores")
+def test_no_more_processes_than_cores_that_may_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job with one core of a machine of 128 started 128 processes."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 128)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {7})
+    monkeypatch.setattr("napari_cellclip.simulation.plate.ProcessPoolExecutor", None)
+    simulate_plate(tmp_path / "p", wells=6, sites=1, size=(32, 32))
+
+
 def test_progress_counts_wells(tmp_path: Path) -> None:
     steps = list(iter_simulate(tmp_path / "p", wells=6, sites=1, size=(32, 32), workers=1))
     assert [step.done for step in steps] == [1, 2, 3, 4, 5, 6]
