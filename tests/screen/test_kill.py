@@ -22,13 +22,14 @@ from napari_cellclip.vocabulary import ScreenError
 from tests.screen.conftest import FakeModel, MemoryPlate, card
 from napari_cellclip.screen import encode
 
-class Slow(FakeModel):
+class Killed(FakeModel):
     def features(self, fields, *given):
-        time.sleep(0.1)
+        while len(self.batches) == int(sys.argv[2]):  # waits for its end, however busy the machine is
+            time.sleep(1)
         return super().features(fields, *given)
 
 wells = [f"{r}{c:02d}" for r in "ABCD" for c in range(1, 6)]
-encode(MemoryPlate(wells=wells, sites=2, broken=["P1/B02/1"]), None, Slow(card()), sys.argv[1], shard_sites=2)
+encode(MemoryPlate(wells=wells, sites=2, broken=["P1/B02/1"]), None, Killed(card()), sys.argv[1], shard_sites=2)
 """
 SHARDS = 20
 REPOSITORY = Path(__file__).parents[2]
@@ -40,17 +41,17 @@ def shards(folder: Path) -> dict[str, tuple[int, int]]:
     return {p.name: (p.stat().st_ino, p.stat().st_mtime_ns) for p in found}
 
 
-def start(out: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", RUN, str(out)], cwd=REPOSITORY)
+def start(out: Path, batches: int = SHARDS) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", RUN, str(out), str(batches)], cwd=REPOSITORY)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kill -9 is a matter of POSIX")
 def test_killed_run_ends_as_an_uninterrupted_one_and_computes_nothing_twice(tmp_path) -> None:
     out = tmp_path / "killed"
     seen: dict[str, tuple[int, int]] = {}
-    for wanted in (3, 9):
-        process = start(out)
-        deadline = time.monotonic() + 60
+    for wanted, batches in ((3, 6), (9, 9)):
+        process = start(out, batches)
+        deadline = time.monotonic() + 240
         while len(shards(out)) < wanted and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
