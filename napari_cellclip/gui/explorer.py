@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ from napari_cellclip.gui.plain_text import confirms
 from napari_cellclip.gui.state.requests import OpenRequest, OpenSessionRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task, Work
+from napari_cellclip.gui.window import CanvasDrops, dropped_paths, guard_window
 from napari_cellclip.gui.work.controller import controller_of
 from napari_cellclip.gui.work.opening import is_plate_map
 
@@ -156,6 +158,8 @@ class Explorer(Docked):
         """Leave the canvas its share of the window, the first time; then go to the other docks of ours."""
         if not self._controller.window_shared:
             self._controller.window_shared = share_window(self)
+        guard_window(self, self._controller)
+        CanvasDrops(self).dropped.connect(self.open_paths)
         super().find_place()
 
     def _arrange(self) -> None:
@@ -257,11 +261,14 @@ class Explorer(Docked):
             event.acceptProposedAction()
 
     def dropEvent(self, event: Any) -> None:
-        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
-        if paths:
+        if paths := dropped_paths(event):
             event.acceptProposedAction()
-            self._dropped = sorted(paths, key=is_plate_map)[:2]  # the plate, then its plate map
-            self.session.request(OpenRequest(self._dropped.pop(0)))
+            self.open_paths(paths)
+
+    def open_paths(self, paths: Sequence[Path]) -> None:
+        """Open a plate, a screen, a table or a session; of several paths the plate, then its plate map."""
+        self._dropped = sorted(paths, key=is_plate_map)[:2]
+        self.session.request(OpenRequest(self._dropped.pop(0)))
 
     def _work_changed(self, task: str, work: Work | None) -> None:
         if task == Task.OPEN and work is None and self._dropped:

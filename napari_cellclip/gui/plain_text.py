@@ -35,15 +35,17 @@ class RichLabel(QLabel):
         self.setTextFormat(Qt.TextFormat.RichText)
 
 
-def confirms(parent: QWidget, title: str, text: str) -> bool:
-    """Ask a question in a dialog that draws it as it stands; returns whether the answer is Yes."""
-    yes = QMessageBox.StandardButton.Yes
+def confirms(parent: QWidget, title: str, text: str, verb: str = "") -> bool:
+    """Ask in a dialog that draws its text as it stands; returns whether Yes, or the verb, is pressed."""
+    yes, buttons = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton
     box = QMessageBox(parent)
     box.setIcon(QMessageBox.Icon.Question)
     box.setWindowTitle(title)
     box.setTextFormat(Qt.TextFormat.PlainText)
     box.setText(text)
-    box.setStandardButtons(yes | QMessageBox.StandardButton.No)
+    box.setStandardButtons(yes | (buttons.Cancel if verb else buttons.No))
+    if verb and (button := box.button(yes)) is not None:
+        button.setText(verb)
     box.exec()
     answer = box.standardButton(box.clickedButton())
     box.deleteLater()

@@ -14,6 +14,7 @@ from napari_cellclip.gui.panels.manners import mind_manners, offer_undo
 from napari_cellclip.gui.panels.query.query_panel import QueryPanel
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.state.session import Session
+from napari_cellclip.gui.window import guard_window
 from napari_cellclip.gui.work.controller import controller_of
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class TextQuery(Docked):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        controller = controller_of(napari_viewer)
+        self._controller = controller = controller_of(napari_viewer)
         self.session: Session = controller.session
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.header = Header(self.session)
@@ -48,3 +49,8 @@ class TextQuery(Docked):
         offer_undo(self, self.session.edits)
         mind_manners(self)
         controller.serve(self)
+
+    def find_place(self) -> None:
+        """Go to the other docks of ours, in a window that does not close on running work unasked."""
+        guard_window(self, self._controller)
+        super().find_place()

@@ -235,3 +235,8 @@ def controller_of(viewer: Any) -> Controller:
         # The forms may have started work without a widget of ours: it ends with the viewer at the latest.
         finalize(viewer, controller.jobs.abandon).atexit = False
     return _CONTROLLERS[viewer]
+
+
+def controllers() -> list[Controller]:
+    """List the controllers of all viewers of this process."""
+    return list(_CONTROLLERS.values())
