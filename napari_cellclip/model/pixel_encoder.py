@@ -19,6 +19,7 @@ from napari_cellclip.model.device import further_devices
 from napari_cellclip.model.encoders.batch_size import useful_batch
 from napari_cellclip.model.encoders.batches_ahead import alone, on_each_core, one_behind
 from napari_cellclip.model.encoders.field_scaler import FieldScaler
+from napari_cellclip.model.encoders.fused_convolutions import fused
 from napari_cellclip.model.encoders.intensity import IntensityStats
 from napari_cellclip.model.encoders.onednn_linear import faster_linear
 from napari_cellclip.model.encoders.precision import (
@@ -254,7 +255,7 @@ class PixelEncoder:
                 if precision == "bfloat16":
                     made = reduced(network)
                 else:
-                    made = faster_linear(network) if self.device.type == "cpu" else network
+                    made = faster_linear(fused(network)) if self.device.type == "cpu" else network
                 self._computing[precision] = made
             return self._computing[precision]
 

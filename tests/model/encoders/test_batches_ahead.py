@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
 from collections.abc import Iterator
 from threading import Event, Thread, get_ident
 from types import SimpleNamespace
@@ -168,3 +171,29 @@ def test_large_encoders_take_one_crop_a_core(monkeypatch) -> None:
     assert sizes() == [1] * 8
     encoder.batch_size = 40
     assert sizes() == [8]
+
+
+FAULTS = """
+import resource, threading, torch
+from napari_cellclip.model.encoders.batches_ahead import keep_freed_memory
+
+def work():
+    for _ in range(20):
+        maps = [torch.zeros(2**18) for _ in range(5)]  # 1 MiB each, as the layers of a network
+        del maps
+
+keep_freed_memory()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5):
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library of Linux gives memory back")
+def test_memory_of_a_layer_is_not_taken_anew_page_by_page() -> None:
+    call = [sys.executable, "-c", FAULTS]
+    faults = int(subprocess.run(call, capture_output=True, text=True, check=True, timeout=120).stdout)
+    assert faults < 30_000  # of 128,000 pages; 80,000 where nothing is kept
