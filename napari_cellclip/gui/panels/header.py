@@ -17,6 +17,8 @@ from napari_cellclip.gui.state.wells import counted
 BADGE = "border-radius: 3px; padding: 1px 5px; background: #b25e00; color: white;"
 NO_PLATE = "Open a plate"
 NO_SCREEN = "No screen"
+LEAST_SHARE = 110
+"""Least share of the line that a button has, beside the widths in pixels that the others ask for."""
 PLATE_TIP = "Open a plate: a folder, a recent one, or the sample"
 SCREEN_TIP = "Open a screen: one of this plate, a recent one, or a folder"
 MODEL_TIP = "Choose the model to encode with"
@@ -44,16 +46,15 @@ class Header(QWidget):
         policy.setRetainSizeWhenHidden(True)
         self.badge.setSizePolicy(policy)
         self.status = StatusLine(session)
-        first = QHBoxLayout()
-        first.setSpacing(4)
-        first.addWidget(self.plate, 4)
-        first.addWidget(self.screen_button, 3)
-        first.addWidget(self.model, 3)
-        first.addWidget(self.badge)
+        self._line = QHBoxLayout()
+        self._line.setSpacing(4)
+        for button in (self.plate, self.screen_button, self.model):
+            self._line.addWidget(button)
+        self._line.addWidget(self.badge)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
-        layout.addLayout(first)
+        layout.addLayout(self._line)
         layout.addWidget(self.status)
         listen(self, session.plate_changed, self.refresh)
         listen(self, session.screen_changed, self.refresh)
@@ -80,10 +81,14 @@ class Header(QWidget):
             self.model.set_name(" · ".join(t for t in (card.name, card.licence) if t))
             described = f"{card.title}\n{card.description}\nTrained on: {card.trained_on}"
             self.model.setToolTip(plain(f"{described}\nLimits: {card.limits}\n{MODEL_TIP}"))
+        for button in (self.plate, self.screen_button, self.model):  # each as wide as its name asks for
+            self._line.setStretchFactor(button, max(button.needed(), LEAST_SHARE))
+        what = simulated(self.session)
         sentence = simulation_sentence(self.session)
         own = "To use your own plates, drop their folder here and choose another model under Set-up."
         self.badge.setToolTip(plain(f"{sentence} {own}"))
-        self.badge.setVisible(bool(sentence))
+        self.badge.setText("simulated" if len(what) > 1 else f"simulated {' '.join(what)}".strip())
+        self.badge.setVisible(bool(what))
 
     def _name_plate(self) -> None:
         session, table = self.session, self.session.wells
@@ -118,14 +123,19 @@ def is_simulated(path: Path) -> bool:
     return any((folder / "simulated.json").is_file() for folder in (path, path.parent))
 
 
-def simulation_sentence(session: Session) -> str:
-    """Say which of plate and model are simulations; empty where neither is."""
+def simulated(session: Session) -> tuple[str, ...]:
+    """Name which of plate and model are simulations."""
     plate, screen = session.plate, session.screen
-    simulated = {
+    found = {
         "plate": plate is not None and is_simulated(plate.path),
         "model": screen is not None and screen.card.simulated,
     }
-    what = [name for name, is_so in simulated.items() if is_so]
+    return tuple(name for name, is_so in found.items() if is_so)
+
+
+def simulation_sentence(session: Session) -> str:
+    """Say which of plate and model are simulations; empty where neither is."""
+    what = simulated(session)
     if not what:
         return ""
     these = " and the ".join(what) + (" are simulations." if len(what) > 1 else " is a simulation.")

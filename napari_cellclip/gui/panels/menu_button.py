@@ -42,6 +42,10 @@ class MenuButton(QPushButton):
     def minimumSizeHint(self) -> QSize:
         return QSize(8 * self.fontMetrics().averageCharWidth(), super().minimumSizeHint().height())
 
+    def needed(self) -> int:
+        """Width at which nothing is shortened, in pixels."""
+        return self.fontMetrics().horizontalAdvance(self.name()) + ARROW
+
     def name(self) -> str:
         """Return the whole text."""
         return self._name + self._rest

@@ -14,6 +14,7 @@ ENCODE = "Next: encode the plate (Set-up, step 4)."
 ASK = "Next: ask in words below, or select wells and press By example."
 REFERENCES = "Next: see what the assay can recognise (References), or ask by example."
 EXPLORE = "Double-click shows a well; Why says what matched."
+NO_IMAGES = "No images are open for these wells: open their plate, if it has any, to see them."
 
 
 def next_step(session: Session) -> str:
@@ -27,4 +28,4 @@ def next_step(session: Session) -> str:
         return ENCODE if session.platemap is not None else PLATE_MAP
     if session.answer is None:
         return ASK if screen is None or screen.card.has_head else REFERENCES
-    return EXPLORE
+    return EXPLORE if plate is not None else NO_IMAGES

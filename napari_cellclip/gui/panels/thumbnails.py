@@ -23,6 +23,8 @@ WHOLE_FROM = 72
 be seen."""
 MIDDLE = 0.5
 """Share of the field's sides that is its middle."""
+TRIED = 3
+"""Encoded wells that are tried for a picture."""
 
 
 def look_alike_lines(row: pd.Series) -> list[str]:
@@ -76,6 +78,12 @@ class Thumbnails:
     def has_picture(self, identifier: str) -> bool:
         """Tell whether the screen has a picture of a well."""
         return self.pixmap(identifier, SMALL) is not None
+
+    def any(self) -> bool:
+        """Tell whether wells of this screen have pictures; the first ones that are encoded tell."""
+        table = self._session.wells
+        encoded = table.index[table["encoded"].to_numpy(bool)][:TRIED]
+        return any(self.has_picture(str(well)) for well in encoded)
 
     def _render(self, identifier: str, side: int) -> QPixmap | None:
         screen = self._session.screen

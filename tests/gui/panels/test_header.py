@@ -8,9 +8,18 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
-from napari_cellclip.gui.panels.header import Header
+from napari_cellclip.gui.panels.header import LEAST_SHARE, Header
 from napari_cellclip.gui.panels.menu_button import MenuButton
-from napari_cellclip.gui.panels.next_step import ASK, ENCODE, EXPLORE, NAME_STAINS, PLATE_MAP, START
+from napari_cellclip.gui.panels.next_step import (
+    ASK,
+    ENCODE,
+    EXPLORE,
+    NAME_STAINS,
+    NO_IMAGES,
+    PLATE_MAP,
+    START,
+    next_step,
+)
 from napari_cellclip.gui.panels.query.query_panel import QueryPanel
 from napari_cellclip.gui.panels.status_line import StatusLine
 from napari_cellclip.gui.state.requests import CancelRequest
@@ -28,11 +37,35 @@ def test_header_badges_simulations_and_gives_the_licence(full_session, qtbot):
     assert "BSD-3-Clause" in header.model.name()
     assert header.badge.isVisible()
     assert "the model is a simulation" in header.badge.toolTip()
+    assert header.badge.text() == "simulated model", "of a real plate, 'simulated' alone would be untrue"
     screen = full_session.screen
     real = dataclasses.replace(screen)
     real.card = screen.card.model_copy(update={"simulated": False})
     full_session.set_screen(real)
     assert not header.badge.isVisible()
+
+
+def test_names_share_the_line_by_what_they_need(full_session, qtbot):
+    """The plate was shortened beside a screen and a model that had room to spare."""
+    header = Header(full_session)
+    qtbot.addWidget(header)
+    asked = [button.needed() for button in (header.plate, header.screen_button, header.model)]
+    badge = header.badge.sizeHint().width()
+    header.resize(sum(max(width, LEAST_SHARE) for width in asked) + badge + 40, header.sizeHint().height())
+    header.show()
+    qtbot.waitExposed(header)
+    for button in (header.plate, header.screen_button, header.model):
+        assert button.text() == button.name().replace("&", "&&")
+
+
+def test_wells_without_images_say_so(full_session, qtbot):
+    """Nothing told why the canvas was empty, and pictures could be asked for."""
+    assert next_step(full_session) == EXPLORE
+    screen, answer = full_session.screen, full_session.answer
+    full_session.set_plate(None)
+    full_session.set_screen(screen)
+    full_session.answer = answer
+    assert next_step(full_session) == NO_IMAGES
 
 
 def test_header_shows_one_sentence_until_it_is_closed(full_session, qtbot):

@@ -259,6 +259,17 @@ def test_pictures_take_the_place_of_points_where_they_have_room(panel, qtbot):
     assert not panel.session.view.map_thumbnails
 
 
+def test_pictures_at_the_edge_of_the_map_are_drawn_whole(panel, qtbot):
+    """Of four wells those at the edge were cut in half."""
+    view = panel.view
+    view.set_points(view.ids[:4], np.array([[0.0, 0.0], [4.0, 0.1], [4.1, 2.0], [0.1, 2.1]]))
+    qtbot.waitUntil(lambda: len(view.pictures.items) == 4)
+    half = view.pictures.side / 2 - 1
+    sight = view.box.sceneBoundingRect().adjusted(half, half, -half, -half)
+    for x, y in view.shown_at:
+        assert sight.contains(view.box.mapViewToScene(QPointF(x, y))), (x, y)
+
+
 def test_another_screen_while_the_map_is_out_of_sight_leaves_no_picture_of_the_last(panel, qtbot):
     """Pictures of rows that were no more: an error in the midst of opening the screen."""
     view, session = panel.view, panel.session

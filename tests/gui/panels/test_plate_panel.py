@@ -306,6 +306,16 @@ def test_a_well_whose_sites_all_failed_is_crossed_out(full_session, qtbot, monke
     assert {mark.id for mark in panel.view.marks if mark.failed} == {"toy/E07"}, "C04 has another site"
 
 
+def test_pictures_are_offered_where_there_are_some(full_session, qtbot, monkeypatch):
+    """A screen of profiles has none: Thumbnails drew empty wells, Show on canvas nothing."""
+    thumbnails = Thumbnails(full_session)
+    for there in (True, False):
+        monkeypatch.setattr(Thumbnails, "has_picture", lambda _self, _well, there=there: there)
+        panel = PlatePanel(full_session, thumbnails)
+        qtbot.addWidget(panel)
+        assert panel.pictures.isEnabled() == there
+
+
 def test_thumbnails_stand_in_place_of_colours(panel, qtbot):
     panel.session.look(colour_by="sites")
     qtbot.mouseClick(panel.pictures, LEFT)

@@ -35,8 +35,6 @@ REFERENCE = "reference"
 REFERENCE_TIP = "A reference of the question: not tested, since it would match itself."
 SWATCH = 10
 """Side of the square in the colour of a well, in pixels."""
-TRIED = 3
-"""Encoded wells that are tried for a picture."""
 
 
 class HitsModel(QAbstractItemModel):
@@ -111,10 +109,8 @@ class HitsModel(QAbstractItemModel):
 
     @property
     def has_pictures(self) -> bool:
-        """Whether wells of this screen have pictures; the first ones that are encoded tell."""
-        table = self._session.wells
-        encoded = table.index[table["encoded"].to_numpy(bool)][:TRIED]
-        return any(self._thumbnails.has_picture(str(well)) for well in encoded)
+        """Whether wells of this screen have pictures."""
+        return self._thumbnails.any()
 
     @property
     def has_reference_pictures(self) -> bool:

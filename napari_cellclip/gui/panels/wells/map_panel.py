@@ -72,6 +72,7 @@ class MapPanel(QWidget):
         super().__init__(parent)
         self.session = session
         self._drawn: Projection | None = None
+        self._thumbnails = thumbnails
         self.view = MapView(thumbnails.tooltip, HELP, thumbnails.pixmap)
         self.method = QComboBox()
         self.method.setAccessibleName("Method of the map")
@@ -136,7 +137,7 @@ class MapPanel(QWidget):
             self.view.set_points([], np.zeros((0, 2)))
         else:
             self.view.set_points([str(i) for i in projection.ids], projection.xy)
-        self.to_canvas.setEnabled(projection is not None)
+        self.to_canvas.setEnabled(projection is not None and self._thumbnails.any())
         self._show_view()
         self._show_state()
         self._clusters_changed()

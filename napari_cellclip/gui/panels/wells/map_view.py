@@ -18,7 +18,7 @@ from napari_cellclip.explore.maps.spread import remove_overlaps
 from napari_cellclip.gui.panels.drawing.dense_picture import dense_picture
 from napari_cellclip.gui.panels.drawing.lasso_box import LassoBox
 from napari_cellclip.gui.panels.drawing.map_names import MapNames, Name
-from napari_cellclip.gui.panels.drawing.map_pictures import MapPictures
+from napari_cellclip.gui.panels.drawing.map_pictures import FRAME, MapPictures
 from napari_cellclip.gui.panels.drawing.picking import inside
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.state.selection import Mode
@@ -35,6 +35,8 @@ SMALLEST, LARGEST = 3.0, 11.0
 """Diameters of a dot in pixels; between them, by how many there are."""
 FILLED, SHARE = 0.5, 0.1
 """Share of a map, and of the view, that dots may take when moved apart; with more, a map is a packed disc."""
+PADDING = 0.08
+"""Share of the range of the points that is left free beside them."""
 MARK_ABOVE = 17
 """How far above its diamond the name of a reference stands, in pixels."""
 REACH = 14
@@ -172,8 +174,16 @@ class MapView(GraphicsLayoutWidget):
             if len(places):
                 low, high = places.min(axis=0), places.max(axis=0)
                 span = np.maximum(high - low, 1e-6)
-                self.box.setRange(QRectF(low[0], low[1], span[0], span[1]), padding=0.08)
+                margin = self._margin() if moved else PADDING
+                self.box.setRange(QRectF(low[0], low[1], span[0], span[1]), padding=margin)
             self.settle()
+
+    def _margin(self) -> float:
+        """Share of the range to leave free beside it: half a picture, where pictures are drawn."""
+        side, shorter = self.pictures.side + 2 * FRAME, min(self.box.width(), self.box.height())
+        if not self.pictures.side or shorter <= side:
+            return PADDING
+        return max(PADDING, float(side / 2 / (shorter - side)))
 
     def set_colours(self, rgb: np.ndarray, bright: np.ndarray, outlined: np.ndarray | None = None) -> None:
         """Colour the points.

@@ -101,6 +101,7 @@ class PlatePanel(QWidget):
         """Draw the wells as the session knows them now."""
         drawings, colours = drawn_plates(self.session, tones(self).rgb)
         self._offer_plates(plate_names(self.session))
+        self.pictures.setEnabled(self.session.screen is None or self._thumbnails.any())
         self.view.pictures = self._thumbnails.pixmap if self.session.view.thumbnails else None
         self.view.set_plates(drawings)
         self.colours.legend.set_colours(colours)
