@@ -14,7 +14,7 @@ from benchmarks.screenshots.real_states import take_profiles, take_real_plates
 from benchmarks.screenshots.window import Pictures
 from napari_cellclip.cli.demo import demo_screen
 from napari_cellclip.gui.demo import open_window
-from napari_cellclip.gui.explorer import TABS
+from napari_cellclip.gui.explorer import TABS, show_explorer
 from napari_cellclip.gui.state.requests import (
     AskRequest,
     DescribeRequest,
@@ -38,7 +38,7 @@ LASSO = [(0.3, 0.25), (0.75, 0.2), (0.9, 0.5), (0.8, 0.85), (0.45, 0.8), (0.3, 0
 def take_first_run(look: str, size: tuple[int, int], out: Path, wanted: Collection[str] | None) -> None:
     """Take every tab as it is before anything was opened."""
     viewer = napari.Viewer(title="napari-cellclip")
-    viewer.window.add_plugin_dock_widget("napari-cellclip", "Explorer")
+    show_explorer(viewer)
     viewer.window.resize(*size)
     pictures = Pictures(viewer, look, out, wanted)
     for title in TABS:

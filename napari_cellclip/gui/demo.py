@@ -39,12 +39,13 @@ def open_window(
     """
     import napari
 
+    from napari_cellclip.gui.explorer import show_explorer
     from napari_cellclip.gui.state.requests import AskRequest
     from napari_cellclip.gui.work.controller import controller_of
     from napari_cellclip.plates import PlateMap, find_platemap
 
     viewer = napari.Viewer(title="napari-cellclip · simulated plate", show_welcome_screen=False)
-    viewer.window.add_plugin_dock_widget("napari-cellclip", "Explorer")
+    show_explorer(viewer)
     viewer.window.resize(*size)
     session = controller_of(viewer).session
     table = find_platemap(plate.path)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QFileDialog, QSizePolicy, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
-from napari_cellclip.gui.docks import Docked, share_window
+from napari_cellclip.gui.docks import Docked, dock_of, share_window
 from napari_cellclip.gui.panels.explain.describe_panel import DescribePanel
 from napari_cellclip.gui.panels.explain.explain_panel import ExplainPanel
 from napari_cellclip.gui.panels.footer import Footer
@@ -41,6 +41,9 @@ TALL_LINES, WIDE_LETTERS = 24, 78
 
 WIDE_SHARE = 0.46
 """Share of a wide screen that the Explorer asks for: its tables and map use what its lines do not need."""
+
+MENU_NAME = "Explorer (CellCLIP)"
+"""Name of its dock: that by which the menu of napari knows it, and shows and hides this very dock."""
 
 TABS = ("Hits", "Why", "Describe", "References", "QC", "Set-up")
 """Titles of the tabs that are always there, in their order."""
@@ -273,3 +276,15 @@ class Explorer(Docked):
     def _work_changed(self, task: str, work: Work | None) -> None:
         if task == Task.OPEN and work is None and self._dropped:
             self.session.request(OpenRequest(self._dropped.pop(0)))
+
+
+def show_explorer(viewer: napari.Viewer) -> Explorer:
+    """Show the Explorer of a viewer: the one that is open, or a new one."""
+    for widget in viewer.window.dock_widgets.values():
+        if isinstance(widget, Explorer) and (dock := dock_of(widget)) is not None:
+            dock.show()
+            dock.raise_()
+            return widget
+    explorer = Explorer(viewer)
+    viewer.window.add_dock_widget(explorer, name=MENU_NAME)
+    return explorer

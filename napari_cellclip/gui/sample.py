@@ -26,12 +26,13 @@ def simulated_plate() -> list[LayerData]:
         from napari_cellclip.simulation import sample_plate
 
         return read_plate(str(sample_plate()))
-    viewer.window.add_plugin_dock_widget("napari-cellclip", "Explorer")
 
+    from napari_cellclip.gui.explorer import show_explorer
     from napari_cellclip.gui.state.requests import OpenSampleRequest
     from napari_cellclip.gui.state.tasks import Task, Work
     from napari_cellclip.gui.work.controller import controller_of
 
+    show_explorer(viewer)
     session = controller_of(viewer).session
 
     def sweep(task: str, work: Work | None) -> None:

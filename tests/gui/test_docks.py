@@ -8,6 +8,8 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from napari.plugins import menu_item_template
+from npe2 import PluginManifest
 from psygnal import SignalInstance
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent
@@ -15,7 +17,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_cellclip.gui import docks
 from napari_cellclip.gui.docks import dock_of
-from napari_cellclip.gui.explorer import Explorer
+from napari_cellclip.gui.explorer import MENU_NAME, Explorer, show_explorer
 from napari_cellclip.gui.panels.footer import Footer
 from napari_cellclip.gui.panels.header import Header
 from napari_cellclip.gui.state.requests import AskRequest, MapRequest
@@ -158,3 +160,21 @@ def test_what_the_first_picture_needs_is_prepared_once_the_window_is_seen(viewer
     viewer.window.add_dock_widget(explorer, name="Explorer")
     qtbot.waitUntil(lambda: bool(seen), timeout=20_000)
     assert seen == [True]
+
+
+def test_menu_and_sample_show_one_explorer(viewer):
+    """File > Open Sample opened a second one: napari names a dock otherwise from the menu than from code."""
+    manifest = PluginManifest.from_distribution("napari-cellclip")
+    (title,) = (w.display_name for w in manifest.contributions.widgets if "explorer" in w.command)
+    assert menu_item_template.format(manifest.display_name, title) == MENU_NAME
+    first = show_explorer(viewer)
+    dock_of(first).hide()
+    assert show_explorer(viewer) is first
+    assert not dock_of(first).isHidden()
+    assert list(viewer.window.dock_widgets) == [MENU_NAME]
+
+
+def test_an_explorer_under_another_name_is_found(viewer):
+    mine = Explorer(viewer)
+    viewer.window.add_dock_widget(mine, name="mine")
+    assert show_explorer(viewer) is mine

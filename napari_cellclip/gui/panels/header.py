@@ -19,6 +19,8 @@ NO_PLATE = "Open a plate"
 NO_SCREEN = "No screen"
 LEAST_SHARE = 110
 """Least share of the line that a button has, beside the widths in pixels that the others ask for."""
+SCREEN_SHARE = 160
+"""Most of the line that a screen asks for: its name is long where the program chose it."""
 PLATE_TIP = "Open a plate: a folder, a recent one, or the sample"
 SCREEN_TIP = "Open a screen: one of this plate, a recent one, or a folder"
 MODEL_TIP = "Choose the model to encode with"
@@ -82,7 +84,8 @@ class Header(QWidget):
             described = f"{card.title}\n{card.description}\nTrained on: {card.trained_on}"
             self.model.setToolTip(plain(f"{described}\nLimits: {card.limits}\n{MODEL_TIP}"))
         for button in (self.plate, self.screen_button, self.model):  # each as wide as its name asks for
-            self._line.setStretchFactor(button, max(button.needed(), LEAST_SHARE))
+            most = SCREEN_SHARE if button is self.screen_button else button.needed()
+            self._line.setStretchFactor(button, max(min(button.needed(), most), LEAST_SHARE))
         what = simulated(self.session)
         sentence = simulation_sentence(self.session)
         own = "To use your own plates, drop their folder here and choose another model under Set-up."

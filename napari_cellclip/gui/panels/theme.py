@@ -65,7 +65,7 @@ QAbstractItemView:focus, QGraphicsView:focus { border: 1px solid $focus; }
 QMenu, Popup { border: 1px solid $line; }
 QTabBar { background: transparent; border: 0px; }
 QTabBar::tab:disabled { background: $button; color: $quiet; }
-QTabBar::tab:selected:focus { border: 2px solid $focus; padding: 2px 5px; }
+QTabBar::tab:selected:focus { border: 2px solid $focus; padding: 2px 5px 1px 5px; }
 """)
 
 

@@ -108,12 +108,12 @@ def probe_precision(encoder: nn.Module, half: nn.Module, crops: Tensor) -> Preci
             gains.append(timed(encoder, crops) / timed(half, crops))
     cosine = float((both[0] * both[1]).sum(dim=1).min())
     gain = median(gains)
-    measured = f"bfloat16 is {gain:.2f} times as fast, smallest cosine to float32 {cosine:.5f}"
+    measured = f"{gain:.2f} times as fast, smallest cosine to float32 {cosine:.5f}"
     if not cosine >= MIN_COSINE:  # NaN, too
-        return PrecisionProbe("float32", gain, cosine, f"{measured}: too far off")
+        return PrecisionProbe("float32", gain, cosine, f"bfloat16 is too far off: {measured}")
     if gain < MIN_GAIN:
-        return PrecisionProbe("float32", gain, cosine, f"{measured}: not worth it")
-    return PrecisionProbe("bfloat16", gain, cosine, measured)
+        return PrecisionProbe("float32", gain, cosine, f"bfloat16 is not worth it: {measured}")
+    return PrecisionProbe("bfloat16", gain, cosine, f"bfloat16 is {measured}")
 
 
 class _Bfloat16(nn.Module):

@@ -327,8 +327,7 @@ def test_sample_of_the_file_menu(make_napari_viewer_proxy, monkeypatch, plate_fo
     """napari refuses samples without a layer, so one stands for the plate until it is here."""
     viewer = make_napari_viewer_proxy()
     monkeypatch.setattr("napari.current_viewer", lambda: viewer)
-    window = "napari._qt.qt_main_window.Window.add_plugin_dock_widget"
-    monkeypatch.setattr(window, lambda *_: None)
+    monkeypatch.setattr("napari_cellclip.gui.explorer.show_explorer", lambda _viewer: None)
     monkeypatch.setattr("napari_cellclip.simulation.sample_plate", lambda cache, progress: plate_folder)
     ((data, arguments, kind),) = simulated_plate()
     assert kind == "points"

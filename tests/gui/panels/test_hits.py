@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QStyleOptionViewItem
 from napari_cellclip.gui.palette import well_colours
 from napari_cellclip.gui.panels.hits.chips import CHIP, chip_boxes, curve_points
 from napari_cellclip.gui.panels.hits.gallery import caption_lines, in_lines
-from napari_cellclip.gui.panels.hits.hit_columns import COLUMNS, KEYS
+from napari_cellclip.gui.panels.hits.hit_columns import KEYS
 from napari_cellclip.gui.panels.hits.hits_model import EXAMPLE, EXAMPLE_TIP, ID_ROLE, SWATCH, WELLS_ROLE
 from napari_cellclip.gui.panels.hits.hits_panel import HitsPanel
 from napari_cellclip.gui.panels.stain_bars import BARS_ROLE
@@ -390,13 +390,6 @@ def test_the_dose_is_read_where_a_treatment_is_shortened(hits):
     assert lines[1].endswith("30 µM")
     assert "…" in lines[1]
     assert " ".join(lines[2:]) == texts[2]
-
-
-def test_numbers_stand_below_the_end_of_their_title(hits):
-    right = Qt.AlignmentFlag.AlignRight
-    for column, described in enumerate(COLUMNS):
-        title = hits.model.headerData(column, Qt.Orientation.Horizontal, Qt.ItemDataRole.TextAlignmentRole)
-        assert bool(title & right) == bool(described.number), described.key
 
 
 def test_captions_are_broken_between_words(qapp):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QLineEdit, QVBoxLayout, QWidget
 
 from napari_cellclip.gui.panels.manners import mind_manners
 from napari_cellclip.gui.panels.setup.columns_dialog import NO_WELLS, ColumnsDialog
@@ -39,6 +40,14 @@ def unnamed_folder(plate_folder, tmp_path_factory):
 def cache(tmp_path, monkeypatch):
     """What the program remembers, and its screens, in a folder of the test's own."""
     monkeypatch.setenv("NAPARI_CELLCLIP_CACHE", str(tmp_path / "cache"))
+
+
+def next_stop(widget):
+    """The widget that Tab goes to from this one."""
+    following = widget.nextInFocusChain()
+    while not (following.focusPolicy() & Qt.FocusPolicy.TabFocus and following.isEnabled()):
+        following = following.nextInFocusChain()
+    return following
 
 
 def idle(qtbot, session):
@@ -88,6 +97,33 @@ def test_unmapped_plate_asks_and_takes_the_answer(session, unnamed_folder, qtbot
     assert session.plate.stains.complete
     assert session.plate.stains.channels[Stain.MITO] == "ch5"
     assert panel.buttons.button(1).text().startswith("✓")
+    controller.close()
+
+
+def test_the_keyboard_stays_on_the_set_up(session, unnamed_folder, qtbot, cache):
+    """Tab went from the channels back to what is proposed; confirmed stains left the focus on the plate above."""
+    controller = Controller(session)
+    above, panel, window = QLineEdit(), SetupPanel(session), QWidget()
+    layout = QVBoxLayout(window)
+    layout.addWidget(above)
+    layout.addWidget(panel)
+    qtbot.addWidget(window)
+    window.resize(620, 400)
+    window.show()
+    qtbot.waitExposed(window)
+    session.request(OpenRequest(unnamed_folder))
+    idle(qtbot, session)
+    table = panel.stains.table
+    offers = [table.proposals.itemAt(i).widget() for i in range(table.proposals.count())]
+    stops = [*offers, *(tile.combo for tile in table.tiles.values()), table.button]
+    qtbot.keyClick(offers[0], Qt.Key.Key_Space)
+    for one, following in pairwise(stops):
+        assert next_stop(one) is following
+    table.button.setFocus()
+    qtbot.keyClick(table.button, Qt.Key.Key_Space)
+    idle(qtbot, session)
+    assert panel.value() == 2
+    assert window.focusWidget() is panel.buttons.button(2)
     controller.close()
 
 

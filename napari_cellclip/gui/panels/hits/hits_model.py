@@ -27,7 +27,6 @@ CURVE_ROLE = Qt.ItemDataRole.UserRole + 3
 """Doses and scores of a treatment, and the dose of the line."""
 
 TEXTS = frozenset({"treatment", "mechanism", "plate", "well", "control"})
-TEXT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 NUMBERS = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 EXAMPLE = "example"
 EXAMPLE_TIP = "An example of the question, or its replicate: not tested, since it would match itself."
@@ -171,8 +170,6 @@ class HitsModel(QAbstractItemModel):
     ) -> Any:
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
             return COLUMNS[section].title
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.TextAlignmentRole:
-            return NUMBERS if COLUMNS[section].number else TEXT
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
             return plain(COLUMNS[section].tip)
         return None

@@ -121,9 +121,10 @@ class HitsTable(QTreeView):
             widths["id"] = usual * (CHIP + GAP) + GAP + 4
         else:
             widths["id"] = COLUMNS[KEYS.index("id")].letters * letter
-        share = KEYS.index("probability")
-        longest = (metrics.horizontalAdvance(str(model.index(row, share).data() or "")) for row in rows)
-        widths["probability"] = max(COLUMNS[share].letters * letter, *longest) + 12
+        for key in ("q", "probability", "score"):  # numbers, or a word where there is none
+            at = KEYS.index(key)
+            longest = (metrics.horizontalAdvance(str(model.index(row, at).data() or "")) for row in rows)
+            widths[key] = max(COLUMNS[at].letters * letter, *longest) + 12
         self._fitting = True
         try:
             for key, width in widths.items():

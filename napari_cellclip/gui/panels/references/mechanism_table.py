@@ -23,7 +23,6 @@ TIPS = {
     "q": "False-discovery rate over all mechanisms that were tested",
 }
 NUMBER = Qt.ItemDataRole.UserRole
-NUMBERS = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class _Number(QTableWidgetItem):
@@ -43,8 +42,6 @@ class MechanismTable(ListTable):
         super().__init__(COLUMNS, parent)
         for column, title in enumerate(COLUMNS):
             self.horizontalHeaderItem(column).setToolTip(plain(TIPS.get(title, "")))
-            if column >= list(COLUMNS).index("References"):
-                self.horizontalHeaderItem(column).setTextAlignment(NUMBERS)
         self.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.setAccessibleName("Recognisable mechanisms")
         self.setToolTip("Click a mechanism to ask for it")
@@ -99,5 +96,5 @@ class MechanismTable(ListTable):
 def _number(value: float, form: str) -> QTableWidgetItem:
     item = _Number(form.format(value))
     item.setData(NUMBER, float(value))
-    item.setTextAlignment(NUMBERS)
+    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
     return item

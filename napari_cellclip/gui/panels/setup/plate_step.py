@@ -40,7 +40,7 @@ class PlateStep(QWidget):
         self.session = session
         self.path = QLineEdit()
         self.path.setAccessibleName("Plate")
-        self.path.setPlaceholderText("Drop a plate folder here, browse, or type an address (s3://, cpg://)")
+        self.path.setPlaceholderText("Folder, or address (s3://, cpg://)")
         self.path.setToolTip("Folder of a plate, its load_data.csv or its Index.xml; Enter opens it")
         self.browse = QPushButton("Browse …")
         self.browse.setToolTip("Choose a plate folder")

@@ -106,6 +106,7 @@ class SetupPanel(QWidget):
         layout.addLayout(left)
         layout.addWidget(self.stack, 1)
         self.buttons.idClicked.connect(self.go_to)
+        self.stains.table.applied.connect(self._stains_applied)
         listen(self, session.plate_changed, self._plate_changed)
         listen(self, session.screen_changed, self.refresh)
         listen(self, session.setup.model_chosen, self._model_chosen)
@@ -119,7 +120,9 @@ class SetupPanel(QWidget):
         return self.stack.currentIndex()
 
     def go_to(self, step: int) -> None:
-        """Show a step."""
+        """Show a step; the focus, where it is on the set-up, goes to the button of the step."""
+        if self.isAncestorOf(self.window().focusWidget() or self):
+            self.buttons.button(step).setFocus(Qt.FocusReason.OtherFocusReason)
         self.stack.setCurrentIndex(step)
         self.buttons.button(step).setChecked(True)
 
@@ -135,6 +138,10 @@ class SetupPanel(QWidget):
             undone = [place for place, step in enumerate(self.steps) if not step.done()]
             self.go_to(undone[0] if undone else len(self.steps) - 1)
         self._plate = plate
+
+    def _stains_applied(self, _stains: object) -> None:
+        """Keep the focus on the set-up: what had it is disabled, and made anew when the plate is open."""
+        self.buttons.button(self.steps.index(self.stains)).setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _model_chosen(self, _model: str) -> None:
         self.go_to(self.steps.index(self.encode))

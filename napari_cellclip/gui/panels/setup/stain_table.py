@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,6 +165,7 @@ class StainTable(QWidget):
             self.tiles[channel] = tile
             self.flow.addWidget(tile)
         self._offer(plate, remembered)
+        self._put_in_order()
         start = dict(self._mapped)
         if remembered is not None and not mapping.complete:
             start = {**remembered[0]}
@@ -200,6 +202,13 @@ class StainTable(QWidget):
         offer.setToolTip(plain(f"{text}, {reason}"))
         offer.clicked.connect(lambda: self.setValue({**self._mapped, **channels}))
         self.proposals.addWidget(offer)
+
+    def _put_in_order(self) -> None:
+        """Let Tab go as the eye does: what is proposed, the channels, the button."""
+        offers = [self.proposals.itemAt(i).widget() for i in range(self.proposals.count())]
+        stops = [*offers, *(tile.combo for tile in self.tiles.values()), self.button]
+        for one, following in pairwise(stops):
+            QWidget.setTabOrder(one, following)
 
     def _changed(self) -> None:
         chosen = [tile.value() for tile in self.tiles.values() if tile.value() is not None]

@@ -168,8 +168,8 @@ class MapView(GraphicsLayoutWidget):
     def fit(self) -> None:
         """Show all points."""
         self._fitted = self.isVisible()
-        # Twice: where points are moved apart at the edge, they need more room than their own places.
-        for moved in (False, True):
+        # Again: points or pictures that are moved apart at the edge need more room than their own places.
+        for moved in (False, True, True):
             places = self.shown_at if moved else self.xy
             if len(places):
                 low, high = places.min(axis=0), places.max(axis=0)
