@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from napari_cellclip import open_plate
@@ -48,6 +48,9 @@ def test_no_path_of_a_table_leads_out_of_the_batch(folder: str, name: str) -> No
     )
 
 
+@example("/")
+@example("//")
+@example("\ud800")
 @given(st.text(max_size=80))
 def test_safe_names_stay_in_their_folder(name: str) -> None:
     if is_safe(name):
@@ -55,6 +58,7 @@ def test_safe_names_stay_in_their_folder(name: str) -> None:
         assert place.is_relative_to("/a/folder")
         assert ".." not in place.parts
         assert place != Path("/a/folder")
+        assert name.encode(), "any file system can write it"
 
 
 @given(st.text(max_size=80))

@@ -121,7 +121,7 @@ def is_safe(relative: str) -> bool:
         bool(parts)
         and "/".join(parts) == relative
         and not any(c in relative for c in '\\:*?"<>|')
-        and not any(ord(c) < 32 for c in relative)
-        and all(part not in (".", "..") and len(part.encode()) <= 200 for part in parts)
+        and not any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in relative)  # halves of characters, too
+        and all(part not in (".", "..", "/", "//") and len(part.encode()) <= 200 for part in parts)
         and len(relative) <= 1024
     )
