@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, Field, ValidationError
 
 from napari_cellclip.vocabulary import Stain
-from napari_cellclip.vocabulary.user_folders import state_folder
+from napari_cellclip.vocabulary.user_folders import from_home, state_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +83,7 @@ def remember(kind: str, path: Path) -> None:
 
     recent = read_recent()
     if remote_address(path) is None:
-        path = path.expanduser().absolute()
+        path = from_home(path).absolute()
     others = [o for o in getattr(recent, kind) if o.path != path]
     _write(recent.model_copy(update={kind: [Opened(path=path), *others][:KEPT]}))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_cellclip.vocabulary.user_folders import cache_folder
+from napari_cellclip.vocabulary.user_folders import cache_folder, from_home
 
 PLUGIN = "napari-cellclip"
 
@@ -32,7 +32,7 @@ class Settings:
     def cache(self) -> Path:
         """Folder for screens and samples."""
         if self.cache_dir:
-            return Path(self.cache_dir).expanduser()
+            return from_home(self.cache_dir)
         return cache_folder()
 
 

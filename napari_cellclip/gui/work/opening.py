@@ -24,6 +24,7 @@ from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.finding import screens_of
 from napari_cellclip.gui.work.jobs import Jobs
 from napari_cellclip.vocabulary import CellClipError, PlateMapError, ScreenError, Stain, split_id
+from napari_cellclip.vocabulary.user_folders import from_home
 
 if TYPE_CHECKING:
     from napari_cellclip.plates import Plate, PlateMap
@@ -163,7 +164,7 @@ def find_at(request: OpenRequest, plate: Plate | None = None, looked_at: str | N
     CellClipError
         If nothing there can be opened.
     """
-    path = request.path.expanduser()
+    path = from_home(request.path)
     if _is_screen(path):
         return screen_at(path, plate, looked_at)
     return plate_at(replace(request, path=path))

@@ -54,6 +54,14 @@ def idle(qtbot, session):
     qtbot.waitUntil(lambda: all(session.work(task) is None for task in Task), timeout=60_000)
 
 
+def test_a_path_that_begins_with_a_tilde_and_names_no_user_is_taken_as_typed(session, qtbot):
+    """There is no such user: that raised an error where the path was read."""
+    panel = SetupPanel(session)
+    qtbot.addWidget(panel)
+    qtbot.keyClicks(panel.plate.path, "~$plate")
+    assert panel.plate.value().path.name == "~$plate"
+
+
 def test_steps_of_a_plate_that_is_set_up_are_checked(full_session, qtbot):
     panel = SetupPanel(full_session)
     qtbot.addWidget(panel)

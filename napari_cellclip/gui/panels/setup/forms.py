@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cellclip.gui.plain_text import plain
+from napari_cellclip.vocabulary.user_folders import from_home
 
 TABLES = "Tables (*.csv *.tsv *.txt *.xlsx *.xlsm *.gz)"
 
@@ -109,7 +110,7 @@ class PathField(QWidget):
     def value(self) -> Path | None:
         """Return the path, ``None`` for an empty line."""
         text = self.line.text().strip()
-        return Path(text).expanduser() if text else None
+        return from_home(text) if text else None
 
     def setValue(self, path: Path | None) -> None:
         """Show a path."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLineEdit, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
 from napari_cellclip.gui.panels.listen import listen
@@ -13,6 +11,7 @@ from napari_cellclip.gui.plain_text import PlainLabel, plain
 from napari_cellclip.gui.state.requests import OpenRequest, OpenSampleRequest, PlateOptions
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.wells import counted
+from napari_cellclip.vocabulary.user_folders import from_home
 
 PATTERN_TIP = "How the image files are named, where that is not recognised: {well}_s{site}_{channel}.tif"
 PROJECTIONS = {
@@ -102,7 +101,7 @@ class PlateStep(QWidget):
         time = self.time.value() if self.time.value() >= 0 else None
         name, pattern = self.name.text().strip() or None, self.pattern.text().strip() or None
         options = PlateOptions(pattern, self.root.value(), name, time, self.projection.currentData())
-        return OpenRequest(Path(text).expanduser(), options=options)
+        return OpenRequest(from_home(text), options=options)
 
     def setValue(self, request: OpenRequest) -> None:
         """Type a request."""
