@@ -107,6 +107,15 @@ def test_mixing_tells_plates_apart():
         plate_mixing(mixed, ["a"] * 120)
 
 
+def test_mixing_is_by_direction_and_by_a_third_of_few_wells():
+    rng = np.random.default_rng(1)
+    vectors, plates = rng.normal(size=(30, 4)), ["a", "b", "c"] * 10
+    longer = vectors * rng.uniform(1, 50, size=(30, 1))
+    assert plate_mixing(longer, plates) == pytest.approx(plate_mixing(vectors, plates))
+    assert plate_mixing(vectors, plates) == plate_mixing(vectors, plates, neighbours=10)
+    assert plate_mixing(vectors, plates) != plate_mixing(vectors, plates, neighbours=9)
+
+
 @pytest.mark.parametrize("wells", [2, 3, 4])
 def test_mixing_of_a_handful_of_wells(wells):
     assert np.isfinite(plate_mixing(np.eye(4)[:wells], ["a", "b", "a", "b"][:wells]))

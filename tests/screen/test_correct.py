@@ -81,6 +81,19 @@ def test_sphering_makes_controls_uncorrelated_and_keeps_directions(
     np.testing.assert_allclose(corrected.vectors, expected, atol=1e-4)
 
 
+def test_sphering_of_very_many_controls_is_fitted_on_some_of_every_plate(
+    vectors: np.ndarray, wells: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on = np.flatnonzero(negative(wells))
+    some = np.isin(np.arange(len(wells)), on[np.linspace(0, len(on) - 1, 12).astype(int)])
+    assert wells["Metadata_Plate"][some].nunique() == PLATES
+    expected = correct(vectors, wells, "sphering", controls=some)
+    monkeypatch.setattr(sys.modules[correct.__module__], "MOST_CONTROLS", 12)
+    found = correct(vectors, wells, "sphering")
+    assert found.settings == expected.settings
+    np.testing.assert_allclose(found.vectors, expected.vectors)
+
+
 def test_tvn_by_its_definition(vectors: np.ndarray, wells: pd.DataFrame) -> None:
     on = negative(wells)
     expected = standardised(principal(standardised(vectors, on), on), on)
