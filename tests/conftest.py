@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,8 +22,14 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Tests come in any order: once one has drawn a canvas, torch may no longer load Triton unprepared."""
+    """Tests come in any order: each draws the numbers that it would draw alone.
+
+    And once one has drawn a canvas, torch may no longer load Triton unprepared.
+    """
     isolate_triton_from_mesa()
+    random.seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
 REPOSITORY = Path(__file__).resolve().parents[1]

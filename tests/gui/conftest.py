@@ -7,10 +7,31 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pytestqt.qtbot import QtBot
 
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.plates import Plate, PlateMap, open_plate
 from tests.gui.toy_screens import FakeScreen, answer_for, projection_for, write_plate
+
+
+class PatientBot(QtBot):
+    """Waits up to a minute for what comes at once on an idle machine; the parent gives up after five seconds."""
+
+    def waitUntil(self, callback, *, timeout=60_000):
+        super().waitUntil(callback, timeout=timeout)
+
+    def waitSignal(self, signal, *, timeout=60_000, **options):
+        return super().waitSignal(signal, timeout=timeout, **options)
+
+    def waitExposed(self, widget, *, timeout=60_000):
+        """Wait until a widget that was shown is on the display; the parent's only waits in a `with`."""
+        with super().waitExposed(widget, timeout=timeout):
+            pass
+
+
+@pytest.fixture
+def qtbot(qapp, request: pytest.FixtureRequest) -> PatientBot:
+    return PatientBot(request)
 
 
 @pytest.fixture(scope="session")

@@ -88,9 +88,9 @@ def test_export_form_writes(plate, tmp_path, qapp, qtbot, monkeypatch):
     monkeypatch.setattr(forms, "show_error", told.append)
     form = forms.export_form(viewer)
     form(path=tmp_path / "wells.csv")
-    qtbot.waitUntil(lambda: len(told) == 1, timeout=8000)
+    qtbot.waitUntil(lambda: len(told) == 1)
     form(path=tmp_path / "wells.doc")
-    qtbot.waitUntil(lambda: len(told) == 2, timeout=8000)
+    qtbot.waitUntil(lambda: len(told) == 2)
     assert told[0].startswith("Written: ")
     assert "choose a name" in told[1]
     assert (tmp_path / "wells.csv").read_text().count("\n") == 12
@@ -112,6 +112,6 @@ def test_simulate_form_opens_what_it_made(plate_folder, monkeypatch, tmp_path, q
     form.wells.value = 384
     form.call_button.native.click()
     form.call_button.native.click()
-    qtbot.waitUntil(lambda: session.plate is not None and session.work(Task.OPEN) is None, timeout=8000)
+    qtbot.waitUntil(lambda: session.plate is not None and session.work(Task.OPEN) is None)
     assert asked["wells"] == 384
     assert asked["out"] == tmp_path / "new"

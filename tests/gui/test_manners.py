@@ -88,7 +88,7 @@ def test_the_focus_is_framed_and_tab_walks_through_everything(theme, make_napari
     QApplication.processEvents()
     ring = np.array(tones(explorer).focus.getRgb()[:3])
     explorer.query.line.setFocus()
-    qtbot.waitUntil(lambda: QApplication.focusWidget() is explorer.query.line, timeout=8000)
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is explorer.query.line)
     walked, bare = [], []
     while (now := QApplication.focusWidget()) is not None and now not in walked and len(walked) < 200:
         walked.append(now)

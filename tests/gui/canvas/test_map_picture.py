@@ -23,7 +23,7 @@ def mapped(make_napari_viewer_proxy, plate, platemap, qtbot, monkeypatch):
     session.set_plate(plate, platemap)
     screen = FakeScreen.of(plate)
     session.set_screen(screen)
-    qtbot.waitUntil(lambda: "umap" in session.maps.by_method, timeout=8000)
+    qtbot.waitUntil(lambda: "umap" in session.maps.by_method)
     session.answer = answer_for(screen, {"toy/C06": 9.0})
     session.request(MapPictureRequest())
     idle(qtbot, session)

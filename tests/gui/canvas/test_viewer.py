@@ -56,7 +56,7 @@ def test_explorer_and_text_query_show_wells_on_the_canvas(
     session.set_plate(plate, platemap)
     screen = FakeScreen.of(plate)
     session.set_screen(screen)
-    qtbot.waitUntil(lambda: "umap" in session.maps.by_method, timeout=8000)
+    qtbot.waitUntil(lambda: "umap" in session.maps.by_method)
     session.answer = answer_for(screen, {"toy/C06": 9.0})
     assert text_query.hits.value().index[0] == explorer.hits.value().index[0] == "toy/C06"
 

@@ -163,10 +163,10 @@ def test_table_is_written_and_a_failure_told(panel, qtbot, tmp_path):
     controller = Controller(panel.session)
     panel.write(tmp_path / "words.csv")
     assert messages == [], "written in the main thread"
-    qtbot.waitUntil(lambda: len(messages) == 1, timeout=8000)
+    qtbot.waitUntil(lambda: len(messages) == 1)
     assert pd.read_csv(tmp_path / "words.csv")["best"].tolist() == ["BET inhibitor", "HDAC inhibitor"]
     panel.write(tmp_path / "nowhere" / "words.csv")
-    qtbot.waitUntil(lambda: len(messages) == 2, timeout=8000)
+    qtbot.waitUntil(lambda: len(messages) == 2)
     controller.close()
     assert messages[0].startswith("Written: ")
     assert "nowhere" in messages[1]

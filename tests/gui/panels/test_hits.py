@@ -100,7 +100,7 @@ def test_a_click_on_a_header_sorts_and_another_one_turns(hits, qtbot, key):
 
 def test_pictures_are_made_between_frames_and_belong_to_their_wells(hits, qtbot):
     screen, thumbnails = hits.session.screen, hits.model._thumbnails
-    qtbot.waitUntil(lambda: thumbnails.is_known("toy/C06", CHIP), timeout=8000)
+    qtbot.waitUntil(lambda: thumbnails.is_known("toy/C06", CHIP))
     for order in (Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder):
         hits.model.sort(KEYS.index("treatment"), order)
         hits.table.scrollToTop()
@@ -109,7 +109,7 @@ def test_pictures_are_made_between_frames_and_belong_to_their_wells(hits, qtbot)
         for row in range(3):
             index = hits.model.index(row, KEYS.index("id"))
             (box, *_), _ = chip_boxes(hits.table.visualRect(index), 1)
-            qtbot.waitUntil(lambda i=index: thumbnails.is_known(i.data(ID_ROLE), CHIP), timeout=8000)
+            qtbot.waitUntil(lambda i=index: thumbnails.is_known(i.data(ID_ROLE), CHIP))
             picture = hits.table.viewport().grab().toImage()
             shade = picture.pixelColor(box.center()).red()
             # A test display may hold 16 bits per pixel; wells are 20 apart.
@@ -119,7 +119,7 @@ def test_pictures_are_made_between_frames_and_belong_to_their_wells(hits, qtbot)
 def test_selected_lines_do_not_tint_their_pictures(hits, qtbot):
     """Qt draws the icon of a selected row in the colour of the selection."""
     hits.session.selection.replace(["toy/D04"])
-    qtbot.waitUntil(lambda: hits.model._thumbnails.is_known("toy/D04", CHIP), timeout=8000)
+    qtbot.waitUntil(lambda: hits.model._thumbnails.is_known("toy/D04", CHIP))
     index = hits.model.index(row_of(hits, "toy/D04"), KEYS.index("id"))
     (box, *_), _ = chip_boxes(hits.table.visualRect(index), 1)
     colour = hits.table.viewport().grab().toImage().pixelColor(box.center())

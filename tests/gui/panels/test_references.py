@@ -405,7 +405,7 @@ def test_the_nearest_reference_is_shown_beside_the_hit(full_session, qtbot) -> N
     qtbot.waitExposed(panel)
     thumbnails = panel.model._thumbnails
     for shown in ("toy/D04", "toy/C05"):
-        qtbot.waitUntil(lambda s=shown: thumbnails.is_known(s, SIDE), timeout=8000)
+        qtbot.waitUntil(lambda s=shown: thumbnails.is_known(s, SIDE))
     box = panel.gallery.visualRect(first)
     drawn = panel.gallery.viewport().grab().toImage()
     middle = box.top() + MARGIN + SIDE // 2

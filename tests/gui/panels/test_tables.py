@@ -182,7 +182,7 @@ def test_footer_says_where_it_wrote_and_why_not(full_session, qtbot, tmp_path):
     for n, name in enumerate(("hits.csv", "file/hits.csv", "hits.doc"), 1):
         footer.save(tmp_path / name)
         assert len(messages) < n, "written in the main thread"
-        qtbot.waitUntil(lambda n=n: len(messages) == n, timeout=8000)
+        qtbot.waitUntil(lambda n=n: len(messages) == n)
     controller.close()
     assert messages[0] == f"Written: 11 wells to {tmp_path / 'hits.csv'}"
     assert "file" in messages[1]

@@ -33,7 +33,7 @@ def slow_reading(monkeypatch, gate):
     from napari_cellclip.plates import Site
 
     read = Site.read
-    monkeypatch.setattr(Site, "read", lambda self, *a, **k: (gate.wait(10), read(self, *a, **k))[1])
+    monkeypatch.setattr(Site, "read", lambda self, *a, **k: (gate.wait(60), read(self, *a, **k))[1])
     return gate
 
 
@@ -65,7 +65,7 @@ def test_the_map_drops_a_field_that_is_read_and_its_task(plate, qapp, slow_readi
 
 
 def test_work_ends_with_the_last_widget(plate, qtbot, monkeypatch, gate):
-    monkeypatch.setattr("napari_cellclip.explore.describe", lambda *_, **__: gate.wait(10))
+    monkeypatch.setattr("napari_cellclip.explore.describe", lambda *_, **__: gate.wait(60))
     viewer = ViewerModel()
     controller = controller_of(viewer)
     session = controller.session
@@ -81,7 +81,7 @@ def test_work_ends_with_the_last_widget(plate, qtbot, monkeypatch, gate):
 
 
 def test_work_ends_with_the_viewer(plate, qapp, monkeypatch, gate):
-    monkeypatch.setattr("napari_cellclip.explore.describe", lambda *_, **__: gate.wait(10))
+    monkeypatch.setattr("napari_cellclip.explore.describe", lambda *_, **__: gate.wait(60))
     viewer = ViewerModel()
     jobs = controller_of(viewer).jobs
     jobs.session._screen = FakeScreen.of(plate)

@@ -108,6 +108,6 @@ def test_the_window_says_what_it_wrote(chosen, tmp_path, qtbot):
     controller, told = Controller(chosen), []
     chosen.message.connect(lambda _task, text: told.append(text))
     chosen.request(ExportRequest(tmp_path / "hits.csv", selected_only=True))
-    qtbot.waitUntil(lambda: chosen.work(Task.EXPORT) is None, timeout=8000)
+    qtbot.waitUntil(lambda: chosen.work(Task.EXPORT) is None)
     controller.close()
     assert told == [f"Written: 3 selected wells to {tmp_path / 'hits.csv'}"]

@@ -31,14 +31,14 @@ def controller(full_session):
 
 
 def idle(qtbot, session):
-    qtbot.waitUntil(lambda: all(session.work(task) is None for task in Task), timeout=8000)
+    qtbot.waitUntil(lambda: all(session.work(task) is None for task in Task))
 
 
 def test_late_answers_are_dropped(qtbot):
     line, gate, heard, ends = Latest(), threading.Event(), [], []
 
     def slow():
-        gate.wait(5)
+        gate.wait(60)
         return "old"
 
     line.start(slow, heard.append, finished=lambda: ends.append("old"))
@@ -55,7 +55,7 @@ def test_work_started_by_a_result_goes_on(qtbot):
     line, gate, heard, ends = Latest(), threading.Event(), [], []
 
     def following(_result):
-        line.start(lambda: gate.wait(5), heard.append, finished=lambda: ends.append("second"))
+        line.start(lambda: gate.wait(60), heard.append, finished=lambda: ends.append("second"))
 
     line.start(lambda: 1, following, finished=lambda: ends.append("first"))
     qtbot.waitUntil(lambda: line.generation == 2)
@@ -168,7 +168,7 @@ def test_only_the_newest_question_is_answered(controller, qtbot, monkeypatch):
 
     def ask(screen, text, **_):
         if text == "slow":
-            gate.wait(5)
+            gate.wait(60)
         return answer_for(screen, {}, text)
 
     monkeypatch.setattr("napari_cellclip.explore.ask", ask)
@@ -243,28 +243,42 @@ def test_a_plate_map_without_a_plate_is_refused(session, qtbot, tmp_path):
     controller.close()
 
 
+class SlowEncoding:
+    """Encoding that takes its time, keeps what it did, may fail at a site, and halts half way if told to."""
+
+    def __init__(self) -> None:
+        self.done: list[int] = []
+        self.go_on, self.closed = threading.Event(), threading.Event()
+        self.go_on.set()
+
+    def steps(self, plate, platemap, model, out, *, shard_sites, retry_failed, precision, heartbeat):
+        try:
+            for i in range(len(self.done), 200):
+                self.done.append(i)
+                yield Progress(i + 1, 200, "encoding", failures=1)
+                threading.Event().wait(0.002)
+                if i == 100:
+                    self.go_on.wait(60)
+        finally:
+            self.closed.set()
+
+
 @pytest.fixture
 def slow_encoding(monkeypatch, plate):
-    """Encoding that takes its time, keeps what it did, and may fail at a site."""
-    done: list[int] = []
-
-    def iter_encode(plate, platemap, model, out, *, shard_sites, retry_failed, precision, heartbeat):
-        for i in range(len(done), 200):
-            done.append(i)
-            yield Progress(i + 1, 200, "encoding", failures=1)
-            threading.Event().wait(0.002)
-
-    monkeypatch.setattr("napari_cellclip.screen.iter_encode", iter_encode)
+    encoding = SlowEncoding()
+    monkeypatch.setattr("napari_cellclip.screen.iter_encode", encoding.steps)
     monkeypatch.setattr("napari_cellclip.screen.Screen.open", staticmethod(lambda out: FakeScreen.of(plate)))
     monkeypatch.setattr("napari_cellclip.model.load_model", lambda name, **options: name)
     monkeypatch.setattr("napari_cellclip.explore.pca_map", lambda s, **_: projection_for(s, "pca"))
     monkeypatch.setattr("napari_cellclip.explore.umap_map", lambda s, **_: projection_for(s, "umap"))
-    return done
+    yield encoding
+    encoding.go_on.set()
 
 
 def test_encode_cancel_resume(session, plate, platemap, qtbot, tmp_path, slow_encoding):
     from napari_cellclip.gui.panels.setup.setup_panel import SetupPanel
 
+    slow_encoding.go_on.clear()
     controller, messages = Controller(session), []
     session.message.connect(lambda task, message: messages.append(message))
     session.set_plate(plate, platemap)
@@ -283,13 +297,13 @@ def test_encode_cancel_resume(session, plate, platemap, qtbot, tmp_path, slow_en
     assert panel.encode.encode_button.text() == "Resume"
     assert not panel.encode.progress.isVisible()
     assert "Resume goes on from there" in messages[-1]
-    qtbot.wait(50)
-    kept = len(slow_encoding)
-    assert kept < 200
+    slow_encoding.go_on.set()
+    qtbot.waitUntil(slow_encoding.closed.is_set)
+    assert len(slow_encoding.done) < 200
     panel.encode.encode_button.click()
-    qtbot.waitUntil(lambda: session.screen is not None, timeout=8000)
+    qtbot.waitUntil(lambda: session.screen is not None)
     idle(qtbot, session)
-    assert slow_encoding == list(range(200)), "nothing was done twice"
+    assert slow_encoding.done == list(range(200)), "nothing was done twice"
     assert panel.encode.encode_button.isEnabled()
     assert panel.encode.encode_button.text() == "Encode", "there is nothing left to resume"
     controller.close()
