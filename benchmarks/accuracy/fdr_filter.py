@@ -18,8 +18,9 @@ import typer
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.calibration.calibration import Calibration
+from napari_cellclip.explore.calibration.nulls.random_directions import RandomDirections
 from napari_cellclip.explore.calibration.q_values import benjamini_hochberg
-from napari_cellclip.explore.calibration.random_directions import RandomDirections
+from napari_cellclip.explore.vectors.well_vectors import WellVectors
 from napari_cellclip.model.unit_vectors import unit_rows
 
 RATES = (0.05, 0.1, 0.2)
@@ -59,7 +60,13 @@ def realised(screens: int, *, controls: int = 16, treatments: int = 60) -> dict[
         rng = np.random.default_rng([seed, controls])
         unit, wells, is_control, mean = inactive_screen(rng, controls, treatments)
         calibration = Calibration(
-            unit, wells, np.zeros(len(unit), int), ("P",), is_control, bank, directions=directions
+            WellVectors.of(unit),
+            wells,
+            np.zeros(len(unit), int),
+            ("P",),
+            is_control,
+            bank,
+            directions=directions,
         )
         for away in AWAY:
             scores = calibration.score(unit_rows((mean + away * bank[rng.integers(BACKGROUND)])[None])[0])

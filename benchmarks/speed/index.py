@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.speed.figures import Figure, compare, peak_memory, script
 from benchmarks.speed.questions import TOP
-from napari_cellclip.explore.well_index import WellIndex
+from napari_cellclip.explore.vectors.well_index import WellIndex
 from napari_cellclip.model.unit_vectors import unit_rows
 
 BLOCK = 1 << 16

@@ -97,8 +97,8 @@ def ask(
         bool,
         typer.Option(
             "--index",
-            help="For screens that do not fit into memory: find the wells with the largest cosines by an "
-            "index, which is made once and kept in the screen's folder. Ranks wells and tests nothing.",
+            help="For screens that do not fit into memory: read embeddings from an index, a file of two "
+            "bytes a number that is made once and kept in the screen's folder.",
         ),
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the random draws behind p-values.")] = 0,
@@ -125,37 +125,32 @@ def ask(
     from napari_cellclip.explore import ask as ask_screen
     from napari_cellclip.explore.references.public.installed_sets import named_references
     from napari_cellclip.explore.references.reference_set import joined
-    from napari_cellclip.explore.well_index import ask_index
     from napari_cellclip.screen import Screen
 
     opened = Screen.open(screen)
-    if index:
-        if best or correction != "none" or references or without or evidence not in ("auto", "words"):
-            raise typer.BadParameter(
-                "an index ranks wells by what the text tower says: leave out --best, --correction,"
-                " --references, --without and other evidence",
-                param_hint="--index",
-            )
-        answer = ask_index(opened, text, top=top or ROWS, use_platemap=platemap)
-    else:
-        answer = ask_screen(
-            opened if correction == "none" else opened.correct(correction),  # type: ignore[arg-type]
-            text,
-            fdr=fdr,
-            combine="max" if best else "mean",
-            use_platemap=platemap,
-            evidence=evidence,  # type: ignore[arg-type]  # checked above
-            references=joined([named_references(name) for name in references]) if references else None,
-            structures=structures,
-            ticked_off=without or (),
-            top=None if as_json else top or ROWS,  # tables of a million wells take longer than their scores
-            seed=seed,
+    if index and (correction != "none" or references or without or evidence not in ("auto", "words")):
+        raise typer.BadParameter(
+            "an index holds embeddings as the model made them, for words: leave out --correction,"
+            " --references, --without and other evidence",
+            param_hint="--index",
         )
-        if without and answer.references is None:
-            note = (
-                "Nothing was left out by --without: this answer rests on words, not on reference treatments."
-            )
-            answer = replace(answer, notes=(*answer.notes, note))
+    answer = ask_screen(
+        opened if correction == "none" else opened.correct(correction),  # type: ignore[arg-type]
+        text,
+        fdr=fdr,
+        combine="max" if best else "mean",
+        use_platemap=platemap,
+        evidence=evidence,  # type: ignore[arg-type]  # checked above
+        references=joined([named_references(name) for name in references]) if references else None,
+        structures=structures,
+        ticked_off=without or (),
+        top=None if as_json else top or ROWS,  # tables of a million wells take longer than their scores
+        index=index,
+        seed=seed,
+    )
+    if without and answer.references is None:
+        note = "Nothing was left out by --without: this answer rests on words, not on reference treatments."
+        answer = replace(answer, notes=(*answer.notes, note))
     if as_json:
         document = answer.to_json()
         document["wells"] = document["wells"][:top]

@@ -1,6 +1,7 @@
 """Questions asked of a screen: maps of its wells, and wells that answer a text."""
 
 from napari_cellclip.explore.answer import Answer
+from napari_cellclip.explore.by_index import ask_index
 from napari_cellclip.explore.calibration.verdict import Verdict
 from napari_cellclip.explore.describe import Description, annotate_all, describe
 from napari_cellclip.explore.explanation.field_attention import field_attention
@@ -23,7 +24,7 @@ from napari_cellclip.explore.query import ask, like
 from napari_cellclip.explore.references.building import build_references, recognisable_mechanisms
 from napari_cellclip.explore.references.files import read_references, write_references
 from napari_cellclip.explore.references.reference_set import ReferenceSet, ReferenceSource
-from napari_cellclip.explore.well_index import WellIndex, ask_index
+from napari_cellclip.explore.vectors.well_index import WellIndex
 
 __all__ = [
     "Answer",

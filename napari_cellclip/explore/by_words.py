@@ -53,6 +53,7 @@ def answer_by_words(
     reason: str,
     seed: int,
     top: int | None = None,
+    index: bool = False,
 ) -> Answer:
     """Answer a text by the prompts it is worded in, as :func:`napari_cellclip.explore.query.ask` says."""
     model = model_of_words(screen, model)
@@ -60,7 +61,7 @@ def answer_by_words(
     parts = parts_of(model, questions, combine)
     findings = find(
         screen,
-        calibration_of(screen, model, cell_line=cell_line, seed=seed),
+        calibration_of(screen, model, cell_line=cell_line, seed=seed, index=index),
         parts,
         fdr=fdr,
         filters=filters,

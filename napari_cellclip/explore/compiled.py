@@ -11,9 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 MOST_THREADS = 8
 """Threads that a loop is spread over; these loops wait for memory, which few threads keep busy."""
 
@@ -85,26 +82,3 @@ def in_threads(work: Callable[[int, int], object], turns: int) -> None:
 @cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="cellclip-loop")
-
-
-def products(vectors: NDArray[np.float32], vector: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Compute the product of each of many vectors (n, E) with one (E,).
-
-    As fast as BLAS; but its threads wait in a loop for the next product, for as long as all the rest of a
-    question takes, and so take a core from what is done then.
-    """
-    if len(vectors) < MANY:
-        return vectors @ vector
-    out = np.empty(len(vectors), np.float32)
-    run_compiled(_products, len(out), vectors, vector, out)
-    return out
-
-
-def _products(
-    first: int, last: int, vectors: NDArray[np.float32], vector: NDArray[np.float32], out: NDArray[np.float32]
-) -> None:
-    for i in range(first, last):
-        total = np.float32(0.0)
-        for k in range(len(vector)):
-            total += vectors[i, k] * vector[k]
-        out[i] = total

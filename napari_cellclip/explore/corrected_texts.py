@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cellclip.explore.calibration.empirical_null import CARD_KEY
+from napari_cellclip.explore.calibration.nulls.empirical_null import CARD_KEY
 from napari_cellclip.model.unit_vectors import unit_rows
 
 if TYPE_CHECKING:

@@ -221,7 +221,7 @@ def annotate_all(
     p = np.stack([scores.p for scores in found])
     p_after_filter = np.stack([scores.p_after_filter for scores in found])
     score = np.stack([scores.treatment_score for scores in found])
-    cosine = known.vectors[usable] @ calibration.points.T
+    cosine = np.stack([calibration.near(scores.cosine) for scores in found])
     order = np.lexsort((-cosine, np.nan_to_num(p, nan=2.0)), axis=0)
     names = np.asarray(known.names, object)[usable]
     every = np.arange(len(groups))

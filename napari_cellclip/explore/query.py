@@ -42,6 +42,7 @@ def ask(
     ticked_off: Sequence[str] = (),
     model: Model | None = None,
     top: int | None = None,
+    index: bool = False,
     seed: int = 0,
 ) -> Answer:
     """Rank the wells of a screen by how well they fit a text, and say whether any of them matches it.
@@ -85,6 +86,9 @@ def ask(
     top : int, optional
         Keep only so many wells, best first, and of an answer by words so many treatments, but all that match;
         p, q and the verdict are of all. Tables of a million wells take longer than their scores.
+    index : bool
+        For screens that do not fit into memory: read embeddings from a file of two bytes a number, made once
+        (:class:`~napari_cellclip.explore.vectors.well_index.WellIndex`). Words are then the evidence.
     seed : int
         Of what is drawn at random for the null.
 
@@ -96,7 +100,8 @@ def ask(
     Raises
     ------
     CellClipError
-        If there is nothing to ask, no well has an embedding, or the model is not the screen's.
+        If there is nothing to ask, no well has an embedding, or the model is not the screen's; with `index`
+        also if other evidence is asked for, or embeddings are corrected.
 
     Examples
     --------
@@ -105,6 +110,8 @@ def ask(
     """
     if not 0 < fdr < 1:
         raise CellClipError(f"a false-discovery rate of {fdr} cannot be accepted: give one between 0 and 1")
+    if index and evidence not in ("auto", "words"):
+        raise CellClipError("an index holds embeddings, for words: ask with evidence 'words', or without it")
     if prompts is not None:
         kind, reason = decide_on_prompts(screen, evidence)
         beside = None
@@ -112,7 +119,7 @@ def ask(
         kind, reason, beside = decide(
             screen,
             text,
-            evidence,
+            "words" if index else evidence,
             references=references,
             use_platemap=use_platemap,
             structures=structures,
@@ -130,6 +137,7 @@ def ask(
             model=model,
             reason=reason,
             top=top if kind == "words" else None,
+            index=index,
             seed=seed,
         )
     if kind in ("look-alikes", "both"):

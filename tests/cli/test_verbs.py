@@ -132,20 +132,18 @@ def test_ask_lists_the_best(screen_folder: Path) -> None:
     assert len(succeed("ask", screen_folder, "DNA damage").stdout.splitlines()) == len(table) + 7
 
 
-def test_ask_ranks_by_an_index_and_tests_nothing(screen_folder: Path) -> None:
-    everything = json.loads(
-        succeed("ask", screen_folder, "DNA damage", "--evidence", "words", "--json").stdout
-    )["wells"]
-    best = json.loads(succeed("ask", screen_folder, "DNA damage", "--index", "--json", "--top", 3).stdout)
-    cosines = sorted((well["cosine"] for well in everything), reverse=True)[:3]
-    np.testing.assert_allclose([well["cosine"] for well in best["wells"]], cosines, atol=1e-4)
-    assert best["match"] is None
-    table = succeed("ask", screen_folder, "DNA damage", "--index", "--top", 3).stdout
-    assert "nothing is tested" in table
-    assert "nan" not in table
-    refused = call("ask", screen_folder, "DNA damage", "--index", "--best")
+def test_ask_by_an_index_gives_the_same_verdict(screen_folder: Path) -> None:
+    exact = json.loads(succeed("ask", screen_folder, "DNA damage", "--evidence", "words", "--json").stdout)
+    found = json.loads(succeed("ask", screen_folder, "DNA damage", "--index", "--json").stdout)
+    assert (found["verdict"], found["match"], found["notes"]) == tuple(
+        exact[key] for key in ("verdict", "match", "notes")
+    )
+    cosines = {well["id"]: well["cosine"] for well in exact["wells"]}
+    for well in found["wells"]:
+        assert well["cosine"] == pytest.approx(cosines[well["id"]], abs=1e-4)
+    refused = call("ask", screen_folder, "DNA damage", "--index", "--without", "taxol")
     assert refused.exit_code == 2
-    assert "--best" in refused.stderr
+    assert "--without" in refused.stderr
 
 
 @pytest.mark.slow

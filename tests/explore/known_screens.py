@@ -69,6 +69,10 @@ class MemoryScreen:
     def card(self):
         return self.model.card
 
+    @property
+    def card_hash(self):
+        return self.card.card_hash
+
     excluded: ClassVar[dict[str, str]] = {}
     cell_lines = property(Screen.cell_lines.func)
     correction = None

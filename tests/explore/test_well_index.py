@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import errno
+import zlib
+from pathlib import Path
+from shutil import rmtree
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_cellclip.explore import ask, compiled, well_index
-from napari_cellclip.explore.well_index import FINE, RANKS_ONLY, WellIndex, ask_index, coded
+from napari_cellclip.explore import ask, compiled
+from napari_cellclip.explore.by_index import RANKS_ONLY, ask_index
+from napari_cellclip.explore.vectors import well_index
+from napari_cellclip.explore.vectors.well_index import FINE, Checks, WellIndex, coded
 from napari_cellclip.model import load_model
 from napari_cellclip.model.unit_vectors import unit_rows
+from napari_cellclip.screen import Screen
+from napari_cellclip.screen.screen_tables import ScreenTables
 from napari_cellclip.vocabulary import CellClipError
 from tests.tiny import encode_tiny_screen, write_tiny_model, write_tiny_plate
 
@@ -124,3 +133,118 @@ def test_what_needs_all_scores_is_refused(made, monkeypatch) -> None:
     with pytest.raises(CellClipError, match=r"No space left on device.*free some space"):
         ask_index(screen, "nocodazole", model=model)
     assert not list((screen.path / "index").glob(".*.tmp"))
+
+
+def test_a_verdict_from_the_index_is_that_from_memory(made) -> None:
+    screen, model = made
+    for text in ("tubulin inhibitor", "nocodazole AND NOT taxol"):
+        exact = ask(screen, text, evidence="words", model=model)
+        found = ask(Screen.open(screen.path), text, index=True, model=model)
+        assert (found.verdict, found.notes, found.prompts) == (exact.verdict, exact.notes, exact.prompts)
+        np.testing.assert_allclose(
+            found.scores["cosine"].loc[exact.scores.index], exact.scores["cosine"], atol=1e-4
+        )
+    with pytest.raises(CellClipError, match="evidence 'words'"):
+        ask(screen, "nocodazole", index=True, evidence="look-alikes", model=model)
+
+
+def test_no_embedding_is_read_into_memory_for_a_verdict_from_the_index(made, monkeypatch) -> None:
+    screen, model = made
+    first = ask(Screen.open(screen.path), "tubulin inhibitor", index=True, model=model)
+
+    def refused(*args):
+        raise AssertionError("read into memory")
+
+    monkeypatch.setattr(ScreenTables, "_read_embeddings", refused)
+    again = Screen.open(screen.path)
+    pd.testing.assert_frame_equal(
+        ask(again, "tubulin inhibitor", index=True, model=model).scores, first.scores, check_exact=True
+    )
+
+
+def test_wells_without_an_embedding_are_left_out_of_an_index(made, monkeypatch) -> None:
+    screen, model = made
+    read = ScreenTables._read_embeddings
+
+    def lost(self, plate, out):
+        read(self, plate, out)
+        out[3] = np.nan
+
+    monkeypatch.setattr(ScreenTables, "_read_embeddings", lost)
+    monkeypatch.setattr(ScreenTables, "embeddings_state", lambda self: "with a well lost")
+    exact = ask(Screen.open(screen.path), "tubulin inhibitor", evidence="words", model=model)
+    found = ask(Screen.open(screen.path), "tubulin inhibitor", index=True, model=model)
+    assert found.notes == exact.notes
+    assert sorted(found.scores.index) == sorted(exact.scores.index)
+    assert screen.well_ids[3] not in found.scores.index
+
+
+@pytest.mark.parametrize("name", ["coarse", "fine", "largest"])
+def test_damaged_bytes_of_an_index_are_told(made, name, monkeypatch) -> None:
+    screen, model = made
+    monkeypatch.setattr(ScreenTables, "embeddings_state", lambda self: f"damaged {name}")
+    index = WellIndex.of(Screen.open(screen.path))
+    before = index.nearest(index.vectors().rows(slice(0, 1))[0], 3)
+    path = index.checks["fine"].path.with_name(f"{name}.npy")
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(bytes(content))
+    again = Screen.open(screen.path)
+    if name == "largest":  # small, and read at once: it is made anew
+        np.testing.assert_array_equal(WellIndex.of(again).largest, index.largest)
+        return
+    with pytest.raises(CellClipError, match=rf"{name}.npy is damaged \(among wells 1 to .*remove the folder"):
+        ask_index(again, "tubulin inhibitor", top=len(index.largest), model=model)
+    if name == "fine":
+        with pytest.raises(CellClipError, match="is damaged"):
+            ask(again, "tubulin inhibitor", index=True, model=model)
+    rmtree(path.parent)
+    index = WellIndex.of(again)
+    np.testing.assert_array_equal(index.nearest(index.vectors().rows(slice(0, 1))[0], 3)[0], before[0])
+
+
+def test_blocks_are_verified_once_and_only_those_that_are_read(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(well_index, "CHECKED", 4)
+    array = np.arange(40, dtype=np.int16).reshape(10, 4)
+    sums = np.array([zlib.crc32(array[start : start + 4]) for start in (0, 4, 8)], np.uint32)
+    checks = Checks(tmp_path / "fine.npy", array, sums)
+    checks.rows(np.array([9, 1]))
+    array[1] = 0  # verified before: not looked at again
+    checks.rows(np.array([1]))
+    array[6] = 0
+    with pytest.raises(CellClipError, match="among wells 5 to 8,"):
+        checks.all_rows()
+    with pytest.raises(ValueError, match="not as many checksums"):
+        Checks(tmp_path / "fine.npy", array, sums[:2])
+
+
+@pytest.mark.parametrize("sizes", [(3, 5, 1), (2,), (4, 4), (9,)])
+def test_blocks_do_not_depend_on_plates(monkeypatch, sizes) -> None:
+    monkeypatch.setattr(well_index, "CHECKED", 4)
+    rows = np.arange(2 * sum(sizes), dtype=np.float32).reshape(-1, 2)
+    plates = np.split(rows, np.cumsum(sizes)[:-1])
+    tables = SimpleNamespace(embeddings_by_plate=lambda: iter(plates))
+    screen = SimpleNamespace(tables=tables, card=SimpleNamespace(embed_dim=2))
+    blocks = list(well_index._blocks(screen))
+    assert {len(block) for block in blocks[:-1]} <= {4}
+    np.testing.assert_array_equal(np.concatenate(blocks), rows)
+
+
+def test_where_nothing_can_be_written_beside_a_screen_the_users_cache_holds_the_index(
+    made, tmp_path, monkeypatch
+) -> None:
+    screen, _ = made
+    monkeypatch.setenv("NAPARI_CELLCLIP_CACHE", str(tmp_path))
+    monkeypatch.setattr(ScreenTables, "embeddings_state", lambda self: "read only")
+    mkdir = Path.mkdir
+
+    def read_only(self, *args, **options):
+        if screen.path in self.parents:
+            raise OSError(errno.EROFS, "Read-only file system")
+        mkdir(self, *args, **options)
+
+    monkeypatch.setattr(Path, "mkdir", read_only)
+    index = WellIndex.of(Screen.open(screen.path))
+    assert tmp_path in index.checks["fine"].path.parents
+    again = WellIndex.of(Screen.open(screen.path))
+    assert again.checks["fine"].path == index.checks["fine"].path

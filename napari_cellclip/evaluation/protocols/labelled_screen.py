@@ -11,7 +11,7 @@ from napari_cellclip.evaluation.metrics.bootstrap import bootstrap
 from napari_cellclip.evaluation.protocols.plots import COLOURS, new_figure
 from napari_cellclip.evaluation.protocols.simulated.queries import directions
 from napari_cellclip.evaluation.protocols.simulated.verdict_answers import NOMINAL, RATES, Bank, Result, Wells
-from napari_cellclip.explore.calibration.empirical_null import EmpiricalNull
+from napari_cellclip.explore.calibration.nulls.empirical_null import EmpiricalNull
 from napari_cellclip.model import Model
 from napari_cellclip.vocabulary import CellClipError
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cellclip.explore.calibration.replicates import group_directions
-
-AT_ONCE = 1 << 14
-"""Groups whose vectors are held at once in double precision."""
+from napari_cellclip.explore.vectors.well_vectors import AT_ONCE, WellVectors
 
 SHARE = 0.95
 """Share of the background prompts' variance in whose axes wells are compared."""
@@ -18,7 +15,7 @@ CONTROLS_AN_AXIS = 3
 
 
 def activity(
-    unit: NDArray[np.floating],
+    vectors: WellVectors,
     plates: NDArray[np.integer],
     controls: NDArray[np.bool_],
     bank: NDArray[np.floating],
@@ -33,8 +30,8 @@ def activity(
 
     Parameters
     ----------
-    unit : ndarray (n, E)
-        Unit embeddings of the wells.
+    vectors : WellVectors
+        Unit embeddings of the n wells.
     plates : ndarray of int (n,)
         Plate of each well.
     controls : ndarray of bool (n,)
@@ -61,7 +58,13 @@ def activity(
     dims = min(int(np.searchsorted(shares, SHARE)) + 1, freedom // CONTROLS_AN_AXIS)
     if dims < 1 or not n_groups:
         return np.full(n_groups, np.nan)
-    inside = np.asarray(unit[controls], np.float64) @ axes[:dims].T
+    members = np.flatnonzero(controls)
+    inside = np.concatenate(
+        [
+            np.asarray(vectors.rows(members[start : start + AT_ONCE]), np.float64) @ axes[:dims].T
+            for start in range(0, len(members), AT_ONCE)
+        ]
+    )
     means = np.zeros((n_plates, dims))
     np.add.at(means, plates[controls], inside)
     means /= np.where(counts > 0, counts, np.nan)[:, None]
@@ -74,16 +77,15 @@ def activity(
     pairs, held = np.unique(group * n_plates + plates[rows], return_counts=True)
     group, plate = pairs // n_plates, pairs % n_plates
     # The means of groups are projected, of which there are fewer than wells; means of plates come off then.
-    points, lengths = group_directions(unit, rows, starts)
     mean = np.empty((n_groups, dims))
-    for start in range(0, n_groups, AT_ONCE):
-        block = slice(start, start + AT_ONCE)
-        mean[block] = np.asarray(points[block], np.float64) @ axes[:dims].T * lengths[block, None]
+    for some, points, lengths in vectors.group_directions(rows, starts):
+        mean[some] = np.asarray(points, np.float64) @ axes[:dims].T * lengths[:, None]
     first = np.searchsorted(group, np.arange(n_groups))
     mean -= np.add.reduceat(means[plate] * (held / sizes[group])[:, None], first, axis=0)
     distance = ((mean @ np.linalg.inv(covariance)) * mean).sum(axis=1)
     # A group shares the error of its plates' control means; wells of one plate share it fully.
-    shared = np.bincount(group, weights=held**2 / counts[plate], minlength=n_groups)
+    of_plate = np.where(counts > 0, counts, np.nan)[plate]
+    shared = np.bincount(group, weights=held**2 / of_plate, minlength=n_groups)
     variance = 1 / sizes + shared / sizes**2
     from scipy.stats import f
 

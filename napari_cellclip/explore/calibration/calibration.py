@@ -4,18 +4,18 @@ A treatment must pass two tests, and the larger p counts (an intersection-union 
 
 * *It does something that control wells do not.* The mean of its wells' standard scores is compared with sets
   of as many control wells of the same plates
-  (:class:`napari_cellclip.explore.calibration.control_null.ControlNull`); or, if it went towards what is
-  asked, its difference in all directions with that of controls
+  (:class:`napari_cellclip.explore.calibration.nulls.control_null.ControlNull`); or, if it went towards what
+  is asked, its difference in all directions with that of controls
   (:func:`napari_cellclip.explore.calibration.activity.activity`), the smaller p of the two being doubled.
 * *This text fits it better than other texts would.* The cosine with the mean of its wells is compared
   with those of directions drawn from the spread of the background prompts
-  (:class:`napari_cellclip.explore.calibration.random_directions.RandomDirections`); the wells stay as they
-  are, so replicates, plates and positions are preserved. The wells of a dose are taken together with those of
-  the higher doses of its treatment, which support it or speak against it (what fits at a low dose only is not
-  what the compound does); and 95 % of the directions must fit the dose's own wells less well.
+  (:class:`napari_cellclip.explore.calibration.nulls.random_directions.RandomDirections`); the wells stay as
+  they are, so replicates, plates and positions are preserved. The wells of a dose are taken together with
+  those of the higher doses of its treatment, which support it or speak against it (what fits at a low dose
+  only is not what the compound does); and 95 % of the directions must fit the dose's own wells less well.
 
 If the model card carries an empirical null, the second p is read off it:
-:class:`napari_cellclip.explore.calibration.empirical_null.EmpiricalNull`.
+:class:`napari_cellclip.explore.calibration.nulls.empirical_null.EmpiricalNull`.
 """
 
 from __future__ import annotations
@@ -29,23 +29,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.calibration.activity import activity
-from napari_cellclip.explore.calibration.control_null import ControlNull, tail_tables, upper_tail
-from napari_cellclip.explore.calibration.empirical_null import EmpiricalNull
+from napari_cellclip.explore.calibration.measured import Measure, ToMeasure, measure
+from napari_cellclip.explore.calibration.nulls.control_null import ControlNull, Pattern, upper_tail
+from napari_cellclip.explore.calibration.nulls.empirical_null import EmpiricalNull
+from napari_cellclip.explore.calibration.nulls.random_directions import DIRECTIONS, RandomDirections
 from napari_cellclip.explore.calibration.q_values import FILTER_P, inactive_left_out, p_after_filter, q_values
 from napari_cellclip.explore.calibration.query_scores import QueryPart, QueryScores
-from napari_cellclip.explore.calibration.random_directions import RandomDirections, SortedCosines
-from napari_cellclip.explore.calibration.replicates import ReplicateGroups, group_directions
-from napari_cellclip.explore.calibration.scale import PlateScale, over_prompts
-from napari_cellclip.explore.calibration.tail_table import TailTable
-from napari_cellclip.explore.compiled import in_threads, products
+from napari_cellclip.explore.calibration.replicates import ReplicateGroups
+from napari_cellclip.explore.compiled import in_threads
+from napari_cellclip.explore.vectors.well_vectors import WellVectors
 from napari_cellclip.model.unit_vectors import unit_rows
 
 OWN_FIT = 0.05
 """Share of random directions up to which a dose, by itself, may lean on higher doses of its treatment."""
-
-PATTERNS = 128
-"""Nulls of control sets up to which a question goes through all of each; else some of each are kept, in a
-:class:`~napari_cellclip.explore.calibration.tail_table.TailTable`."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +76,8 @@ class Calibration:
 
     Parameters
     ----------
-    unit : ndarray of float32 (n, E)
-        Unit embeddings of the wells.
+    vectors : WellVectors
+        Unit embeddings of the n wells.
     wells : DataFrame
         Their rows of the plate map; see
         :class:`napari_cellclip.explore.calibration.replicates.ReplicateGroups`.
@@ -101,11 +97,13 @@ class Calibration:
         Whether the bank are treatments of the screen itself, for questions by example.
     directions : RandomDirections, optional
         Of that bank and seed, if they are drawn already.
+    measured_by : callable
+        Measures the screen, or reads what was measured before.
     """
 
     def __init__(
         self,
-        unit: NDArray[np.float32],
+        vectors: WellVectors,
         wells: pd.DataFrame,
         plates: NDArray[np.integer],
         names: Sequence[str],
@@ -116,46 +114,42 @@ class Calibration:
         seed: int = 0,
         by_example: bool = False,
         directions: RandomDirections | None = None,
+        measured_by: Measure = measure,
     ) -> None:
-        self.unit, self.bank, self.seed, self.empirical_null = unit, bank, seed, empirical_null
+        self.vectors, self.bank, self.seed, self.empirical_null = vectors, bank, seed, empirical_null
         self.by_example = by_example
         self._controls, self.wells = controls, wells
         self.plates = np.asarray(plates, np.intp)
-        self.replicates = groups = ReplicateGroups.of(wells, self.plates)
-        cosines = unit @ bank.T
-        self.scale = PlateScale.of(cosines, self.plates, names, controls)
-        self.directions = directions or RandomDirections.of(bank, seed=seed)
-        members = np.flatnonzero(controls & np.isfinite(self.scale.base)[self.plates])
-        self.n_controls = len(members)
-        self.control_null = ControlNull(cosines[members], self.plates[members], self.scale, seed=seed)
-        self._well_median, self._well_spread = over_prompts(cosines, self.scale)
-        del cosines
-        self.points, self._lengths = group_directions(unit, groups.rows, groups.starts)
-        self.upward, self._upward_lengths = group_directions(unit, groups.upward_rows, groups.upward_starts)
-        self._own = self.directions.against(self.points)
-        self._above = self.directions.against(self.upward)
-        self._tails: list[tuple[TailTable, NDArray[np.intp], NDArray[np.intp]]] = []
-        self._patterns, self.null_sizes = self._control_sets()
-        self.activity = activity(unit, self.plates, controls, bank, groups.rows, groups.starts)
+        self.replicates = ReplicateGroups.of(wells, self.plates)
+        self._asked = ToMeasure(
+            vectors, self.replicates, self.plates, names, controls, bank, seed, directions
+        )
+        self.measured = found = measured_by(self._asked)
+        self.scale, self.activity, self.null_sizes = found.scale, found.activity, found.null_sizes
+        self.n_controls = int((controls & np.isfinite(self.scale.base)[self.plates]).sum())
         self.left_out = inactive_left_out(self.activity, self.null_sizes > 0)
 
-    def _control_sets(self) -> tuple[dict[tuple[tuple[int, int], ...], list[int]], NDArray[np.intp]]:
-        """Find which treatments share a null, by their numbers of wells on each plate, and its size."""
-        groups = self.replicates
-        sizes = np.zeros(len(groups), np.intp)
-        patterns: dict[tuple[tuple[int, int], ...], list[int]] = {}
-        enough = np.array([self.control_null.has_enough(plate) for plate in range(len(self.scale.base))])
-        for i, pattern in enumerate(groups.on_plates(self.plates)):
-            if all(enough[plate] for plate, _ in pattern):
-                patterns.setdefault(pattern, []).append(i)
-        for pattern, members in patterns.items():
-            sizes[members] = len(self.control_null.of(pattern))
-        if len(patterns) > PATTERNS:
-            self._tails = tail_tables(self.control_null, patterns)
-            self.control_null.forget()
-        return patterns, sizes
+    @property
+    def directions(self) -> RandomDirections:
+        """Random directions; drawn when first asked for, as a question of one text needs none."""
+        return self._asked.directions
 
-    def _pattern(self, rows: NDArray[np.intp]) -> tuple[tuple[int, int], ...] | None:
+    @cached_property
+    def control_null(self) -> ControlNull:
+        """Scores of sets of controls."""
+        null = self._asked.control_null(self.scale)
+        if self.measured.pooled:
+            for pattern, scores in zip(self._asked.patterns(null), self.measured.pooled, strict=True):
+                null.remember(pattern, scores)
+        return null
+
+    @cached_property
+    def _patterns(self) -> dict[Pattern, NDArray[np.intp]]:
+        """Which treatments share a null, where these are few."""
+        found = self._asked.patterns(self.control_null)
+        return {pattern: np.asarray(members, np.intp) for pattern, members in found.items()}
+
+    def _pattern(self, rows: NDArray[np.intp]) -> Pattern | None:
         """Plate and number of wells on it; ``None`` if one of the plates has too few controls."""
         plates, counts = np.unique(self.plates[rows], return_counts=True)
         if not all(self.control_null.has_enough(int(plate)) for plate in plates):
@@ -220,8 +214,9 @@ class Calibration:
             Of the texts it is the sum of; random directions are summed alike.
         """
         vector = np.asarray(vector, np.float32)
-        cosine = products(self.unit, vector)
-        share = self._random_share(self.directions.mixed(weights, self.seed), cosine)
+        cosine = self.vectors.products(vector)
+        mixed = None if weights == (1.0,) else self.directions.mixed(weights, self.seed)
+        share = self._random_share(cosine, mixed)
         null = self.empirical_null if weights == (1.0,) else None
         fit = _Fit(share, share, self._smallest_share)
         if null is not None:
@@ -230,10 +225,8 @@ class Calibration:
 
     def score_best(self, vectors: NDArray[np.floating]) -> QueryScores:
         """Compute scores and p-values of the best of several directions (k, E) for every well."""
-        cosines = np.asarray(vectors, np.float32) @ self.unit.T
-        share = _best_of(
-            len(cosines), np.min([self._random_share(self.directions, own) for own in cosines], axis=0)
-        )
+        cosines = np.stack([self.vectors.products(v) for v in np.asarray(vectors, np.float32)])
+        share = _best_of(len(cosines), np.min([self._random_share(own) for own in cosines], axis=0))
         smallest = float(_best_of(len(cosines), np.array([self._smallest_share]))[0])
         return self._scores(cosines.max(axis=0), _Fit(share, share, smallest))
 
@@ -248,15 +241,15 @@ class Calibration:
             Of length 1.
         """
         vectors = np.asarray(vectors, np.float32)
-        point = unit_rows(self.unit[rows].mean(axis=0, dtype=np.float64)[None])
+        point = unit_rows(self.vectors.rows(rows).mean(axis=0, dtype=np.float64)[None])
         cosine = (vectors @ point[0]).astype(np.float64)
-        score = np.array([self.scale((self.unit @ v).astype(np.float64))[rows].mean() for v in vectors])
+        score = np.array([self.scale(self.vectors.products(v).astype(float))[rows].mean() for v in vectors])
         pattern = self._pattern(rows)
         if pattern is None:
             return SelectionScores(cosine, score, np.full(len(vectors), np.nan), float("nan"))
         null = self.control_null.of(pattern)
         starts = np.array([0, len(rows)], np.intp)
-        active = activity(self.unit, self.plates, self._controls, self.bank, rows, starts)
+        active = activity(self.vectors, self.plates, self._controls, self.bank, rows, starts)
         inactivity = inactivity_p(upper_tail(null, score), np.broadcast_to(active, score.shape), score)
         fit = np.concatenate([self.directions.share_as_near(point, value[None]) for value in cosine])
         least = self._smallest_share
@@ -280,9 +273,9 @@ class Calibration:
         ndarray of float64 (m,)
             NaN where the scores of background prompts do not differ.
         """
-        spread = self._well_spread[rows]
+        spread = self.measured.well_spread[rows]
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(spread > 0, (score - self._well_median[rows]) / spread, np.nan)
+            return np.where(spread > 0, (score - self.measured.well_median[rows]) / spread, np.nan)
 
     @cached_property
     def _smallest_inactivity(self) -> NDArray[np.float64]:
@@ -291,31 +284,49 @@ class Calibration:
 
     @property
     def _smallest_share(self) -> float:
-        return 1 / (len(self.directions.drawn) + 1)
+        return 1 / (self.n_directions + 1)
 
-    def _random_share(self, directions: RandomDirections, cosine: NDArray[np.float32]) -> NDArray[np.float64]:
+    @property
+    def n_directions(self) -> int:
+        """Random directions that treatments are compared with."""
+        return DIRECTIONS if self._asked.drawn is None else len(self._asked.drawn.drawn)
+
+    def near(self, cosine: NDArray[np.floating], *, upward: bool = False) -> NDArray[np.float64]:
+        """Compute the cosine of each treatment's mean vector, given those of the wells."""
+        # The mean cosine of wells is the cosine with their mean, but for its length: no second product.
+        lengths = self.measured.upward_lengths if upward else self.measured.lengths
+        return self.replicates.means(cosine, upward=upward) / lengths
+
+    def _random_share(
+        self, cosine: NDArray[np.float32], mixed: RandomDirections | None = None
+    ) -> NDArray[np.float64]:
         """Share of random directions that fit each treatment, with its higher doses, at least as well."""
         groups = self.replicates
         if not len(groups):
             return np.zeros(0)
-        own, above = (self._own, self._above) if directions is self.directions else (None, None)
-        # The mean cosine of wells is the cosine with their mean, but for its length: no second product.
-        near = groups.means(cosine) / self._lengths
-        share = _share_as_near(directions, self.points, near, own)
+        share = self._share_as_near(self.near(cosine), mixed)
         if groups.higher.any():
-            near = groups.means(cosine, upward=True) / self._upward_lengths
-            together = _share_as_near(directions, self.upward, near, above)
+            together = self._share_as_near(self.near(cosine, upward=True), mixed, upward=True)
             alone = share[groups.higher]
             share[groups.higher] = np.where(alone <= OWN_FIT, together, np.maximum(alone, together))
         return share
 
+    def _share_as_near(
+        self, near: NDArray[np.float64], mixed: RandomDirections | None, *, upward: bool = False
+    ) -> NDArray[np.float64]:
+        """Share of the kept directions, or of others, at least as near to each treatment as the question."""
+        if mixed is None:
+            return (self.measured.above if upward else self.measured.own).share_as_near(near)
+        blocks = self._asked.directions_of(upward=upward)
+        return np.concatenate([mixed.share_as_near(points, near[some]) for some, points, _ in blocks])
+
     def _along(self, treatment_score: NDArray[np.float64]) -> NDArray[np.float64]:
         """P of each treatment's score among sets of controls; NaN where there are too few."""
         along = np.full(len(treatment_score), np.nan)
-        if self._tails:
-            if len(self._tails) == 1 and len(self._tails[0][1]) == len(along):
-                return self._tails[0][0].share_as_near(treatment_score, self._tails[0][2])
-            for table, members, rows in self._tails:
+        if tails := self.measured.tails:
+            if len(tails) == 1 and len(tails[0][1]) == len(along):
+                return tails[0][0].share_as_near(treatment_score, tails[0][2])
+            for table, members, rows in tails:
                 along[members] = table.share_as_near(treatment_score[members], rows)
             return along
         for pattern, alike in self._patterns.items():
@@ -358,12 +369,3 @@ def inactivity_p(
 def _best_of(k: int, smallest: NDArray[np.float64]) -> NDArray[np.float64]:
     """P of the best of k independent tries: 1 - (1 - p)^k of the smallest p."""
     return np.asarray(-np.expm1(k * np.log1p(-np.minimum(smallest, 1 - 1e-12))), np.float64)
-
-
-def _share_as_near(
-    directions: RandomDirections,
-    points: NDArray[np.float32],
-    cosine: NDArray[np.float64],
-    prepared: SortedCosines | TailTable | None,
-) -> NDArray[np.float64]:
-    return directions.share_as_near(points, cosine) if prepared is None else prepared.share_as_near(cosine)

@@ -231,7 +231,7 @@ def describe_null(
     kind = f"sets of control wells, and directions drawn from the spread of {of}"
     return {
         "kind": kind + (", converted by the model's empirical null" if measured else ""),
-        "n": len(calibration.directions.drawn),
+        "n": calibration.n_directions,
         "control_wells": calibration.n_controls,
         "control_scores": int(calibration.null_sizes.max(initial=0)),
         "background": len(calibration.bank),

@@ -12,7 +12,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.explore.compiled import MANY, run_compiled
-from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.vocabulary.ids import join_ids
 
 _SAME = ("Metadata_treatment", "Metadata_kind", "Metadata_cell_line")
@@ -202,46 +201,6 @@ def group_means(
         return np.zeros((0, values.shape[1]))
     sums = np.add.reduceat(np.asarray(values[rows], np.float64), starts[:-1], axis=0)
     return np.asarray(sums / np.diff(starts)[:, None], np.float64)
-
-
-def group_directions(
-    unit: NDArray[np.float32], rows: NDArray[np.intp], starts: NDArray[np.intp]
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Mean vector of each group, brought to length 1, and the length it had (1 where it is zero)."""
-    if len(rows) < MANY:
-        means = group_means(unit, rows, starts)
-        points, lengths = unit_rows(means), np.linalg.norm(means, axis=1)
-    else:
-        points = np.empty((len(starts) - 1, unit.shape[1]), np.float32)
-        lengths = np.empty(len(points))
-        run_compiled(mean_directions, len(points), unit, rows, starts, points, lengths)
-    return points, np.where(lengths > 0, lengths, 1.0)
-
-
-def mean_directions(
-    first: int,
-    last: int,
-    unit: NDArray[np.float32],
-    rows: NDArray[np.intp],
-    starts: NDArray[np.intp],
-    points: NDArray[np.float32],
-    lengths: NDArray[np.float64],
-) -> None:
-    """Compute the mean vector of each group's rows, brought to length 1, and the length it had."""
-    mean = np.empty(unit.shape[1], np.float64)
-    for group in range(first, last):
-        mean[:] = 0.0
-        for i in range(starts[group], starts[group + 1]):
-            row = rows[i]
-            for k in range(len(mean)):
-                mean[k] += unit[row, k]
-        total = 0.0
-        for k in range(len(mean)):
-            mean[k] /= starts[group + 1] - starts[group]
-            total += mean[k] * mean[k]
-        lengths[group] = np.sqrt(total)
-        for k in range(len(mean)):
-            points[group, k] = mean[k] / lengths[group] if total > 0 else 0.0
 
 
 def _text(wells: pd.DataFrame, name: str) -> NDArray[np.object_]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,9 @@ from napari_cellclip.explore.calibration.robust import (
     lack_of_controls,
 )
 from napari_cellclip.explore.compiled import MANY, in_threads, run_compiled
+
+if TYPE_CHECKING:
+    from napari_cellclip.explore.calibration.bank_cosines import BankCosines
 
 LOG_MAD_VARIANCE = 1.36
 """Variance of the logarithm of a MAD of n normal values, times n (asymptotic)."""
@@ -64,7 +68,7 @@ class PlateScale:
     @classmethod
     def of(
         cls,
-        bank_cosines: NDArray[np.floating],
+        bank_cosines: NDArray[np.floating] | BankCosines,
         plates: NDArray[np.integer],
         names: Sequence[str],
         controls: NDArray[np.bool_],
@@ -73,7 +77,7 @@ class PlateScale:
 
         Parameters
         ----------
-        bank_cosines : ndarray (n, B)
+        bank_cosines : ndarray (n, B), or BankCosines
             Of all wells with the background prompts; finite.
         plates : ndarray of int (n,)
             A position in `names`.
@@ -146,7 +150,7 @@ class PlateScale:
         return rows, plates, EvenGroups.of(plates, np.bincount(plates, minlength=len(self.base)))
 
     def of_plates_many(
-        self, cosines: NDArray[np.floating]
+        self, cosines: NDArray[np.floating] | BankCosines
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Median and moderated spread of each plate (P, B) for many questions at once."""
         n_plates = len(self.base)
@@ -199,7 +203,7 @@ def standardise(
 
 
 def over_prompts(
-    cosines: NDArray[np.float32], scale: PlateScale
+    cosines: NDArray[np.float32] | BankCosines, scale: PlateScale
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Median and robust spread over the prompts of each well's standard scores, in blocks of wells."""
     median, spread = scale.of_plates_many(cosines)

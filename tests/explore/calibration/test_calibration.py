@@ -9,10 +9,13 @@ import pandas as pd
 import pytest
 
 from napari_cellclip.explore import annotate_all, ask, describe, like
-from napari_cellclip.explore.calibration import calibration, random_directions
-from napari_cellclip.explore.calibration.empirical_null import EmpiricalNull
+from napari_cellclip.explore.calibration import calibration
+from napari_cellclip.explore.calibration import measured as measuring
+from napari_cellclip.explore.calibration.nulls import random_directions
+from napari_cellclip.explore.calibration.nulls.empirical_null import EmpiricalNull
 from napari_cellclip.explore.calibration.replicates import ReplicateGroups
 from napari_cellclip.explore.calibration.screen_calibration import calibration_of
+from napari_cellclip.explore.vectors.well_vectors import WellVectors
 from napari_cellclip.explore.wording.model_vocabulary import ModelVocabulary
 from napari_cellclip.explore.wording.reader import prompts_in_vocabulary, read_text
 from napari_cellclip.explore.wording.wording import Prompt
@@ -139,10 +142,12 @@ def test_a_dose_leans_on_higher_ones_only_if_it_fits_by_itself(monkeypatch: pyte
     )
     unit = unit_rows(rng.normal(size=(10, 5)), np.float32)
     bank = unit_rows(rng.normal(size=(20, 5)), np.float32)
-    made = calibration.Calibration(unit, wells, np.zeros(10, int), ("P",), np.arange(10) >= 4, bank)
+    made = calibration.Calibration(
+        WellVectors.of(unit), wells, np.zeros(10, int), ("P",), np.arange(10) >= 4, bank
+    )
     alone, together = np.array([0.049, 0.9, 0.051, 0.9]), np.array([0.01, 0.01])
     shares = iter([alone, together])
-    monkeypatch.setattr(calibration, "_share_as_near", lambda *given: next(shares))
+    monkeypatch.setattr(made, "_share_as_near", lambda *given, **options: next(shares))
     np.testing.assert_array_equal(made.score(unit[0]).random_share, [0.01, 0.9, 0.051, 0.9])
 
 
@@ -326,7 +331,7 @@ def test_top_rows_are_those_of_the_whole_tables(planted) -> None:
 def test_tables_of_tails_give_the_p_values_of_counting(planted, monkeypatch: pytest.MonkeyPatch) -> None:
     exact = ask(planted(), "there", prompts=["there"]).treatments_table
     monkeypatch.setattr(random_directions, "MOST_SORTED", 0)
-    monkeypatch.setattr(calibration, "PATTERNS", 0)
+    monkeypatch.setattr(measuring, "PATTERNS", 0)
     found = ask(planted(), "there", prompts=["there"]).treatments_table.loc[exact.index]
     assert (found["p"] >= exact["p"] - 1.01e-4).all()
     assert (found["p"] <= 1.07 * exact["p"] + 1.01e-4).all()

@@ -17,11 +17,14 @@ from napari_cellclip.explore.calibration import activity as activity_module
 from napari_cellclip.explore.calibration import findings, replicates, scale
 from napari_cellclip.explore.calibration.activity import activity
 from napari_cellclip.explore.calibration.findings import best_first
+from napari_cellclip.explore.calibration.nulls import control_null
+from napari_cellclip.explore.calibration.nulls.tail_table import TailTable
 from napari_cellclip.explore.calibration.q_values import QValues, benjamini_hochberg
 from napari_cellclip.explore.calibration.query_scores import QueryPart, combine_z
 from napari_cellclip.explore.calibration.replicates import ReplicateGroups
 from napari_cellclip.explore.calibration.screen_calibration import calibration_of
-from napari_cellclip.explore.calibration.tail_table import TailTable
+from napari_cellclip.explore.vectors import well_vectors
+from napari_cellclip.explore.vectors.well_vectors import WellVectors
 from napari_cellclip.model.unit_vectors import unit_rows
 
 EAST = {"what": [1.0, 0.2, 0.1], "else": [0.1, 1.0, 0.0], "other": [0.0, 0.3, 1.0]}
@@ -44,7 +47,7 @@ def screen(make_screen):
 @pytest.mark.parametrize("prompts", [["what"], ["what", "else"]])
 def test_compiled_loops_in_threads_say_what_numpy_says(screen, monkeypatch, combine, prompts) -> None:
     plain = ask(screen, "it", prompts=prompts, combine=combine)
-    for module in (compiled, replicates, scale):
+    for module in (well_vectors, replicates, scale):
         monkeypatch.setattr(module, "MANY", 1)
     for name, value in {"AT_LEAST": 7, "MOST_THREADS": 3}.items():
         monkeypatch.setattr(compiled, name, value)
@@ -84,6 +87,7 @@ def test_blocks_say_what_the_whole_says(screen, monkeypatch) -> None:
     whole = ask(screen, "it", prompts=["what"], seed=1)
     monkeypatch.setattr(scale, "WELLS_AT_ONCE", 7)
     monkeypatch.setattr(activity_module, "AT_ONCE", 7)
+    monkeypatch.setattr(well_vectors, "AT_ONCE", 7)
     blocks = ask(screen, "it", prompts=["what"], seed=1)  # scored in blocks, the calibration is known
     pd.testing.assert_frame_equal(blocks.scores, whole.scores)
     screen.wells = screen.wells.copy()  # calibrated anew, in blocks too
@@ -97,9 +101,12 @@ def test_activity_in_blocks_is_that_of_all_wells(monkeypatch) -> None:
     unit, bank = unit_rows(rng.normal(size=(60, 8))), unit_rows(rng.normal(size=(20, 8)))
     plates, controls = np.arange(60) % 3, np.arange(60) < 30
     rows, starts = np.arange(30, 60), np.array([0, 4, 5, 30])
-    whole = activity(unit, plates, controls, bank, rows, starts)
+    whole = activity(WellVectors.of(unit), plates, controls, bank, rows, starts)
     monkeypatch.setattr(activity_module, "AT_ONCE", 2)
-    np.testing.assert_allclose(activity(unit, plates, controls, bank, rows, starts), whole, rtol=1e-10)
+    monkeypatch.setattr(well_vectors, "AT_ONCE", 2)
+    np.testing.assert_allclose(
+        activity(WellVectors.of(unit), plates, controls, bank, rows, starts), whole, rtol=1e-10
+    )
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3)), min_size=1, max_size=40))
@@ -184,23 +191,35 @@ def test_z_of_some_wells_is_combined_as_scores_are() -> None:
     np.testing.assert_array_equal(combine_z(z, parts), [2.0, 0.5, np.nan])
 
 
-def test_what_is_forgotten_is_computed_again(screen) -> None:
+def test_what_is_forgotten_is_computed_again(screen, monkeypatch) -> None:
     null = calibration_of(screen, screen.model, cell_line="").control_null
     before = null.of(((0, 2), (1, 1)))
-    null.forget()
+    monkeypatch.setattr(control_null, "MOST_SETS", 1)
+    monkeypatch.setattr(control_null, "MOST_POOLED", 1)
+    null.of(((0, 3), (1, 3)))
+    assert (len(null._sets), len(null._pooled)) == (1, 1)
     np.testing.assert_array_equal(null.of(((0, 2), (1, 1))), before)
 
 
-@given(st.lists(st.integers(1, 4), min_size=1, max_size=20), st.integers(0, 2**32 - 1))
-def test_compiled_directions_are_those_of_numpy(sizes: list[int], seed: int) -> None:
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=20), st.booleans(), st.integers(0, 2**32 - 1))
+def test_compiled_directions_are_those_of_numpy(sizes: list[int], whole: bool, seed: int) -> None:
     rng = np.random.default_rng(seed)
     starts = np.concatenate([[0], np.cumsum(sizes)])
+    numbers = rng.integers(-2, 3, (starts[-1] + 2, 4)).astype(np.int16 if whole else np.float32)
+    at = rng.permutation(starts[-1] + 2)[: starts[-1]]
+    vectors = WellVectors(numbers, rng.random(len(numbers), np.float32), at)
     rows = rng.permutation(starts[-1])
-    unit = unit_rows(rng.integers(-2, 3, (starts[-1], 4)))
-    points, lengths = replicates.group_directions(unit, rows, starts)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(replicates, "MANY", 1)
-        patch.setattr(compiled, "AT_LEAST", 3)
-        fast, fast_lengths = replicates.group_directions(unit, rows, starts)
-    np.testing.assert_allclose(fast, points, atol=1e-6)
-    np.testing.assert_allclose(fast_lengths, lengths, rtol=1e-7)
+    means = [vectors.rows(rows[a:b]).mean(axis=0, dtype=float) for a, b in pairwise(starts)]
+    lengths = np.linalg.norm(means, axis=1)
+    lengths[lengths == 0] = 1
+    for many in (1 << 16, 1):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(well_vectors, "MANY", many)
+            patch.setattr(well_vectors, "AT_ONCE", 7)
+            patch.setattr(compiled, "AT_LEAST", 3)
+            found = list(vectors.group_directions(rows, starts))
+        assert [i for some, _, _ in found for i in range(some.start, some.stop)] == list(range(len(sizes)))
+        own = np.concatenate([length for _, _, length in found])
+        np.testing.assert_allclose(own, lengths, rtol=1e-5)
+        points = np.concatenate([points for _, points, _ in found])
+        np.testing.assert_allclose(points, np.array(means) / lengths[:, None], atol=1e-5)

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 from scipy.stats import t as student
 
-from napari_cellclip.explore.calibration import control_null
 from napari_cellclip.explore.calibration.activity import activity
-from napari_cellclip.explore.calibration.control_null import ControlNull, medians_of_some, upper_tail
-from napari_cellclip.explore.calibration.random_directions import RandomDirections
+from napari_cellclip.explore.calibration.nulls import control_null
+from napari_cellclip.explore.calibration.nulls.control_null import ControlNull, medians_of_some, upper_tail
+from napari_cellclip.explore.calibration.nulls.random_directions import RandomDirections
 from napari_cellclip.explore.calibration.scale import PlateScale
+from napari_cellclip.explore.vectors.well_vectors import WellVectors
 from napari_cellclip.model.unit_vectors import unit_rows
 
 
@@ -39,7 +40,7 @@ def test_shares_are_counts_and_the_sorted_ones_agree() -> None:
     full = directions.drawn @ directions.basis @ points.T
     expected = (1 + (full >= cosine - 1e-7).sum(axis=0)) / 500
     np.testing.assert_allclose(directions.share_as_near(points, cosine), expected, atol=2 / 500)
-    prepared = directions.against(points)
+    prepared = directions.against([points[:2], points[2:]], len(points))
     assert prepared is not None
     np.testing.assert_allclose(
         prepared.share_as_near(cosine), directions.share_as_near(points, cosine), atol=1.01 / 500
@@ -111,7 +112,7 @@ def test_activity_is_hotellings_test_on_one_plate() -> None:
     axes = np.eye(4)[:, :]
     rows, starts = np.arange(30, 34), np.array([0, 4])
     prompts = unit_rows(np.concatenate([axes, -axes]))
-    p = activity(unit, plates, controls, prompts, rows, starts)
+    p = activity(WellVectors.of(unit), plates, controls, prompts, rows, starts)
     own = unit[controls].astype(float)
     difference = unit[rows].astype(float).mean(axis=0) - own.mean(axis=0)
     t2 = difference @ np.linalg.inv(np.cov(own.T)) @ difference / (1 / 4 + 1 / 30)
@@ -125,14 +126,14 @@ def test_activity_is_uniform_for_controls_and_small_for_others() -> None:
     for seed in range(150):
         unit, _, plates, controls, _ = controls_of(seed=seed)
         rows = np.flatnonzero(~controls)[[0, 1, 20, 21]]
-        found.append(activity(unit, plates, controls, bank(60), rows, np.array([0, 4]))[0])
+        found.append(activity(WellVectors.of(unit), plates, controls, bank(60), rows, np.array([0, 4]))[0])
     assert kstest(found, "uniform").pvalue > 0.001
     moved = unit.copy()
     moved[rows] = unit_rows(moved[rows] + 3 * np.eye(6, dtype=np.float32)[5])
-    assert activity(moved, plates, controls, bank(60), rows, np.array([0, 4]))[0] < 1e-3
+    assert activity(WellVectors.of(moved), plates, controls, bank(60), rows, np.array([0, 4]))[0] < 1e-3
     few = np.zeros_like(controls)
     few[:2] = True
-    assert np.isnan(activity(unit, plates, few, bank(60), rows, np.array([0, 4]))).all()
+    assert np.isnan(activity(WellVectors.of(unit), plates, few, bank(60), rows, np.array([0, 4]))).all()
 
 
 @given(st.integers(1, 9), st.integers(1, 5), st.integers(0, 2**32 - 1))
@@ -163,11 +164,11 @@ def test_sets_of_many_controls_are_those_of_few(monkeypatch: pytest.MonkeyPatch)
 def test_four_controls_allow_one_axis_on_which_a_well_is_told_by_a_t_test() -> None:
     """Three degrees of freedom an axis; of three controls there are two, and nothing can be told."""
     rng = np.random.default_rng(3)
-    bank, unit, plates = rng.normal(size=(30, 5)), rng.normal(size=(6, 5)), np.zeros(6, int)
+    bank, unit, plates = rng.normal(size=(30, 5)), unit_rows(rng.normal(size=(6, 5))), np.zeros(6, int)
     rows, starts = np.array([4, 5]), np.array([0, 1, 2])
     axis = np.linalg.svd(bank - bank.mean(axis=0))[2][0]
     along, controls = unit @ axis, np.arange(6) < 4
     distance = (along[4:] - along[:4].mean()) / (along[:4].std(ddof=1) * np.sqrt(1 + 1 / 4))
-    found = activity(unit, plates, controls, bank, rows, starts)
-    np.testing.assert_allclose(found, 2 * student.sf(np.abs(distance), 3))
-    assert np.isnan(activity(unit, plates, np.arange(6) < 3, bank, rows, starts)).all()
+    found = activity(WellVectors.of(unit), plates, controls, bank, rows, starts)
+    np.testing.assert_allclose(found, 2 * student.sf(np.abs(distance), 3), rtol=1e-5)
+    assert np.isnan(activity(WellVectors.of(unit), plates, np.arange(6) < 3, bank, rows, starts)).all()

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_cellclip.explore.calibration import random_directions
-from napari_cellclip.explore.calibration.random_directions import RandomDirections
-from napari_cellclip.explore.calibration.tail_table import LEVELS, TailTable, kept_ranks
+from napari_cellclip.explore.calibration.nulls import random_directions
+from napari_cellclip.explore.calibration.nulls.random_directions import RandomDirections
+from napari_cellclip.explore.calibration.nulls.tail_table import LEVELS, TailTable, kept_ranks
 from napari_cellclip.model.unit_vectors import unit_rows
 
 
@@ -59,10 +59,10 @@ def test_many_treatments_are_looked_up_in_a_table(monkeypatch: pytest.MonkeyPatc
     directions = RandomDirections.of(unit_rows(rng.normal(size=(30, 16))), n=2_000)
     points = unit_rows(rng.normal(size=(50, 16)))
     cosine = points @ directions.basis.T @ directions.drawn[5]
-    exact = directions.against(points).share_as_near(cosine)
+    exact = directions.against([points[:2], points[2:]], len(points)).share_as_near(cosine)
     monkeypatch.setattr(random_directions, "MOST_SORTED", 1_000)
     monkeypatch.setattr(random_directions, "AT_ONCE", 16_000)
-    table = directions.against(points)
+    table = directions.against([points[:2], points[2:]], len(points))
     assert isinstance(table, TailTable)
     found = table.share_as_near(cosine)
     # Products of blocks may differ in their last bit: by one direction, here and there.

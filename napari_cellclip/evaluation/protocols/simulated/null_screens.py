@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_cellclip.evaluation.protocols.simulated.verdict_answers import Bank, Wells
-from napari_cellclip.explore.calibration.empirical_null import EmpiricalNull
-from napari_cellclip.explore.calibration.random_directions import RandomDirections
+from napari_cellclip.explore.calibration.nulls.empirical_null import EmpiricalNull
+from napari_cellclip.explore.calibration.nulls.random_directions import RandomDirections
 from napari_cellclip.model.unit_vectors import unit_rows
 
 

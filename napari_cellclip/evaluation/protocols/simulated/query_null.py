@@ -14,7 +14,7 @@ from napari_cellclip.evaluation.protocols.simulated.verdict_answers import (
     ask_layout,
     measure_empirical_null,
 )
-from napari_cellclip.explore.calibration.empirical_null import CARD_KEY, EmpiricalNull
+from napari_cellclip.explore.calibration.nulls.empirical_null import CARD_KEY, EmpiricalNull
 from napari_cellclip.model import Model
 
 

@@ -24,8 +24,9 @@ from napari_cellclip.evaluation.protocols.simulated.verdict_plates import QueryP
 from napari_cellclip.explore.asked_screen import embedded
 from napari_cellclip.explore.calibration.background import background_vectors
 from napari_cellclip.explore.calibration.calibration import Calibration
-from napari_cellclip.explore.calibration.empirical_null import EmpiricalNull
-from napari_cellclip.explore.calibration.random_directions import RandomDirections
+from napari_cellclip.explore.calibration.nulls.empirical_null import EmpiricalNull
+from napari_cellclip.explore.calibration.nulls.random_directions import RandomDirections
+from napari_cellclip.explore.vectors.well_vectors import WellVectors
 from napari_cellclip.model import Model
 from napari_cellclip.model.unit_vectors import unit_rows
 from napari_cellclip.screen import Screen
@@ -154,7 +155,7 @@ class Wells:
         codes, names = pd.factorize(self.labels["Metadata_Plate"])
         controls = (self.labels["Metadata_control_type"] == "negcon").to_numpy()
         return Calibration(
-            self.unit,
+            WellVectors.of(self.unit),
             self.labels,
             codes,
             tuple(names),

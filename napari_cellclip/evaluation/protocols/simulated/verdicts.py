@@ -30,7 +30,7 @@ from napari_cellclip.evaluation.protocols.simulated.verdict_answers import (
     share_of_matches,
 )
 from napari_cellclip.evaluation.protocols.simulated.verdict_plates import FIRST_SEED, QueryPlate, query_plates
-from napari_cellclip.explore.calibration.empirical_null import EmpiricalNull
+from napari_cellclip.explore.calibration.nulls.empirical_null import EmpiricalNull
 from napari_cellclip.model import Model
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from napari_cellclip.cli import app
 from napari_cellclip.evaluation.protocols.simulated.query_null import store_query_null
-from napari_cellclip.explore.calibration.empirical_null import CARD_KEY, EmpiricalNull
+from napari_cellclip.explore.calibration.nulls.empirical_null import CARD_KEY, EmpiricalNull
 from napari_cellclip.model import load_model
 from napari_cellclip.model.registry import demo_folder
 

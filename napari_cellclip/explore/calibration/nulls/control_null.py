@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from itertools import combinations
 from math import comb
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_cellclip.explore.calibration.nulls.tail_table import TailTable
 from napari_cellclip.explore.calibration.robust import MAD_TO_SD
 from napari_cellclip.explore.calibration.scale import PlateScale, column_median, column_spread
-from napari_cellclip.explore.calibration.tail_table import TailTable
 from napari_cellclip.explore.compiled import run_compiled
+
+if TYPE_CHECKING:
+    from napari_cellclip.explore.calibration.bank_cosines import BankCosines
 
 SETS = 100
 """Sets of control wells drawn for a plate and number of replicates."""
@@ -23,6 +27,16 @@ MANY_CONTROLS = 1 << 12
 """Controls from which sets of them are measured by a compiled loop."""
 
 
+MOST_SETS = 2_048
+"""Scores of plates that are kept for further treatments on them, 170 MB; then all are forgotten."""
+
+MOST_POOLED = 256
+"""Nulls that are kept, 20 MB; then all are forgotten."""
+
+Pattern = tuple[tuple[int, int], ...]
+"""Plates, and the number of wells on each."""
+
+
 class ControlNull:
     """Scores of sets of control wells, as if each set were the replicates of a treatment.
 
@@ -32,7 +46,7 @@ class ControlNull:
 
     Parameters
     ----------
-    cosines : ndarray (n_controls, B)
+    cosines : ndarray (n_controls, B), or BankCosines
         Of the control wells with the background prompts.
     plates : ndarray of int (n_controls,)
         Plate of each control.
@@ -44,24 +58,34 @@ class ControlNull:
 
     def __init__(
         self,
-        cosines: NDArray[np.floating],
+        cosines: NDArray[np.floating] | BankCosines,
         plates: NDArray[np.integer],
         scale: PlateScale,
         *,
         seed: int = 0,
     ) -> None:
-        self._cosines = np.asarray(cosines, np.float64)
+        self._cosines = cosines
         self._scale = scale
         self._members = {int(p): np.flatnonzero(plates == p) for p in np.unique(plates)}
         self._seed = seed
         self._sets: dict[tuple[int, int], NDArray[np.float32]] = {}
-        self._pooled: dict[tuple[tuple[int, int], ...], NDArray[np.float32]] = {}
+        self._pooled: dict[Pattern, NDArray[np.float32]] = {}
 
     def has_enough(self, plate: int) -> bool:
         """Tell whether a plate has enough controls to stand for treatments."""
         return len(self._members.get(plate, ())) > LEFT_CONTROLS
 
-    def of(self, pattern: tuple[tuple[int, int], ...]) -> NDArray[np.float32]:
+    def size_of(self, pattern: Pattern) -> int:
+        """Number of null scores for treatments with so many wells on each plate."""
+        sets = (len(self._members[plate]) for plate, _ in pattern)
+        chosen = (comb(n, min(count, n - LEFT_CONTROLS)) for n, (_, count) in zip(sets, pattern, strict=True))
+        return max(min(number, SETS) for number in chosen) * self._cosines.shape[1]
+
+    def remember(self, pattern: Pattern, scores: NDArray[np.float32]) -> None:
+        """Enter the null scores of a pattern that were computed before."""
+        self._pooled[pattern] = scores
+
+    def of(self, pattern: Pattern) -> NDArray[np.float32]:
         """Compute null scores for treatments with so many wells on each plate.
 
         Parameters
@@ -87,13 +111,10 @@ class ControlNull:
             assert total is not None
             total /= sum(count for _, count in pattern)
             found = np.sort(total, axis=None).astype(np.float32)
+            if len(self._pooled) >= MOST_POOLED:
+                self._pooled.clear()
             self._pooled[pattern] = found
         return found
-
-    def forget(self) -> None:
-        """Free what was computed for patterns and plates; it is computed again where it is asked for."""
-        self._pooled.clear()
-        self._sets.clear()
 
     def _of_plate(self, plate: int, count: int) -> NDArray[np.float32]:
         """Compute mean scores (K, B) of sets of controls of one plate."""
@@ -109,13 +130,15 @@ class ControlNull:
                 chosen = [chosen[i] for i in rng.permutation(len(chosen))]
             else:
                 chosen = [tuple(rng.choice(len(members), count, replace=False).tolist()) for _ in range(SETS)]
-            cosines = self._cosines[members]
+            cosines = np.asarray(self._cosines[members], np.float64)
             inside = np.asarray(chosen, np.intp)
             others = np.ones((len(inside), len(members)), bool)
             np.put_along_axis(others, inside, False, axis=1)
             median, spread = self._left(cosines, others)
             spread = self._scale.of_controls(plate, spread, int(others[0].sum()))
             found = ((cosines[inside].mean(axis=1) - median) / spread).astype(np.float32)
+            if len(self._sets) >= MOST_SETS:
+                self._sets.clear()
             self._sets[plate, count] = found
         return found
 
@@ -123,7 +146,7 @@ class ControlNull:
         self, cosines: NDArray[np.float64], others: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Median and robust spread (K, B) of cosines (m, B) of the controls that each set leaves (K, m)."""
-        if len(self._cosines) < MANY_CONTROLS:
+        if sum(map(len, self._members.values())) < MANY_CONTROLS:
             left = cosines[np.nonzero(others)[1].reshape(len(others), -1)]
             return column_median(left), column_spread(left)
         order = np.argsort(cosines, axis=0)
@@ -187,12 +210,12 @@ def upper_tail(null: NDArray[np.floating], values: NDArray[np.floating]) -> NDAr
 
 
 def tail_tables(
-    null: ControlNull, patterns: dict[tuple[tuple[int, int], ...], list[int]]
+    null: ControlNull, patterns: dict[Pattern, list[int]]
 ) -> list[tuple[TailTable, NDArray[np.intp], NDArray[np.intp]]]:
     """Tables of the nulls of all patterns, one for each size of null: its treatments, and their rows."""
-    by_size: dict[int, list[tuple[tuple[int, int], ...]]] = {}
+    by_size: dict[int, list[Pattern]] = {}
     for pattern in patterns:
-        by_size.setdefault(len(null.of(pattern)), []).append(pattern)
+        by_size.setdefault(null.size_of(pattern), []).append(pattern)
     tables = []
     for size, alike in by_size.items():
         table = TailTable.empty(size, len(alike))

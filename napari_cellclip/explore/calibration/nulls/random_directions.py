@@ -5,12 +5,13 @@ A treatment may do something other than what is asked: then any other text would
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_cellclip.explore.calibration.tail_table import TailTable
+from napari_cellclip.explore.calibration.nulls.tail_table import TailTable
 from napari_cellclip.model.unit_vectors import unit_rows
 
 DIRECTIONS = 9_999
@@ -27,7 +28,7 @@ AT_ONCE = 1 << 24
 
 MOST_SORTED = 1 << 24
 """Cosines of treatments with random directions up to which all are held between questions, 64 MB; else some
-of each treatment's, in a :class:`~napari_cellclip.explore.calibration.tail_table.TailTable`."""
+of each treatment's, in a :class:`~napari_cellclip.explore.calibration.nulls.tail_table.TailTable`."""
 
 
 @dataclass(frozen=True)
@@ -49,18 +50,28 @@ class RandomDirections:
     basis: NDArray[np.float32]
     drawn: NDArray[np.float32]
 
-    def against(self, points: NDArray[np.floating]) -> SortedCosines | TailTable:
-        """Sort the cosines with points that will be asked about again; of many points only some are kept."""
-        inside = np.asarray(points, np.float32) @ self.basis.T
-        if len(points) * len(self.drawn) > MOST_SORTED:
-            table = TailTable.empty(len(self.drawn), len(points))
+    def against(self, points: Iterable[NDArray[np.floating]], n: int) -> SortedCosines | TailTable:
+        """Sort the cosines with points that will be asked about again; of many points only some are kept.
+
+        Parameters
+        ----------
+        points : iterable of ndarray (m, E)
+            Unit vectors, block after block.
+        n : int
+            How many there are in all.
+        """
+        if not all_are_sorted(n, len(self.drawn)):
+            table, filled = TailTable.empty(len(self.drawn), n), 0
             step = max(1, AT_ONCE // len(self.drawn))
-            for start in range(0, len(points), step):
-                table.fill(start, np.asarray(inside[start : start + step] @ self.drawn.T, np.float32))
+            for block in points:
+                inside = np.asarray(block, np.float32) @ self.basis.T
+                for start in range(0, len(block), step):
+                    here = inside[start : start + step]
+                    table.fill(filled, np.asarray(here @ self.drawn.T, np.float32))
+                    filled += len(here)
             return table
-        cosines = np.asarray(inside @ self.drawn.T, np.float32)
-        cosines.sort(axis=1)
-        return SortedCosines(cosines)
+        cosines = [np.asarray(block, np.float32) @ self.basis.T @ self.drawn.T for block in points]
+        return SortedCosines(np.sort(np.concatenate([np.zeros((0, len(self.drawn)), np.float32), *cosines])))
 
     @classmethod
     def of(cls, bank: NDArray[np.floating], *, n: int = DIRECTIONS, seed: int = 0) -> RandomDirections:
@@ -124,6 +135,11 @@ class RandomDirections:
             near = self.drawn @ inside[part].T >= np.asarray(cosine[part], np.float32)
             out[part] = (1 + np.count_nonzero(near, axis=0)) / (n + 1)
         return out
+
+
+def all_are_sorted(points: int, directions: int) -> bool:
+    """Tell whether the cosines of so many points with so many directions are all kept."""
+    return points * directions <= MOST_SORTED
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What scores are compared with: sets of controls, random directions, texts known to be wrong."""

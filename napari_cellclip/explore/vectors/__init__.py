@@ -1,0 +1,1 @@
+"""Embeddings of wells as a question reads them: from memory, or from files mapped into it."""
