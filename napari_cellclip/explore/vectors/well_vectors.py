@@ -52,9 +52,8 @@ class WellVectors:
         lengths = np.sqrt(np.einsum("ij,ij->i", numbers, numbers)) if norms is None else norms
         there = np.isfinite(lengths) & (lengths > 0)
         with np.errstate(divide="ignore"):  # rows that are left out
-            return cls(
-                numbers, 1 / np.asarray(lengths, np.float32), None if there.all() else np.flatnonzero(there)
-            )
+            scale = np.reciprocal(lengths, dtype=np.float32)
+        return cls(numbers, scale, None if there.all() else np.flatnonzero(there))
 
     def __len__(self) -> int:
         return len(self.numbers if self.at is None else self.at)
