@@ -59,7 +59,6 @@ def open_window(
         best = str(session.answer.scores["score"].idxmax())
         session.selection.replace([best])
         session.show(best)
-        viewer.reset_view()  # the first field was fitted to a window that had not its size yet
 
     session.answer_changed.connect(show_best)
     session.request(AskRequest(query))

@@ -18,7 +18,7 @@ from napari_cellclip.gui.canvas.captions import caption_of, channels_caption, un
 from napari_cellclip.gui.canvas.display_contrast import DisplayContrast
 from napari_cellclip.gui.canvas.field_layers import DrawnField, FieldLayers
 from napari_cellclip.gui.canvas.field_reading import ReadFields, read_fields
-from napari_cellclip.gui.canvas.fit import fit_to_layers
+from napari_cellclip.gui.canvas.fit import FittedView
 from napari_cellclip.gui.canvas.heat_layer import HeatLayer
 from napari_cellclip.gui.canvas.map_picture import MapPicture
 from napari_cellclip.gui.canvas.matched_wells import wells_beside
@@ -70,7 +70,8 @@ class Canvas:
         self._barred = False
         self._rest: QTimer | None = None
         self._unseen: QTimer | None = None
-        self.map = MapPicture(jobs, viewer)
+        self.camera = FittedView(viewer)
+        self.map = MapPicture(jobs, viewer, self.camera)
         self.heat = HeatLayer(jobs.session, viewer)
         self.handlers: dict[type[Request], Callable[[Jobs, Any], None]] = {
             MapPictureRequest: self.on_map_requested,
@@ -210,7 +211,7 @@ class Canvas:
         elif self.heat.layer is not None:
             self.heat.layer.visible = self.view.state.arranged == "field"
         if fresh or hidden_by_map or shapes != {field.pixels.shape[1:] for field in drawn}:
-            fit_to_layers(viewer, list(self.fields.there().values()))
+            self.camera.fit(list(self.fields.there().values()))
         self._keys.bind(viewer)
         self._dock_bar()
         self.drawn.emit()
@@ -229,7 +230,7 @@ class Canvas:
         across = int(np.sqrt(len(layers)))  # the canvas beside the Explorer is higher than wide
         self._grid_on(1, (-(-len(layers) // across), across))
         self.write_labels()
-        fit_to_layers(viewer, layers)
+        self.camera.fit(layers)
         self._keys.bind(viewer)
         self.drawn.emit()
 

@@ -10,7 +10,7 @@ from weakref import ref
 import numpy as np
 import pandas as pd
 
-from napari_cellclip.gui.canvas.fit import fit_to_layers
+from napari_cellclip.gui.canvas.fit import FittedView
 from napari_cellclip.gui.canvas.map_mosaic import Mosaic, draw_mosaic, lay_out, lay_out_plate
 from napari_cellclip.gui.palette import BLACK, RGB, well_colours
 from napari_cellclip.gui.state.selection import Mode
@@ -41,10 +41,12 @@ class MapPicture:
         Makes the picture in a thread; its session says what is drawn.
     viewer : napari.Viewer or napari.components.ViewerModel
         Held weakly.
+    camera : FittedView
+        Its camera.
     """
 
-    def __init__(self, jobs: Jobs, viewer: Any) -> None:
-        self.session, self._jobs = jobs.session, jobs
+    def __init__(self, jobs: Jobs, viewer: Any, camera: FittedView) -> None:
+        self.session, self._jobs, self._camera = jobs.session, jobs, camera
         session = jobs.session
         self._viewer = ref(viewer)
         self._echo = False
@@ -165,7 +167,7 @@ class MapPicture:
         self.image.visible = self.points.visible = True
         self.refresh()
         viewer.layers.selection.active = self.points
-        fit_to_layers(viewer, [self.image])
+        self._camera.fit([self.image])
 
     def _place(self, ids: list[str], centres: np.ndarray) -> None:
         """Put points and their ids in place together; neither can be edited by hand."""
