@@ -1,4 +1,4 @@
-"""Find the screens there are of a plate: in the cache, beside the plate, and among those opened last."""
+"""Find the screens there are of a plate, also of one whose folder was renamed since it was encoded."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from napari_cellclip.vocabulary import CellClipError
 
 if TYPE_CHECKING:
     from napari_cellclip.plates import Plate
+    from napari_cellclip.screen.storage.screen_json import PlateRecord
 
 MOST_FOLDERS = 2000
 """Folders looked into at each place."""
@@ -37,6 +38,24 @@ def screens_of(plate: Plate) -> tuple[FoundScreen, ...]:
             screen = FoundScreen(folder, str(record.current.card.get("name")), tuple(record.plates))
             found[folder.resolve()] = ((folder / "screen.json").stat().st_mtime, screen)
     return tuple(screen for _, screen in sorted(found.values(), key=lambda item: -item[0]))
+
+
+def encoded_by_other_names(plate: Plate) -> Iterator[tuple[Path, str, PlateRecord]]:
+    """Find plates of screens that a plate may be by another name: their folders are gone.
+
+    Yields
+    ------
+    (Path, str, PlateRecord)
+        Folder of the screen, name there, and record: whose ``fingerprint`` tells.
+    """
+    from napari_cellclip.screen.storage.screen_json import ScreenRecord
+
+    for folder in _candidates(plate):
+        with suppress(CellClipError, OSError):
+            for name, record in ScreenRecord.read(folder).plates.items():
+                alike = (record.layout, record.shape) == (plate.layout, plate.shape)
+                if alike and name != plate.name and not Path(record.path).exists():
+                    yield folder, name, record
 
 
 def _candidates(plate: Plate) -> Iterator[Path]:

@@ -21,7 +21,7 @@ from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.session_file import is_address, is_session_name
 from napari_cellclip.gui.state.setup import FoundScreen
 from napari_cellclip.gui.state.tasks import Task
-from napari_cellclip.gui.work.finding import screens_of
+from napari_cellclip.gui.work.finding import encoded_by_other_names, screens_of
 from napari_cellclip.gui.work.jobs import Jobs
 from napari_cellclip.vocabulary import CellClipError, PlateMapError, ScreenError, Stain, split_id
 from napari_cellclip.vocabulary.user_folders import from_home
@@ -194,13 +194,40 @@ def plate_at(request: OpenRequest) -> Opened:
     CellClipError
         If there is no plate.
     """
-    from napari_cellclip.plates import find_platemap, open_plate
+    from napari_cellclip.plates import find_platemap
+
+    opened, remark = _plate(request), ""
+    if request.channels:
+        remember_stains(opened)
+    elif (known := confirmed_here(opened)) is not None:
+        opened = opened.with_channels(dict(known.items()))
+        request = replace(request, channels=known)
+    screens = screens_of(opened)
+    if not screens and (before := _by_its_name_then(request, opened)) is not None:
+        request, opened = before
+        screens = screens_of(opened)
+        remark = f"{request.path.name} was encoded as {opened.name}, and is open by that name."
+    if not is_address(Path(opened.address)):
+        remember("plates", opened.path)
+    found = find_platemap(opened.path)
+    whole = Opened(plate=opened, request=request, screens=screens, remark=remark)
+    if found is None:
+        return whole
+    try:
+        labelled = platemap_at(PlateMapRequest(found), opened)
+        return replace(labelled, request=request, screens=screens, remark=remark)
+    except CellClipError as error:  # images without labels are still worth looking at
+        return replace(whole, remark=str(error))
+
+
+def _plate(request: OpenRequest) -> Plate:
+    from napari_cellclip.plates import open_plate
 
     options = request.options
     mapping: dict[Stain | str, str | int] | None = (
         dict(request.channels.items()) if request.channels else None
     )
-    opened = open_plate(
+    return open_plate(
         request.path,
         channels=mapping,
         pattern=options.pattern or None,
@@ -209,24 +236,25 @@ def plate_at(request: OpenRequest) -> Opened:
         time=options.time,
         projection=options.projection,
     )
-    if request.channels:
-        remember_stains(opened)
-    elif (known := confirmed_here(opened)) is not None:
-        opened = opened.with_channels(dict(known.items()))
-        request = replace(request, channels=known)
-    if not is_address(Path(opened.address)):
-        remember("plates", opened.path)
-    remark, found = "", find_platemap(opened.path)
-    screens = screens_of(opened)
-    whole = Opened(plate=opened, request=request, screens=screens)
-    if found is None:
-        return whole
-    try:
-        return replace(
-            platemap_at(PlateMapRequest(found), opened), request=request, screens=screens, remark=remark
-        )
-    except CellClipError as error:  # images without labels are still worth looking at
-        return replace(whole, remark=str(error))
+
+
+def _by_its_name_then(request: OpenRequest, plate: Plate) -> tuple[OpenRequest, Plate] | None:
+    """Open a plate by the name that it was encoded by, if its folder has been renamed since."""
+    from napari_cellclip.screen.storage.processing import as_encoded
+
+    if request.options.name or is_address(Path(plate.address)):
+        return None
+    for folder, name, record in encoded_by_other_names(plate):
+        stains = {stain: channel for stain, channel in record.stains.items() if channel}
+        options = replace(request.options, name=name, time=record.time, projection=record.projection)
+        then = replace(request, channels=request.channels or stains, options=options)
+        try:
+            renamed = _plate(then)
+            if as_encoded(folder, record, renamed).fingerprint() == record.fingerprint:
+                return then, renamed
+        except CellClipError:  # it lacks stains or time points of that one
+            continue
+    return None
 
 
 def confirmed_here(plate: Plate) -> dict[Stain, str] | None:

@@ -100,3 +100,46 @@ def test_a_screen_whose_plate_has_moved_opens_says_so_and_takes_the_plate_from_i
     assert live.screen is screen
     assert live.selection.ids == {"P1/A01"}
     assert live.shown is not None
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("NAPARI_CELLCLIP_CACHE", str(tmp_path / "cache"))
+
+
+def test_a_plate_whose_folder_was_renamed_keeps_its_screen(live, qtbot, tmp_path, own_cache):
+    """Opened by the plate menu it was another plate, and its screen was closed."""
+    messages = []
+    live.message.connect(lambda _task, text: messages.append(text))
+    encode(open_plate(write_tiff_plate(tmp_path / "P1")), None, tiny_model(), tmp_path / "screens" / "P1")
+    live.request(OpenRequest(tmp_path / "screens" / "P1"))
+    idle(qtbot, live)
+    screen = live.screen
+    live.selection.replace(["P1/A01"])
+    (tmp_path / "P1").rename(tmp_path / "archived")
+    live.request(OpenRequest(tmp_path / "archived"))
+    idle(qtbot, live)
+    assert (live.plate.name, live.plate.path) == ("P1", tmp_path / "archived")
+    assert live.screen is screen
+    assert live.selection.ids == {"P1/A01"}
+    assert messages == ["archived was encoded as P1, and is open by that name."]
+    assert live.setup.opened.options.name == "P1", "what is changed in Set-up opens it by that name again"
+    assert [found.path for found in live.setup.screens] == [tmp_path / "screens" / "P1"]
+
+
+@pytest.mark.parametrize("other", ["a copy beside it", "other images"])
+def test_a_plate_that_is_another_one_is_not_taken_for_the_one_before(live, qtbot, tmp_path, own_cache, other):
+    import shutil
+
+    encode(open_plate(write_tiff_plate(tmp_path / "P1")), None, tiny_model(), tmp_path / "screens" / "P1")
+    live.request(OpenRequest(tmp_path / "screens" / "P1"))
+    idle(qtbot, live)
+    if other == "a copy beside it":
+        shutil.copytree(tmp_path / "P1", tmp_path / "P2")
+    else:
+        shutil.rmtree(tmp_path / "P1")
+        write_tiff_plate(tmp_path / "P2", seed=1)
+    live.request(OpenRequest(tmp_path / "P2"))
+    idle(qtbot, live)
+    assert live.plate.name == "P2"
+    assert live.screen is None
