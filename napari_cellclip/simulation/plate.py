@@ -27,6 +27,9 @@ from napari_cellclip.vocabulary.user_folders import from_home
 
 Layout = Literal["phenix", "ome-zarr"]
 
+UNFINISHED = ".unfinished"
+"""File in the folder of a plate while it is being written: what a killed run leaves can be told by it."""
+
 COLUMNS = (
     "well",
     "treatment",
@@ -111,9 +114,14 @@ def iter_simulate(
     Raises
     ------
     CellClipError
-        If the folder is not empty or the format does not exist.
+        If the folder is not empty, as after a run that was killed, or the format does not exist.
     """
     out = from_home(out)
+    if (out / UNFINISHED).is_file():
+        raise CellClipError(
+            f"{out} holds half a plate of a simulation that was killed: delete that folder and simulate again"
+            " (wait, if one is writing it right now)"
+        )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise CellClipError(f"{out} is not empty: name a new folder, or empty it first")
     if sites < 1 or min(size) < 32 or pixel_size <= 0:
@@ -132,6 +140,7 @@ def iter_simulate(
         np.exp(nuisance.background_gain * rng.standard_normal(len(STAINS))),
     )
     out.mkdir(parents=True, exist_ok=True)
+    (out / UNFINISHED).touch()
     rows, columns = design.shape
     jobs = []
     for well, treatment in design.wells.items():
@@ -163,6 +172,7 @@ def iter_simulate(
         _write_record(out, name, seed, pixel_size)
         # Written last: a folder with a plate map is a whole plate.
         write_platemap(out / "platemap.csv", design)
+        (out / UNFINISHED).unlink()
     except BaseException:
         # Half a plate would open as a whole one.
         shutil.rmtree(out, ignore_errors=True)

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -25,7 +26,7 @@ from napari_cellclip.simulation import (
     iter_simulate,
     simulate_plate,
 )
-from napari_cellclip.simulation.plate import COLUMNS
+from napari_cellclip.simulation.plate import COLUMNS, UNFINISHED
 from napari_cellclip.vocabulary import STAINS, CellClipError
 from napari_cellclip.vocabulary.mechanisms import mechanism
 
@@ -257,3 +258,18 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(CellClipError, match="is not empty"):
         simulate_plate(tmp_path, wells=6, workers=1)
     assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def test_what_a_killed_run_left_is_told_and_what_to_do(tmp_path: Path, monkeypatch) -> None:
+    """It was only "not empty"."""
+    out = tmp_path / "p"
+    with monkeypatch.context() as killed:
+        killed.setattr("napari_cellclip.simulation.plate.shutil.rmtree", lambda *_, **__: None)
+        steps = iter_simulate(out, wells=6, sites=1, size=(40, 40), workers=1)
+        next(steps)
+        steps.close()
+    with pytest.raises(CellClipError, match=r"p holds half a plate .* delete that folder and simulate again"):
+        simulate_plate(out, wells=6, sites=1, size=(40, 40), workers=1)
+    shutil.rmtree(out)
+    simulate_plate(out, wells=6, sites=1, size=(40, 40), workers=1)
+    assert not (out / UNFINISHED).exists()

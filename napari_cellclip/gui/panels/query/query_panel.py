@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from napari_cellclip.gui.panels.listen import listen
@@ -17,10 +17,14 @@ from napari_cellclip.gui.plain_text import PlainElidingLabel, PlainLabel, plain
 from napari_cellclip.gui.state.references import gate_sentence
 from napari_cellclip.gui.state.requests import AskRequest, Request
 from napari_cellclip.gui.state.session import Session
+from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.state.wells import counted
 
 if TYPE_CHECKING:
     from napari_cellclip.explore import Answer
+
+
+NOT_ASKED = "Not asked of this screen yet: press Ask."
 
 
 class QueryPanel(QWidget):
@@ -65,6 +69,9 @@ class QueryPanel(QWidget):
         self.notes.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.notes_popup = Popup(self.notes, self)
         self._lay_out()
+        self._opened = QTimer(self)  # a plate and its screen are opened one after the other
+        self._opened.setSingleShot(True)
+        self._opened.timeout.connect(self._drop_question_of_before)
 
         self.line.returnPressed.connect(self.ask)
         self.line.textChanged.connect(self._text_changed)
@@ -73,6 +80,7 @@ class QueryPanel(QWidget):
         self.info.clicked.connect(self._open_notes)
         self.editor.submitted.connect(self.ask_with_prompts)
         listen(self, session.answer_changed, self._answer_changed)
+        listen(self, session.screen_changed, self._screen_changed)
         listen(self, session.requested, self._requested)
         self.editor.table.valueChanged.connect(session.prompts.edit)
         listen(self, session.prompts.changed, self._show_prompts)
@@ -129,6 +137,24 @@ class QueryPanel(QWidget):
 
     def _text_changed(self) -> None:
         self.valueChanged.emit(self.value())
+        if self.session.answer is None:
+            self._show_reason()
+
+    def _screen_changed(self) -> None:
+        self._opened.start()
+
+    def _drop_question_of_before(self) -> None:
+        """Clear a question of an earlier plate that cannot be asked of what is open now."""
+        last, session = self.session.questions.last, self.session
+        if self._is_left_over() and (session.screen is None or (last is not None and last.like)):
+            self.line.clear()
+        self._show_reason()
+
+    def _is_left_over(self) -> bool:
+        """Tell whether what is typed was asked, of something that is not open any more."""
+        last, session = self.session.questions.last, self.session
+        asked = last is not None and last.text == self.line.text().strip()
+        return asked and session.answer is None and session.work(Task.ASK) is None
 
     def _requested(self, request: Request) -> None:
         if not isinstance(request, AskRequest) or request.text.strip() == self.line.text().strip():
@@ -158,12 +184,19 @@ class QueryPanel(QWidget):
         notes = list(answer.notes) if answer is not None else []
         self.verdict.setText(answer.verdict if answer is not None else "")
         self.verdict.setToolTip(plain(traced(answer)))
-        reason = reason_sentence(answer)
-        self.reason.setText(reason)
-        self.reason.setToolTip(plain("\n".join([reason, *notes])))
+        self._show_reason()
         self.notes.setText("\n".join(notes))
         self.info.setText(counted(len(notes), "note") if notes else "No notes")
         self.info.setEnabled(bool(notes))
+
+    def _show_reason(self) -> None:
+        """Say what the answer rests on, or that what is typed has none here."""
+        answer = self.session.answer
+        reason = reason_sentence(answer)
+        if self.session.screen is not None and self._is_left_over():
+            reason = NOT_ASKED
+        self.reason.setText(reason)
+        self.reason.setToolTip(plain("\n".join([reason, *(answer.notes if answer is not None else ())])))
 
 
 def reason_sentence(answer: Answer | None) -> str:
