@@ -18,7 +18,7 @@ from napari_cellclip.gui.palette import (
     well_colours,
 )
 from napari_cellclip.gui.state.colouring import chosen_colouring, colourings, well_values
-from tests.gui.toy_screens import projection_for
+from tests.gui.toy_screens import answer_for, projection_for
 
 DARK, LIGHT = (38, 41, 48), (239, 235, 233)
 """Backgrounds of napari's two themes."""
@@ -120,6 +120,37 @@ def test_scales_of_a_plate_and_of_all(full_session):
     whole = well_colours(full_session, full_session.wells.index, DARK).scale
     assert (whole.low, whole.high) == (0, 100)
     assert (clipped.low, clipped.high) == pytest.approx((1, 99))
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("blocks microtubule assembly", "tubulin inhibitor"),
+        ("HDAC inhibitor", "kinase inhibitor|HDAC inhibitor"),
+        ("BRD4 knockout", "BRD4"),
+    ],
+)
+@pytest.mark.parametrize("highlight", ["score", "all"])
+def test_what_was_asked_for_has_a_colour_where_nothing_is_highlighted_too(
+    full_session, query, name, highlight
+):
+    """It was one of "other", in grey, unless wells of it were highlighted."""
+    screen = full_session.screen
+    screen.wells["Metadata_class"] = [f"m{n}" for n in range(9)] + ["m1", name]
+    full_session.answer = answer_for(screen, {}, query)
+    full_session.look(colour_by="Metadata_class", threshold=99.0, highlight=highlight)
+    colours = well_colours(full_session, full_session.wells.index, DARK)
+    assert [category.name for category in colours.categories[:3]] == [name, "m1", "m0"]
+    assert tuple(colours.rgb[-1].tolist()) == CATEGORIES[0]
+
+
+def test_what_is_only_alike_in_words_was_not_asked_for(full_session):
+    screen = full_session.screen
+    screen.wells["Metadata_class"] = [f"m{n}" for n in range(9)] + ["m1", "tubulin activator"]
+    full_session.answer = answer_for(screen, {}, "tubulin inhibitor")
+    full_session.look(colour_by="Metadata_class", highlight="all")
+    colours = well_colours(full_session, full_session.wells.index, DARK)
+    assert colours.categories[0].name == "m1"
 
 
 def test_what_was_asked_for_has_a_colour_of_its_own(full_session):
