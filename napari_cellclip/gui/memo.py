@@ -25,6 +25,12 @@ class Memo:
     def __init__(self) -> None:
         self._kept: dict[str, tuple[tuple[object, ...], Any]] = {}
 
+    def copy(self) -> Memo:
+        """Return another one that knows what this one knows now."""
+        other = Memo()
+        other._kept = dict(self._kept)
+        return other
+
     def of(self, name: str, rests_on: tuple[object, ...], compute: Callable[[], T]) -> T:
         """Return the value of a name, computed anew where it rests on other objects now."""
         kept = self._kept.get(name)

@@ -14,11 +14,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_cellclip.gui.panels.figure.figure_files import figure_filter, write_figure
+from napari_cellclip.gui.panels.figure.figure_files import figure_filter
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.panels.session_menus import SelectionMenu, SessionMenu
 from napari_cellclip.gui.plain_text import PlainElidingLabel, plain
-from napari_cellclip.gui.state.requests import ExportRequest
+from napari_cellclip.gui.state.export_requests import ExportRequest, FigureRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.state.wells import counted
@@ -109,13 +109,8 @@ class Footer(QWidget):
         self.session.request(ExportRequest(path, selected_only))
 
     def save_figure(self, path: Path) -> None:
-        """Write question, verdict, plates, map and first hits on a page; a message says where, or why not."""
-        try:
-            write_figure(path, self.session)
-        except (CellClipError, OSError) as error:
-            self.session.message.emit(Task.EXPORT, sentence(error))
-            return
-        self.session.message.emit(Task.EXPORT, f"Written: the figure to {path}")
+        """Have what is seen now written on a page, in a worker; a message says where, or why not."""
+        self.session.request(FigureRequest(path))
 
     def _refresh_later(self, _: object) -> None:
         self.refresh()

@@ -15,8 +15,6 @@ from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.vocabulary import Stain
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from napari_cellclip.explore.references.choice import Evidence
     from napari_cellclip.explore.wording.wording import Prompt
     from napari_cellclip.gui.state.references import AddedReferences
@@ -336,31 +334,6 @@ class NameClustersRequest(Request):
     """Name the clusters of the map by the terms that fit their wells."""
 
     terms: Terms = "mechanisms"
-
-
-@dataclass(frozen=True)
-class ExportRequest(Request):
-    """Write the wells, or the screen with its embeddings, to a file whose suffix names the format.
-
-    Attributes
-    ----------
-    path : Path
-        Ends in one of the suffixes of ``screen/export.py``.
-    selected_only : bool
-        Leave out the wells that are not selected.
-    """
-
-    path: Path
-    selected_only: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class SaveTableRequest(Request):
-    """Write a table that a panel shows as CSV, with or without its index."""
-
-    path: Path
-    table: pd.DataFrame
-    index: bool = False
 
 
 @dataclass(frozen=True)

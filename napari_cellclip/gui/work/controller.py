@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary, finalize
 from qtpy.compat import isalive
 
 from napari_cellclip.gui.canvas.canvas import Canvas
+from napari_cellclip.gui.state.export_requests import ExportRequest, FigureRequest, SaveTableRequest
 from napari_cellclip.gui.state.requests import (
     AddReferencesRequest,
     AnnotateRequest,
@@ -20,7 +21,6 @@ from napari_cellclip.gui.state.requests import (
     EncodeRequest,
     ExcludeRequest,
     ExplainRequest,
-    ExportRequest,
     FetchPlateRequest,
     HeatMapRequest,
     InstallReferencesRequest,
@@ -34,7 +34,6 @@ from napari_cellclip.gui.state.requests import (
     RemoveReferencesRequest,
     Request,
     SaveSessionRequest,
-    SaveTableRequest,
     SearchGalleryRequest,
     ShowRequest,
 )
@@ -45,6 +44,7 @@ from napari_cellclip.gui.work.descriptions import annotate_treatments, describe_
 from napari_cellclip.gui.work.encoding import encode_plate
 from napari_cellclip.gui.work.explanations import draw_heat_map, explain_wells
 from napari_cellclip.gui.work.exports import export_wells, save_table
+from napari_cellclip.gui.work.figures import export_figure
 from napari_cellclip.gui.work.gallery import fetch_into_folder, search_for_plates
 from napari_cellclip.gui.work.jobs import Jobs
 from napari_cellclip.gui.work.opening import open_path, open_sample, read_platemap, show_other_plate
@@ -95,6 +95,7 @@ HANDLERS: dict[type[Request], Handler] = {
     AnnotateRequest: annotate_treatments,
     NameClustersRequest: name_map_clusters,
     ExportRequest: export_wells,
+    FigureRequest: export_figure,
     SaveTableRequest: save_table,
     AddReferencesRequest: add_references,
     InstallReferencesRequest: install_references,

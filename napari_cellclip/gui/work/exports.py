@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from napari_cellclip.gui.state.requests import ExportRequest, SaveTableRequest
+from napari_cellclip.gui.state.export_requests import ExportRequest, SaveTableRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.state.wells import OF_TREATMENTS, counted

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,6 +27,9 @@ from napari_cellclip.gui.panels.figure.page import (
 from napari_cellclip.gui.panels.footer import Footer
 from napari_cellclip.gui.panels.hits.hits_panel import HitsPanel
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
+from napari_cellclip.gui.state.requests import CancelRequest
+from napari_cellclip.gui.state.tasks import Task
+from napari_cellclip.gui.work.controller import Controller
 from napari_cellclip.vocabulary import Kind, Perturbation, ScreenError
 from tests.gui.toy_screens import FakeScreen, answer_for
 
@@ -209,26 +214,104 @@ def test_the_map_of_many_wells_is_their_density_with_hits_in_colour(qapp):
     assert inked(30, 30) < 0.05
 
 
-def test_what_cannot_be_written_is_named(full_session, qtbot, tmp_path):
-    footer, told = Footer(full_session), []
+@pytest.fixture
+def told(full_session, qtbot):
+    """Messages of a session whose figures a controller has painted."""
+    heard: list[str] = []
+    full_session.message.connect(lambda _task, text: heard.append(text))
+    controller = Controller(full_session)
+    yield heard
+    qtbot.waitUntil(lambda: full_session.work(Task.EXPORT) is None)
+    controller.close()
+
+
+@pytest.fixture
+def footer(full_session, qtbot):
+    footer = Footer(full_session)
     qtbot.addWidget(footer)
-    full_session.message.connect(lambda _task, text: told.append(text))
+    return footer
+
+
+def test_what_cannot_be_written_is_named(full_session, footer, told, qtbot, tmp_path):
     (tmp_path / "file").touch()
     footer.save_figure(tmp_path / "file" / "figure.png")
+    qtbot.waitUntil(lambda: len(told) == 1)
     assert str(tmp_path / "file") in told[-1]
     footer.save_figure(tmp_path / "figure.jpg")
+    qtbot.waitUntil(lambda: len(told) == 2)
     assert told[-1] == "figure.jpg: choose a name ending in .pdf, .png or .svg."
     with pytest.raises(ScreenError, match="choose a name"):
         write_figure(tmp_path / "figure", full_session)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file"]
 
 
-def test_the_menu_writes_the_figure_and_says_where(full_session, qtbot, tmp_path, monkeypatch):
-    footer, told, path = Footer(full_session), [], tmp_path / "figure.pdf"
-    qtbot.addWidget(footer)
-    full_session.message.connect(lambda _task, text: told.append(text))
+@pytest.mark.parametrize("suffix", [".pdf", ".png", ".svg"])
+def test_the_menu_writes_the_figure_and_says_where(footer, told, qtbot, tmp_path, monkeypatch, suffix):
+    path = tmp_path / f"figure{suffix}"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(path), ""))
     (action,) = [a for a in footer.export_button.menu().actions() if "figure" in a.text()]
     action.trigger()
+    qtbot.waitUntil(lambda: bool(told), timeout=20_000)
     assert told == [f"Written: the figure to {path}"]
-    assert path.read_bytes().startswith(b"%PDF")
+    whole = path.read_bytes()
+    write_figure(path, footer.session)
+    assert len(path.read_bytes()) == pytest.approx(len(whole), rel=0.02), (
+        "as it is painted in the main thread"
+    )
+
+
+def test_the_window_goes_on_while_a_figure_is_painted_as_it_was(
+    full_session, footer, told, qtbot, tmp_path, monkeypatch
+):
+    """100,000 wells held the window for two seconds."""
+    painting, go_on, threads, seen = threading.Event(), threading.Event(), [], []
+
+    def first(session):
+        painting.set()
+        go_on.wait(20)
+        threads.append(threading.current_thread())
+        seen.append((session.answer, session.view.threshold, session.map, session.clusters))
+        return first_hits(session)
+
+    monkeypatch.setattr("napari_cellclip.gui.panels.figure.page.first_hits", first)
+    full_session.clusters = [NamedCluster(("toy/C06",), (0.0, 0.0), "a name", 0.01)]
+    before = (
+        full_session.answer,
+        full_session.view.threshold,
+        full_session.map,
+        full_session.clusters,
+    )
+    footer.save_figure(tmp_path / "figure.png")
+    qtbot.waitUntil(painting.is_set)
+    assert full_session.work(Task.EXPORT).message == "Drawing the figure"
+    full_session.look(threshold=8.5)
+    full_session.answer = answer_for(full_session.screen, {}, "another question")
+    go_on.set()
+    qtbot.waitUntil(lambda: bool(told), timeout=20_000)
+    assert seen == [before]
+    assert threads[0] is not threading.main_thread()
+
+
+def test_a_cancelled_figure_leaves_no_file(full_session, footer, told, qtbot, tmp_path, monkeypatch):
+    painting, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def first(session):
+        painting.set()
+        go_on.wait(20)
+        return first_hits(session)
+
+    def write(*arguments):
+        try:
+            write_figure(*arguments)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr("napari_cellclip.gui.panels.figure.page.first_hits", first)
+    monkeypatch.setattr("napari_cellclip.gui.work.figures.write_figure", write)
+    footer.save_figure(tmp_path / "figure.png")
+    qtbot.waitUntil(painting.is_set)
+    full_session.request(CancelRequest(Task.EXPORT))
+    go_on.set()
+    qtbot.waitUntil(ended.is_set)
+    assert list(tmp_path.iterdir()) == []
+    assert told == []

@@ -11,7 +11,8 @@ import pytest
 
 from napari_cellclip import ask
 from napari_cellclip.explore import pca_map
-from napari_cellclip.gui.state.requests import AskRequest, ExportRequest
+from napari_cellclip.gui.state.export_requests import ExportRequest
+from napari_cellclip.gui.state.requests import AskRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.controller import Controller

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from napari.components import ViewerModel
 
+from napari_cellclip.gui.state.export_requests import ExportRequest
 from napari_cellclip.gui.state.requests import (
     AddReferencesRequest,
     EncodeRequest,
     ExcludeRequest,
-    ExportRequest,
     OpenRequest,
     PlateMapRequest,
     Request,

@@ -26,12 +26,12 @@ from napari_cellclip.gui.panels.explain.terms_file import read_terms
 from napari_cellclip.gui.panels.list_table import QUIET, QuietItems
 from napari_cellclip.gui.panels.listen import listen
 from napari_cellclip.gui.plain_text import RichLabel, plain
+from napari_cellclip.gui.state.export_requests import SaveTableRequest
 from napari_cellclip.gui.state.requests import (
     AnnotateRequest,
     AskRequest,
     DescribeRequest,
     NameClustersRequest,
-    SaveTableRequest,
     Terms,
 )
 from napari_cellclip.gui.state.session import Session

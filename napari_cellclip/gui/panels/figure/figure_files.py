@@ -10,7 +10,7 @@ from qtpy.QtGui import QImage, QPageLayout, QPageSize, QPainter, QPdfWriter
 from qtpy.QtSvg import QSvgGenerator
 
 from napari_cellclip import __version__
-from napari_cellclip.gui.panels.figure.page import PAGE, PER_INCH, paint_page
+from napari_cellclip.gui.panels.figure.page import PAGE, PER_INCH, Report, paint_page, unheard
 from napari_cellclip.screen.storage.files import write_whole
 from napari_cellclip.vocabulary import ScreenError
 
@@ -25,44 +25,46 @@ DOTS_PER_INCH = 300
 """Resolution of pictures, as journals ask for."""
 
 
-def _paint(device: QPaintDevice, session: Session, scale: float = 1.0) -> None:
+def _paint(device: QPaintDevice, session: Session, report: Report, scale: float = 1.0) -> None:
     painter = QPainter(device)
-    painter.scale(scale, scale)
-    paint_page(painter, session)
-    painter.end()
+    try:
+        painter.scale(scale, scale)
+        paint_page(painter, session, report)
+    finally:
+        painter.end()
 
 
-def _png(buffer: QBuffer, session: Session) -> None:
+def _png(buffer: QBuffer, session: Session, report: Report) -> None:
     scale = DOTS_PER_INCH / PER_INCH
     image = QImage((PAGE * scale).toSize(), QImage.Format.Format_RGB32)
     per_metre = round(DOTS_PER_INCH / 0.0254)
     image.setDotsPerMeterX(per_metre)
     image.setDotsPerMeterY(per_metre)
-    _paint(image, session, scale)
+    _paint(image, session, report, scale)
     image.save(buffer, "PNG")
 
 
-def _pdf(buffer: QBuffer, session: Session) -> None:
+def _pdf(buffer: QBuffer, session: Session, report: Report) -> None:
     writer = QPdfWriter(buffer)
     writer.setResolution(PER_INCH)
     size = QPageSize(QPageSize.PageSizeId.A4)
     writer.setPageLayout(QPageLayout(size, QPageLayout.Orientation.Landscape, QMarginsF()))
     writer.setTitle(_title(session))
     writer.setCreator(f"napari-cellclip {__version__}")
-    _paint(writer, session)
+    _paint(writer, session, report)
 
 
-def _svg(buffer: QBuffer, session: Session) -> None:
+def _svg(buffer: QBuffer, session: Session, report: Report) -> None:
     generator = QSvgGenerator()
     generator.setOutputDevice(buffer)
     generator.setResolution(PER_INCH)
     generator.setSize(QSize(PAGE.toSize()))
     generator.setViewBox(QRectF(0, 0, PAGE.width(), PAGE.height()))
     generator.setTitle(_title(session))
-    _paint(generator, session)
+    _paint(generator, session, report)
 
 
-FIGURES: dict[str, tuple[str, Callable[[QBuffer, Session], None]]] = {
+FIGURES: dict[str, tuple[str, Callable[[QBuffer, Session, Report], None]]] = {
     ".pdf": ("PDF", _pdf),
     ".png": ("PNG", _png),
     ".svg": ("SVG", _svg),
@@ -70,7 +72,7 @@ FIGURES: dict[str, tuple[str, Callable[[QBuffer, Session], None]]] = {
 """Title and painting of each suffix."""
 
 
-def write_figure(path: Path, session: Session) -> None:
+def write_figure(path: Path, session: Session, report: Report = unheard) -> None:
     """Write the figure of a session, whole or not at all.
 
     Parameters
@@ -79,6 +81,8 @@ def write_figure(path: Path, session: Session) -> None:
         Ends in one of the suffixes of :data:`FIGURES`.
     session : Session
         What is open, asked and looked at.
+    report : callable, optional
+        Told of each part of the page that is painted; what it raises ends the work before a file is written.
 
     Raises
     ------
@@ -93,7 +97,7 @@ def write_figure(path: Path, session: Session) -> None:
         raise ScreenError(f"{path.name}: choose a name ending in {', '.join(others)} or {last}.")
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    FIGURES[suffix][1](buffer, session)
+    FIGURES[suffix][1](buffer, session, report)
     buffer.close()
     write_whole(path, bytes(buffer.data().data()))
 

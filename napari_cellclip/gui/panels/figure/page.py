@@ -72,7 +72,22 @@ class Painted:
     on_map: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
-def paint_page(painter: QPainter, session: Session) -> Painted:
+@dataclass(frozen=True)
+class PageProgress:
+    """Parts of a page that are painted."""
+
+    done: int
+    total: int = 4
+
+
+Report = Callable[[PageProgress], object]
+
+
+def unheard(_progress: PageProgress) -> None:
+    """Hear of progress, and do nothing."""
+
+
+def paint_page(painter: QPainter, session: Session, report: Report = unheard) -> Painted:
     """Paint the figure of a session onto a page of the size of :data:`PAGE`.
 
     Parameters
@@ -81,6 +96,8 @@ def paint_page(painter: QPainter, session: Session) -> Painted:
         Of a picture, a PDF or a drawing, scaled to the units of a page.
     session : Session
         What is open, asked and looked at.
+    report : callable, optional
+        Told of each part that is painted.
 
     Returns
     -------
@@ -96,14 +113,18 @@ def paint_page(painter: QPainter, session: Session) -> Painted:
     page = QRectF(QPointF(0, 0), PAGE).adjusted(EDGE, EDGE, -EDGE, -EDGE)
     top = _paint_title(painter, page, session, tone)
     bottom = _paint_origin(painter, page, session, tone) - GAP
+    report(PageProgress(1))
     bottom = _paint_hits(painter, QRectF(page.left(), top, page.width(), bottom - top), session, tone)
+    report(PageProgress(2))
     area = QRectF(page.left(), top + GAP, page.width(), bottom - top - 2 * GAP)
     if session.map is not None:
         width = MAP_SHARE * area.width()
         on_right = QRectF(area.right() - width, area.top(), width, area.height())
         _paint_map(painter, on_right, session, tone, painted)
         area.setWidth(area.width() - width - 2 * GAP)
+    report(PageProgress(3))
     _paint_plates(painter, area, session, tone, painted)
+    report(PageProgress(4))
     return painted
 
 
