@@ -37,7 +37,7 @@ def fill_plates(menu: QMenu, session: Session, parent: QWidget) -> None:
 
 
 def fill_screens(menu: QMenu, session: Session, parent: QWidget) -> None:
-    """Offer to open a screen by folder, the screens found of the open plate, and those opened last."""
+    """Offer the screens found of the open plate, then to open another, and those opened last."""
 
     def folder() -> None:
         if path := QFileDialog.getExistingDirectory(parent, "Open a screen folder"):
@@ -48,8 +48,6 @@ def fill_screens(menu: QMenu, session: Session, parent: QWidget) -> None:
         if given and text.strip():
             session.request(OpenRequest(Path(text.strip())))
 
-    menu.addAction("Open screen folder …", folder)
-    menu.addAction("Open screen at an address …", address)
     found = session.setup.screens
     if found:
         menu.addSection("Of this plate")
@@ -59,6 +57,9 @@ def fill_screens(menu: QMenu, session: Session, parent: QWidget) -> None:
             action.setCheckable(True)
             action.setChecked(session.screen is not None and session.screen.path == screen.path)
             _request_on(action, session, OpenRequest(screen.path))
+        menu.addSeparator()
+    menu.addAction("Open screen folder …", folder)
+    menu.addAction("Open screen at an address …", address)
     paths = {screen.path for screen in found}
     _recent(
         menu, session, [p.path for p in read_recent().screens if p.path not in paths], "No recent screens"

@@ -23,6 +23,7 @@ from napari_cellclip.gui.panels.next_step import (
 from napari_cellclip.gui.panels.query.query_panel import QueryPanel
 from napari_cellclip.gui.panels.status_line import StatusLine
 from napari_cellclip.gui.state.requests import CancelRequest
+from napari_cellclip.gui.state.setup import FoundScreen
 from napari_cellclip.gui.state.tasks import Task, Work
 from napari_cellclip.plates import open_plate
 from napari_cellclip.vocabulary import STAINS
@@ -56,6 +57,15 @@ def test_names_share_the_line_by_what_they_need(full_session, qtbot):
     qtbot.waitExposed(header)
     for button in (header.plate, header.screen_button, header.model):
         assert button.text() == button.name().replace("&", "&&")
+
+
+def test_screens_of_the_plate_come_first_in_the_menu(full_session, qtbot, tmp_path):
+    full_session.setup.screens = (FoundScreen(tmp_path / "mine.screen", "demo", ("toy",)),)
+    header = Header(full_session)
+    qtbot.addWidget(header)
+    header.screen_button.fill()
+    texts = [action.text() for action in header.screen_button.menu().actions() if not action.isSeparator()]
+    assert texts[:2] == ["mine.screen · demo", "Open screen folder …"]
 
 
 def test_wells_without_images_say_so(full_session, qtbot):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_cellclip.gui.panels.footer import Footer
-from napari_cellclip.gui.panels.query.query_panel import QueryPanel
+from napari_cellclip.gui.panels.query.query_panel import QueryPanel, reason_sentence
 from napari_cellclip.gui.state.requests import AskRequest
 from napari_cellclip.gui.state.tasks import Task, Work
 from napari_cellclip.gui.work.controller import Controller
@@ -130,6 +132,11 @@ def test_wells_are_asked_for_by_example(query, qtbot):
     )
     qtbot.keyClick(query.line, Qt.Key.Key_Up)
     assert "wells like" not in query.line.text() or query.line.text() == asked[-1].text
+
+
+def test_an_answer_by_example_says_what_was_not_tested(query):
+    answer = dataclasses.replace(query.session.answer, evidence="example wells")
+    assert reason_sentence(answer) == "By example wells. They and their replicates are not tested."
 
 
 def test_script_of_an_example_or_chosen_prompts(full_session):

@@ -23,6 +23,9 @@ from napari_cellclip.gui.state.wells import counted
 if TYPE_CHECKING:
     from napari_cellclip.explore import Answer
 
+BY_EXAMPLE = "example wells"
+"""What an answer by example rests on."""
+
 
 NOT_ASKED = "Not asked of this screen yet: press Ask."
 
@@ -204,6 +207,8 @@ def reason_sentence(answer: Answer | None) -> str:
     if answer is None:
         return ""
     parts = [f"By {answer.evidence}.", answer.evidence_reason]
+    if answer.evidence == BY_EXAMPLE:
+        parts.append("They and their replicates are not tested.")
     if answer.references is not None and not answer.references.recognisable.open:
         parts.insert(0, gate_sentence(answer.references.recognisable))
     return " ".join(part for part in parts if part)

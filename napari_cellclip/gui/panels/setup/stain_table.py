@@ -12,13 +12,14 @@ from qtpy.QtGui import QColor, QImage, QPixmap
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from superqt import QFlowLayout
 
+from napari_cellclip.gui.panels.theme import smaller
 from napari_cellclip.gui.plain_text import PlainElidingLabel, PlainLabel, plain
 from napari_cellclip.plates import Plate
 from napari_cellclip.vocabulary import STAINS, Stain
 
 IGNORE = "Ignore"
-SIDE = 84
-"""Pixels of a picture: five stand side by side in a window of 1280 pixels."""
+SIDE, WIDE = 84, 100
+"""Pixels of a picture and of a tile: five stand side by side in a window of 1280 pixels."""
 
 
 class ChannelTile(QWidget):
@@ -35,10 +36,11 @@ class ChannelTile(QWidget):
         self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.picture.setToolTip(plain(f"A field of channel {channel}, scaled by its own brightness"))
         name = PlainElidingLabel(channel)
-        name.setFixedWidth(SIDE)
+        name.setFixedWidth(WIDE)
+        name.setFont(smaller(name.font()))
         name.setToolTip(plain(f"{channel}: {source}"))
         self.combo = QComboBox()
-        self.combo.setFixedWidth(SIDE)
+        self.combo.setFixedWidth(WIDE)
         self.combo.setAccessibleName(f"Stain of channel {channel}")
         self.combo.setToolTip(plain(f"Stain that channel {channel} shows. {source}"))
         self.combo.addItem(IGNORE, None)
