@@ -43,6 +43,7 @@ SMALLER = 0.92
 
 SHEET = Template("""
 QWidget:disabled, QPushButton:disabled, QComboBox:disabled, QToolButton:disabled { color: $quiet; }
+QPushButton:disabled { padding: 3px; }
 QToolButton { background: $button; border: 1px solid transparent; border-radius: 2px; padding: 1px 5px; }
 QToolButton[popupMode="2"] { padding-right: 15px; }
 QToolButton[popupMode="1"] { padding-right: 17px; }
@@ -136,8 +137,8 @@ def tones(widget: QWidget) -> Tones:
 def style_sheet(tone: Tones) -> str:
     """Write the style sheet of our widgets: buttons that look like buttons, a frame around the focus.
 
-    It adds to napari's, which leaves tool buttons without a surface, the focus without a frame, and text of
-    disabled controls too faint to read.
+    It adds to napari's, which leaves tool buttons without a surface, the focus without a frame, text of
+    disabled controls too faint to read, and makes a button that is disabled larger.
     """
     button, pointed = tone.between(BUTTON), tone.between(UNDER_POINTER)
     names = {

@@ -18,7 +18,7 @@ from napari_cellclip.gui.panels.drawing.plate_drawing import (
 )
 from napari_cellclip.gui.panels.thumbnails import Thumbnails
 from napari_cellclip.gui.panels.wells.legend import shared
-from napari_cellclip.gui.panels.wells.plate_panel import PlatePanel
+from napari_cellclip.gui.panels.wells.plate_panel import PlatePanel, short_names
 from napari_cellclip.gui.panels.wells.plate_view import PlateView
 from napari_cellclip.gui.state.requests import MapPictureRequest
 from napari_cellclip.vocabulary import PLATE_SHAPES, well_name
@@ -252,6 +252,23 @@ def test_the_strip_names_plates_with_their_hits_and_chooses_one(two, qtbot):
     assert two.view.position_of("other/C04")
     with pytest.raises(KeyError):
         two.view.position_of("toy/C04")
+
+
+@pytest.mark.parametrize(
+    ("names", "short"),
+    [
+        (["BR00117010", "BR00117011"], ["…7010", "…7011"]),
+        (["screen-A", "screen-B", "screen-C"], ["…A", "…B", "…C"]),
+        (["20210607_B5_P1", "20210607_B6_P1"], ["…B5_P1", "…B6_P1"]),
+        (["screen-", "screen-A"], ["…-", "…-A"]),
+        (["P1", "P2"], ["P1", "P2"]),
+        (["alone-1"], ["alone-1"]),
+        ([], []),
+    ],
+)
+def test_names_of_plates_leave_out_what_they_share(names, short):
+    """In the strip of a window of 1280 pixels one and a half of four plates could be read."""
+    assert short_names(names) == short
 
 
 def test_one_plate_has_no_button_to_draw_several(panel):

@@ -117,6 +117,20 @@ def test_every_label_and_control_of_the_window_can_be_read(theme, make_napari_vi
     assert faint == [], "\n".join(map(str, faint))
 
 
+def test_a_button_keeps_its_size_when_it_is_disabled(make_napari_viewer, qtbot) -> None:
+    """napari draws a border around it then, and what lay below moved by two pixels."""
+    viewer = make_napari_viewer()
+    explorer = Explorer(viewer)
+    viewer.window.add_dock_widget(explorer, name="Explorer")
+    QApplication.processEvents()
+    button, sizes = explorer.map.to_canvas, []
+    for enabled in (False, True):
+        button.setEnabled(enabled)
+        button.ensurePolished()
+        sizes.append(button.sizeHint())
+    assert sizes[0] == sizes[1]
+
+
 @pytest.mark.parametrize("theme", THEMES)
 def test_the_window_follows_the_theme(theme, make_napari_viewer, qtbot) -> None:
     viewer = make_napari_viewer()

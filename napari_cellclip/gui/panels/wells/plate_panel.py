@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import QEvent
@@ -20,6 +21,10 @@ from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.view import View
 from napari_cellclip.gui.state.wells import counted
 
+MARKS_IN_NAMES = "-_ ."
+"""What parts of a plate's name are divided by."""
+KEPT_OF_A_NAME = 4
+"""Letters that are kept of a name that has no such parts."""
 MARKS = "− + controls  ▨ no image  ✕ failed"
 HELP = (
     "Highlighted wells are in colour, the others grey; an outline stands in where a colour is hard to see.\n"
@@ -129,9 +134,9 @@ class PlatePanel(QWidget):
         if session.answer is not None and session.highlight != "all":
             table = session.wells
             hits = table["plate"][session.highlighted(table)].value_counts().to_dict()
-        for number, name in enumerate(names):
+        for number, (name, short) in enumerate(zip(names, short_names(names), strict=True)):
             count = f" · {hits.get(name, 0)}" if session.answer is not None else ""
-            if bar.tabText(number) != (text := literal(name + count)):
+            if bar.tabText(number) != (text := literal(short + count)):
                 bar.setTabText(number, text)
             bar.setTabData(number, name)
             bar.setTabToolTip(number, plain(f"{name}: {counted(hits.get(name, 0), 'well')} highlighted"))
@@ -163,6 +168,27 @@ class PlatePanel(QWidget):
 
     def _rings(self, _: object = None) -> None:
         self.view.set_rings(self.session.selection.ids, self.session.shown_well)
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """Leave out the start that names of plates share, up to a mark, or else all but the last four letters.
+
+    Examples
+    --------
+    >>> short_names(["BR00117010", "BR00117011"])
+    ['…7010', '…7011']
+    >>> short_names(["screen-A", "screen-B"])
+    ['…A', '…B']
+    >>> short_names(["P1", "P2"])
+    ['P1', 'P2']
+    """
+    shortest = min(map(len, names), default=0)
+    shared = names[0] if len(names) > 1 else ""
+    while not all(name.startswith(shared) for name in names):
+        shared = shared[:-1]
+    after_mark = 1 + max(shared.rfind(mark) for mark in MARKS_IN_NAMES)
+    left = min(after_mark or min(len(shared), shortest - KEPT_OF_A_NAME), shortest - 1)
+    return [f"…{name[left:]}" for name in names] if left > 2 else list(names)
 
 
 def _toggle(text: str, tip: str) -> QToolButton:
