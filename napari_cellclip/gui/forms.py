@@ -86,7 +86,7 @@ def encode_form(napari_viewer: "Viewer") -> "FunctionGui":
 
 def export_form(napari_viewer: "Viewer") -> "FunctionGui":
     """Write the hit list, or the screen with its embeddings, in the format that the file's name says."""
-    from napari_cellclip.gui.work.exports import export_work
+    from napari_cellclip.gui.work.files.exports import export_work
     from napari_cellclip.screen.export import EXPORTS
 
     line = Latest()

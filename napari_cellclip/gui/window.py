@@ -14,9 +14,9 @@ from qtpy.QtWidgets import QLineEdit, QMainWindow, QWidget
 from napari_cellclip.gui.panels.status_line import work_text
 from napari_cellclip.gui.plain_text import confirms
 from napari_cellclip.gui.state.session import Session
-from napari_cellclip.gui.state.session_file import is_session_name
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.controller import Controller, controllers
+from napari_cellclip.gui.work.files.session_file import is_session_name
 
 WRITES = (Task.ENCODE, Task.SAMPLE, Task.FETCH, Task.EXPORT, Task.REFERENCES, Task.INSTALL)
 """Work whose result a closed window would lose; answers and maps are computed again in no time."""

@@ -12,8 +12,8 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_cellclip.gui.explorer import Explorer
-from napari_cellclip.gui.state.session_file import read_session_file
 from napari_cellclip.gui.state.tasks import Task
+from napari_cellclip.gui.work.files.session_file import read_session_file
 from napari_cellclip.vocabulary import STAINS, Stain
 
 LEFT = Qt.MouseButton.LeftButton

@@ -22,7 +22,7 @@ from napari_cellclip.gui.state.export_requests import ExportRequest, FigureReque
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.state.wells import counted
-from napari_cellclip.gui.work.python_script import python_script
+from napari_cellclip.gui.work.files.python_script import python_script
 from napari_cellclip.gui.work.workers import sentence
 from napari_cellclip.vocabulary import CellClipError
 

@@ -11,8 +11,8 @@ from napari_cellclip.gui.plain_text import plain
 from napari_cellclip.gui.recent import read_recent
 from napari_cellclip.gui.state.requests import OpenSessionRequest, SaveSessionRequest
 from napari_cellclip.gui.state.session import Session
-from napari_cellclip.gui.state.session_file import ENDINGS, SUFFIX, is_session_name
 from napari_cellclip.gui.state.wells import counted
+from napari_cellclip.gui.work.files.session_file import ENDINGS, SUFFIX, is_session_name
 
 FILTER = f"Sessions ({' '.join(f'*{ending}' for ending in ENDINGS)})"
 

@@ -43,8 +43,9 @@ from napari_cellclip.gui.work.channel_pictures import read_channel_pictures
 from napari_cellclip.gui.work.descriptions import annotate_treatments, describe_wells, name_map_clusters
 from napari_cellclip.gui.work.encoding import encode_plate
 from napari_cellclip.gui.work.explanations import draw_heat_map, explain_wells
-from napari_cellclip.gui.work.exports import export_wells, save_table
-from napari_cellclip.gui.work.figures import export_figure
+from napari_cellclip.gui.work.files.exports import export_wells, save_table
+from napari_cellclip.gui.work.files.figures import export_figure
+from napari_cellclip.gui.work.files.session_files import open_session, save_session
 from napari_cellclip.gui.work.gallery import fetch_into_folder, search_for_plates
 from napari_cellclip.gui.work.jobs import Jobs
 from napari_cellclip.gui.work.opening import open_path, open_sample, read_platemap, show_other_plate
@@ -56,7 +57,6 @@ from napari_cellclip.gui.work.references import (
     install_references,
     remove_references,
 )
-from napari_cellclip.gui.work.session_files import open_session, save_session
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget

@@ -18,9 +18,9 @@ from napari_cellclip.gui.state.requests import (
     ShowRequest,
 )
 from napari_cellclip.gui.state.session import Session
-from napari_cellclip.gui.state.session_file import is_address, is_session_name
 from napari_cellclip.gui.state.setup import FoundScreen
 from napari_cellclip.gui.state.tasks import Task
+from napari_cellclip.gui.work.files.session_file import is_address, is_session_name
 from napari_cellclip.gui.work.finding import encoded_by_other_names, screens_of
 from napari_cellclip.gui.work.jobs import Jobs
 from napari_cellclip.vocabulary import CellClipError, PlateMapError, ScreenError, Stain, split_id

@@ -307,7 +307,7 @@ def test_a_cancelled_figure_leaves_no_file(full_session, footer, told, qtbot, tm
             ended.set()
 
     monkeypatch.setattr("napari_cellclip.gui.panels.figure.page.first_hits", first)
-    monkeypatch.setattr("napari_cellclip.gui.work.figures.write_figure", write)
+    monkeypatch.setattr("napari_cellclip.gui.work.files.figures.write_figure", write)
     footer.save_figure(tmp_path / "figure.png")
     qtbot.waitUntil(painting.is_set)
     full_session.request(CancelRequest(Task.EXPORT))

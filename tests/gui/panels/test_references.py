@@ -34,8 +34,8 @@ from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.state.wells import share_text
 from napari_cellclip.gui.work.controller import controller_of
-from napari_cellclip.gui.work.exports import hit_list
-from napari_cellclip.gui.work.python_script import python_script
+from napari_cellclip.gui.work.files.exports import hit_list
+from napari_cellclip.gui.work.files.python_script import python_script
 from napari_cellclip.screen import Screen
 from tests.gui.toy_screens import answer_for
 from tests.profile_tables import made_table, write_annotations

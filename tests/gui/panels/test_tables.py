@@ -13,7 +13,7 @@ from napari_cellclip.gui.panels.query.query_panel import QueryPanel, reason_sent
 from napari_cellclip.gui.state.requests import AskRequest
 from napari_cellclip.gui.state.tasks import Task, Work
 from napari_cellclip.gui.work.controller import Controller
-from napari_cellclip.gui.work.python_script import python_script
+from napari_cellclip.gui.work.files.python_script import python_script
 from tests.gui.toy_screens import answer_for
 
 

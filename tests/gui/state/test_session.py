@@ -14,8 +14,8 @@ from napari_cellclip.gui.state.references import Mechanisms
 from napari_cellclip.gui.state.requests import AskRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.work.controller import Controller, controller_of
-from napari_cellclip.gui.work.exports import export_work, hit_list
-from napari_cellclip.gui.work.python_script import python_script
+from napari_cellclip.gui.work.files.exports import export_work, hit_list
+from napari_cellclip.gui.work.files.python_script import python_script
 from napari_cellclip.vocabulary import ScreenError
 from tests.gui.toy_screens import FakeScreen, answer_for, contributions, projection_for
 

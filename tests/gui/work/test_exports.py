@@ -16,7 +16,7 @@ from napari_cellclip.gui.state.requests import AskRequest
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.controller import Controller
-from napari_cellclip.gui.work.exports import export_work
+from napari_cellclip.gui.work.files.exports import export_work
 from napari_cellclip.vocabulary import ScreenError
 from tests.tiny import encode_tiny_screen, load_tiny_model, write_tiny_plate
 

@@ -15,7 +15,7 @@ from napari_cellclip.explore.wording.wording import Prompt
 from napari_cellclip.gui.state.references import AddedPart, AddedReferences
 from napari_cellclip.gui.state.requests import AskRequest
 from napari_cellclip.gui.state.session import Session
-from napari_cellclip.gui.work.python_script import python_script
+from napari_cellclip.gui.work.files.python_script import python_script
 from napari_cellclip.plates import PlateMap
 from napari_cellclip.screen import import_profiles
 from napari_cellclip.vocabulary import Kind, Perturbation

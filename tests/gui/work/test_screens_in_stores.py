@@ -12,10 +12,10 @@ from napari_cellclip.gui.panels.open_menus import fill_screens
 from napari_cellclip.gui.recent import read_recent
 from napari_cellclip.gui.state.requests import OpenRequest
 from napari_cellclip.gui.state.session import Session
-from napari_cellclip.gui.state.session_file import read_session_file, write_session_file
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.work.controller import Controller
-from napari_cellclip.gui.work.session_files import stored
+from napari_cellclip.gui.work.files.session_file import read_session_file, write_session_file
+from napari_cellclip.gui.work.files.session_files import stored
 from tests.plates.remote.conftest import moto_url, s3  # noqa: F401
 from tests.screen.test_object_store import bucket  # noqa: F401
 from tests.tiny import encode_tiny_screen, tiny_model, write_tiny_plate

@@ -14,16 +14,16 @@ from qtpy.QtWidgets import QFileDialog
 from napari_cellclip.gui.explorer import Explorer
 from napari_cellclip.gui.state.requests import AskRequest, EncodeRequest, OpenRequest, PlateMapRequest
 from napari_cellclip.gui.state.session import Session
-from napari_cellclip.gui.state.session_file import (
+from napari_cellclip.gui.state.tasks import Task
+from napari_cellclip.gui.work.controller import Controller, controller_of
+from napari_cellclip.gui.work.files.session_file import (
     SessionFile,
     SessionFileError,
     StoredPlate,
     read_session_file,
     write_session_file,
 )
-from napari_cellclip.gui.state.tasks import Task
-from napari_cellclip.gui.work.controller import Controller, controller_of
-from napari_cellclip.gui.work.session_files import stored
+from napari_cellclip.gui.work.files.session_files import stored
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from napari_cellclip.explore.wording.wording import Prompt
 from napari_cellclip.gui.state.canvas_view import CanvasState
 from napari_cellclip.gui.state.requests import OpenRequest
-from napari_cellclip.gui.state.session_file import (
+from napari_cellclip.gui.state.view import View
+from napari_cellclip.gui.work.files.session_file import (
     SessionFile,
     SessionFileError,
     StoredCanvas,
@@ -21,9 +22,8 @@ from napari_cellclip.gui.state.session_file import (
     read_session_file,
     write_session_file,
 )
-from napari_cellclip.gui.state.view import View
+from napari_cellclip.gui.work.files.session_files import Found, restore, stored
 from napari_cellclip.gui.work.opening import Opened
-from napari_cellclip.gui.work.session_files import Found, restore, stored
 from napari_cellclip.plates import PlateMap, open_plate
 from napari_cellclip.vocabulary import STAINS
 from tests.gui.toy_screens import AnsweringSession, FakeScreen

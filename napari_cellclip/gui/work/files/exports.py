@@ -13,8 +13,8 @@ from napari_cellclip.gui.state.export_requests import ExportRequest, SaveTableRe
 from napari_cellclip.gui.state.session import Session
 from napari_cellclip.gui.state.tasks import Task
 from napari_cellclip.gui.state.wells import OF_TREATMENTS, counted
+from napari_cellclip.gui.work.files.python_script import python_script
 from napari_cellclip.gui.work.jobs import Jobs
-from napari_cellclip.gui.work.python_script import python_script
 from napari_cellclip.screen.export import ExportedWells, export_format, spreadsheet_safe
 from napari_cellclip.vocabulary import ScreenError
 

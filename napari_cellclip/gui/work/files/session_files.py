@@ -19,7 +19,9 @@ from napari_cellclip.gui.state.requests import (
     SaveSessionRequest,
 )
 from napari_cellclip.gui.state.session import Session
-from napari_cellclip.gui.state.session_file import (
+from napari_cellclip.gui.state.tasks import Task
+from napari_cellclip.gui.state.view import View
+from napari_cellclip.gui.work.files.session_file import (
     SessionFile,
     StoredCanvas,
     StoredPlate,
@@ -31,8 +33,6 @@ from napari_cellclip.gui.state.session_file import (
     read_session_file,
     write_session_file,
 )
-from napari_cellclip.gui.state.tasks import Task
-from napari_cellclip.gui.state.view import View
 from napari_cellclip.gui.work.jobs import Jobs
 from napari_cellclip.gui.work.opening import Opened, plate_at, platemap_at, screen_at, take
 from napari_cellclip.gui.work.references import joined_parts, read_part
