@@ -3,23 +3,30 @@
 Vectors around some directions are coded block by block, as for a screen on disk, into files in a temporary
 folder (15 GB for ten millions); only a million of them are also held in memory, for the product. What is
 found is compared with the largest cosines in double precision, which are noted while vectors are made:
-questions are random directions, as texts are, and wells.
+questions are random directions, as texts are, and wells. A verdict is asked of the index of a million, in a
+process of its own, whose memory is watched: first with the calibration to be made, then with the one that is
+kept.
 ``python -m benchmarks.speed.index [--quick]``
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from benchmarks.speed.figures import Figure, compare, peak_memory, script
-from benchmarks.speed.questions import TOP
+from benchmarks.speed.questions import TOP, MemoryScreen, labels, memory_card, memory_screen
+from napari_cellclip.explore import ask
 from napari_cellclip.explore.vectors.well_index import WellIndex
 from napari_cellclip.model.unit_vectors import unit_rows
 
@@ -35,6 +42,7 @@ class MadeScreen:
 
     def __init__(self, path: Path, n: int, dim: int) -> None:
         self.tables = self
+        (path / "screen.json").touch()
         self.path, self.wells, self.card = path, range(n), SimpleNamespace(embed_dim=dim)
         rng = np.random.default_rng(0)
         self.centres = rng.normal(size=(40, dim)).astype(np.float32)
@@ -95,6 +103,94 @@ def asking(n: int, dim: int, rounds: int, folder: Path) -> Figure:
     )
 
 
+class Tables:
+    """Embeddings as `benchmarks.speed.questions` draws them, written to a file, read in blocks."""
+
+    excluded: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def embeddings_state(self) -> str:
+        return "made"
+
+    def embeddings_by_plate(self) -> Iterator[np.ndarray]:
+        rows = np.load(self.file, mmap_mode="r")
+        for start in range(0, len(rows), BLOCK):
+            yield np.array(rows[start : start + BLOCK])
+
+
+class StoredScreen(MemoryScreen):
+    """A screen whose embeddings are in a file."""
+
+    def __init__(self, n: int, dim: int, folder: Path) -> None:
+        (folder / "screen.json").touch()
+        super().__init__(np.zeros((0, dim)), labels(n), memory_card(dim), folder)
+        self._tables = Tables(folder / "embeddings.npy")
+
+
+def watched(n: int, dim: int, folder: Path) -> dict[str, Any]:
+    """Ask for a verdict, and note the time and the memory of this process in MiB, mapped pages apart."""
+    most, over = [0, 0], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.02):
+            for line in Path("/proc/self/status").read_text().splitlines():
+                for i, name in enumerate(("RssAnon:", "RssFile:")):
+                    if line.startswith(name):
+                        most[i] = max(most[i], int(line.split()[1]) // 1024)
+
+    screen = StoredScreen(n, dim, folder)
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    times = []
+    for _ in range(4):
+        start = time.perf_counter()
+        answer = ask(screen, "what", prompts=["x"], top=TOP, index=True)
+        times.append(time.perf_counter() - start)
+    over.set()
+    watcher.join()
+    return {
+        "times": times,
+        "anonymous": most[0],
+        "mapped": most[1],
+        "verdict": answer.verdict,
+        "wells": answer.scores.index.tolist(),
+    }
+
+
+def verdicts(n: int, dim: int, folder: Path) -> list[Figure]:
+    """A verdict from the index against one from memory, each in a process of its own."""
+    memory = memory_screen(n, dim)
+    np.save(folder / "embeddings.npy", memory.embeddings)
+    exact = ask(memory, "what", prompts=["x"], top=TOP)
+    again = []
+    for _ in range(3):
+        start = time.perf_counter()
+        ask(memory, "what", prompts=["x"], top=TOP)
+        again.append(time.perf_counter() - start)
+    del memory
+    code = (
+        "import json, sys; from pathlib import Path; from benchmarks.speed.index import watched;"
+        f"json.dump(watched({n}, {dim}, Path({str(folder)!r})), sys.stdout)"
+    )
+    figures = []
+    for what in ("index and calibration made", "index and calibration kept"):
+        run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+        found = json.loads(run.stdout)
+        recall = len(set(found["wells"]) & set(exact.scores.index)) / TOP
+        same = "equal" if found["verdict"] == exact.verdict else "DIFFERENT"
+        name = (
+            f"{n:,} wells x {dim}, from the index, {what}: recall {recall:.2f} of the {TOP} best scores, "
+            f"verdict {same}, at most {found['anonymous']:,} MiB of memory and {found['mapped']:,} mapped"
+        )
+        figures += [
+            Figure(f"first verdict of {name}", found["times"][:1], again[:1], "a verdict from memory, again"),
+            Figure(f"verdict again of {name}", found["times"][1:], again, "a verdict from memory, again"),
+        ]
+    return figures
+
+
 def measure(quick: bool) -> list[Figure]:
     """Ask among a million wells and among ten."""
     sizes, dim, rounds = ((2_000,), 32, 1) if quick else ((1_000_320, 10_000_320), 512, 7)
@@ -102,6 +198,8 @@ def measure(quick: bool) -> list[Figure]:
     for n in sizes:
         with tempfile.TemporaryDirectory() as folder:
             figures.append(asking(n, dim, rounds, Path(folder)))
+    with tempfile.TemporaryDirectory() as folder:
+        figures += verdicts(sizes[0], dim, Path(folder))
     return figures
 
 

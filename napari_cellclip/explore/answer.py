@@ -132,7 +132,9 @@ class Answer:
     def matches(self) -> pd.DataFrame:
         """Rows of `treatments_table` that match at the accepted rate."""
         table = self.treatments_table
-        return table[(table["q"] <= self.fdr).to_numpy(bool) & (self.outcome is Verdict.SIGNIFICANT)]
+        if self.outcome is not Verdict.SIGNIFICANT:
+            return table.iloc[:0]
+        return table[(table["q"] <= self.fdr).to_numpy(bool)]
 
     @property
     def matching_wells(self) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ def _compiled(loop: Callable[..., None]) -> Callable[..., None]:
     return made
 
 
-def run_compiled(loop: Callable[..., None], turns: int, *arrays: Any) -> None:
+def run_compiled(loop: Callable[..., None], turns: int, *arrays: Any, at_least: int | None = None) -> None:
     """Run a loop compiled, in as many threads as its turns are worth.
 
     Parameters
@@ -54,12 +54,14 @@ def run_compiled(loop: Callable[..., None], turns: int, *arrays: Any) -> None:
         How many there are.
     *arrays : ndarray
         What it reads, and what it fills.
+    at_least : int, optional
+        As of :func:`in_threads`.
     """
     run = _compiled(loop)
-    in_threads(lambda first, last: run(first, last, *arrays), turns)
+    in_threads(lambda first, last: run(first, last, *arrays), turns, at_least=at_least)
 
 
-def in_threads(work: Callable[[int, int], object], turns: int) -> None:
+def in_threads(work: Callable[[int, int], object], turns: int, *, at_least: int | None = None) -> None:
     """Do work that lets go of Python's lock on ranges of its turns at once, in as many threads as pays.
 
     Parameters
@@ -68,8 +70,10 @@ def in_threads(work: Callable[[int, int], object], turns: int) -> None:
         Takes the first turn and one past the last; ranges must not need each other.
     turns : int
         How many there are.
+    at_least : int, optional
+        Turns that a further thread must take over to pay; `AT_LEAST` where each is a few sums.
     """
-    threads = max(1, min(os.cpu_count() or 1, MOST_THREADS, turns // AT_LEAST))
+    threads = max(1, min(_processors(), MOST_THREADS, turns // (at_least or AT_LEAST)))
     ends = [turns * i // threads for i in range(threads + 1)]
     others = [_pool().submit(work, *ends[i : i + 2]) for i in range(1, threads)]
     try:
@@ -77,6 +81,11 @@ def in_threads(work: Callable[[int, int], object], turns: int) -> None:
     finally:
         for other in others:
             other.result()
+
+
+@cache
+def _processors() -> int:
+    return os.cpu_count() or 1
 
 
 @cache

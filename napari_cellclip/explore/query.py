@@ -149,7 +149,11 @@ def ask(
         answer = fuse(words, looks, reason=reason, words_count=not ranks_only(screen.card))
     else:
         answer = looks if looks is not None else words  # type: ignore[assignment]  # one of them was made
-    return answer if top is None else replace(answer, scores=answer.scores.iloc[:top])
+    return (
+        answer
+        if top is None or len(answer.scores) <= top
+        else replace(answer, scores=answer.scores.iloc[:top])
+    )
 
 
 def like(

@@ -18,6 +18,9 @@ from napari_cellclip.explore.compiled import run_compiled
 LEVELS = 127
 """Order statistics kept of each distribution, which fit a byte."""
 
+ROWS_AT_LEAST = 1 << 12
+"""Rows that a further thread must take over to pay."""
+
 MULTIPLE = 16
 """Order statistics lie in rows of a multiple of this length, which processors compare at once."""
 
@@ -72,7 +75,7 @@ class TailTable:
         asked = np.asarray(values, np.float32)
         own = np.arange(len(self.values), dtype=np.int32) if rows is None else np.asarray(rows, np.int32)
         out = np.empty(len(asked), np.float64)
-        run_compiled(look_up, len(asked), self.values, self.shares, own, asked, out)
+        run_compiled(look_up, len(asked), self.values, self.shares, own, asked, out, at_least=ROWS_AT_LEAST)
         return out
 
     @cached_property
