@@ -248,3 +248,27 @@ def test_where_nothing_can_be_written_beside_a_screen_the_users_cache_holds_the_
     assert tmp_path in index.checks["fine"].path.parents
     again = WellIndex.of(Screen.open(screen.path))
     assert again.checks["fine"].path == index.checks["fine"].path
+
+
+def test_what_is_made_of_a_screen_in_a_store_is_in_the_users_cache(made, tmp_path, monkeypatch) -> None:
+    upath = pytest.importorskip("upath")
+    screen, model = made
+    monkeypatch.setenv("NAPARI_CELLCLIP_CACHE", str(tmp_path))
+    store = upath.UPath("memory://screens/asked")
+    for path in screen.path.rglob("*"):
+        name = path.relative_to(screen.path)
+        if path.is_file() and name.parts[0] not in ("index", "calibration"):
+            (store / name.as_posix()).write_bytes(path.read_bytes())
+    try:
+        exact = ask(Screen.open(screen.path), "tubulin inhibitor", evidence="words", model=model)
+        found = ask(Screen.open(store), "tubulin inhibitor", index=True, model=model)
+        assert (found.verdict, found.notes) == (exact.verdict, exact.notes)
+        kept = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+        assert {"coarse.npy", "fine.npy", "largest.npy", "index.json"} < kept
+        assert len([name for name in kept if name.endswith(".safetensors")]) == 1
+        with monkeypatch.context() as patch:
+            patch.delattr(ScreenTables, "_read_embeddings")
+            again = ask(Screen.open(store), "tubulin inhibitor", index=True, model=model)
+        pd.testing.assert_frame_equal(again.scores, found.scores, check_exact=True)
+    finally:
+        store.fs.store.clear()
