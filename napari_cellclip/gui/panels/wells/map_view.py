@@ -18,7 +18,7 @@ from napari_cellclip.explore.maps.spread import remove_overlaps
 from napari_cellclip.gui.panels.drawing.dense_picture import dense_picture
 from napari_cellclip.gui.panels.drawing.lasso_box import LassoBox
 from napari_cellclip.gui.panels.drawing.map_names import MapNames, Name
-from napari_cellclip.gui.panels.drawing.map_pictures import FRAME, MapPictures
+from napari_cellclip.gui.panels.drawing.map_pictures import MapPictures
 from napari_cellclip.gui.panels.drawing.picking import inside
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.state.selection import Mode
@@ -37,6 +37,8 @@ FILLED, SHARE = 0.5, 0.1
 """Share of a map, and of the view, that dots may take when moved apart; with more, a map is a packed disc."""
 PADDING = 0.08
 """Share of the range of the points that is left free beside them."""
+RING = 14
+"""How much larger than a picture is the frame of the well on the canvas, in pixels."""
 MARK_ABOVE = 17
 """How far above its diamond the name of a reference stands, in pixels."""
 REACH = 14
@@ -180,7 +182,7 @@ class MapView(GraphicsLayoutWidget):
 
     def _margin(self) -> float:
         """Share of the range to leave free beside it: half a picture, where pictures are drawn."""
-        side, shorter = self.pictures.side + 2 * FRAME, min(self.box.width(), self.box.height())
+        side, shorter = self.pictures.side + RING, min(self.box.width(), self.box.height())
         if not self.pictures.side or shorter <= side:
             return PADDING
         return max(PADDING, float(side / 2 / (shorter - side)))
