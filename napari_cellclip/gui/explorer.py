@@ -17,7 +17,7 @@ from napari_cellclip.gui.panels.footer import Footer
 from napari_cellclip.gui.panels.header import Header
 from napari_cellclip.gui.panels.hits.hits_panel import HitsPanel
 from napari_cellclip.gui.panels.listen import listen
-from napari_cellclip.gui.panels.manners import mind_manners, offer_undo
+from napari_cellclip.gui.panels.manners import mind_manners, offer_undo, tab_through
 from napari_cellclip.gui.panels.quality.quality_panel import QualityPanel
 from napari_cellclip.gui.panels.query.query_panel import QueryPanel
 from napari_cellclip.gui.panels.references.references_panel import ReferencesPanel
@@ -211,6 +211,7 @@ class Explorer(Docked):
         if arrangement.map_open:
             width = max(self.width(), 100)
             self.top.setSizes([width * 56 // 100, width * 44 // 100])
+        tab_through((self.header, self.query, self.plate, self.map, colours, self.tabs, self.footer))
 
     # ------------------------------------------------------------------ session and drops
 

@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_cellclip.gui.docks import dock_of
-from napari_cellclip.gui.explorer import TABS, Explorer
+from napari_cellclip.gui.explorer import TABS, Arrangement, Explorer
 from napari_cellclip.gui.panels.theme import tones
 from napari_cellclip.gui.text_query import TextQuery
 from tests.gui.panels.test_plate_panel import pixels
@@ -179,3 +179,27 @@ def test_opening_and_closing_leaves_no_widget(make_napari_viewer, qtbot):
     cycle()
     before = cycle()
     assert [cycle() for _ in range(3)] == [before] * 3
+
+
+def test_tab_goes_from_top_to_bottom(make_napari_viewer, qtbot):
+    """Plate and map came after the tabs, which stand below them."""
+    viewer = make_napari_viewer(show=True)
+    explorer = Explorer(viewer)
+    viewer.window.add_dock_widget(explorer, name="Explorer")
+    parts = (explorer.header, explorer.query, explorer.plate, explorer.map, explorer.plate.colours)
+    for width, is_open in ((1600, True), (700, False)):
+        explorer.resize(width, 900)
+        explorer._place(Arrangement(is_open, is_open))
+        chain, widget = [], explorer.header.plate
+        while not chain or widget is not chain[0]:
+            chain.append(widget)
+            widget = widget.nextInFocusChain()
+        open_parts = (*(parts if is_open else parts[:2]), explorer.tabs, explorer.footer)
+        places = [
+            [number for number, part in enumerate(open_parts) if part.isAncestorOf(stop)]
+            for stop in chain
+            if stop.focusPolicy() & Qt.FocusPolicy.TabFocus
+        ]
+        found = [inside[-1] for inside in places if inside]
+        assert found == sorted(found), is_open
+        assert set(found) == set(range(len(open_parts)))

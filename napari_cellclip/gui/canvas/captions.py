@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_cellclip.gui.canvas.field_reading import ReadPanel
     from napari_cellclip.gui.canvas.unmapped_channels import ReadChannels
 
-NOT_MAPPED = "stains not known: choose them under Set-up, step 2"
+NOT_MAPPED = "stains not known (Set-up, step 2)"
 
 
 def caption_of(panel: ReadPanel, table: pd.DataFrame) -> str:

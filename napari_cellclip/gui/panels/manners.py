@@ -1,7 +1,9 @@
-"""What every control has in common: the wheel changes nothing, Tab leaves tables, drops are the window's."""
+"""What every control has in common: the wheel changes nothing, Tab goes from top to bottom and leaves tables."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QObject, Qt
@@ -57,3 +59,22 @@ def mind_manners(window: QWidget) -> None:
     for view in window.findChildren(QAbstractItemView):
         if not isinstance(view.parent(), QComboBox):
             view.setTabKeyNavigation(False)
+
+
+def tab_through(parts: Sequence[QWidget]) -> None:
+    """Let Tab go through parts of a window in this order, and through each in the order that it has.
+
+    A control that lies in several of them belongs to the last one.
+    """
+    if not parts:
+        return
+    chain = [widget := parts[0].window()]
+    while (widget := widget.nextInFocusChain()) is not chain[0]:
+        chain.append(widget)
+    stops: list[list[QWidget]] = [[] for _ in parts]
+    for widget in chain:
+        within = [place for place, part in enumerate(parts) if part.isAncestorOf(widget)]
+        if within and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            stops[within[-1]].append(widget)
+    for one, following in pairwise(widget for part in stops for widget in part):
+        QWidget.setTabOrder(one, following)

@@ -42,6 +42,13 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("NAPARI_CELLCLIP_CACHE", str(tmp_path / "cache"))
 
 
+def brightest(tile):
+    image = tile.picture.pixmap().toImage()
+    return max(
+        image.pixelColor(x, y).lightness() for x in range(image.width()) for y in range(image.height())
+    )
+
+
 def next_stop(widget):
     """The widget that Tab goes to from this one."""
     following = widget.nextInFocusChain()
@@ -93,6 +100,9 @@ def test_unmapped_plate_asks_and_takes_the_answer(session, unnamed_folder, qtbot
     assert panel.buttons.button(1).text().startswith("○ 2 Stains")
     assert list(table.tiles) == ["ch1", "ch2", "ch3", "ch4", "ch5"]
     assert all(tile.picture.pixmap().width() > 20 for tile in table.tiles.values()), "a field of each channel"
+    assert all(brightest(tile) > 240 for tile in table.tiles.values()), (
+        "they were drawn at half their brightness"
+    )
     assert "CPJUMP1" in table.proposals.itemAt(0).widget().toolTip()
     for number, stain in enumerate(STAINS, start=1):
         combo = table.tiles[f"ch{number}"].combo

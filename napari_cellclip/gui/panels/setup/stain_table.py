@@ -18,6 +18,8 @@ from napari_cellclip.plates import Plate
 from napari_cellclip.vocabulary import STAINS, Stain
 
 IGNORE = "Ignore"
+NO_STAIN = "#ffffff"
+"""Colour of a channel whose stain is not chosen: it has to be told by its picture."""
 SIDE, WIDE = 84, 100
 """Pixels of a picture and of a tile: five stand side by side in a window of 1280 pixels."""
 
@@ -77,13 +79,16 @@ class ChannelTile(QWidget):
             self.picture.setText("no picture")
             return
         stain = self.value()
-        colour = QColor(stain.colour if stain is not None else "#808080")
+        colour = QColor(stain.colour if stain is not None else NO_STAIN)
         share = self._pixels[..., None] / 255.0
         rgb = np.ascontiguousarray(share * np.array(colour.getRgb()[:3]), np.uint8)
         image = QImage(rgb.data, rgb.shape[1], rgb.shape[0], 3 * rgb.shape[1], QImage.Format.Format_RGB888)
         pixmap = QPixmap.fromImage(image.copy())
         aspect, smooth = Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
-        self.picture.setPixmap(pixmap.scaled(SIDE, SIDE, aspect, smooth))
+        sharp = round(SIDE * self.devicePixelRatioF())
+        pixmap = pixmap.scaled(sharp, sharp, aspect, smooth)
+        pixmap.setDevicePixelRatio(self.devicePixelRatioF())
+        self.picture.setPixmap(pixmap)
 
 
 class StainTable(QWidget):
