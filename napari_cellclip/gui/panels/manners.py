@@ -1,4 +1,4 @@
-"""What every control has in common: the wheel changes nothing, Tab goes from top to bottom and leaves tables."""
+"""What every control has in common: the wheel changes nothing, Tab goes downwards and leaves tables."""
 
 from __future__ import annotations
 
