@@ -272,6 +272,8 @@ def _p(values: NDArray[np.float64], null: NDArray[np.float32]) -> NDArray[np.flo
 
 def _smallest_p(shapes: NDArray[np.int64], null_size: int, method: Significance) -> float:
     """What p perfect rankings get: the chance that random ones of the same shapes are perfect too."""
+    if method == "mean":  # queries of one shape share their random rankings
+        shapes = np.unique(shapes, axis=0)
     positives, total = shapes.T
     log = gammaln(positives + 1) + gammaln(total - positives + 1) - gammaln(total + 1)
     reached = log.sum() if method == "mean" else log.mean()

@@ -174,6 +174,19 @@ def test_groups_take_the_geometric_mean_or_the_mean_of_rankings() -> None:
         significance(precision, "label", method="median")
 
 
+@pytest.mark.parametrize(
+    ("method", "smallest"), [("mean", 1 / 5 / comb(4, 2)), ("geometric", (1 / 5 / 5 / 6) ** (1 / 3))]
+)
+def test_the_smallest_p_is_what_perfect_rankings_get(method, smallest) -> None:
+    """For means it was told as if queries of one shape had random rankings of their own: 1/150 here."""
+    precision = pd.DataFrame(
+        {"label": "a", "average_precision": 1.0, "n_pos_pairs": [1, 1, 2], "n_total_pairs": [5, 5, 4]}
+    )
+    got = significance(precision, "label", method=method, null_size=50_000).loc["a"]
+    assert got["smallest_p"] == pytest.approx(smallest)
+    assert got["p"] == pytest.approx(smallest, rel=0.05)
+
+
 def test_q_is_benjamini_hochberg() -> None:
     rng = np.random.default_rng(0)
     precision = pd.DataFrame(
