@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import deque
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from napari_cellclip.plates import open_plate
 from napari_cellclip.screen import Screen, check_screen, encode, iter_encode, iter_repair
 from napari_cellclip.screen.check import unsealed
+from napari_cellclip.screen.derive import iter_derive
 from napari_cellclip.screen.storage.parquet import read_table, write_table
 from napari_cellclip.screen.storage.shards import Shards
 from napari_cellclip.screen.wells import WellEmbeddings, read_wells, write_wells
@@ -173,6 +175,16 @@ def test_wells_without_numbers_are_named_and_made_again(folder, lost, make_plate
     assert not model.encoded
     assert check_screen(folder) == []
     assert numbers(folder) == before
+
+
+def test_damaged_wells_of_a_plate_without_any_embedding_are_made_again(folder, make_model) -> None:
+    screen, model = Screen.open(folder), make_model()
+    screen.exclude(dict.fromkeys(screen.fields.index, "by hand"), model)
+    assert not Screen.open(folder).wells["Metadata_sites"].any()
+    damage_wells(folder)
+    assert check_screen(folder)
+    deque(iter_derive(folder, model), maxlen=0)
+    assert check_screen(folder) == []
 
 
 def test_damaged_wells_are_repaired_without_images(tmp_path) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
-from napari_cellclip.plates.images.field_quality import MEASURES, QUALITY_COLUMNS, column
+from napari_cellclip.plates.images.field_quality import FAINT, MEASURES, QUALITY_COLUMNS, column
 from napari_cellclip.screen import Screen, check_screen, encode
 from napari_cellclip.screen.quality import FEWEST_SITES, FLAGGED, flag_sites
 from napari_cellclip.vocabulary import STAINS, ScreenError, site_id
@@ -57,6 +57,18 @@ def test_what_stands_out_is_flagged_and_nothing_else(folder):
     assert set(flags.index[flags != ""]) == {SATURATED, BLURRED, EMPTY}
     assert quality.loc["P1/A06/2", list(QUALITY_COLUMNS)].isna().all(), "it could not be read"
     assert quality.loc[EMPTY, "Quality_cells"] == 0
+
+
+def test_an_empty_image_is_not_out_of_focus_as_well():
+    """Its spectrum is that of noise, and may be as steep as that of a blurred one."""
+    table = pd.DataFrame(1.0, index=range(12), columns=list(QUALITY_COLUMNS))
+    for stain in STAINS:
+        table[column("saturated", stain)] = 0.0
+        table[column("structure", stain)] = 100 * FAINT
+    table.loc[[3, 7], column("focus", "DNA")] = -5.0
+    table.loc[7, column("structure", "DNA")] = FAINT / 2
+    flags = flag_sites(table)
+    assert flags[flags != ""].to_dict() == {3: "out of focus (DNA)", 7: "empty (DNA)"}
 
 
 def test_wells_sum_their_sites_up(folder):

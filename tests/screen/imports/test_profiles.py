@@ -263,6 +263,24 @@ def test_standardise_moves_with_offset_and_unit() -> None:
     np.testing.assert_allclose(moved, plain, rtol=1e-4, atol=1e-5)
 
 
+def test_a_feature_may_lack_in_a_twentieth_of_the_wells_and_in_no_more() -> None:
+    values = np.random.default_rng(0).normal(size=(40, 2))
+    values[:2, 0] = np.nan
+    assert standardise(values, np.ones(40, bool), ["a", "b"], "P").filled == ("a",)
+    values[2, 0] = np.inf
+    with pytest.raises(ScreenError, match=r"1 features of plate P are missing .* \(a\)"):
+        standardise(values, np.ones(40, bool), ["a", "b"], "P")
+
+
+def test_rounding_of_a_constant_is_no_spread() -> None:
+    values = np.array([[0.3, 1.0], [0.3, 2.0], [0.1 + 0.2, 3.0], [0.1 + 0.2, 4.0]])
+    assert values[:, 0].std() > 0
+    found = standardise(values, np.ones(4, bool), ["a", "b"], "P")
+    assert found.constant == ("a",)
+    assert not found.values[:, 0].any()
+    assert found.values[:, 1].all()
+
+
 def test_three_controls_are_needed_to_standardise_a_plate() -> None:
     values, names = np.random.default_rng(0).normal(size=(6, 3)), ["a", "b", "c"]
     with pytest.raises(ScreenError, match="plate P has 2 negative controls with numbers, 3 are needed"):

@@ -16,6 +16,7 @@ from napari_cellclip.screen.storage.failures import (
     SiteResult,
     failures_table,
     reasons,
+    update_failures,
     write_failures,
 )
 from tests.project.source_tree import modules
@@ -31,6 +32,12 @@ def test_only_failed_sites_are_in_the_table(tmp_path: Path) -> None:
     write_failures(tmp_path, STATUS)
     written = pq.read_table(tmp_path / FILE).to_pandas()
     assert written.equals(table.iloc[::-1].reset_index(drop=True)), "plates by name"
+
+
+def test_a_plate_is_not_taken_for_one_whose_name_goes_on(tmp_path: Path) -> None:
+    write_failures(tmp_path, {"P1/A01/1": "cut off", "P10/A01/1": "no such file"})
+    assert update_failures(tmp_path, "P1", {"P1/A01/1": ""})
+    assert reasons(pq.read_table(tmp_path / FILE).to_pandas()) == [("P10/A01/1", "no such file")]
 
 
 def test_a_table_without_failures_has_its_columns(tmp_path: Path) -> None:
