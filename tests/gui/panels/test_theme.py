@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QRect
+from qtpy.QtCore import QRect, qVersion
 from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import QAbstractButton, QApplication, QComboBox, QLabel, QLineEdit, QTabBar, QWidget
 
@@ -133,6 +133,8 @@ def test_a_button_keeps_its_size_when_it_is_disabled(make_napari_viewer, qtbot) 
 
 @pytest.mark.parametrize("theme", THEMES)
 def test_the_window_follows_the_theme(theme, make_napari_viewer, qtbot) -> None:
+    if theme == "dark" and qVersion().startswith("6.7."):
+        pytest.skip("Qt 6.7 leaves a widget with a style sheet the colour of text of the theme before")
     viewer = make_napari_viewer()
     explorer = Explorer(viewer)
     viewer.window.add_dock_widget(explorer, name="Explorer")

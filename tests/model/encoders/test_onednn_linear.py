@@ -108,6 +108,8 @@ def test_a_torch_without_onednn_is_not_measured(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_bfloat16_attends_by_plain_products_on_a_processor(encoder: TransformersEncoder) -> None:
+    if not hasattr(encoder.network, "set_attn_implementation"):
+        pytest.skip("older releases of transformers let nobody choose how a loaded network attends")
     half = reduced(encoder)
     assert half.encoder.network.config._attn_implementation == "eager"
     assert encoder.network.config._attn_implementation != "eager"
