@@ -7,6 +7,7 @@ import threading
 
 import numpy as np
 import pytest
+import torch
 
 from napari_cellclip.model.pixel_encoder import PixelEncoder
 from napari_cellclip.screen import Screen, encode, iter_encode
@@ -68,28 +69,29 @@ def test_two_devices_write_what_one_writes(tmp_path, make_plate, monkeypatch) ->
     assert files(tmp_path / "one") == files(tmp_path / "two")
 
 
-def test_a_closed_run_stops_within_a_batch_and_goes_on(tmp_path, make_plate) -> None:
+def test_a_closed_run_stops_within_a_batch_and_goes_on(tmp_path, make_plate, monkeypatch) -> None:
     model = tiny_model(batch_size=5)  # a crop at a time
-    encoder, calls, reached = model.encoder, [], threading.Event()
-    own = encoder.forward
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)  # as many batches are begun at once
+    calls, reached, closing = [], threading.Event(), threading.Event()
+    launch = model.pixels._launch
 
-    def slowly(images):
-        calls.append(len(images))
+    def slowly(network, crops):
+        calls.append(len(crops))
         if len(calls) == 2:
             reached.set()
             closing.wait(20)
-        return own(images)
+        return launch(network, crops)
 
-    closing = threading.Event()
-    encoder.forward = slowly
+    monkeypatch.setattr(model.pixels, "_launch", slowly)
     run = iter_encode(make_plate(), None, model, tmp_path / "s", heartbeat=0.01)
     for step in run:
         if step.message == "encoding" and reached.is_set():
             break
     threading.Timer(0.2, closing.set).start()
     run.close()
+    assert reached.is_set()
     assert len(calls) <= 3  # the batch that had begun, of many
-    encoder.forward = own
+    monkeypatch.undo()
     encode(make_plate(), None, model, tmp_path / "s")
     encode(make_plate(), None, tiny_model(batch_size=5), tmp_path / "whole")
     assert files(tmp_path / "s") == files(tmp_path / "whole")
