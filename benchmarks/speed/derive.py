@@ -40,9 +40,9 @@ def head(seed: int) -> Model:
     return Model(card, CellCLIP(config), words, torch.nn.Identity(), device="cpu")
 
 
-def write_screen(folder: Path, plates: int) -> int:
+def write_screen(folder: Path, plates: int, wells_of_plate: int) -> int:
     """A screen of random features; the number of its sites."""
-    rows, columns = PLATE_SHAPES[384]
+    rows, columns = PLATE_SHAPES[wells_of_plate]
     total = 0
     for number in range(plates):
         wells = [f"P{number}/{well_name(r, c)}" for r in range(rows) for c in range(columns)]
@@ -56,15 +56,15 @@ def write_screen(folder: Path, plates: int) -> int:
 
 def measure(quick: bool) -> list[Figure]:
     """Derive all wells of a screen with a second head."""
-    plates = 1 if quick else 29
+    plates, wells = (1, 24) if quick else (29, 384)
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made) / "screen"
-        sites = write_screen(folder, plates)
+        sites = write_screen(folder, plates, wells)
         bag = torch.zeros(1, FIELDS, 5, WIDTH)
         other = head(1)
         with torch.inference_mode(), FlopCounterMode(display=False) as counter:
             other.cellclip.embed_bags(bag)
-        flops = counter.get_total_flops() * plates * 384
+        flops = counter.get_total_flops() * plates * wells
         side = 2_048
         a, b = torch.rand(side, side), torch.rand(side, side)
         products = max(1, round(flops / (2 * side**3)))

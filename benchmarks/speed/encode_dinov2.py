@@ -17,13 +17,13 @@ from napari_cellclip.model import IntensityScaling
 from napari_cellclip.model.encoders.transformers_encoder import IMAGENET, TransformersEncoder
 
 
-def dinov2_small() -> TransformersEncoder:
-    """DINOv2-small with random weights."""
+def dinov2_small(layers: int = 12) -> TransformersEncoder:
+    """DINOv2-small with random weights, or its first layers."""
     from transformers import Dinov2Config, Dinov2Model
 
     torch.manual_seed(0)
     config = Dinov2Config(
-        hidden_size=384, num_hidden_layers=12, num_attention_heads=6, image_size=518, patch_size=14
+        hidden_size=384, num_hidden_layers=layers, num_attention_heads=6, image_size=518, patch_size=14
     )
     return TransformersEncoder(Dinov2Model(config).eval(), *IMAGENET)
 
@@ -42,7 +42,7 @@ def measure(quick: bool) -> list[Figure]:
     size, crop, rounds = (32, 28, 1) if quick else (448, 224, 3)
     with tempfile.TemporaryDirectory() as made:
         plate = linked_plate(Path(made), size, sites=1)
-        encoder = dinov2_small()
+        encoder = dinov2_small(3 if quick else 12)
         model = model_of(encoder, IntensityScaling(kind="image"), crop)
         return measured("DINOv2-small", plate, model, three_planes(encoder), Path(made), rounds)
 

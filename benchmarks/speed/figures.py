@@ -15,6 +15,8 @@ import json
 import os
 import platform
 import resource
+import shutil
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -147,6 +149,13 @@ def peak_memory() -> float:
     """Largest resident memory of this process, or of one that it started, so far, GB."""
     who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     return max(resource.getrusage(one).ru_maxrss for one in who) / 1e6
+
+
+def need_a_display() -> None:
+    """Start this program again on a virtual display where there is none."""
+    shown = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    if sys.platform == "linux" and not shown and (xvfb := shutil.which("xvfb-run")) is not None:
+        os.execv(xvfb, [xvfb, "-a", sys.executable, *sys.orig_argv[1:]])
 
 
 def show(figures: Sequence[Figure]) -> None:

@@ -6,9 +6,6 @@ and core, not a network. Nothing here is measured.
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -89,13 +86,6 @@ def write_plate(folder: Path) -> Plate:
                 folder / f"{well}_s1_{stain.value}.tif", rng.integers(0, 4000, (1080, 1080)).astype(np.uint16)
             )
     return open_plate(folder, name=PLATE)
-
-
-def need_a_display() -> None:
-    """Start this program again on a virtual display where there is none."""
-    shown = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
-    if sys.platform == "linux" and not shown and (xvfb := shutil.which("xvfb-run")) is not None:
-        os.execv(xvfb, [xvfb, "-a", sys.executable, *sys.orig_argv[1:]])
 
 
 def painted() -> None:

@@ -1,6 +1,7 @@
 """Run every timing of this folder and write the report.
 
-Each script runs in a process of its own, one after the other; with ``--quick`` all run in this one.
+Each script runs in a process of its own, one after the other; with ``--quick`` each core runs some, one after
+the other in one process, so that libraries are imported once.
 ``benchmarks/REPORT.md`` and ``REPORT.json`` are written whole after each; figures of scripts that are not run
 this time stay, with the date they are of.
 ``unmeasured.md`` is added at the end: what is wanted and cannot be measured here. Nothing fails because of a
@@ -12,21 +13,29 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import redirect_stdout
 from datetime import date
 from importlib import import_module
+from io import StringIO
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.speed.figures import amount, reached, run_figures
+from benchmarks.speed.figures import amount, need_a_display, reached, run_figures
 
 FOLDER = Path(__file__).parent
 UNMEASURED = FOLDER / "unmeasured.md"
 LOAD = "load before"
+LONGEST = ("window_leaks", "window", "start", "training_memory")
+"""Begun first where scripts run beside one another."""
 SCRIPTS = sorted(
     path.stem
     for path in FOLDER.glob("*.py")
@@ -34,19 +43,42 @@ SCRIPTS = sorted(
 )
 
 
-def run(name: str, quick: bool) -> dict[str, Any]:
-    """Run one script and return what it found: in a process of its own, or, to be quick, in this one."""
+def run(name: str) -> dict[str, Any]:
+    """Run one script in a process of its own and return what it found."""
     print(f"== {name}", flush=True)
-    if quick:
-        module = import_module(f"benchmarks.speed.{name}")
-        found = run_figures(module.measure, quick)
-    else:
-        with tempfile.TemporaryDirectory() as made:
-            out = Path(made) / "figures.json"
-            command = [sys.executable, "-m", f"benchmarks.speed.{name}", "--json", str(out)]
-            subprocess.run(command, check=True)
-            found = json.loads(out.read_text())
-    return {"date": f"{date.today():%Y-%m-%d}", **found}
+    with tempfile.TemporaryDirectory() as made:
+        out = Path(made) / "figures.json"
+        command = [sys.executable, "-m", f"benchmarks.speed.{name}", "--json", str(out)]
+        subprocess.run(command, check=True)
+        return {"date": f"{date.today():%Y-%m-%d}", **json.loads(out.read_text())}
+
+
+def run_quickly(name: str) -> tuple[str, dict[str, Any]]:
+    """Run one script at tiny sizes in this process; return what it printed, and found."""
+    told, start = StringIO(), time.perf_counter()
+    with redirect_stdout(told):
+        found = run_figures(import_module(f"benchmarks.speed.{name}").measure, quick=True)
+    header = f"== {name}, {time.perf_counter() - start:.0f} s\n"
+    return header + told.getvalue(), {"date": f"{date.today():%Y-%m-%d}", **found}
+
+
+def run_all(names: Sequence[str], quick: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Run scripts, and yield the name of each with what it found."""
+    if not quick:
+        for name in names:
+            yield name, run(name)
+        return
+    need_a_display()  # here: the processes below cannot start themselves again
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        running = {pool.submit(run_quickly, name): name for name in sorted(names, key=_longest_first)}
+        for done in as_completed(running):
+            told, found = done.result()
+            print(told, flush=True)
+            yield running[done], found
+
+
+def _longest_first(name: str) -> int:
+    return LONGEST.index(name) if name in LONGEST else len(LONGEST)
 
 
 def report(found: dict[str, dict[str, Any]], quick: bool) -> str:
@@ -100,8 +132,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     kept = given.out / "REPORT.json"
     found = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
-    for name in given.only:
-        found[name] = run(name, given.quick)
+    for name, one in run_all(given.only, given.quick):
+        found[name] = one
         kept.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         (given.out / "REPORT.md").write_text(report(found, given.quick), encoding="utf-8")
 

@@ -19,12 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.speed.figures import Figure, script
+from benchmarks.speed.figures import Figure, need_a_display, script
 from benchmarks.speed.made_window import (
     PLATE,
     ask_and_wait,
     made_screen,
-    need_a_display,
     open_explorer,
     open_window,
     painted,

@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.speed.figures import Figure, script
+from benchmarks.speed.figures import Figure, need_a_display, script
 from benchmarks.speed.made_window import (
     PLATE,
     ask_and_wait,
     made_screen,
-    need_a_display,
     open_explorer,
     open_window,
     painted,

@@ -84,7 +84,7 @@ def test_the_report_holds_every_figure() -> None:
 
 
 def test_figures_of_scripts_that_are_not_run_stay(tmp_path, monkeypatch) -> None:
-    def run(name: str, quick: bool) -> dict[str, object]:
+    def run(name: str) -> dict[str, object]:
         where = {"processor": "x86", "load before": "0.7"}
         return {"date": "2026-11-30", "machine": where, "peak_memory_gb": 1.0, "figures": []}
 

@@ -33,6 +33,7 @@ PROFILES = {
 
 
 REPORT = "benchmarks.speed.report"
+SAMPLED = "benchmarks.speed.profiles"  # tests/benchmarks/test_profiles.py
 FILTER = "benchmarks.accuracy.fdr_filter"
 LOOK_ALIKES = "benchmarks.accuracy.look_alikes"
 WORDS = "benchmarks.accuracy.profile_words"
@@ -52,7 +53,7 @@ def start(module: str, *words: object, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_none_is_left_out() -> None:
     timed = {REPORT, *(f"benchmarks.speed.{name}" for name in SCRIPTS)}  # run by `make bench-quick`, in CI
-    alone = {FILTER, LOOK_ALIKES, WORDS, CLAIMS, ENCODERS, QUALITY, BATCH}
+    alone = {SAMPLED, FILTER, LOOK_ALIKES, WORDS, CLAIMS, ENCODERS, QUALITY, BATCH}
     assert {*SPEED, *timed, *SIMULATED, *PROFILES, *alone} == set(BENCHMARKS)
 
 
