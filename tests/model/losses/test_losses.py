@@ -20,6 +20,7 @@ from napari_cellclip.model.losses import (
     phenotypic_similarity,
     profile_similarity,
 )
+from napari_cellclip.model.losses import softmax as softmax_losses
 from napari_cellclip.vocabulary import ModelError
 
 ALL = (*LOSSES, *FURTHER_LOSSES)
@@ -343,3 +344,21 @@ def test_functions_keep_the_published_rule_as_their_default(batch):
 def test_what_cannot_be_computed_is_said(batch, name, changes, error, message):
     with pytest.raises(error, match=message):
         contrastive(name, **(batch | {"groups": GROUPS} | changes))
+
+
+@pytest.mark.parametrize("name", ["bi_cwcl", "cwcl_ma"])
+def test_weights_from_texts_are_constants_unless_they_are_to_learn(name: str, monkeypatch) -> None:
+    torch.manual_seed(0)
+    image, start = (torch.nn.functional.normalize(torch.randn(4, 6), dim=1) for _ in range(2))
+
+    def gradient(*, detach: bool) -> torch.Tensor:
+        text = start.clone().requires_grad_()
+        options = {"pooled": torch.ones(4, 5, 3), "same_perturbation": "negative", "detach_weights": detach}
+        contrastive(name, image, text, torch.tensor(1.0), **options).backward()
+        return text.grad
+
+    constant, learnt = gradient(detach=True), gradient(detach=False)
+    weights = softmax_losses.text_similarity(start)
+    monkeypatch.setattr(softmax_losses, "text_similarity", lambda text: weights)
+    torch.testing.assert_close(gradient(detach=False), constant)
+    assert not torch.allclose(constant, learnt)
