@@ -70,7 +70,7 @@ def made_screen(n: int, folder: Path) -> PicturedScreen:
         embed_dim=DIM,
         weights=FileCard(file="none"),
     )
-    screen = PicturedScreen(vectors(n, DIM), table, card)
+    screen = PicturedScreen(vectors(n, DIM), table, card, Path("memory"))
     screen.path = folder
     return screen
 
