@@ -211,7 +211,7 @@ class Explorer(Docked):
         if arrangement.map_open:
             width = max(self.width(), 100)
             self.top.setSizes([width * 56 // 100, width * 44 // 100])
-        tab_through((self.header, self.query, self.plate, self.map, colours, self.tabs, self.footer))
+        tab_through(self, (self.header, self.query, self.plate, self.map, colours, self.tabs, self.footer))
 
     # ------------------------------------------------------------------ session and drops
 

@@ -61,20 +61,18 @@ def mind_manners(window: QWidget) -> None:
             view.setTabKeyNavigation(False)
 
 
-def tab_through(parts: Sequence[QWidget]) -> None:
-    """Let Tab go through parts of a window in this order, and through each in the order that it has.
+def tab_through(panel: QWidget, parts: Sequence[QWidget]) -> None:
+    """Let Tab go through parts of a panel in this order, and through each in the order that it has.
 
     A control that lies in several of them belongs to the last one.
     """
-    if not parts:
-        return
-    chain = [widget := parts[0].window()]
-    while (widget := widget.nextInFocusChain()) is not chain[0]:
-        chain.append(widget)
+    # The controls of a panel follow it. On PySide a walk through those of napari keeps its window for ever.
     stops: list[list[QWidget]] = [[] for _ in parts]
-    for widget in chain:
+    widget = panel.nextInFocusChain()
+    while widget is not panel and panel.isAncestorOf(widget):
         within = [place for place, part in enumerate(parts) if part.isAncestorOf(widget)]
         if within and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
             stops[within[-1]].append(widget)
+        widget = widget.nextInFocusChain()
     for one, following in pairwise(widget for part in stops for widget in part):
         QWidget.setTabOrder(one, following)
