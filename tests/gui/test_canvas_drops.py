@@ -87,8 +87,10 @@ def test_all_else_is_naparis_and_everything_is_once_the_explorer_is_closed(
     drop(canvas, picture)
     drop(canvas, folder)
     assert to_napari == [str(picture), str(folder)]
-    with qtbot.waitSignal(explorer.destroyed):
-        dock_of(explorer).destroyOnClose()  # the button of its title bar
+    gone: list[bool] = []
+    explorer.destroyed.connect(lambda: gone.append(True))
+    dock_of(explorer).destroyOnClose()  # the button of its title bar
+    qtbot.waitUntil(lambda: bool(gone))
     drop(canvas, plate_folder)
     assert to_napari[2:] == [str(plate_folder)]
     assert to_us == []

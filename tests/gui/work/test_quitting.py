@@ -193,7 +193,7 @@ def test_a_thread_that_outlives_the_window_ends_silently():
 
 
 CLOSES_ASKED = """
-import sys, time, numpy as np, napari
+import sys, threading, napari
 from napari.settings import get_settings
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
@@ -203,26 +203,31 @@ from napari_cellclip.gui.state.tasks import Task
 
 get_settings().application.confirm_close_window = False
 viewer = napari.Viewer()
-viewer.add_image(np.zeros((8, 8)))
 explorer = Explorer(viewer)
 viewer.window.add_dock_widget(explorer, name="Explorer")
-explorer._controller.jobs.run(Task(sys.argv[1]), lambda: time.sleep(3), print, "Sleeping")
+ended = threading.Event()
+explorer._controller.jobs.run(Task(sys.argv[1]), lambda: ended.wait(200), print, "Sleeping")
 
 def look():
     dialog = QApplication.activeModalWidget()
     if isinstance(dialog, QMessageBox):
         print("asked:", dialog.text().splitlines()[1], flush=True)
+        ended.set()
         dialog.button(QMessageBox.StandardButton.Yes).click()
 
 def press():
     window = explorer.window()
     window.activateWindow()
     QTest.keyClick(window, getattr(Qt.Key, "Key_" + sys.argv[2]), Qt.KeyboardModifier.ControlModifier)
+    if any(widget.isVisible() for widget in QApplication.topLevelWidgets()):
+        QTimer.singleShot(500, press)  # it was not active yet
+    else:
+        ended.set()
 
 timer = QTimer()
 timer.timeout.connect(look)
 timer.start(50)
-QTimer.singleShot(1500, press)
+QTimer.singleShot(100, press)
 napari.run()
 print("over", flush=True)
 """
