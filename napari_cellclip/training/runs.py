@@ -94,7 +94,7 @@ def iter_train(
         if team.main:  # it takes seconds: the others have nothing to share
             try:
                 yield from iter_fit_closed_form(screens, run, folder)
-            except CellClipError as error:
+            except Exception as error:
                 failed = error
         _end_together(team, failed)
         return

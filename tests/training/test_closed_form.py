@@ -169,3 +169,20 @@ def test_of_several_processes_the_first_one_fits(
     monkeypatch.setattr(second, "agree", lambda value: "CellClipError: no mechanism")
     with pytest.raises(CellClipError, match=r"the first process could not .*no mechanism"):
         list(runs.iter_train([screen], tmp_path / "model", run=RunConfig.from_dict(RUN)))
+
+
+def test_the_others_hear_of_whatever_ends_the_first_process(
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = import_profiles(made(tmp_path, "P1", ALL, 1), tmp_path / "screen", model="")
+    first, heard = Processes(torch.device("cpu")), []
+    monkeypatch.setattr(first, "agree", lambda value: heard.append(value) or value)
+    monkeypatch.setattr(runs, "processes", lambda device: first)
+
+    def full(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(runs, "iter_fit_closed_form", full)
+    with pytest.raises(OSError, match="no space left"):
+        list(runs.iter_train([screen], tmp_path / "model", run=RunConfig.from_dict(RUN)))
+    assert heard == ["OSError: no space left"]
